@@ -1,0 +1,23 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+namespace expandft {
+
+using Json = nlohmann::ordered_json;
+
+/// Parses JSON from outside. Refuses duplicate keys, nesting deeper than 64, invalid UTF-8 and
+/// trailing text; the error names `where` with line and column.
+Json parse_json(std::string_view text, const std::string& where);
+/// Reads and parses a file; a missing or unreadable file is an error that names it.
+Json read_json(const std::filesystem::path& file);
+
+/// The candidate nearest to `word` by edit distance, or "" when none is near (for "did you mean").
+std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
+
+}  // namespace expandft

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace expandft {
+
+/// What the progress line shows of a training run.
+struct ProgressState {
+  std::int64_t step = 0, total_steps = 0;
+  double loss = 0;                 // nats a token, smoothed
+  double learning_rate = 0;
+  double tokens_per_second = 0;
+  double seconds_left = 0;
+};
+
+/// A single line at the foot of a terminal, redrawn in place at most ten times a second. Silent
+/// when stderr is no terminal or when `quiet`. Lines of the log must not tear it: clear() first.
+class ProgressLine {
+ public:
+  explicit ProgressLine(bool quiet);
+  ~ProgressLine();
+  void training(const ProgressState& state);                       // "step 12/120 ▕███  ▏ loss 3.21 …"
+  void counting(const std::string& what, std::int64_t done, std::int64_t total);   // "evaluating tinystories 3/20"
+  void clear();
+
+ private:
+  void draw(const std::string& line, bool last);
+  bool enabled_;
+  std::int64_t last_draw_ms_ = -1000;
+  bool drawn_ = false;
+};
+
+std::string human_duration(double seconds);      // "1 h 03 min", "4.2 s"
+std::string human_count(double number);          // "1.2 M", "260 K"
+std::string human_bytes(double bytes);           // "1.3 GB" (decimal)
+
+}  // namespace expandft

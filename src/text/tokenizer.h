@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/files.h"
+
+namespace expandft {
+
+using TokenId = std::int32_t;
+
+/// What surrounds the ids of a text.
+struct EncodeOptions {
+  bool bos = false;             // prepend BOS (when the tokenizer has one)
+  bool eos = false;             // append EOS
+  bool special_tokens = true;   // recognise special and added tokens inside the text
+};
+
+/// A model's tokenizer: text to ids and back, equal to the transformers package's slow tokenizer.
+class Tokenizer {
+ public:
+  /// Reads the tokenizer files of a model directory. Input errors name what is missing or damaged.
+  static std::unique_ptr<const Tokenizer> load(const fs::path& directory);
+  virtual ~Tokenizer() = default;
+
+  virtual std::vector<TokenId> encode(std::string_view text, const EncodeOptions& options) const = 0;
+  std::vector<TokenId> encode(std::string_view text) const { return encode(text, {}); }
+  /// Text of the ids. Special tokens are left out when `skip_special`.
+  virtual std::string decode(const std::vector<TokenId>& ids, bool skip_special = true) const = 0;
+  /// The token as it stands in the vocabulary ("▁the"). Ids past the vocabulary give "<id>".
+  virtual std::string token(TokenId id) const = 0;
+
+  virtual std::int64_t size() const = 0;  // 1 + the largest id, added tokens included
+  virtual std::optional<TokenId> bos() const = 0;
+  virtual std::optional<TokenId> eos() const = 0;
+  /// Whether the tokenizer's own config puts BOS first by default.
+  virtual bool adds_bos() const = 0;
+};
+
+}  // namespace expandft
