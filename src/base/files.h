@@ -17,7 +17,8 @@ namespace fs = std::filesystem;
 std::string read_file(const fs::path& file);
 
 /// A read-only map of a file; the bytes stay valid as long as the object (or a copy of its
-/// shared_ptr) lives. Empty files give an empty span.
+/// shared_ptr) lives. Empty files give an empty span. Throws as read_file does; what is not a
+/// regular file (a pipe, a device) is an input error too.
 class MappedFile {
  public:
   static std::shared_ptr<const MappedFile> open(const fs::path& file);
@@ -29,13 +30,50 @@ class MappedFile {
   const fs::path& path() const { return path_; }
 
  private:
-  MappedFile(fs::path path, std::span<const std::byte> bytes) : path_(std::move(path)), bytes_(bytes) {}
+  MappedFile(fs::path path, std::span<const std::byte> bytes)
+      : path_(std::move(path)), bytes_(bytes) {}
   fs::path path_;
   std::span<const std::byte> bytes_;
 };
 
+/// A new file written front to back. Every fault of the system (a full disk, a folder that cannot
+/// be written) is a failure that names the file and says how far the writing came.
+class OutputFile {
+ public:
+  /// Creates the file, or empties it.
+  explicit OutputFile(fs::path file);
+  ~OutputFile();
+  OutputFile(const OutputFile&) = delete;
+  OutputFile& operator=(const OutputFile&) = delete;
+
+  void write(std::span<const std::byte> bytes);
+  void write(std::string_view text) { write(std::as_bytes(std::span(text))); }
+  /// Waits until the bytes are on the disk, and closes.
+  void sync_and_close();
+
+ private:
+  fs::path path_;
+  int descriptor_ = -1;
+  std::uint64_t written_ = 0;
+};
+
 /// Writes a file whole or not at all: beside, fsynced, renamed. A full disk or a folder that
-/// cannot be written is a failure that names the file.
+/// cannot be written is a failure that names the file. A device or pipe is written directly.
 void write_file_atomically(const fs::path& file, std::string_view bytes);
+
+/// Waits until a file's bytes are on the disk.
+void sync_file(const fs::path& file);
+/// Waits until the names in a folder (created, renamed, removed) are on the disk.
+void sync_directory(const fs::path& directory);
+
+/// The folder that a path lies in; "." for a bare name.
+fs::path parent_of(const fs::path& path);
+/// The path without a separator at its end, so that it has a file name.
+fs::path without_trailing_separator(const fs::path& path);
+/// Where this process prepares `target`: ".<name>.partial-<process id>-<start time>" beside it.
+fs::path partial_path(const fs::path& target);
+/// Removes what processes that are no longer there have left at partial paths of `target`. An old
+/// target that was renamed aside ("<partial path>.old") is put back when no new one took its place.
+void remove_dead_partials(const fs::path& target);
 
 }  // namespace expandft

@@ -1,12 +1,12 @@
 #pragma once
 
-#include <map>
-#include <string>
-#include <vector>
-
 #include "base/files.h"
 #include "base/json.h"
 #include "checkpoint/safetensors.h"
+
+#include <map>
+#include <string>
+#include <vector>
 
 namespace expandft {
 

@@ -1,29 +1,47 @@
 #pragma once
 
+#include "base/files.h"
+#include "checkpoint/dtype.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "base/files.h"
-#include "checkpoint/dtype.h"
-
 namespace expandft {
 
 using Shape = std::vector<std::int64_t>;
 
-/// A tensor as it lies in a mapped file. `bytes` is valid while `file` lives.
+/// A tensor as it lies in a mapped file: row-major, little-endian. `bytes` is valid while `file`
+/// lives. Its start may be unaligned: the format packs tensors of unlike element sizes.
 struct TensorView {
   Dtype dtype = Dtype::kF32;
   Shape shape;
   std::span<const std::byte> bytes;
   std::shared_ptr<const MappedFile> file;
 };
+
+/// What the header of a safetensors file says, checked against the size of the file.
+struct SafetensorsHeader {
+  struct Entry {
+    Dtype dtype = Dtype::kF32;
+    Shape shape;
+    std::size_t begin = 0, end = 0;  // bytes from the start of the file
+  };
+  std::map<std::string, Entry> tensors;
+  std::map<std::string, std::string> metadata;
+};
+
+/// Parses and checks the header of a whole file's bytes; the data is not looked at. Throws an
+/// input error naming `where` and the tensor or byte at fault.
+SafetensorsHeader parse_safetensors_header(std::span<const std::byte> file,
+                                           const std::string& where);
 
 /// A safetensors file, mapped. Every field of the header is checked before it is trusted.
 /// Format: https://github.com/huggingface/safetensors#format
@@ -50,15 +68,21 @@ struct TensorSource {
 };
 /// A source that writes the bytes of a view unchanged.
 TensorSource source_of(std::string name, const TensorView& view);
+/// Bytes of the tensor; a failure when the shape is negative or too large for 64 bits.
 std::uint64_t byte_size(const TensorSource& source);
+/// Bytes of a tensor, or nothing when a dimension is negative or the product (with each 0 taken as
+/// 1) does not fit a signed 64-bit integer.
+std::optional<std::uint64_t> byte_size(Dtype dtype, const Shape& shape);
 
-/// Writes one safetensors file (tensors sorted by element size then name as given, data aligned to
-/// 64 bytes) and fsyncs it.
+/// Writes one safetensors file and fsyncs it. The tensors keep their order; the data section starts
+/// at a multiple of 64 bytes. At most one tensor is in memory at a time. Throws a failure (a full
+/// disk, a name given twice); then, and when a `fill` throws, no file is left.
 void write_safetensors(const fs::path& file, const std::vector<TensorSource>& tensors,
                        const std::map<std::string, std::string>& metadata);
 
-/// Writes model.safetensors, or shards with model.safetensors.index.json when the tensors exceed
-/// `max_shard_bytes`. The tensors keep their order.
+/// Writes model.safetensors, or shards model-00001-of-0000N.safetensors with
+/// model.safetensors.index.json when the tensors exceed `max_shard_bytes`. The tensors keep their
+/// order, and none is split: one that is larger has a shard of its own.
 void write_sharded_safetensors(const fs::path& directory, const std::vector<TensorSource>& tensors,
                                std::uint64_t max_shard_bytes);
 

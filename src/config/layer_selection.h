@@ -1,10 +1,10 @@
 #pragma once
 
+#include "base/json.h"
+
 #include <cstdint>
 #include <string>
 #include <vector>
-
-#include "base/json.h"
 
 namespace expandft {
 
@@ -19,7 +19,7 @@ class LayerSelection {
 
   /// Sorted, unique indices. Input error when empty or out of range; it names the item.
   std::vector<std::int64_t> resolve(std::int64_t layers) const;
-  const std::string& text() const { return text_; }   // as written, lists joined by commas
+  const std::string& text() const { return text_; }  // as written, lists joined by commas
 
  private:
   std::vector<std::string> items_;

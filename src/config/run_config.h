@@ -1,13 +1,14 @@
 #pragma once
 
+#include "base/files.h"
+#include "base/json.h"
+#include "config/layer_selection.h"
+#include "config/origin.h"
+
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "base/files.h"
-#include "base/json.h"
-#include "config/layer_selection.h"
 
 namespace expandft {
 
@@ -17,8 +18,9 @@ enum class Precision { kAuto, kFloat32, kBFloat16, kFloat16 };
 enum class Layout { kAuto, kNative, kPadded };
 
 struct ExpansionConfig {
-  LayerSelection layers;        // required
-  std::int64_t copies = 2;      // k: how often the MLP stands in the expanded layer, itself included; >= 2
+  LayerSelection layers;  // required
+  std::int64_t copies =
+      2;  // k: how often the MLP stands in the expanded layer, itself included; >= 2
 };
 
 struct TemplateConfig {
@@ -26,33 +28,34 @@ struct TemplateConfig {
 };
 
 struct DataConfig {
-  fs::path train;                        // required
+  fs::path train;  // required
   std::optional<fs::path> validation;
-  std::optional<TemplateConfig> text_template;   // key "template"
-  std::int64_t max_length = 1024;        // tokens a sequence
+  std::optional<TemplateConfig> text_template;  // key "template"
+  std::int64_t max_length = 1024;               // tokens a sequence
   bool packing = true;
-  bool learn_prompt = false;             // loss on prompt tokens too
+  bool learn_prompt = false;  // loss on prompt tokens too
 };
 
 struct TrainingConfig {
-  std::optional<std::int64_t> epochs;    // exactly one of epochs (default 1) and max_steps
+  std::optional<std::int64_t> epochs;  // exactly one of epochs (default 1) and max_steps
   std::optional<std::int64_t> max_steps;
-  std::optional<std::int64_t> batch_size;     // sequences a step; exactly one of the two (default: batch_tokens 16384)
-  std::optional<std::int64_t> batch_tokens;   // tokens a step
-  std::int64_t micro_batch_size = 8;     // sequences computed at once; the rest is accumulated
+  std::optional<std::int64_t>
+      batch_size;  // sequences a step; exactly one of the two (default: batch_tokens 16384)
+  std::optional<std::int64_t> batch_tokens;  // tokens a step
+  std::int64_t micro_batch_size = 8;         // sequences computed at once; the rest is accumulated
   double learning_rate = 1e-4;
   Schedule schedule = Schedule::kCosine;
-  double warmup = 0.03;                  // below 1: share of all steps; 1 and above: steps
-  double final_learning_rate = 0.0;      // share of learning_rate at the end of linear and cosine
+  double warmup = 0.03;              // below 1: share of all steps; 1 and above: steps
+  double final_learning_rate = 0.0;  // share of learning_rate at the end of linear and cosine
   double weight_decay = 0.0;
   double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
-  double clip_norm = 1.0;                // 0 turns clipping off
+  double clip_norm = 1.0;  // 0 turns clipping off
   Precision precision = Precision::kAuto;
   std::uint64_t seed = 7;
-  std::int64_t checkpoint_every = 0;     // steps; 0: only when a signal ends the run
+  std::int64_t checkpoint_every = 0;  // steps; 0: only when a signal ends the run
   std::int64_t keep_checkpoints = 2;
-  std::int64_t validate_every = 0;       // steps; 0: before the first step and at the end
-  std::int64_t log_every = 1;            // steps between lines of metrics.jsonl
+  std::int64_t validate_every = 0;  // steps; 0: before the first step and at the end
+  std::int64_t log_every = 1;       // steps between lines of metrics.jsonl
 };
 
 /// "1%" is relative to the base's value, a number is absolute, in the metric's unit.
@@ -62,37 +65,45 @@ struct DropBudget {
 };
 
 struct EvaluationConfig {
-  std::vector<std::string> original_tasks;   // names of built-ins, or paths of task files
+  std::vector<std::string> original_tasks;  // names of built-ins, or paths of task files
   std::vector<std::string> tasks;
   std::optional<DropBudget> max_drop;
 };
 
 /// A run config, checked: what the user wrote over the defaults, with paths made absolute.
 struct RunConfig {
-  fs::path model;          // required: the base checkpoint
-  fs::path output;         // required: the run directory
+  fs::path file;    // where it was read from; evaluation tasks are looked for beside it
+  fs::path model;   // required: the base checkpoint
+  fs::path output;  // required: the run directory
   ExpansionConfig expansion;
-  std::string train = "new";   // what trains; "new" is G-Freeze
-  Layout layout = Layout::kAuto;     // key "layout": of the merged model
-  double strength = 1.0;             // of the merged model, 0..1
+  std::string train = "new";      // what trains; "new" is G-Freeze
+  Layout layout = Layout::kAuto;  // key "layout": of the merged model
+  double strength = 1.0;          // of the merged model, 0..1
   DataConfig data;
   TrainingConfig training;
   EvaluationConfig evaluation;
 };
 
-/// Where a value of the resolved config came from.
-enum class Origin { kDefault, kConfig, kCommandLine };
-
 struct ResolvedConfig {
   RunConfig run;
-  Json resolved;                                          // every key, defaults filled in, absolute paths
-  std::vector<std::pair<std::string, Origin>> origins;    // JSON path ("training.learning_rate") and origin
+  Json resolved;  // every key, defaults filled in, absolute paths
+  std::vector<std::pair<std::string, Origin>>
+      origins;  // JSON path ("training.learning_rate") and origin
 };
 
-/// Reads a config file and the --set overrides ("training.learning_rate=2e-4"; the value is JSON, or
-/// a bare string). All problems are listed in one input error: JSON path, value, what is allowed,
-/// nearest known key. Paths are relative to the config file (those of --set: to the working folder).
-ResolvedConfig load_run_config(const fs::path& file, const std::vector<std::string>& overrides = {});
+/// Reads a config file and the --set overrides ("training.learning_rate=2e-4"; the value is JSON,
+/// or a bare string). All problems are listed in one input error: JSON path, value, what is
+/// allowed, nearest known key. Paths are relative to the config file (those of --set: to the
+/// working folder).
+ResolvedConfig load_run_config(const fs::path& file,
+                               const std::vector<std::string>& overrides = {});
+
+/// Checks that the model, the data and the tasks are there and that the output can be a folder. One
+/// input error names all that are missing; `where` is the JSON path.
+void check_run_inputs(const RunConfig& run);
+
+/// "training.learning_rate  0.0002  (command line)", a line for each value, aligned.
+std::string describe_origins(const ResolvedConfig& config);
 
 /// The config's JSON Schema (draft 2020-12), from the same table that parses.
 Json run_config_schema();

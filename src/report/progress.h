@@ -1,5 +1,8 @@
 #pragma once
 
+#include "report/human.h"
+
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -8,7 +11,7 @@ namespace expandft {
 /// What the progress line shows of a training run.
 struct ProgressState {
   std::int64_t step = 0, total_steps = 0;
-  double loss = 0;                 // nats a token, smoothed
+  double loss = 0;  // nats a token, smoothed
   double learning_rate = 0;
   double tokens_per_second = 0;
   double seconds_left = 0;
@@ -20,8 +23,11 @@ class ProgressLine {
  public:
   explicit ProgressLine(bool quiet);
   ~ProgressLine();
-  void training(const ProgressState& state);                       // "step 12/120 ▕███  ▏ loss 3.21 …"
-  void counting(const std::string& what, std::int64_t done, std::int64_t total);   // "evaluating tinystories 3/20"
+  ProgressLine(const ProgressLine&) = delete;
+  ProgressLine& operator=(const ProgressLine&) = delete;
+  void training(const ProgressState& state);  // "step 12/120 ▕███  ▏ loss 3.21 …"
+  void counting(const std::string& what, std::int64_t done,
+                std::int64_t total);  // "evaluating tinystories 3/20"
   void clear();
 
  private:
@@ -31,8 +37,12 @@ class ProgressLine {
   bool drawn_ = false;
 };
 
-std::string human_duration(double seconds);      // "1 h 03 min", "4.2 s"
-std::string human_count(double number);          // "1.2 M", "260 K"
-std::string human_bytes(double bytes);           // "1.3 GB" (decimal)
+/// What training() and counting() draw: at most `columns` wide; the least important part goes
+/// first. `utf8` false: ASCII only.
+std::string training_line(const ProgressState& state, std::size_t columns, bool utf8);
+std::string counting_line(const std::string& what, std::int64_t done, std::int64_t total,
+                          std::size_t columns, bool utf8);
+/// Whether the locale's variables (LC_ALL, LC_CTYPE, LANG, in this order) name UTF-8.
+bool locale_is_utf8();
 
 }  // namespace expandft

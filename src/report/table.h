@@ -11,8 +11,8 @@ class Table {
   enum class Align { kLeft, kRight };
   Table(std::vector<std::string> header, std::vector<Align> align);
   void row(std::vector<std::string> cells);
-  std::string text() const;        // for terminals and pipes
-  std::string markdown() const;    // for model cards
+  std::string text() const;      // for terminals and pipes
+  std::string markdown() const;  // for model cards
 
  private:
   std::vector<std::string> header_;

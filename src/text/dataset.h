@@ -1,31 +1,29 @@
 #pragma once
 
+#include "text/batch.h"
+#include "text/tokenizer.h"
+
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "text/batch.h"
-#include "text/tokenizer.h"
-
 namespace expandft {
-
-/// Template over the fields of a JSON line: "Question: {question}\nAnswer:". "{{" and "}}" are braces.
-class TextTemplate;  // text/template.h
 
 /// Where training or validation text comes from and how it becomes examples.
 struct DatasetOptions {
-  fs::path path;                              // .txt (whole file is one stream) or .jsonl
-  std::optional<std::string> prompt;          // templates; without them prompt/completion,
-  std::optional<std::string> completion;      // instruction/input/output or text fields are read
-  std::int64_t max_length = 1024;             // tokens a sequence
-  bool learn_prompt = false;                  // loss on prompt tokens too
+  fs::path path;                      // .txt, .text, .md (one stream) or .jsonl, .json; also .gz
+  std::optional<std::string> prompt;  // templates (text/template.h); without them
+  std::optional<std::string> completion;  // prompt/completion, instruction/… or text is read
+  std::int64_t max_length = 1024;         // tokens a sequence
+  bool learn_prompt = false;              // loss on prompt tokens too
 };
 
 /// What happened on the way; shown before training and saved with the run.
 struct DatasetReport {
   std::int64_t rows = 0, examples = 0, tokens = 0, targets = 0;
-  std::int64_t truncated_rows = 0;  // rows whose prompt's beginning was cut to keep the answer whole
+  std::int64_t truncated_rows =
+      0;  // rows whose prompt's beginning was cut to keep the answer whole
 };
 
 struct Dataset {
@@ -36,8 +34,9 @@ struct Dataset {
 /// Reads, renders, tokenizes and cuts. Plain text: BOS once if the tokenizer adds it, then blocks
 /// of max_length tokens. Rows: BOS, prompt, completion, EOS; loss on completion and EOS. A row
 /// longer than max_length loses the beginning of its prompt, never its answer; a row whose answer
-/// alone is too long is an input error that counts such rows. Rows without a learned token,
-/// an empty data set, missing fields and damaged lines are input errors with the line number.
+/// alone is too long is an input error that counts such rows. A "text" row that is too long goes
+/// on in further examples. Rows with an empty or blank answer, an empty data set, missing fields
+/// and damaged lines are input errors with the line number.
 Dataset load_dataset(const DatasetOptions& options, const Tokenizer& tokenizer);
 
 /// One training sequence's worth of examples (indices into Dataset::examples).

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "base/files.h"
+
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -7,27 +9,28 @@
 #include <string_view>
 #include <vector>
 
-#include "base/files.h"
-
 namespace expandft {
 
 using TokenId = std::int32_t;
 
 /// What surrounds the ids of a text.
 struct EncodeOptions {
-  bool bos = false;             // prepend BOS (when the tokenizer has one)
-  bool eos = false;             // append EOS
-  bool special_tokens = true;   // recognise special and added tokens inside the text
+  bool bos = false;            // prepend BOS (when the tokenizer has one)
+  bool eos = false;            // append EOS
+  bool special_tokens = true;  // recognise special and added tokens inside the text
+  bool continuation = false;   // the text goes on from another one: no dummy prefix before it
 };
 
-/// A model's tokenizer: text to ids and back, equal to the transformers package's slow tokenizer.
+/// A model's tokenizer: text to ids and back, equal to the transformers package's Llama and Gemma
+/// tokenizers (sentencepiece_tokenizer.h says which version and rules).
 class Tokenizer {
  public:
   /// Reads the tokenizer files of a model directory. Input errors name what is missing or damaged.
   static std::unique_ptr<const Tokenizer> load(const fs::path& directory);
   virtual ~Tokenizer() = default;
 
-  virtual std::vector<TokenId> encode(std::string_view text, const EncodeOptions& options) const = 0;
+  virtual std::vector<TokenId> encode(std::string_view text,
+                                      const EncodeOptions& options) const = 0;
   std::vector<TokenId> encode(std::string_view text) const { return encode(text, {}); }
   /// Text of the ids. Special tokens are left out when `skip_special`.
   virtual std::string decode(const std::vector<TokenId>& ids, bool skip_special = true) const = 0;
@@ -39,6 +42,19 @@ class Tokenizer {
   virtual std::optional<TokenId> eos() const = 0;
   /// Whether the tokenizer's own config puts BOS first by default.
   virtual bool adds_bos() const = 0;
+
+  /// Whether decoding with `skip_special` leaves the id out.
+  virtual bool is_special(TokenId /*id*/) const { return false; }
+  /// The bytes that the id adds to a text ("▁the" gives " the", "<0xE2>" one byte that may be part
+  /// of a character). Ids past the vocabulary add nothing.
+  virtual std::string token_bytes(TokenId id) const { return token(id); }
+  /// Whether decoding drops one space at the very start: the dummy prefix that encoding put there.
+  virtual bool strips_first_space() const { return false; }
 };
+
+/// Input error when the tokenizer has ids that the model's vocabulary lacks: the embedding would be
+/// read past its end. `where` names the model.
+void check_vocabulary(const Tokenizer& tokenizer, std::int64_t vocab_size,
+                      const std::string& where);
 
 }  // namespace expandft

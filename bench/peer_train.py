@@ -1,0 +1,104 @@
+"""Trains a model with transformers, as its users do, and prints its speed as one line of JSON.
+
+    python bench/peer_train.py --method lora --model DIR --ids ids.npy --steps 30
+
+`full` trains every weight; `lora` trains PEFT's rank-16 pairs on all seven projections of a layer.
+ids.npy: one row of token ids, cut into windows of --length, --batch of them a step.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import time
+
+
+def seconds_since_start():
+    """Seconds since this process was started, interpreter and imports included."""
+    with open("/proc/self/stat") as file:
+        started = int(file.read().rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - started
+
+
+def load(options):
+    import torch
+    from transformers import AutoModelForCausalLM
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(options.seed)
+    model = AutoModelForCausalLM.from_pretrained(options.model, dtype=torch.float32, attn_implementation="sdpa")
+    model.config.use_cache = False  # nothing generates here
+    if options.method == "lora":
+        from peft import LoraConfig, get_peft_model
+
+        projections = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+        model = get_peft_model(model, LoraConfig(task_type="CAUSAL_LM", r=options.rank, lora_alpha=2 * options.rank,
+                                                 lora_dropout=0.0, target_modules=projections))
+    return model.train()
+
+
+def windows(options):
+    """Batches (batch, length) of int64 ids in a seeded random order, for ever."""
+    import numpy
+    import torch
+
+    ids = torch.from_numpy(numpy.load(options.ids).astype("int64"))
+    rows = ids[:len(ids) // options.length * options.length].view(-1, options.length)
+    generator = torch.Generator().manual_seed(options.seed)
+    while True:
+        yield from (rows[part] for part in torch.randperm(len(rows), generator=generator).split(options.batch)
+                    if len(part) == options.batch)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--method", choices=["full", "lora"], required=True)
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--ids", required=True)
+    parser.add_argument("--steps", type=int, default=30)
+    parser.add_argument("--warmup-steps", type=int, default=5, help="steps not measured")
+    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--length", type=int, default=256)
+    parser.add_argument("--rank", type=int, default=16)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--learning-rate", type=float, default=1e-4)
+    parser.add_argument("--seed", type=int, default=7)
+    options = parser.parse_args()
+
+    model = load(options)
+    import torch
+
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=options.learning_rate, weight_decay=0.0, fused=True)
+    batches = windows(options)
+    times, losses = [], []
+    first_step_at = seconds_since_start()
+    for _ in range(options.steps):
+        begin = time.perf_counter()
+        ids = next(batches)
+        loss = model(input_ids=ids, labels=ids).loss
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(trained, 1.0)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        losses.append(loss.item())
+        times.append(time.perf_counter() - begin)
+
+    measured = times[options.warmup_steps:]
+    print(json.dumps({
+        "method": options.method,
+        "tokens_per_second": options.batch * options.length / statistics.median(measured),
+        "fastest_tokens_per_second": options.batch * options.length / min(measured),
+        "first_step_at": first_step_at,
+        "steps": options.steps,
+        "trained_parameters": sum(parameter.numel() for parameter in trained),
+        "first_loss": losses[0],
+        "last_loss": losses[-1],
+        "torch": torch.__version__,
+    }))
+
+
+if __name__ == "__main__":
+    main()

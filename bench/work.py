@@ -1,0 +1,79 @@
+"""Multiply-adds a token of a Llama-like model, derived from shapes, by what is trained.
+
+Counted: products with weight matrices, and attention's two products of each query with the keys
+before it (causal, so half the square on average). Not counted: norms, activations, softmax,
+optimizer, and anything computed a second time in the backward pass.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Shapes:
+    hidden: int
+    layers: int
+    queries: int  # heads * head_dim
+    keys: int     # key-value heads * head_dim
+    width: int    # of the MLP
+    vocabulary: int
+
+    @classmethod
+    def of_config(cls, config):
+        heads = config["num_attention_heads"]
+        head_dim = config.get("head_dim") or config["hidden_size"] // heads
+        return cls(config["hidden_size"], config["num_hidden_layers"], heads * head_dim,
+                   config.get("num_key_value_heads", heads) * head_dim, config["intermediate_size"],
+                   config["vocab_size"])
+
+    @property
+    def qkv(self):
+        return self.hidden * (self.queries + 2 * self.keys)
+
+    @property
+    def attention_weights(self):
+        return self.qkv + self.queries * self.hidden
+
+    @property
+    def mlp(self):
+        return 3 * self.hidden * self.width
+
+    @property
+    def head(self):
+        return self.hidden * self.vocabulary
+
+    def scores(self, length):
+        """Attention without its weights: scores and weighted sum, a token of a sequence of `length`."""
+        return 2 * self.queries * (length + 1) / 2
+
+    def forward(self, length):
+        return self.layers * (self.attention_weights + self.scores(length) + self.mlp) + self.head
+
+
+def full_fine_tuning(s, length):
+    """Every product has two gradients, of its input and its weight; attention's have two inputs."""
+    return 3 * s.forward(length)
+
+
+def lora(s, length, rank):
+    """Rank-r pairs on all seven projections: no weight gradients but the pairs'.
+
+    The embedding is frozen, so the first layer's q, k and v need no gradient of their input.
+    """
+    inputs_outputs = (2 * (s.hidden + s.queries) + 2 * (s.hidden + s.keys) + 3 * (s.hidden + s.width))
+    pairs = s.layers * rank * inputs_outputs
+    backward = (s.layers * (s.attention_weights + 2 * s.scores(length) + s.mlp) + s.head) - s.qkv
+    first_pairs = rank * 3 * s.hidden  # gradients of the first q, k, v pairs' input, not needed either
+    return s.forward(length) + backward + 3 * pairs - first_pairs
+
+
+def new_width(s, length, lowest, expanded, k):
+    """The copies of `expanded` layers from layer `lowest` up, with k - 1 copies each.
+
+    Below and in layer `lowest` nothing flows back but into its copies; above, through attention,
+    originals and copies. Weight gradients exist for copies alone.
+    """
+    copies = (k - 1) * s.mlp
+    above = s.layers - lowest - 1
+    input_gradients = above * (s.attention_weights + 2 * s.scores(length) + s.mlp) + s.head
+    input_gradients += (expanded - 1) * copies + copies / 3  # the lowest: down's input only
+    return s.forward(length) + expanded * copies + input_gradients + expanded * copies

@@ -1,0 +1,243 @@
+#!/usr/bin/env python3
+"""Makes tests/golden/models: tiny random Llama checkpoints, and what the reference computes on them.
+
+    python scripts/golden/make_model_goldens.py [--output tests/golden/models]
+
+Needs torch, transformers and safetensors. tests/golden/models/README.md says what the files hold.
+"""
+
+import argparse
+import copy
+import json
+import shutil
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
+from transformers.utils import logging
+
+import reference
+
+LENGTHS = (17, 40, 5)
+NOISE = 0.3  # of the perturbed copies, relative to each tensor's standard deviation
+TRAINING = {"learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "weight_decay": 0.01,
+            "clip_norm": 1.0, "warmup": 4, "steps": 20}
+MICRO_BATCH_SEQUENCES = 2
+
+COMMON = {
+    "architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_act": "silu",
+    "max_position_embeddings": 128, "bos_token_id": 1, "eos_token_id": 2, "rms_norm_eps": 1e-5,
+    "attention_bias": False, "mlp_bias": False, "tie_word_embeddings": False,
+}
+MODELS = {
+    # Grouped queries, and a head_dim that is not hidden_size / heads.
+    "gqa": {
+        "hidden_size": 48, "num_hidden_layers": 3, "num_attention_heads": 6, "num_key_value_heads": 2,
+        "head_dim": 12, "intermediate_size": 80, "vocab_size": 96, "tie_word_embeddings": True,
+        "rope_theta": 10000.0, "torch_dtype": "float32",
+    },
+    # Every bias a Llama can have; no head_dim in the config: it follows from the sizes.
+    "bias": {
+        "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 4,
+        "intermediate_size": 44, "vocab_size": 64, "attention_bias": True, "mlp_bias": True,
+        "rms_norm_eps": 1e-6, "rope_theta": 500000.0, "torch_dtype": "float32",
+    },
+    # theta and head_dim set so that two frequencies fall into the smoothed band (wavelengths 4 to 16).
+    "llama3-rope": {
+        "hidden_size": 40, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
+        "head_dim": 16, "intermediate_size": 56, "vocab_size": 72, "rope_theta": 1000.0,
+        "rope_scaling": {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0,
+                         "high_freq_factor": 4.0, "original_max_position_embeddings": 16},
+        "torch_dtype": "float32",
+    },
+    # The config as transformers 5 writes it.
+    "linear-rope": {
+        "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 1,
+        "head_dim": 8, "intermediate_size": 52, "vocab_size": 80, "tie_word_embeddings": True,
+        "rope_parameters": {"rope_type": "linear", "factor": 2.0, "rope_theta": 10000.0},
+        "dtype": "float32",
+    },
+}
+EXPANSIONS = {"gqa": ([1, 2], 2), "bias": ([0, 1], 3)}
+
+
+def randomise(model, generator):
+    """Random weights, norms and biases included, with logits of about +-3 at every place."""
+    hidden = model.config.hidden_size
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            noise = torch.randn(parameter.shape, generator=generator)
+            if name.endswith("norm.weight"):
+                parameter.copy_(1 + 0.3 * noise)
+            elif name.endswith("bias"):
+                parameter.copy_(0.3 * noise)
+            elif "embed_tokens" in name or "lm_head" in name:
+                parameter.copy_(1.2 * noise / hidden**0.5)
+            else:
+                parameter.copy_(1.2 * noise / parameter.shape[1]**0.5)
+
+
+def write_base(directory, settings, seed):
+    config = COMMON | settings
+    # LlamaConfig takes nested values over as its own: it gets copies.
+    model = LlamaForCausalLM(LlamaConfig(**copy.deepcopy(config)))
+    randomise(model, torch.Generator().manual_seed(seed))
+    tensors = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+    save_file(tensors, directory / "model.safetensors", metadata={"format": "pt"})
+    (directory / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+
+
+def load_base(directory):
+    model, report = AutoModelForCausalLM.from_pretrained(
+        directory, attn_implementation="eager", dtype=torch.float32, output_loading_info=True)
+    assert not report["missing_keys"] and not report["unexpected_keys"], report
+    return model.eval()
+
+
+def sequences(lengths, vocabulary, generator):
+    """Sequences laid end to end: ids int32 (tokens), offsets int64 (sequences + 1)."""
+    offsets = torch.tensor([0, *lengths]).cumsum(0)
+    ids = torch.randint(0, vocabulary, (int(offsets[-1]),), generator=generator, dtype=torch.int32)
+    return ids, offsets
+
+
+def learnable_sequences(lengths, vocabulary, generator):
+    """As sequences(), but three tokens of four follow from the one before: there is something to learn."""
+    ids, offsets = sequences(lengths, vocabulary, generator)
+    follows = torch.rand(len(ids), generator=generator) < 0.75
+    follows[offsets[:-1]] = False
+    for place in follows.nonzero().flatten().tolist():
+        ids[place] = (5 * int(ids[place - 1]) + 7) % vocabulary
+    return ids, offsets
+
+
+def write_with_settings(tensors, file, settings):
+    # One metadata key: safetensors writes several in an order that changes from run to run.
+    save_file(tensors, file, metadata={"settings": json.dumps(settings)})
+
+
+def write_golden(directory, seed):
+    model = load_base(directory)
+    ids, offsets = sequences(LENGTHS, model.config.vocab_size, torch.Generator().manual_seed(seed))
+    with torch.no_grad():
+        logits = reference.flat_logits(model, ids, offsets)
+    save_file({"ids": ids, "offsets": offsets, "logits": logits}, directory / "golden.safetensors")
+    print(f"{directory.name}: logits std {logits.std():.2f}, {logits.min():.2f} to {logits.max():.2f}")
+
+
+def check_expansion(directory, layers, k, golden):
+    """The reference's own invariants: step 0 and strength 0 are the base bit for bit, folding agrees."""
+    model = reference.expand(load_base(directory), layers, k)
+    with torch.no_grad():
+        start = reference.flat_logits(model, golden["ids"], golden["offsets"])
+        assert torch.equal(start, golden["logits"]), "step 0 differs from the base"
+        reference.perturb_copies(model, NOISE, torch.Generator().manual_seed(1))
+        reference.set_strength(model, 0.0)
+        off = reference.flat_logits(model, golden["ids"], golden["offsets"])
+        assert torch.equal(off, golden["logits"]), "strength 0 differs from the base"
+        for strength in (1.0, 0.6):
+            reference.set_strength(model, strength)
+            split = reference.flat_logits(model, golden["ids"], golden["offsets"])
+            folded = reference.flat_logits(reference.fold(copy.deepcopy(model)), golden["ids"], golden["offsets"])
+            difference = (split - folded).abs().max().item()
+            assert difference <= 1e-5, f"folding differs by {difference}"
+            print(f"{directory.name}: k={k}, strength {strength}: folded differs by {difference:.1e}")
+
+
+def write_expanded(directory, layers, k, seed):
+    golden = load_file(directory / "golden.safetensors")
+    check_expansion(directory, layers, k, golden)
+    generator = torch.Generator().manual_seed(seed)
+    ids, offsets = golden["ids"], golden["offsets"]
+    targets = reference.next_token_targets(ids, offsets, torch.rand(len(ids), generator=generator) < 0.7)
+    model = reference.expand(load_base(directory), layers, k)
+    reference.perturb_copies(model, NOISE, generator)
+
+    logits = reference.flat_logits(model, ids, offsets)
+    loss = reference.summed_loss(logits, targets) / (targets != reference.NO_TARGET).sum()
+    loss.backward()
+    reference.set_strength(model, 0.5)
+    with torch.no_grad():
+        halfway = reference.flat_logits(model, ids, offsets)
+
+    tensors = {"ids": ids, "offsets": offsets, "targets": targets, "logits": logits.detach(),
+               "loss": loss.detach().reshape(1), "logits.strength_0.5": halfway}
+    for name, parameter in reference.copy_parameters(model).items():
+        tensors[name] = parameter.detach()
+        tensors[name + ".grad"] = parameter.grad
+    write_with_settings(tensors, directory / "expanded.safetensors", {"layers": layers, "copies": k, "strength": 1.0})
+    print(f"{directory.name}: expanded loss {loss.item():.4f}, "
+          f"logits moved by {(logits - golden['logits']).abs().mean():.2f} on average")
+
+
+def training_batches(vocabulary, generator):
+    """Per step (ids, offsets, targets) of four sequences of uneven lengths."""
+    batches = []
+    for _ in range(TRAINING["steps"]):
+        lengths = torch.randint(6, 33, (2 * MICRO_BATCH_SEQUENCES,), generator=generator).tolist()
+        ids, offsets = learnable_sequences(lengths, vocabulary, generator)
+        learned = torch.rand(len(ids), generator=generator) < 0.8
+        batches.append((ids, offsets, reference.next_token_targets(ids, offsets, learned)))
+    return batches
+
+
+def micro_batches(ids, offsets, targets):
+    """Cuts a step's sequences into pieces of MICRO_BATCH_SEQUENCES."""
+    pieces = []
+    for first in range(0, len(offsets) - 1, MICRO_BATCH_SEQUENCES):
+        part = offsets[first:first + MICRO_BATCH_SEQUENCES + 1]
+        pieces.append((ids[part[0]:part[-1]], part - part[0], targets[part[0]:part[-1]]))
+    return pieces
+
+
+def write_training(directory, layers, k, seed):
+    tensors, finals = {}, {}
+    for dtype, suffix in ((torch.float32, ""), (torch.float64, ".float64")):
+        model = reference.expand(load_base(directory).to(dtype), layers, k)
+        batches = training_batches(model.config.vocab_size, torch.Generator().manual_seed(seed))
+        pieces = [micro_batches(*batch) for batch in batches]
+        losses, norms, rates = reference.train(model, pieces, TRAINING)
+        for key, values in (("losses", losses), ("grad_norms", norms), ("learning_rates", rates)):
+            tensors[key + suffix] = torch.tensor(values, dtype=torch.float64)
+        finals[dtype] = {n: p.detach() for n, p in reference.copy_parameters(model).items()}
+    del tensors["learning_rates.float64"]
+    tensors |= finals[torch.float32]
+    for step, (ids, offsets, targets) in enumerate(batches):
+        tensors |= {f"batch{step}.ids": ids, f"batch{step}.offsets": offsets, f"batch{step}.targets": targets}
+
+    worst = {key: (tensors[key] - tensors[key + ".float64"]).abs().max().item() for key in ("losses", "grad_norms")}
+    worst["copies"] = max((finals[torch.float32][n] - finals[torch.float64][n]).abs().max().item()
+                          for n in finals[torch.float32])
+    write_with_settings(tensors, directory / "training.safetensors",
+                        {"layers": layers, "copies": k, "micro_batch_sequences": MICRO_BATCH_SEQUENCES,
+                         "training": TRAINING, "difference_to_float64": worst})
+    norms = tensors["grad_norms"]
+    print(f"{directory.name}: losses {tensors['losses'][0]:.4f} to {tensors['losses'][-1]:.4f}, "
+          f"norms {norms.min():.2f} to {norms.max():.2f}, float32 against float64: {worst}")
+
+
+def main():
+    root = Path(__file__).resolve().parents[2]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--output", type=Path, default=root / "tests/golden/models")
+    output = parser.parse_args().output
+
+    logging.disable_progress_bar()
+    torch.set_num_threads(1)  # one summation order, whatever the machine has
+    for seed, (name, settings) in enumerate(MODELS.items(), start=100):
+        directory = output / name
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir(parents=True)
+        write_base(directory, settings, seed)
+        write_golden(directory, seed + 1000)
+        if name in EXPANSIONS:
+            write_expanded(directory, *EXPANSIONS[name], seed + 2000)
+    write_training(output / "gqa", *EXPANSIONS["gqa"], seed=3000)
+    total = sum(file.stat().st_size for file in output.rglob("*") if file.is_file())
+    assert total <= 1.5e6, f"{total} bytes is too much to keep in a repository"
+    print(f"{output}: {total / 1000:.0f} kB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,182 @@
+"""The method in PyTorch, on transformers' own Llama as the base model.
+
+An expanded layer computes its MLP in the split form
+
+    y = MLP(x) + sum_j strength * (1/k) * (S_j(x) - S_base(x)),    j = 1 .. k-1
+    S(x) = W_down . (act(W_gate x + b_gate) * (W_up x + b_up))
+
+where S_j is made of the copies and S_base of the original weights. S holds no bias of the down
+projection: that bias belongs to the original MLP alone, is added once and has no copy. The biases
+of gate and up are copied, and train, with their weights.
+Method: "Grow, Don't Overwrite: Fine-tuning Without Forgetting", arXiv 2603.08647.
+"""
+
+import math
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+PROJECTIONS = ("gate_proj", "up_proj", "down_proj")
+NO_TARGET = -100
+
+
+class MlpCopy(nn.Module):
+    """S_j: gate, up and down of one copy, in parameters of its own."""
+
+    def __init__(self, mlp):
+        super().__init__()
+        for projection in PROJECTIONS:
+            original = getattr(mlp, projection)
+            copy = nn.Linear(original.in_features, original.out_features,
+                             bias=original.bias is not None and projection != "down_proj",
+                             dtype=original.weight.dtype)
+            with torch.no_grad():
+                copy.weight.copy_(original.weight)
+                if copy.bias is not None:
+                    copy.bias.copy_(original.bias)
+            setattr(self, projection, copy)
+        self.activation = mlp.act_fn
+
+    def forward(self, x):
+        return self.down_proj(self.activation(self.gate_proj(x)) * self.up_proj(x))
+
+
+class SplitMlp(nn.Module):
+    """An MLP of k copies (the original included), in the split form."""
+
+    def __init__(self, mlp, k, strength=1.0):
+        super().__init__()
+        self.base = mlp
+        self.copies = nn.ModuleList(MlpCopy(mlp) for _ in range(k - 1))
+        self.k = k
+        self.strength = strength
+
+    def forward(self, x):
+        base = self.base
+        inner = base.act_fn(base.gate_proj(x)) * base.up_proj(x)
+        unbiased = functional.linear(inner, base.down_proj.weight)
+        # With the bias inside the product, as the base model has it, so that equal copies leave
+        # the base's output as it is, bit for bit.
+        y = base.down_proj(inner)
+        for copy in self.copies:
+            y = y + (self.strength / self.k) * (copy(x) - unbiased)
+        return y
+
+
+def expand(model, layers, k):
+    """Replaces the MLPs of `layers` by split ones whose copies equal the original; freezes the rest."""
+    model.requires_grad_(False)
+    for i in layers:
+        split = SplitMlp(model.model.layers[i].mlp, k)
+        split.copies.requires_grad_(True)
+        model.model.layers[i].mlp = split
+    return model
+
+
+def set_strength(model, strength):
+    for module in model.modules():
+        if isinstance(module, SplitMlp):
+            module.strength = strength
+
+
+def copy_parameters(model):
+    """name -> parameter of every copy: model.layers.{i}.mlp.{projection}.copy{j}.{weight,bias}."""
+    named = {}
+    for i, layer in enumerate(model.model.layers):
+        if not isinstance(layer.mlp, SplitMlp):
+            continue
+        for j, copy in enumerate(layer.mlp.copies, start=1):
+            for projection in PROJECTIONS:
+                for kind, parameter in getattr(copy, projection).named_parameters():
+                    named[f"model.layers.{i}.mlp.{projection}.copy{j}.{kind}"] = parameter
+    return named
+
+
+def perturb_copies(model, noise, generator):
+    """Adds normal noise of `noise` times each copy tensor's own standard deviation."""
+    with torch.no_grad():
+        for parameter in copy_parameters(model).values():
+            parameter += noise * parameter.std() * torch.randn(parameter.shape, generator=generator)
+
+
+@torch.no_grad()
+def fold(model):
+    """Makes every split MLP one ordinary MLP of k times the width (at its strength), in place."""
+    for layer in model.model.layers:
+        split = layer.mlp
+        if not isinstance(split, SplitMlp):
+            continue
+        share = split.strength / split.k
+        parts = [(split.base, 1 - share * (split.k - 1))] + [(copy, share) for copy in split.copies]
+        for projection in ("gate_proj", "up_proj"):
+            original = getattr(split.base, projection)
+            original.weight = nn.Parameter(torch.cat([getattr(part, projection).weight for part, _ in parts]))
+            if original.bias is not None:
+                original.bias = nn.Parameter(torch.cat([getattr(part, projection).bias for part, _ in parts]))
+        down = torch.cat([part.down_proj.weight * weight for part, weight in parts], dim=1)
+        split.base.down_proj.weight = nn.Parameter(down)
+        layer.mlp = split.base
+    return model
+
+
+def flat_logits(model, ids, offsets):
+    """Logits (tokens, vocabulary) of sequences laid end to end, each computed apart.
+
+    ids (tokens); offsets (sequences + 1): sequence i is ids[offsets[i]:offsets[i + 1]].
+    """
+    bounds = offsets.tolist()
+    return torch.cat([model(ids[None, begin:end].long(), use_cache=False).logits[0]
+                      for begin, end in zip(bounds, bounds[1:])])
+
+
+def next_token_targets(ids, offsets, learned):
+    """Targets (tokens): the next token of the same sequence where that token is learned, else NO_TARGET."""
+    targets = torch.full_like(ids, NO_TARGET)
+    targets[:-1] = torch.where(learned[1:], ids[1:], NO_TARGET)
+    targets[offsets[1:] - 1] = NO_TARGET
+    return targets
+
+
+def summed_loss(logits, targets):
+    """Cross-entropy summed over the places that have a target."""
+    return functional.cross_entropy(logits, targets.long(), ignore_index=NO_TARGET, reduction="sum")
+
+
+def learning_rate(step, peak, warmup, total):
+    """Linear warm-up over `warmup` steps, then a cosine to 0 at step `total`; the first step is 0."""
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    return peak * 0.5 * (1 + math.cos(math.pi * (step - warmup) / (total - warmup)))
+
+
+def train(model, batches, settings):
+    """Trains the copies with AdamW; returns losses, gradient norms before clipping, learning rates.
+
+    batches: per step, a list of micro-batches (ids, offsets, targets). A step's loss is the mean
+    over the targets of all its micro-batches; the loss returned is the one before the update.
+    Weight decay (decoupled) applies to matrices, not to biases.
+    """
+    parameters = list(copy_parameters(model).values())
+    optimizer = torch.optim.AdamW(
+        [{"params": [p for p in parameters if p.dim() > 1], "weight_decay": settings["weight_decay"]},
+         {"params": [p for p in parameters if p.dim() == 1], "weight_decay": 0.0}],
+        lr=settings["learning_rate"], betas=(settings["beta1"], settings["beta2"]), eps=settings["epsilon"])
+    losses, norms, rates = [], [], []
+    for step, micro_batches in enumerate(batches):
+        rate = learning_rate(step, settings["learning_rate"], settings["warmup"], len(batches))
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        optimizer.zero_grad()
+        count = sum(int((targets != NO_TARGET).sum()) for _, _, targets in micro_batches)
+        loss = 0.0
+        for ids, offsets, targets in micro_batches:
+            part = summed_loss(flat_logits(model, ids, offsets), targets) / count
+            part.backward()
+            loss += part.item()
+        norm = nn.utils.clip_grad_norm_(parameters, settings["clip_norm"])
+        optimizer.step()
+        losses.append(loss)
+        norms.append(norm.item())
+        rates.append(rate)
+    return losses, norms, rates

@@ -1,0 +1,53 @@
+# The system's packages: compiler, build tools, libraries.
+# shellcheck shell=bash
+packages=(
+  g++ cmake ninja-build ccache mold git ca-certificates python3 python3-venv
+  libcli11-dev nlohmann-json3-dev libspdlog-dev libsentencepiece-dev libvalijson-dev
+  libxxhash-dev zlib1g-dev catch2
+)
+
+# Those of the list that dpkg does not have.
+missing_packages() {
+  local installed
+  installed=$(dpkg-query -W -f='${db:Status-Status} ${Package}\n' "${packages[@]}" 2>/dev/null |
+    sed -n 's/^installed //p' || true)
+  comm -23 <(printf '%s\n' "${packages[@]}" | sort -u) <(sort -u <<<"$installed")
+}
+
+install_packages() {
+  local missing=() as_root=()
+  mapfile -t missing < <(missing_packages)
+  if [ ${#missing[@]} -eq 0 ]; then
+    note "system packages: all there"
+    return
+  fi
+  if [ "$(id -u)" -ne 0 ]; then
+    if have sudo && sudo -n true 2>/dev/null; then
+      as_root=(sudo -n)
+    else
+      fail "these packages are missing, and root is needed to install them: ${missing[*]}" \
+        "sudo apt-get install ${missing[*]}"
+    fi
+  fi
+  step "Installing system packages: ${missing[*]}"
+  "${as_root[@]}" apt-get update -qq
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+# Elsewhere we install nothing: tools must be there, libraries are CMake's to fetch.
+check_tools() {
+  local tool header missing=()
+  for tool in g++ cmake ninja git; do have "$tool" || missing+=("$tool"); done
+  if [ ${#missing[@]} -gt 0 ]; then
+    fail "these tools are missing: ${missing[*]}" "install them with your system's package manager"
+  fi
+  missing=()
+  for header in CLI/CLI.hpp nlohmann/json.hpp spdlog/spdlog.h sentencepiece_processor.h xxhash.h zlib.h; do
+    echo "#include <$header>" | g++ -std=c++20 -fsyntax-only -x c++ - 2>/dev/null || missing+=("$header")
+  done
+  if [ ${#missing[@]} -gt 0 ]; then
+    note "headers not found: ${missing[*]}"
+    note "zlib must be installed; CMake fetches the other libraries, pinned, when it configures"
+  fi
+}

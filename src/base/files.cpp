@@ -1,0 +1,177 @@
+#include "base/files.h"
+
+#include "base/error.h"
+
+#include <array>
+#include <cerrno>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <system_error>
+#include <unistd.h>
+#include <utility>
+
+namespace expandft {
+namespace {
+
+std::string reason(int error) {
+  return std::generic_category().message(error);
+}
+
+class Descriptor {
+ public:
+  explicit Descriptor(int value) : value_(value) {}
+  ~Descriptor() {
+    if (value_ >= 0) ::close(value_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return value_; }
+
+ private:
+  int value_;
+};
+
+int open_to_read(const fs::path& file) {
+  const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor >= 0) return descriptor;
+  if (errno == ENOENT) throw input_error("no such file", file.string(), "check the path");
+  throw input_error("cannot open the file: " + reason(errno), file.string());
+}
+
+struct stat status_of(const Descriptor& descriptor, const fs::path& file) {
+  struct stat status {};
+  if (::fstat(descriptor.get(), &status) != 0) {
+    throw input_error("cannot read the file: " + reason(errno), file.string());
+  }
+  if (S_ISDIR(status.st_mode))
+    throw input_error("found a directory, expected a file", file.string());
+  return status;
+}
+
+/// Renaming over a device, or over a link such as /dev/stdout, would destroy it.
+bool is_written_directly(const fs::path& file) {
+  struct stat status {};
+  if (::stat(file.c_str(), &status) != 0) return false;
+  if (S_ISDIR(status.st_mode))
+    throw input_error("found a directory, expected a file", file.string());
+  return !S_ISREG(status.st_mode) || file.parent_path() == "/dev";
+}
+
+}  // namespace
+
+std::string read_file(const fs::path& file) {
+  const Descriptor descriptor(open_to_read(file));
+  const struct stat status = status_of(descriptor, file);
+  std::string bytes;
+  if (S_ISREG(status.st_mode)) bytes.reserve(static_cast<std::size_t>(status.st_size));
+  std::array<char, 1 << 16> buffer;
+  for (;;) {
+    const ssize_t count = ::read(descriptor.get(), buffer.data(), buffer.size());
+    if (count == 0) return bytes;
+    if (count > 0) {
+      bytes.append(buffer.data(), static_cast<std::size_t>(count));
+    } else if (errno != EINTR) {
+      throw input_error("cannot read the file: " + reason(errno), file.string());
+    }
+  }
+}
+
+std::shared_ptr<const MappedFile> MappedFile::open(const fs::path& file) {
+  // Before it is opened: opening a pipe waits for its writer.
+  struct stat before {};
+  if (::stat(file.c_str(), &before) == 0 && !S_ISREG(before.st_mode) && !S_ISDIR(before.st_mode)) {
+    throw input_error("found a device or pipe, expected a regular file", file.string());
+  }
+  const Descriptor descriptor(open_to_read(file));
+  const auto size = static_cast<std::size_t>(status_of(descriptor, file).st_size);
+  std::span<const std::byte> bytes;
+  if (size > 0) {
+    void* const start = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor.get(), 0);
+    if (start == MAP_FAILED) throw failure("cannot map the file: " + reason(errno), file.string());
+    bytes = {static_cast<const std::byte*>(start), size};
+  }
+  return std::shared_ptr<const MappedFile>(new MappedFile(file, bytes));
+}
+
+MappedFile::~MappedFile() {
+  if (!bytes_.empty()) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+}
+
+OutputFile::OutputFile(fs::path file) : path_(std::move(file)) {
+  descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (descriptor_ < 0) {
+    throw failure("cannot create the file: " + reason(errno), path_.string(),
+                  "check that the folder is there and can be written");
+  }
+}
+
+OutputFile::~OutputFile() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+void OutputFile::write(std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t count = ::write(descriptor_, bytes.data(), bytes.size());
+    if (count >= 0) {
+      written_ += static_cast<std::uint64_t>(count);
+      bytes = bytes.subspan(static_cast<std::size_t>(count));
+    } else if (errno != EINTR) {
+      const bool full = errno == ENOSPC || errno == EDQUOT;
+      throw failure("cannot write past byte " + std::to_string(written_) + ": " + reason(errno),
+                    path_.string(), full ? "free some space, or choose another output" : "");
+    }
+  }
+}
+
+void OutputFile::sync_and_close() {
+  // Pipes and terminals cannot be synced (EINVAL), and need not be.
+  if (::fsync(descriptor_) != 0 && errno != EINVAL && errno != EROFS) {
+    throw failure("cannot bring the file to the disk: " + reason(errno), path_.string());
+  }
+  if (::close(std::exchange(descriptor_, -1)) != 0 && errno != EINTR) {
+    throw failure("cannot close the file: " + reason(errno), path_.string());
+  }
+}
+
+void write_file_atomically(const fs::path& file, std::string_view bytes) {
+  if (is_written_directly(file)) {
+    OutputFile output(file);
+    output.write(bytes);
+    output.sync_and_close();
+    return;
+  }
+  remove_dead_partials(file);
+  const fs::path partial = partial_path(file);
+  try {
+    OutputFile output(partial);
+    output.write(bytes);
+    output.sync_and_close();
+    std::error_code error;
+    fs::rename(partial, file, error);
+    if (error)
+      throw failure("cannot rename " + partial.string() + ": " + error.message(), file.string());
+  } catch (...) {
+    std::error_code ignored;
+    fs::remove(partial, ignored);
+    throw;
+  }
+  sync_directory(parent_of(file));
+}
+
+void sync_file(const fs::path& file) {
+  const Descriptor descriptor(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  if (descriptor.get() < 0 || ::fsync(descriptor.get()) != 0) {
+    throw failure("cannot bring the file to the disk: " + reason(errno), file.string());
+  }
+}
+
+void sync_directory(const fs::path& directory) {
+  const Descriptor descriptor(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  // Some network file systems cannot sync a folder and say EINVAL.
+  if (descriptor.get() < 0 || (::fsync(descriptor.get()) != 0 && errno != EINVAL)) {
+    throw failure("cannot bring the folder to the disk: " + reason(errno), directory.string());
+  }
+}
+
+}  // namespace expandft

@@ -1,0 +1,225 @@
+#include "base/json.h"
+
+#include "base/error.h"
+#include "base/files.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <iterator>
+#include <optional>
+#include <unordered_set>
+#include <utility>
+
+namespace expandft {
+namespace {
+
+constexpr std::size_t kMaxDepth = 64;
+
+/// Tells how far the lexer has read: nlohmann's SAX events carry no position.
+class CountingIterator {
+ public:
+  using iterator_category = std::input_iterator_tag;
+  using value_type = char;
+  using difference_type = std::ptrdiff_t;
+  using pointer = const char*;
+  using reference = const char&;
+
+  CountingIterator(const char* at, const char** furthest) : at_(at), furthest_(furthest) {}
+  reference operator*() const { return *at_; }
+  CountingIterator& operator++() {
+    *furthest_ = ++at_;
+    return *this;
+  }
+  bool operator==(const CountingIterator& other) const { return at_ == other.at_; }
+  bool operator!=(const CountingIterator& other) const { return at_ != other.at_; }
+
+ private:
+  const char* at_;
+  const char** furthest_;
+};
+
+/// "3:14": line and column (in characters) of the last character read.
+std::string line_and_column(std::string_view read) {
+  const auto line = 1 + std::count(read.begin(), read.end(), '\n');
+  if (!read.empty() && read.back() == '\n') {
+    return std::to_string(line) + ":1";
+  }
+  const std::size_t newline = read.rfind('\n');
+  const std::string_view last = newline == read.npos ? read : read.substr(newline + 1);
+  // Bytes 10xxxxxx continue a character of UTF-8.
+  const auto column = std::count_if(last.begin(), last.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0u) != 0x80u;
+  });
+  return std::to_string(line) + ":" + std::to_string(std::max<std::ptrdiff_t>(column, 1));
+}
+
+/// Text of unknown content made fit for a terminal and for JSON.
+std::string printable(std::string_view text, std::size_t limit) {
+  std::string out;
+  for (const char c : text.substr(0, limit)) out += c >= ' ' && c <= '~' ? c : '?';
+  if (text.size() > limit) out += "…";
+  return out;
+}
+
+/// Builds the document and stops at the first fault.
+class DocumentBuilder : public nlohmann::json_sax<Json> {
+ public:
+  bool null() override { return add(nullptr); }
+  bool boolean(bool value) override { return add(value); }
+  bool number_integer(number_integer_t value) override { return add(value); }
+  bool number_unsigned(number_unsigned_t value) override { return add(value); }
+  bool number_float(number_float_t value, const string_t&) override { return add(value); }
+  bool string(string_t& value) override { return add(std::move(value)); }
+  bool binary(binary_t&) override { return fail("binary data, expected JSON"); }
+  bool start_object(std::size_t) override { return open(Json::object()); }
+  bool start_array(std::size_t) override { return open(Json::array()); }
+  bool end_object() override { return close(); }
+  bool end_array() override { return close(); }
+
+  bool key(string_t& name) override {
+    Level& level = levels_.back();
+    if (!level.keys.insert(name).second) {
+      return fail("the key \"" + printable(name, 80) +
+                  "\" stands twice in one object, expected once");
+    }
+    level.key = std::move(name);
+    return true;
+  }
+
+  bool parse_error(std::size_t, const std::string&,
+                   const nlohmann::detail::exception& error) override {
+    std::string_view text = error.what();
+    // "[json.exception.parse_error.101] parse error at line 1, column 2: syntax error …"
+    for (const std::string_view lead : {"] ", "column "}) {
+      if (const auto at = text.find(lead); at != text.npos) text.remove_prefix(at + lead.size());
+    }
+    if (const auto at = text.find_first_not_of("0123456789");
+        at != text.npos && text.substr(at, 2) == ": ") {
+      text.remove_prefix(at + 2);
+    }
+    return fail("not valid JSON: " + printable(text, 240));
+  }
+
+  const std::string& fault() const { return fault_; }
+  Json take() { return std::move(root_); }
+
+ private:
+  struct Level {
+    Json* value;
+    std::string key;
+    std::unordered_set<std::string> keys;
+  };
+
+  bool fail(std::string fault) {
+    fault_ = std::move(fault);
+    return false;
+  }
+
+  template <typename Value>
+  Json* place(Value&& value) {
+    if (levels_.empty()) {
+      root_ = Json(std::forward<Value>(value));
+      return &root_;
+    }
+    Level& level = levels_.back();
+    if (level.value->is_array()) {
+      auto& array = level.value->get_ref<Json::array_t&>();
+      return &array.emplace_back(std::forward<Value>(value));
+    }
+    // Not operator[]: it searches, which is quadratic for a vocabulary. `keys` has searched.
+    auto& object = level.value->get_ref<Json::object_t&>();
+    object.emplace_back(std::move(level.key), Json(std::forward<Value>(value)));
+    return &object.back().second;
+  }
+
+  template <typename Value>
+  bool add(Value&& value) {
+    place(std::forward<Value>(value));
+    return true;
+  }
+
+  bool open(Json empty) {
+    if (levels_.size() == kMaxDepth) {
+      return fail("nested deeper than " + std::to_string(kMaxDepth) + " levels, expected fewer");
+    }
+    // A pointer into the parent stays valid: the parent grows no more while its last child is open.
+    Json* const child = place(std::move(empty));
+    levels_.push_back({child, {}, {}});
+    return true;
+  }
+
+  bool close() {
+    levels_.pop_back();
+    return true;
+  }
+
+  Json root_;
+  std::vector<Level> levels_;
+  std::string fault_;
+};
+
+/// Damerau-Levenshtein distance, restricted form (optimal string alignment): insertions,
+/// deletions, substitutions and swaps of neighbours. Three rows of the table are enough.
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> before(b.size() + 1), previous(b.size() + 1), current(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) previous[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    current[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      current[j] = std::min({previous[j] + 1, current[j - 1] + 1,
+                             previous[j - 1] + (a[i - 1] == b[j - 1] ? 0u : 1u)});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
+        current[j] = std::min(current[j], before[j - 2] + 1);
+      }
+    }
+    std::swap(before, previous);
+    std::swap(previous, current);
+  }
+  return previous[b.size()];
+}
+
+}  // namespace
+
+Json parse_json(std::string_view text, const std::string& where) {
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  const char* const begin = text.data();
+  const char* const end = begin + text.size();
+  const char* furthest = begin;
+  DocumentBuilder builder;
+  const bool parsed = Json::sax_parse(CountingIterator(begin, &furthest),
+                                      CountingIterator(end, &furthest), &builder);
+  const auto place = [&] {
+    const std::string_view read = text.substr(0, static_cast<std::size_t>(furthest - begin));
+    return where + ":" + line_and_column(read);
+  };
+  if (!parsed) throw input_error(builder.fault(), place());
+  // nlohmann takes a NUL byte for the end of the text.
+  if (furthest != end || (!text.empty() && text.back() == '\0')) {
+    throw input_error("not valid JSON: text goes on after a NUL byte, expected the end", place());
+  }
+  return builder.take();
+}
+
+Json read_json(const std::filesystem::path& file) {
+  return parse_json(read_file(file), file.string());
+}
+
+std::string nearest(std::string_view word, const std::vector<std::string>& candidates) {
+  const std::size_t limit = std::max<std::size_t>(2, word.size() / 3);
+  std::optional<std::size_t> best;
+  std::string found;
+  for (const std::string& candidate : candidates) {
+    const std::size_t longer = std::max(word.size(), candidate.size());
+    if (longer - std::min(word.size(), candidate.size()) > limit) continue;
+    const std::size_t distance = edit_distance(word, candidate);
+    // Words that share nothing are not near, however short.
+    if (distance > limit || (distance > 0 && distance >= longer)) continue;
+    if (!best || distance < *best) {
+      best = distance;
+      found = candidate;
+    }
+  }
+  return found;
+}
+
+}  // namespace expandft

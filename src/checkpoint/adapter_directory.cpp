@@ -1,0 +1,156 @@
+#include "checkpoint/adapter_directory.h"
+
+#include "base/error.h"
+#include "base/json.h"
+
+#include <cmath>
+#include <set>
+
+namespace expandft {
+namespace {
+
+constexpr const char* kFormat = "expandft-adapter";
+constexpr std::int64_t kVersion = 1;
+
+std::int64_t positive(const Json& config, const char* key, const std::string& where) {
+  if (!config.contains(key) || !config.at(key).is_number_integer() ||
+      config.at(key).get<std::int64_t>() < 1) {
+    throw input_error("field \"" + std::string(key) + "\" must be a positive integer", where,
+                      "the adapter is damaged: copy it again");
+  }
+  return config.at(key).get<std::int64_t>();
+}
+
+std::string string_field(const Json& config, const char* key, const std::string& where) {
+  if (!config.contains(key) || !config.at(key).is_string()) {
+    throw input_error("field \"" + std::string(key) + "\" must be a string", where,
+                      "the adapter is damaged: copy it again");
+  }
+  return config.at(key).get<std::string>();
+}
+
+std::vector<std::int64_t> layer_list(const Json& config, std::int64_t layers,
+                                     const std::string& where) {
+  const Json list = config.contains("layers") ? config.at("layers") : Json();
+  std::vector<std::int64_t> out;
+  bool good = list.is_array() && !list.empty();
+  for (const Json& item : list) {
+    good = good && item.is_number_integer() && item.get<std::int64_t>() >= 0 &&
+           item.get<std::int64_t>() < layers &&
+           (out.empty() || item.get<std::int64_t>() > out.back());
+    if (good) out.push_back(item.get<std::int64_t>());
+  }
+  if (!good) {
+    throw input_error("field \"layers\" is " + list.dump() +
+                          "; expected ascending layer indices below " + std::to_string(layers),
+                      where, "the adapter is damaged: copy it again");
+  }
+  return out;
+}
+
+AdapterInfo read_info(const Json& config, const std::string& where) {
+  if (!config.is_object() || config.value("format", Json()) != Json(kFormat)) {
+    const bool peft = config.is_object() && config.contains("peft_type");
+    throw input_error(
+        peft ? "this is an adapter of PEFT (" + config.at("peft_type").dump() + "), not of expandft"
+             : std::string("this is not an expandft adapter"),
+        where, "give the adapter/ folder that expandft train wrote");
+  }
+  const std::int64_t version = positive(config, "format_version", where);
+  if (version > kVersion) {
+    throw input_error("the adapter's format is " + std::to_string(version) +
+                          "; this program reads up to " + std::to_string(kVersion),
+                      where, "use a newer expandft");
+  }
+  AdapterInfo info;
+  info.base_model = string_field(config, "base_model_name_or_path", where);
+  info.base_fingerprint = string_field(config, "base_fingerprint", where);
+  info.train = string_field(config, "train", where);
+  info.copies = positive(config, "copies", where);
+  info.num_hidden_layers = positive(config, "num_hidden_layers", where);
+  info.hidden_size = positive(config, "hidden_size", where);
+  info.intermediate_size = positive(config, "intermediate_size", where);
+  info.layers = layer_list(config, info.num_hidden_layers, where);
+  const Json strength = config.value("strength", Json());
+  if (!strength.is_number() || !(strength.get<double>() >= 0 && strength.get<double>() <= 1)) {
+    throw input_error("field \"strength\" must be a number from 0 to 1", where);
+  }
+  info.strength = strength.get<double>();
+  if (info.copies < 2 || info.copies > 64) {
+    throw input_error("field \"copies\" is " + std::to_string(info.copies) + "; expected 2 to 64",
+                      where);
+  }
+  return info;
+}
+
+void check_tensors(const AdapterInfo& info, const std::map<std::string, TensorView>& tensors,
+                   const std::string& where) {
+  std::set<std::string> known;
+  const auto check = [&](const std::string& name, const Shape& shape, bool needed) {
+    known.insert(name);
+    const auto found = tensors.find(name);
+    if (found == tensors.end() ? needed : found->second.shape != shape) {
+      throw input_error(
+          "tensor \"" + name + "\" is missing or not of the shape that the config says", where,
+          "the adapter is damaged: copy it again");
+    }
+  };
+  const std::int64_t h = info.hidden_size, p = info.intermediate_size;
+  for (const std::int64_t layer : info.layers) {
+    for (std::int64_t copy = 1; copy < info.copies; ++copy) {
+      check(copy_tensor_name(layer, "gate_proj", copy, "weight"), {p, h}, true);
+      check(copy_tensor_name(layer, "up_proj", copy, "weight"), {p, h}, true);
+      check(copy_tensor_name(layer, "down_proj", copy, "weight"), {h, p}, true);
+      check(copy_tensor_name(layer, "gate_proj", copy, "bias"), {p}, false);
+      check(copy_tensor_name(layer, "up_proj", copy, "bias"), {p}, false);
+    }
+  }
+  for (const auto& [name, view] : tensors) {
+    if (!known.contains(name)) {
+      throw input_error("tensor \"" + name + "\" does not belong to this adapter", where,
+                        "adapter_config.json and adapter_model.safetensors do not belong together");
+    }
+  }
+}
+
+}  // namespace
+
+std::string copy_tensor_name(std::int64_t layer, const std::string& projection, std::int64_t copy,
+                             const std::string& part) {
+  return "model.layers." + std::to_string(layer) + ".mlp." + projection + ".copy" +
+         std::to_string(copy) + "." + part;
+}
+
+AdapterDirectory AdapterDirectory::open(const fs::path& directory) {
+  const fs::path config = directory / "adapter_config.json";
+  const fs::path weights = directory / "adapter_model.safetensors";
+  if (!fs::is_regular_file(config)) {
+    throw input_error("no adapter_config.json: this is no adapter directory", directory.string(),
+                      "give the adapter/ folder that expandft train wrote");
+  }
+  AdapterDirectory adapter;
+  adapter.path_ = directory;
+  adapter.info_ = read_info(read_json(config), config.string());
+  adapter.tensors_ = SafetensorsFile::open(weights).tensors();
+  check_tensors(adapter.info_, adapter.tensors_, weights.string());
+  return adapter;
+}
+
+void write_adapter(const fs::path& directory, const AdapterInfo& info,
+                   const std::vector<TensorSource>& tensors) {
+  const Json config = {{"format", kFormat},
+                       {"format_version", kVersion},
+                       {"base_model_name_or_path", info.base_model},
+                       {"base_fingerprint", info.base_fingerprint},
+                       {"train", info.train},
+                       {"layers", info.layers},
+                       {"copies", info.copies},
+                       {"num_hidden_layers", info.num_hidden_layers},
+                       {"hidden_size", info.hidden_size},
+                       {"intermediate_size", info.intermediate_size},
+                       {"strength", info.strength}};
+  write_file_atomically(directory / "adapter_config.json", config.dump(2) + "\n");
+  write_safetensors(directory / "adapter_model.safetensors", tensors, {{"format", "pt"}});
+}
+
+}  // namespace expandft

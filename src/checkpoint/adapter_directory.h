@@ -1,0 +1,50 @@
+#pragma once
+
+#include "base/files.h"
+#include "checkpoint/safetensors.h"
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace expandft {
+
+/// What an adapter is and what it belongs to: adapter_config.json (docs/formats.md).
+struct AdapterInfo {
+  std::string base_model;        // as the user named it; for people
+  std::string base_fingerprint;  // ModelDirectory::fingerprint() of the base; for the program
+  std::vector<std::int64_t> layers;
+  std::int64_t copies = 2;  // k
+  std::int64_t num_hidden_layers = 0, hidden_size = 0, intermediate_size = 0;
+  std::string train = "new";
+  double strength = 1.0;  // the strength it was trained at
+};
+
+/// An adapter directory: adapter_config.json and adapter_model.safetensors with the tensors
+/// model.layers.{i}.mlp.{gate,up,down}_proj.copy{j}.weight (and .bias), j from 1 to copies - 1.
+class AdapterDirectory {
+ public:
+  /// Input errors: not an adapter of ours (a PEFT adapter is named as such), a newer format,
+  /// damaged fields, or tensors that are missing, unknown or of another shape than the config says.
+  static AdapterDirectory open(const fs::path& directory);
+
+  const fs::path& path() const { return path_; }
+  const AdapterInfo& info() const { return info_; }
+  const std::map<std::string, TensorView>& tensors() const { return tensors_; }
+
+ private:
+  fs::path path_;
+  AdapterInfo info_;
+  std::map<std::string, TensorView> tensors_;
+};
+
+/// "model.layers.3.mlp.gate_proj.copy1.weight" from (3, "gate_proj", 1, "weight").
+std::string copy_tensor_name(std::int64_t layer, const std::string& projection, std::int64_t copy,
+                             const std::string& part);
+
+/// Writes both files into a directory that is there.
+void write_adapter(const fs::path& directory, const AdapterInfo& info,
+                   const std::vector<TensorSource>& tensors);
+
+}  // namespace expandft

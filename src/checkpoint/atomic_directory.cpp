@@ -1,0 +1,249 @@
+#include "checkpoint/atomic_directory.h"
+
+#include "base/error.h"
+#include "base/json.h"
+
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <system_error>
+#include <unistd.h>
+#include <vector>
+
+namespace expandft {
+namespace {
+
+constexpr const char* kMarker = ".expandft";
+constexpr std::uint64_t kReserveBytes = 16u << 20;  // for configs, logs and the file system itself
+
+std::string reason(int error) {
+  return std::generic_category().message(error);
+}
+
+std::string in_units(std::uint64_t bytes) {
+  constexpr std::array kUnits{"B", "kB", "MB", "GB", "TB", "PB"};
+  double value = static_cast<double>(bytes);
+  std::size_t unit = 0;
+  for (; value >= 1000 && unit + 1 < kUnits.size(); ++unit) value /= 1000;
+  char text[32];
+  std::snprintf(text, sizeof text, unit == 0 ? "%.0f %s" : "%.1f %s", value, kUnits[unit]);
+  return text;
+}
+
+/// The target without links at its end, so that renaming replaces what a link leads to.
+fs::path resolve(const fs::path& given) {
+  const fs::path target = without_trailing_separator(given);
+  const std::string name = target.filename().string();
+  if (name.empty() || name == "." || name == "..") {
+    throw input_error(
+        "found \"" + given.string() + "\", expected a directory with a name of its own",
+        given.string(), "name a new directory inside it");
+  }
+  std::error_code error;
+  if (!fs::is_symlink(fs::symlink_status(target, error))) return target;
+  const fs::path resolved = fs::canonical(target, error);
+  if (error)
+    throw input_error("found a link that leads nowhere, expected a directory", target.string());
+  return resolved;
+}
+
+bool is_mount_point(const fs::path& directory) {
+  struct stat own {
+  }, parent{};
+  if (::stat(directory.c_str(), &own) != 0 || ::stat(parent_of(directory).c_str(), &parent) != 0)
+    return false;
+  if (own.st_dev != parent.st_dev) return true;
+#ifdef STATX_ATTR_MOUNT_ROOT
+  struct statx extended {};  // a bind mount within one file system
+  if (::statx(AT_FDCWD, directory.c_str(), 0, 0, &extended) != 0) return false;
+  return (extended.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+#else
+  return false;
+#endif
+}
+
+/// Whether `path` is `directory` or lies in it.
+bool contains(const fs::path& directory, const fs::path& path) {
+  std::error_code error;
+  for (fs::path at = fs::weakly_canonical(path, error); !error; at = at.parent_path()) {
+    if (fs::equivalent(at, directory, error)) return true;
+    error.clear();
+    if (at == at.parent_path()) return false;
+  }
+  return false;
+}
+
+/// Refuses a target that may not be replaced. Returns whether there is something to replace.
+bool check_existing(const fs::path& target, AtomicDirectory::Existing existing) {
+  using Existing = AtomicDirectory::Existing;
+  std::error_code error;
+  const fs::file_status status = fs::status(target, error);
+  if (status.type() == fs::file_type::not_found) return false;
+  if (status.type() == fs::file_type::none) {
+    throw input_error("cannot look at the output: " + error.message(), target.string());
+  }
+  const std::string name = target.string();
+  if (!fs::is_directory(status)) {
+    if (existing == Existing::kReplace && fs::is_regular_file(status)) return true;
+    throw input_error("found a file, expected a new directory", name,
+                      existing == Existing::kReplaceOurs
+                          ? "choose another, or replace it with --force"
+                          : "choose another");
+  }
+  if (is_mount_point(target)) {
+    throw input_error("found a mount point, expected a directory that can be replaced whole", name,
+                      "name a directory inside it: " + (target / "model").string());
+  }
+  const char* const home = std::getenv("HOME");
+  const fs::path working = fs::current_path(error);
+  if ((!error && contains(target, working)) ||
+      (home != nullptr && *home != '\0' && contains(target, home))) {
+    throw input_error("found the home or the working directory, expected one that can be replaced",
+                      name, "name a new directory inside it");
+  }
+  const bool is_empty = fs::is_empty(target, error);
+  if (error) throw input_error("cannot read the output: " + error.message(), name);
+  if (is_empty || existing == Existing::kReplace) return true;
+  if (existing == Existing::kRefuse) {
+    throw input_error("found a directory that is not empty, expected a new one", name,
+                      "choose another");
+  }
+  if (!is_ours(target)) {
+    throw input_error(
+        "found a directory that expandft did not write, expected a new or an earlier output", name,
+        "choose another, or replace it with --force");
+  }
+  return true;
+}
+
+void check_parent(const fs::path& target, std::uint64_t needed_bytes) {
+  fs::path parent = parent_of(target);
+  std::error_code error;
+  while (fs::status(parent, error).type() == fs::file_type::not_found &&
+         parent != parent_of(parent)) {
+    parent = parent_of(parent);
+  }
+  if (!fs::is_directory(parent, error)) {
+    throw input_error("found a file where a folder is expected", parent.string(),
+                      "choose another output");
+  }
+  if (::access(parent.c_str(), W_OK | X_OK) != 0) {
+    throw failure("cannot write in the folder: " + reason(errno), parent.string(),
+                  "choose another output");
+  }
+  struct statvfs space {};
+  if (::statvfs(parent.c_str(), &space) != 0) return;  // then writing will tell
+  const std::uint64_t free = std::uint64_t{space.f_bavail} * space.f_frsize;
+  if (free < kReserveBytes || free - kReserveBytes < needed_bytes) {
+    throw failure("found " + in_units(free) + " free, expected " + in_units(needed_bytes) +
+                      " and a reserve of " + in_units(kReserveBytes),
+                  target.string(), "free some space, or choose another output");
+  }
+}
+
+void create_parents(const fs::path& directory) {
+  std::vector<fs::path> made;
+  std::error_code error;
+  for (fs::path at = directory; !fs::exists(at, error); at = parent_of(at)) made.push_back(at);
+  fs::create_directories(directory, error);
+  if (error) throw failure("cannot create the folder: " + error.message(), directory.string());
+  for (const fs::path& path : made) sync_directory(parent_of(path));
+}
+
+void sync_tree(const fs::path& directory) try {
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(directory)) {
+    const fs::file_type type = entry.symlink_status().type();
+    if (type == fs::file_type::directory) sync_directory(entry.path());
+    if (type == fs::file_type::regular) sync_file(entry.path());
+  }
+  sync_directory(directory);
+} catch (const fs::filesystem_error& error) {
+  throw failure("cannot read the folder: " + error.code().message(), directory.string());
+}
+
+void rename_or_throw(const fs::path& from, const fs::path& to) {
+  if (::rename(from.c_str(), to.c_str()) != 0) {
+    throw failure("cannot rename " + from.string() + ": " + reason(errno), to.string());
+  }
+}
+
+/// Puts `fresh` in the place of `target`; what was there is at `fresh` or gone afterwards.
+void exchange(const fs::path& fresh, const fs::path& target) {
+  if (::renameat2(AT_FDCWD, fresh.c_str(), AT_FDCWD, target.c_str(), RENAME_EXCHANGE) == 0) return;
+  if (errno != EINVAL && errno != ENOSYS) {
+    throw failure("cannot rename " + fresh.string() + ": " + reason(errno), target.string());
+  }
+  // A file system that cannot exchange. Ended in between, remove_dead_partials puts the old back.
+  const fs::path aside = fresh.string() + ".old";
+  rename_or_throw(target, aside);
+  try {
+    rename_or_throw(fresh, target);
+  } catch (...) {
+    rename_or_throw(aside, target);
+    throw;
+  }
+  std::error_code ignored;
+  fs::remove_all(aside, ignored);
+}
+
+}  // namespace
+
+bool is_ours(const fs::path& directory) {
+  const fs::path marker = directory / kMarker;
+  std::error_code error;
+  if (!fs::is_regular_file(marker, error) || fs::file_size(marker, error) > 4096 || error)
+    return false;
+  try {
+    const Json json = read_json(marker);
+    return json.is_object() && json.value("written_by", "") == "expandft";
+  } catch (const Error&) {
+    return false;
+  } catch (const Json::exception&) {
+    return false;  // "written_by" of another type
+  }
+}
+
+void check_target(const fs::path& target, std::uint64_t needed_bytes,
+                  AtomicDirectory::Existing existing) {
+  const fs::path resolved = resolve(target);
+  check_existing(resolved, existing);
+  check_parent(resolved, needed_bytes);
+}
+
+AtomicDirectory::AtomicDirectory(fs::path target, std::uint64_t needed_bytes, Existing existing)
+    : target_(resolve(target)), path_(partial_path(target_)), existing_(existing) {
+  remove_dead_partials(target_);
+  check_target(target_, needed_bytes, existing_);
+  create_parents(parent_of(target_));
+  if (::mkdir(path_.c_str(), 0777) != 0) {
+    throw failure("cannot create the folder: " + reason(errno), path_.string(),
+                  "choose another output");
+  }
+}
+
+AtomicDirectory::~AtomicDirectory() {
+  if (committed_) return;
+  std::error_code ignored;
+  fs::remove_all(path_, ignored);
+}
+
+void AtomicDirectory::commit() {
+  write_file_atomically(path_ / kMarker, Json{{"written_by", "expandft"}}.dump() + "\n");
+  sync_tree(path_);
+  // Again: something may have come there while we worked.
+  if (check_existing(target_, existing_)) {
+    exchange(path_, target_);
+  } else {
+    rename_or_throw(path_, target_);
+  }
+  committed_ = true;
+  sync_directory(parent_of(target_));
+  std::error_code ignored;  // the old one, if it was exchanged; the next run removes what remains
+  fs::remove_all(path_, ignored);
+}
+
+}  // namespace expandft

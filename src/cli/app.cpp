@@ -1,0 +1,128 @@
+#include "cli/app.h"
+
+#include "base/json.h"
+#include "cli/output.h"
+#include "cli/usage_error.h"
+#include "cli/verbs.h"
+#include "report/log.h"
+
+#include <torch/version.h>
+
+namespace expandft {
+namespace {
+
+constexpr const char* kDescription =
+    "Fine-tunes language models without making them forget: widens MLPs without changing the\n"
+    "function, trains the new width alone, and proves what the model kept.";
+
+constexpr const char* kFooter =
+    "A first run:\n"
+    "  expandft validate run.json\n"
+    "  expandft train --config run.json\n"
+    "  expandft eval --original-tasks --config run.json\n"
+    "\n"
+    "`expandft COMMAND --help` explains a command.\n"
+    "Exit codes: 0 done, 1 failed, 2 wrong usage, config or input, 3 an original task dropped "
+    "past\n"
+    "the budget, 4 diverged, 128+n ended by signal n after saving.";
+
+void add_global_options(CLI::App& app, GlobalOptions& options) {
+  app.add_option("--device", options.device, "auto, cpu, cuda or cuda:N")
+      ->type_name("NAME")
+      ->capture_default_str()
+      ->group("Global options");
+  app.add_option("--threads", options.threads, "CPU threads; 0: as many as there are cores")
+      ->type_name("N")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 4096))
+      ->group("Global options");
+  app.add_option("--log-level", options.log_level, "trace, debug, info, warn, error or off")
+      ->type_name("LEVEL")
+      ->capture_default_str()
+      ->check(one_of({"trace", "debug", "info", "warn", "error", "off"}))
+      ->group("Global options");
+  app.add_flag("--quiet", options.quiet, "No progress, and only errors in the log")
+      ->group("Global options");
+  app.set_help_flag("-h,--help", "Print this help")->group("Global options");
+}
+
+std::string version() {
+  return std::string("expandft ") + EXPANDFT_VERSION + " (LibTorch " + TORCH_VERSION + ")";
+}
+
+}  // namespace
+
+CLI::Validator one_of(std::vector<std::string> values) {
+  CLI::Validator validator("");
+  validator.operation([values](std::string& found) -> std::string {
+    std::string list;
+    for (const std::string& value : values) {
+      if (value == found) return {};
+      list += (list.empty() ? "" : ", ") + value;
+    }
+    const std::string near = nearest(found, values);
+    return "\"" + found + "\" is none of " + list +
+           (near.empty() ? std::string() : "; did you mean " + near + "?");
+  });
+  return validator;
+}
+
+CLI::App* add_command(CLI::App& app, Context& context, const std::string& name,
+                      const std::string& description, const std::string& example) {
+  CLI::App* command = app.add_subcommand(name, description);
+  add_global_options(*command, context.global);
+  command->footer("Example:\n  " + example);
+  return command;
+}
+
+void setup_app(CLI::App& app, Context& context) {
+  app.description(kDescription);
+  app.footer(kFooter);
+  app.get_formatter()->column_width(30);
+  app.get_formatter()->label("SUBCOMMAND", "COMMAND");
+  app.get_formatter()->label("Subcommands", "Commands");
+  app.require_subcommand(0, 1);
+  add_global_options(app, context.global);
+  app.set_version_flag("--version", version, "Print the version")->group("Global options");
+
+  setup_expand(app, context);
+  setup_train(app, context);
+  setup_eval(app, context);
+  setup_merge(app, context);
+  setup_unmerge(app, context);
+  setup_generate(app, context);
+  setup_score(app, context);
+  setup_inspect(app, context);
+  setup_validate(app, context);
+  setup_tasks(app, context);
+  setup_schema(app, context);
+}
+
+ExitCode run_program(int argc, const char* const* argv) {
+  CLI::App app("", "expandft");
+  Context context;
+  setup_app(app, context);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const CLI::App& command = chosen_command(app);
+    switch (error.get_exit_code()) {
+      case static_cast<int>(CLI::ExitCodes::Success):
+        break;
+      default:
+        throw usage_error(app, error);
+    }
+    print(error.get_name() == "CallForVersion" ? version() + "\n" : command.help());
+    return ExitCode::kDone;
+  }
+  if (!context.run) {
+    print(app.help());
+    return ExitCode::kDone;
+  }
+  configure_logging(context.global.log_level, context.global.quiet);
+  const ExitCode code = context.run();
+  flush_output();
+  return code;
+}
+
+}  // namespace expandft

@@ -1,0 +1,42 @@
+#pragma once
+
+#include "base/error.h"
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+namespace expandft {
+
+/// Options that every command takes, before or after the command's name.
+struct GlobalOptions {
+  std::string device = "auto";     // auto, cpu, cuda, cuda:N
+  std::string log_level = "info";  // trace, debug, info, warn, error, off
+  bool quiet = false;              // no progress, and only errors in the log
+  int threads = 0;                 // of the CPU; 0: as LibTorch chooses
+};
+
+/// What setup_<command> gets: the command's callback stores in `run` what there is to do, with
+/// options of its own captured. main calls it after parsing, so that its errors reach main.
+struct Context {
+  GlobalOptions global;
+  std::function<ExitCode()> run;
+};
+
+/// All commands and global options, on an empty app.
+void setup_app(CLI::App& app, Context& context);
+
+/// Adds a command with the global options, help and an example ("expandft score --model …").
+CLI::App* add_command(CLI::App& app, Context& context, const std::string& name,
+                      const std::string& description, const std::string& example);
+
+/// Parses the arguments and runs the command. Errors of usage are input errors of the same kind as
+/// all others. Without arguments prints the help.
+ExitCode run_program(int argc, const char* const* argv);
+
+/// Accepts one of the values; the message lists them, and names the nearest.
+CLI::Validator one_of(std::vector<std::string> values);
+
+}  // namespace expandft

@@ -1,0 +1,139 @@
+#include "cli/load.h"
+#include "cli/output.h"
+#include "cli/verbs.h"
+#include "evaluation/generation.h"
+#include "text/stream_decoder.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <spdlog/spdlog.h>
+
+namespace expandft {
+namespace {
+
+struct GenerateOptions {
+  ModelOptions model;
+  std::optional<std::string> prompt, prompt_file;
+  GenerationOptions generation;
+  bool echo = false, json = false;
+};
+
+/// Adds the ids that a config names: an integer, or an array of them.
+void add_end_tokens(const Json& config, std::vector<TokenId>& ids) {
+  const Json named = config.value("eos_token_id", Json());
+  for (const Json& id : named.is_array() ? named : Json::array({named})) {
+    if (id.is_number_integer()) ids.push_back(id.get<TokenId>());
+  }
+}
+
+/// All ids that end a text: the tokenizer's, config.json's and generation_config.json's.
+std::vector<TokenId> end_tokens(const LoadedModel& model) {
+  std::vector<TokenId> ids;
+  if (const auto eos = model.tokenizer->eos()) ids.push_back(*eos);
+  add_end_tokens(model.directory.config(), ids);
+  const fs::path file = model.directory.path() / "generation_config.json";
+  if (fs::exists(file)) {
+    const Json config = read_json(file);
+    if (config.is_object()) add_end_tokens(config, ids);
+  }
+  return ids;
+}
+
+std::string read_prompt(const GenerateOptions& options) {
+  if (options.prompt) return *options.prompt;
+  return read_text(options.prompt_file.value_or("-"));
+}
+
+ExitCode run_generate(GenerateOptions options, const GlobalOptions& global) {
+  const std::string prompt = read_prompt(options);
+  const LoadedModel model = load_model(options.model, global);
+  const std::vector<TokenId> ids =
+      model.tokenizer->encode(prompt, {.bos = model.tokenizer->adds_bos()});
+  options.generation.end_tokens = end_tokens(model);
+
+  StreamDecoder stream(*model.tokenizer, !prompt.empty());
+  std::string text;
+  const auto add = [&](const std::string& piece) {
+    text += piece;
+    if (options.json) return;
+    print(piece);
+    flush_output();
+  };
+  if (options.echo) add(prompt);
+  const Generation generation =
+      generate(model.decoder, ids, options.generation, [&](TokenId id) { add(stream.push(id)); });
+  add(stream.finish());
+  if (generation.stop == StopReason::kContext) {
+    spdlog::warn("stopped: the model has no positions left ({})",
+                 model.decoder.spec().max_positions);
+  }
+  if (options.json) {
+    print_json({{"prompt", prompt},
+                {"text", text},
+                {"prompt_tokens", ids},
+                {"tokens", generation.tokens},
+                {"stop", stop_text(generation.stop)}});
+  } else {
+    print("\n");
+  }
+  return ExitCode::kDone;
+}
+
+void add_sampling_options(CLI::App& command, GenerationOptions& options) {
+  command.add_option("--max-tokens", options.max_tokens, "Most tokens to write")
+      ->type_name("N")
+      ->capture_default_str()
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 30));
+  command
+      .add_option("--temperature", options.sampling.temperature,
+                  "Below 1 sharpens, above 1 flattens; 0 always takes the likeliest token")
+      ->type_name("T")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 100.0));
+  command
+      .add_option("--top-k", options.sampling.top_k,
+                  "Draw among the K likeliest tokens only; 0: among all")
+      ->type_name("K")
+      ->capture_default_str()
+      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 30));
+  command
+      .add_option("--top-p", options.sampling.top_p,
+                  "Draw among the fewest tokens that have probability P together")
+      ->type_name("P")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 1.0));
+  command.add_option("--seed", options.seed, "The same seed gives the same text")
+      ->type_name("N")
+      ->capture_default_str();
+}
+
+}  // namespace
+
+void setup_generate(CLI::App& app, Context& context) {
+  CLI::App* command = add_command(
+      app, context, "generate", "Continue a prompt, writing token by token",
+      "expandft generate --model runs/mathqa/merged --prompt 'Question: What is 2 + 3?\\nAnswer:'");
+  command->group("Use");
+  const auto options = std::make_shared<GenerateOptions>();
+  command->add_option("--model", options->model.model, "Model directory")
+      ->required()
+      ->type_name("DIR");
+  CLI::Option* prompt =
+      command->add_option("--prompt", options->prompt, "Text to continue; without it, stdin")
+          ->type_name("TEXT");
+  command->add_option("--prompt-file", options->prompt_file, "The same from a file (-: stdin)")
+      ->type_name("FILE")
+      ->excludes(prompt);
+  add_sampling_options(*command, options->generation);
+  command->add_flag("--echo", options->echo, "Print the prompt too");
+  command->add_flag("--json", options->json, "Text, tokens and the reason for the end as JSON");
+  add_model_options(*command, options->model);
+  command->callback([&context, options] {
+    context.run = [&context, options] { return run_generate(*options, context.global); };
+  });
+}
+
+}  // namespace expandft

@@ -1,0 +1,102 @@
+#include "cli/facts.h"
+#include "cli/output.h"
+#include "cli/verbs.h"
+#include "report/human.h"
+#include "report/summary.h"
+#include "report/table.h"
+
+#include <algorithm>
+#include <memory>
+#include <string>
+
+namespace expandft {
+namespace {
+
+struct InspectOptions {
+  std::string directory;
+  bool json = false;
+};
+
+Json facts_of(const fs::path& directory) {
+  if (!fs::is_directory(directory)) {
+    throw input_error("no such directory", directory.string());
+  }
+  if (fs::exists(directory / "config.resolved.json")) return run_facts(directory);
+  if (fs::exists(directory / "adapter_config.json")) return adapter_facts(directory);
+  if (fs::exists(directory / "config.json")) return model_facts(directory);
+  throw input_error(
+      "neither a model (config.json), an adapter (adapter_config.json) nor a run "
+      "(config.resolved.json)",
+      directory.string());
+}
+
+std::string value_text(const std::string& key, const Json& value) {
+  if (value.is_null()) return "none";
+  if (value.is_boolean()) return value.get<bool>() ? "yes" : "no";
+  if (value.is_string()) return value.get<std::string>();
+  if (value.is_number() && key.ends_with("bytes")) return human_bytes(value.get<double>());
+  if (value.is_number() && key == "parameters") return human_count(value.get<double>());
+  if (value.is_array()) {
+    std::string list;
+    for (const Json& item : value) list += (list.empty() ? "" : ", ") + value_text({}, item);
+    return list.empty() ? "none" : list;
+  }
+  return value.dump();
+}
+
+/// "tokenizer: adds bos  yes" for {"tokenizer": {"adds_bos": true}}.
+void add_lines(Summary& summary, const Json& facts, const std::string& prefix) {
+  for (const auto& [key, value] : facts.items()) {
+    if (key == "parts") continue;
+    std::string label = key;
+    std::ranges::replace(label, '_', ' ');
+    if (value.is_object()) {
+      add_lines(summary, value, prefix + label + ": ");
+    } else {
+      summary.line(prefix + label, value_text(key, value));
+    }
+  }
+}
+
+std::string parts_table(const Json& parts) {
+  using enum Table::Align;
+  Table table({"part", "tensors", "parameters", "share"}, {kLeft, kRight, kRight, kRight});
+  for (const Json& part : parts) {
+    table.row({part.at("part"), part.at("tensors").dump(),
+               human_count(part.at("parameters").get<double>()), percent(part.at("share"))});
+  }
+  return table.text();
+}
+
+ExitCode run_inspect(const InspectOptions& options) {
+  const Json facts = facts_of(options.directory);
+  if (options.json) {
+    print_json(facts);
+    return ExitCode::kDone;
+  }
+  Summary summary;
+  add_lines(summary, facts, "");
+  print(summary.text());
+  if (facts.contains("parts")) print("\n" + parts_table(facts.at("parts")));
+  return ExitCode::kDone;
+}
+
+}  // namespace
+
+void setup_inspect(CLI::App& app, Context& context) {
+  CLI::App* command =
+      add_command(app, context, "inspect",
+                  "Say what a model, an adapter or a run directory is: family, sizes, tokenizer,\n"
+                  "expansion, status, and where it loads",
+                  "expandft inspect runs/mathqa/merged");
+  command->group("Look");
+  const auto options = std::make_shared<InspectOptions>();
+  command->add_option("directory", options->directory, "Model, adapter or run directory")
+      ->required()
+      ->type_name("DIR");
+  command->add_flag("--json", options->json, "As JSON, with exact numbers");
+  command->callback(
+      [&context, options] { context.run = [options] { return run_inspect(*options); }; });
+}
+
+}  // namespace expandft

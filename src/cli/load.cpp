@@ -1,0 +1,79 @@
+#include "cli/load.h"
+
+#include "expansion/attach.h"
+#include "model/families.h"
+#include "runtime/device.h"
+
+#include <utility>
+
+#include <ATen/Parallel.h>
+#include <spdlog/spdlog.h>
+
+namespace expandft {
+namespace {
+
+std::unique_ptr<const Tokenizer> load_tokenizer(const ModelDirectory& directory, TokenizerUse use) {
+  const fs::path config = directory.path() / "config.json";
+  try {
+    auto tokenizer = Tokenizer::load(directory.path());
+    check_vocabulary(*tokenizer, read_spec(directory.config(), config.string()).vocab,
+                     directory.path().string());
+    return tokenizer;
+  } catch (const Error& error) {
+    if (use == TokenizerUse::kRequired) throw;
+    spdlog::debug("tokens have no names: {}", error.message());
+    return nullptr;
+  }
+}
+
+}  // namespace
+
+void add_precision_option(CLI::App& command, std::string& precision) {
+  command
+      .add_option("--precision", precision,
+                  "To compute in: auto, float32, bfloat16 or float16; auto is float32 on a CPU and "
+                  "bfloat16 on a GPU")
+      ->type_name("NAME")
+      ->capture_default_str()
+      ->check(one_of({"auto", "float32", "bfloat16", "float16"}));
+}
+
+void add_model_options(CLI::App& command, ModelOptions& options) {
+  CLI::Option* adapter =
+      command.add_option("--adapter", options.adapter, "Adapter to attach to the model")
+          ->type_name("DIR");
+  command
+      .add_option("--strength", options.strength,
+                  "How much of the adapter counts: 0 is the base model, 1 the tuned one")
+      ->type_name("S")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 1.0))
+      ->needs(adapter);
+  add_precision_option(command, options.precision);
+}
+
+Precision parse_precision(const std::string& name) {
+  if (name == "float32") return Precision::kFloat32;
+  if (name == "bfloat16") return Precision::kBFloat16;
+  if (name == "float16") return Precision::kFloat16;
+  return Precision::kAuto;
+}
+
+at::Device prepare_device(const GlobalOptions& global) {
+  if (global.threads > 0) at::set_num_threads(global.threads);
+  return select_device(global.device);
+}
+
+LoadedModel load_model(const ModelOptions& options, const GlobalOptions& global,
+                       TokenizerUse tokenizer_use) {
+  ModelDirectory directory = ModelDirectory::open(options.model);
+  std::unique_ptr<const Tokenizer> tokenizer = load_tokenizer(directory, tokenizer_use);
+  const at::Device device = prepare_device(global);
+  Decoder decoder =
+      Decoder::load(directory, compute_dtype(parse_precision(options.precision), device), device);
+  if (options.adapter) attach_adapter(decoder, directory, *options.adapter, options.strength);
+  spdlog::info("loaded {} on {}", options.model, device_name(device));
+  return {std::move(directory), std::move(tokenizer), std::move(decoder)};
+}
+
+}  // namespace expandft

@@ -1,0 +1,49 @@
+#pragma once
+
+#include "checkpoint/model_directory.h"
+#include "cli/app.h"
+#include "config/run_config.h"
+#include "model/decoder.h"
+#include "text/tokenizer.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+namespace expandft {
+
+/// How to load a model: options that several commands share.
+struct ModelOptions {
+  std::string model;                   // directory
+  std::optional<std::string> adapter;  // directory; attached to the model when given
+  double strength = 1.0;               // of the adapter
+  std::string precision = "auto";      // auto, float32, bfloat16, float16
+};
+
+/// --precision
+void add_precision_option(CLI::App& command, std::string& precision);
+/// --adapter, --strength and --precision; --model is up to the command.
+void add_model_options(CLI::App& command, ModelOptions& options);
+
+/// The value of --precision.
+Precision parse_precision(const std::string& name);
+
+/// The device that was asked for, with the number of CPU threads set.
+at::Device prepare_device(const GlobalOptions& global);
+
+struct LoadedModel {
+  ModelDirectory directory;
+  std::unique_ptr<const Tokenizer> tokenizer;  // null when it is not needed and cannot be read
+  Decoder decoder;
+};
+
+enum class TokenizerUse { kRequired, kOptional };
+
+/// Opens the directory, reads the tokenizer and checks it against the vocabulary, loads the weights
+/// and attaches the adapter.
+LoadedModel load_model(const ModelOptions& options, const GlobalOptions& global,
+                       TokenizerUse tokenizer_use = TokenizerUse::kRequired);
+
+}  // namespace expandft

@@ -1,0 +1,49 @@
+#include "cli/output.h"
+
+#include "base/error.h"
+#include "base/files.h"
+#include "report/summary.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+namespace expandft {
+namespace {
+
+void check_written(bool written) {
+  if (!written)
+    throw failure(std::string("results cannot be written: ") + std::strerror(errno), "stdout");
+}
+
+}  // namespace
+
+void print(std::string_view text) {
+  check_written(std::fwrite(text.data(), 1, text.size(), stdout) == text.size());
+}
+
+void print_json(const Json& json) {
+  print(pretty_json(json));
+}
+
+void print_json_line(const Json& json) {
+  print(json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+}
+
+void flush_output() {
+  check_written(std::fflush(stdout) == 0);
+}
+
+std::string read_standard_input() {
+  std::string text;
+  char buffer[1 << 16];
+  while (const std::size_t n = std::fread(buffer, 1, sizeof buffer, stdin)) text.append(buffer, n);
+  if (std::ferror(stdin) != 0) throw input_error(std::strerror(errno), "stdin");
+  return text;
+}
+
+std::string read_text(const std::string& file_or_dash) {
+  return file_or_dash == "-" ? read_standard_input() : read_file(file_or_dash);
+}
+
+}  // namespace expandft

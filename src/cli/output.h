@@ -1,0 +1,23 @@
+#pragma once
+
+#include "base/json.h"
+
+#include <string_view>
+
+namespace expandft {
+
+/// Writes results to stdout. A stdout that cannot be written (a full disk) is a failure.
+void print(std::string_view text);
+/// JSON, indented, with a new line at its end. Bytes that are not UTF-8 are replaced.
+void print_json(const Json& json);
+/// The same on one line.
+void print_json_line(const Json& json);
+void flush_output();
+
+/// All of stdin. A stdin that cannot be read is an input error.
+std::string read_standard_input();
+
+/// A text from a file, or from stdin when the name is "-".
+std::string read_text(const std::string& file_or_dash);
+
+}  // namespace expandft

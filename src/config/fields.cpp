@@ -1,0 +1,163 @@
+#include "config/fields.h"
+
+#include "base/error.h"
+#include "config/json_check.h"
+
+#include <system_error>
+
+namespace expandft {
+namespace {
+
+const char* const kPathWords = "a path";
+
+Json with_type(const char* type, const Json& bounds) {
+  Json schema = {{"type", type}};
+  schema.update(bounds);
+  return schema;
+}
+
+Json path_schema() {
+  return {{"type", "string"}, {"minLength", 1}};
+}
+
+}  // namespace
+
+Field Field::required() && {
+  is_required = true;
+  fallback = nullptr;
+  return std::move(*this);
+}
+
+Field Field::defaults_to(Json value) && {
+  fallback = std::move(value);
+  return std::move(*this);
+}
+
+Field Field::allowing(std::string words) && {
+  allowed = std::move(words);
+  if (is_nullable) allowed += " or null";
+  return std::move(*this);
+}
+
+Field make_field(std::string path, Json schema, std::string doc,
+                 std::function<void(const Json&, const fs::path&)> store,
+                 std::function<Json()> load) {
+  Field field;
+  field.path = std::move(path);
+  field.doc = std::move(doc);
+  field.allowed = describe_schema(schema);
+  field.schema = std::move(schema);
+  field.fallback = load();
+  field.store = std::move(store);
+  field.load = std::move(load);
+  return field;
+}
+
+Field make_nullable(Field field) {
+  field.is_nullable = true;
+  field.allowed += " or null";
+  if (field.schema.contains("anyOf")) {
+    field.schema["anyOf"].push_back({{"type", "null"}});
+  } else {
+    field.schema["type"] = Json::array({field.schema["type"], "null"});
+  }
+  return field;
+}
+
+Field path_field(std::string path, fs::path& member, std::string doc) {
+  return make_field(
+             std::move(path), path_schema(), std::move(doc),
+             [&member](const Json& value, const fs::path& folder) {
+               member = resolve_path(value, folder);
+             },
+             [&member] { return Json(member.string()); })
+      .allowing(kPathWords);
+}
+
+Field path_field(std::string path, std::optional<fs::path>& member, std::string doc) {
+  return make_nullable(make_field(
+                           std::move(path), path_schema(), std::move(doc),
+                           [&member](const Json& value, const fs::path& folder) {
+                             member = resolve_path(value, folder);
+                           },
+                           [&member] { return member ? Json(member->string()) : Json(); }))
+      .allowing(kPathWords);
+}
+
+Field text_field(std::string path, std::string& member, std::string doc) {
+  return make_field(
+      std::move(path), {{"type", "string"}}, std::move(doc),
+      [&member](const Json& value, const fs::path&) { member = value.get<std::string>(); },
+      [&member] { return Json(member); });
+}
+
+Field flag_field(std::string path, bool& member, std::string doc) {
+  return make_field(
+      std::move(path), {{"type", "boolean"}}, std::move(doc),
+      [&member](const Json& value, const fs::path&) { member = value.get<bool>(); },
+      [&member] { return Json(member); });
+}
+
+Field integer_field(std::string path, std::int64_t& member, Json bounds, std::string doc) {
+  return make_field(
+      std::move(path), with_type("integer", bounds), std::move(doc),
+      [&member](const Json& value, const fs::path&) { member = to_integer(value); },
+      [&member] { return Json(member); });
+}
+
+Field integer_field(std::string path, std::uint64_t& member, Json bounds, std::string doc) {
+  return make_field(
+      std::move(path), with_type("integer", bounds), std::move(doc),
+      [&member](const Json& value, const fs::path&) {
+        member = static_cast<std::uint64_t>(to_integer(value));
+      },
+      [&member] { return Json(member); });
+}
+
+Field integer_field(std::string path, std::optional<std::int64_t>& member, Json bounds,
+                    std::string doc) {
+  return make_nullable(make_field(
+      std::move(path), with_type("integer", bounds), std::move(doc),
+      [&member](const Json& value, const fs::path&) { member = to_integer(value); },
+      [&member] { return member ? Json(*member) : Json(); }));
+}
+
+Field number_field(std::string path, double& member, Json bounds, std::string doc) {
+  return make_field(
+      std::move(path), with_type("number", bounds), std::move(doc),
+      [&member](const Json& value, const fs::path&) { member = value.get<double>(); },
+      [&member] { return Json(member); });
+}
+
+fs::path resolve_path(const std::string& text, const fs::path& folder) {
+  if (text.find('\0') != text.npos) throw input_error("a path cannot hold a NUL character");
+  const fs::path joined = folder / text;
+  const fs::path last = joined.filename();
+  const bool names_folder = last.empty() || last == "." || last == "..";
+  // Not lexically_normal alone: "link/.." is the parent of what the link points to.
+  std::error_code error;
+  fs::path resolved = fs::weakly_canonical(names_folder ? joined : joined.parent_path(), error);
+  if (error) resolved = (names_folder ? joined : joined.parent_path()).lexically_normal();
+  if (!names_folder) resolved /= last;
+  if (!resolved.has_filename() && resolved.has_relative_path()) resolved = resolved.parent_path();
+  if (!is_utf8(resolved.string())) throw input_error("the path is not valid UTF-8");
+  return resolved;
+}
+
+fs::path working_folder() {
+  std::error_code error;
+  const fs::path found = fs::current_path(error);
+  if (error) throw failure("cannot tell the working folder: " + error.message());
+  return found;
+}
+
+std::string group_of(const std::string& path) {
+  const std::size_t dot = path.rfind('.');
+  return dot == path.npos ? "" : path.substr(0, dot);
+}
+
+std::string key_of(const std::string& path) {
+  return path.substr(path.rfind('.') + 1);
+}
+
+}  // namespace expandft

@@ -1,0 +1,282 @@
+#include "config/run_config.h"
+
+#include "base/error.h"
+#include "config/fields.h"
+#include "config/json_check.h"
+#include "config/task_config.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <optional>
+
+namespace expandft {
+namespace {
+
+constexpr std::int64_t kMost = 1'000'000'000;  // of steps, tokens, sequences
+constexpr std::int64_t kMostTokens = 1'048'576;
+constexpr std::int64_t kMostExactInJson = 9'007'199'254'740'991;  // 2^53 - 1
+
+Field layers_field(std::string path, LayerSelection& member, std::string doc) {
+  const Json item = {{"type", Json::array({"string", "integer"})}};
+  const Json list = {{"type", "array"}, {"minItems", 1}, {"items", item}};
+  const std::string where = path;
+  return make_field(
+             std::move(path), {{"anyOf", Json::array({item, list})}}, std::move(doc),
+             [&member, where](const Json& value, const fs::path&) {
+               member = LayerSelection::parse(value, where);
+             },
+             [&member] { return Json(member.text()); })
+      .allowing(R"("all", "last:N", "first:N", "every:N", "a-b", an integer, or a list of those)");
+}
+
+/// A share of all steps or a number of steps, told apart by size.
+Field warmup_field(std::string path, double& member, std::string doc) {
+  const Json share = {{"type", "number"}, {"minimum", 0}, {"exclusiveMaximum", 1}};
+  const Json steps = {{"type", "integer"}, {"minimum", 1}, {"maximum", kMost}};
+  return make_field(
+             std::move(path), {{"anyOf", Json::array({share, steps})}}, std::move(doc),
+             [&member](const Json& value, const fs::path&) { member = value.get<double>(); },
+             [&member] { return Json(member); })
+      .allowing("a share of all steps from 0 to below 1, or a whole number of steps");
+}
+
+Field names_field(std::string path, std::vector<std::string>& member, std::string doc) {
+  const Json item = {{"type", "string"}, {"minLength", 1}};
+  return make_field(
+             std::move(path), {{"type", "array"}, {"items", item}}, std::move(doc),
+             [&member](const Json& value, const fs::path& folder) {
+               member.clear();
+               for (const std::string name : value) {
+                 member.push_back(is_task_path(name) ? resolve_path(name, folder).string() : name);
+               }
+             },
+             [&member] { return Json(member); })
+      .allowing("a list of names and paths of tasks");
+}
+
+std::optional<double> parse_number(std::string_view text) {
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const bool whole = error == std::errc() && end == text.data() + text.size();
+  return whole && std::isfinite(number) ? std::optional(number) : std::nullopt;
+}
+
+std::string shortest(double number) {
+  char text[32];
+  const auto [end, error] = std::to_chars(std::begin(text), std::end(text), number);
+  return error == std::errc() ? std::string(text, end) : std::to_string(number);
+}
+
+Field drop_field(std::string path, std::optional<DropBudget>& member, std::string doc) {
+  const char* const words =
+      R"("1%" (of the base's value) or a number from 0 (in the metric's unit))";
+  const Json number = {{"type", "number"}, {"minimum", 0}};
+  const Json percent = {{"type", "string"}, {"pattern", R"(^[0-9]+(\.[0-9]+)?%$)"}};
+  return make_nullable(make_field(
+                           std::move(path), {{"anyOf", Json::array({number, percent})}},
+                           std::move(doc),
+                           [&member, words](const Json& value, const fs::path&) {
+                             if (value.is_number()) {
+                               member = DropBudget{value.get<double>(), false};
+                               return;
+                             }
+                             const std::string text = value;
+                             const auto amount =
+                                 parse_number(std::string_view(text).substr(0, text.size() - 1));
+                             const bool plain = text.find_first_not_of("0123456789.%") == text.npos;
+                             if (!text.ends_with('%') || !plain || !amount) {
+                               throw input_error(std::string("expected ") + words);
+                             }
+                             member = DropBudget{*amount, true};
+                           },
+                           [&member]() -> Json {
+                             if (!member) return nullptr;
+                             return member->relative ? Json(shortest(member->amount) + "%")
+                                                     : Json(member->amount);
+                           }))
+      .allowing(words);
+}
+
+/// The one table of keys: their order, meaning, range and member. Defaults are the members'.
+FieldTable run_config_fields(RunConfig& run) {
+  DataConfig& data = run.data;
+  TrainingConfig& training = run.training;
+  EvaluationConfig& evaluation = run.evaluation;
+  FieldTable table;
+  table.title = "expandft run config";
+  table.hint = "docs/configuration.md describes every key; \"expandft schema\" prints them";
+  table.groups = {
+      {"expansion", "Where the model grows, and by how much."},
+      {"data", "What it learns from."},
+      {"data.template",
+       "How a JSON line becomes text. `{field}` stands for the line's field, `{{` and `}}` for "
+       "braces. Without it, lines have `prompt` and `completion`, `instruction`, `input` and "
+       "`output`, or `text`.",
+       true},
+      {"training", "How it learns."},
+      {"evaluation", "What is measured before and after."},
+  };
+  table.exclusive = {{"training.epochs", "training.max_steps"},
+                     {"training.batch_size", "training.batch_tokens"}};
+  table.fields = {
+      path_field("model", run.model, "Folder of the base checkpoint. It is never changed.")
+          .required(),
+      path_field("output", run.output, "Folder that the run writes.").required(),
+      layers_field("expansion.layers", run.expansion.layers,
+                   "Layers to expand. Negative integers count from the end; `every:N` takes the "
+                   "last of each N; `a-b` includes both ends.")
+          .required(),
+      integer_field("expansion.copies", run.expansion.copies, from_to(2, 64),
+                    "How often the MLP stands in an expanded layer, itself included."),
+      choice_field<std::string>("train", run.train, {{"new", "new"}},
+                                "What is trained: `new` is the added width; all else is frozen.")
+          .allowing(R"("new", and nothing else so far)"),
+      choice_field<Layout>(
+          "layout", run.layout,
+          {{"auto", Layout::kAuto}, {"native", Layout::kNative}, {"padded", Layout::kPadded}},
+          "How the merged model is laid out when not all layers grow: "
+          "docs/formats.md."),
+      number_field("strength", run.strength, from_to(0, 1),
+                   "How much of what was learned the merged model holds: 0 is the base."),
+      path_field("data.train", data.train, "Text file (`.txt`) or JSON lines (`.jsonl`).")
+          .required(),
+      path_field("data.validation", data.validation, "Held-out data of the same form."),
+      text_field("data.template.prompt", data.text_template, &TemplateConfig::prompt,
+                 "Text that is given.")
+          .required(),
+      text_field("data.template.completion", data.text_template, &TemplateConfig::completion,
+                 "Text that is learned.")
+          .required(),
+      integer_field("data.max_length", data.max_length, from_to<std::int64_t>(2, kMostTokens),
+                    "Tokens a sequence holds at most."),
+      flag_field("data.packing", data.packing,
+                 "Put several examples in one sequence; they do not see each other."),
+      flag_field("data.learn_prompt", data.learn_prompt, "Let prompt tokens carry loss too."),
+      integer_field("training.epochs", training.epochs, from_to<std::int64_t>(1, kMost),
+                    "Passes over the training data. Not together with `max_steps`.")
+          .defaults_to(1),
+      integer_field("training.max_steps", training.max_steps, from_to<std::int64_t>(1, kMost),
+                    "Steps to train. Not together with `epochs`."),
+      integer_field("training.batch_size", training.batch_size, from_to<std::int64_t>(1, kMost),
+                    "Sequences a step. Not together with `batch_tokens`."),
+      integer_field("training.batch_tokens", training.batch_tokens, from_to<std::int64_t>(1, kMost),
+                    "Tokens a step. Not together with `batch_size`.")
+          .defaults_to(16384),
+      integer_field("training.micro_batch_size", training.micro_batch_size,
+                    from_to<std::int64_t>(1, kMost),
+                    "Sequences computed at once; a larger step accumulates gradients."),
+      number_field("training.learning_rate", training.learning_rate, above_to(0, 1),
+                   "Highest learning rate of AdamW."),
+      choice_field<Schedule>("training.schedule", training.schedule,
+                             {{"constant", Schedule::kConstant},
+                              {"linear", Schedule::kLinear},
+                              {"cosine", Schedule::kCosine}},
+                             "Course of the learning rate after warmup."),
+      warmup_field("training.warmup", training.warmup,
+                   "Linear rise of the learning rate at the start: below 1 a share of all steps, "
+                   "else steps."),
+      number_field("training.final_learning_rate", training.final_learning_rate, from_to(0, 1),
+                   "Share of `learning_rate` left at the end of `linear` and `cosine`."),
+      number_field("training.weight_decay", training.weight_decay, from_to(0, 10),
+                   "Decoupled weight decay of AdamW."),
+      number_field("training.beta1", training.beta1, from_below(0, 1),
+                   "AdamW's decay of the mean gradient."),
+      number_field("training.beta2", training.beta2, from_below(0, 1),
+                   "AdamW's decay of the mean squared gradient."),
+      number_field("training.epsilon", training.epsilon, above_to(0, 1),
+                   "What AdamW adds to the denominator."),
+      number_field("training.clip_norm", training.clip_norm, from(0),
+                   "Largest norm of the gradient; 0 turns clipping off."),
+      choice_field<Precision>("training.precision", training.precision,
+                              {{"auto", Precision::kAuto},
+                               {"float32", Precision::kFloat32},
+                               {"bfloat16", Precision::kBFloat16},
+                               {"float16", Precision::kFloat16}},
+                              "What is computed in; `auto` chooses by device."),
+      integer_field("training.seed", training.seed, from_to<std::int64_t>(0, kMostExactInJson),
+                    "Start of the random numbers: same seed, same machine, same weights."),
+      integer_field("training.checkpoint_every", training.checkpoint_every,
+                    from_to<std::int64_t>(0, kMost),
+                    "Steps between checkpoints; 0: only when a signal ends the run."),
+      integer_field("training.keep_checkpoints", training.keep_checkpoints,
+                    from_to<std::int64_t>(1, kMost), "Checkpoints kept, the newest ones."),
+      integer_field("training.validate_every", training.validate_every,
+                    from_to<std::int64_t>(0, kMost),
+                    "Steps between validations; 0: before the first step and at the end."),
+      integer_field("training.log_every", training.log_every, from_to<std::int64_t>(1, kMost),
+                    "Steps between lines of metrics.jsonl."),
+      names_field("evaluation.original_tasks", evaluation.original_tasks,
+                  "Tasks that the base can do and the tuned model has to keep: names of built-in "
+                  "tasks, or paths of task files."),
+      names_field("evaluation.tasks", evaluation.tasks, "Tasks to get better at, named likewise."),
+      drop_field("evaluation.max_drop", evaluation.max_drop,
+                 "How much worse an original task may get before the exit code is 3."),
+  };
+  return table;
+}
+
+/// A text without quotes where that cannot mislead.
+std::string plain_text(const Json& value) {
+  const std::string quoted = value.dump();
+  if (!value.is_string()) return quoted;
+  const std::string text = value;
+  const bool plain = quoted.size() == text.size() + 2 && !text.empty() && text.front() != ' ' &&
+                     text.back() != ' ';
+  return plain ? text : quoted;
+}
+
+}  // namespace
+
+ResolvedConfig load_run_config(const fs::path& file, const std::vector<std::string>& overrides) {
+  ResolvedConfig out;
+  out.run.file = resolve_path(file.string(), working_folder());
+  FieldValues values = read_fields(run_config_fields(out.run), read_json(file), file, overrides);
+  out.resolved = std::move(values.resolved);
+  out.origins = std::move(values.origins);
+  return out;
+}
+
+std::string describe_origins(const ResolvedConfig& config) {
+  struct Line {
+    std::string path, value;
+    Origin origin;
+  };
+  std::vector<Line> lines;
+  std::size_t path_width = 0, value_width = 0;
+  for (const auto& [path, origin] : config.origins) {
+    const Json* value = &config.resolved;
+    for (std::size_t begin = 0; begin <= path.size();) {
+      const std::size_t dot = std::min(path.find('.', begin), path.size());
+      value = &value->at(path.substr(begin, dot - begin));
+      begin = dot + 1;
+    }
+    lines.push_back({path, plain_text(*value), origin});
+    path_width = std::max(path_width, path.size());
+    // A few long values (paths) must not push all origins off the screen.
+    if (lines.back().value.size() <= 40)
+      value_width = std::max(value_width, lines.back().value.size());
+  }
+  std::string out;
+  for (Line& line : lines) {
+    line.path.resize(path_width, ' ');
+    if (line.value.size() < value_width) line.value.resize(value_width, ' ');
+    const char* const origin = line.origin == Origin::kDefault  ? "default"
+                               : line.origin == Origin::kConfig ? "config"
+                                                                : "command line";
+    out += line.path + "  " + line.value + "  (" + origin + ")\n";
+  }
+  return out;
+}
+
+Json run_config_schema() {
+  RunConfig run;
+  return fields_schema(run_config_fields(run));
+}
+
+std::string run_config_reference() {
+  RunConfig run;
+  return fields_reference(run_config_fields(run));
+}
+
+}  // namespace expandft

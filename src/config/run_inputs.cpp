@@ -1,0 +1,93 @@
+#include "base/error.h"
+#include "config/run_config.h"
+#include "config/task_config.h"
+
+#include <system_error>
+#include <utility>
+
+namespace expandft {
+namespace {
+
+using Problems = std::vector<std::pair<std::string, std::string>>;  // JSON path, what is wrong
+
+/// The reason why a folder cannot be read as a model, or "".
+std::string model_problem(const fs::path& model) {
+  std::error_code error;
+  if (!fs::exists(model, error)) return "no such folder: " + model.string();
+  if (!fs::is_directory(model, error)) return "not a folder: " + model.string();
+  if (!fs::exists(model / "config.json", error)) {
+    return "no config.json, as a checkpoint has, in " + model.string();
+  }
+  return {};
+}
+
+/// "data.train" is a path today; whether its content can be read is the reader's to say.
+std::string data_problem(const fs::path& data) {
+  std::error_code error;
+  if (!fs::exists(data, error)) return "no such file: " + data.string();
+  if (fs::is_directory(data, error)) return "a folder, expected a file: " + data.string();
+  return {};
+}
+
+bool is_within(const fs::path& inner, const fs::path& outer) {
+  std::error_code error;
+  const fs::path relative =
+      fs::weakly_canonical(inner, error).lexically_relative(fs::weakly_canonical(outer, error));
+  return !relative.empty() && *relative.begin() != "..";
+}
+
+std::string output_problem(const RunConfig& run) {
+  std::error_code error;
+  if (fs::exists(run.output, error) && !fs::is_directory(run.output, error)) {
+    return "a file stands where the folder would be written: " + run.output.string();
+  }
+  if (is_within(run.output, run.model)) {
+    return "lies in the model's folder, which is never changed: " + run.output.string();
+  }
+  return {};
+}
+
+void check_tasks(const std::vector<std::string>& names, const std::string& path,
+                 const RunConfig& run, Problems& problems) {
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    try {
+      find_task(names[i], run.file.parent_path());
+    } catch (const Error& error) {
+      std::string text = error.message();
+      if (!error.where().empty()) text += " (" + error.where() + ")";
+      if (!error.hint().empty()) text += "; " + error.hint();
+      problems.emplace_back(path + "[" + std::to_string(i) + "]", text);
+    }
+  }
+}
+
+}  // namespace
+
+void check_run_inputs(const RunConfig& run) {
+  Problems problems;
+  const auto add = [&](const std::string& path, const std::string& problem) {
+    if (!problem.empty()) problems.emplace_back(path, problem);
+  };
+  add("model", model_problem(run.model));
+  add("output", output_problem(run));
+  add("data.train", data_problem(run.data.train));
+  if (run.data.validation) add("data.validation", data_problem(*run.data.validation));
+  check_tasks(run.evaluation.original_tasks, "evaluation.original_tasks", run, problems);
+  check_tasks(run.evaluation.tasks, "evaluation.tasks", run, problems);
+  if (problems.empty()) return;
+
+  std::string message = problems.front().second, where = problems.front().first;
+  if (problems.size() > 1) {
+    message = std::to_string(problems.size()) + " problems:";
+    where.clear();
+    for (const auto& [path, problem] : problems) {
+      message += "\n  - " + path + ": " + problem;
+      where += (where.empty() ? "" : ", ") + path;
+    }
+  }
+  throw input_error(
+      message, where,
+      "paths in a config are relative to its file, those of --set to the working folder");
+}
+
+}  // namespace expandft

@@ -1,0 +1,111 @@
+#include "evaluation/perplexity.h"
+
+#include "base/error.h"
+#include "text/batch.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+#include <utility>
+
+namespace expandft {
+namespace {
+
+double log_prob_sum(const std::vector<BlockScore>& blocks) {
+  double sum = 0;
+  for (const BlockScore& block : blocks) sum += block.log_prob;
+  return sum;
+}
+
+void check_task(const TaskConfig& task, const Decoder& decoder) {
+  if (task.type != "perplexity") {
+    throw input_error(
+        "task " + task.name + " is of type \"" + task.type + "\"; expected \"perplexity\"",
+        task.file.string());
+  }
+  const std::int64_t longest = decoder.spec().max_positions;
+  if (task.block_length < 2 || task.block_length > longest) {
+    throw input_error("task " + task.name + " has blocks of " + std::to_string(task.block_length) +
+                          " tokens; expected 2 to " + std::to_string(longest) +
+                          ", the model's max_position_embeddings",
+                      task.file.string(), "set block_length in the task's file");
+  }
+}
+
+/// Adds up the log-probabilities of a batch whose sequences are the blocks from `first` on.
+void add_scores(const at::Tensor& log_probs, std::size_t first, TaskResult& result) {
+  const at::Tensor host = log_probs.to(at::kCPU, at::kDouble).contiguous();
+  const double* next = host.data_ptr<double>();
+  const double* const end = next + host.numel();
+  for (std::size_t i = first; next != end; ++i) {
+    BlockScore& block = result.blocks[i];
+    for (std::int64_t t = 0; t < block.tokens; ++t) block.log_prob += *next++;
+    if (!std::isfinite(block.log_prob)) {
+      throw failure("the model gives a log-probability that is not finite, in block " +
+                        std::to_string(i) + " of task " + result.task.name,
+                    result.task.data.string(),
+                    "its weights or its precision are at fault: try --precision float32");
+    }
+  }
+}
+
+}  // namespace
+
+double TaskResult::loss() const {
+  return -log_prob_sum(blocks) / static_cast<double>(tokens);
+}
+double TaskResult::perplexity() const {
+  return std::exp(loss());
+}
+double TaskResult::bits_per_byte() const {
+  return -log_prob_sum(blocks) / (std::numbers::ln2 * static_cast<double>(bytes));
+}
+
+TaskResult evaluate(const Decoder& decoder, const Tokenizer& tokenizer, const TaskConfig& task,
+                    const ProgressFn& progress, std::int64_t forward_tokens) {
+  check_task(task, decoder);
+  TaskResult result{.task = task, .bos = tokenizer.adds_bos() && tokenizer.bos().has_value()};
+  std::vector<TokenId> ids = tokenizer.encode(read_file(task.data), {.bos = result.bos});
+  if (task.max_tokens > 0 && std::ssize(ids) > task.max_tokens) {
+    ids.resize(static_cast<std::size_t>(task.max_tokens));
+  }
+  if (ids.size() < 2) {
+    throw input_error("task " + task.name + " has a text of " + std::to_string(ids.size()) +
+                          " tokens; nothing can be predicted",
+                      task.data.string());
+  }
+
+  // The space that encoding put before the text is no part of it.
+  if (result.bos && tokenizer.strips_first_space() &&
+      tokenizer.token_bytes(ids[1]).starts_with(' ')) {
+    --result.bytes;
+  }
+  std::vector<Example> blocks;
+  const auto length = static_cast<std::size_t>(task.block_length);
+  for (std::size_t begin = 0; begin + 1 < ids.size(); begin += length) {
+    const std::size_t end = std::min(begin + length, ids.size());
+    blocks.push_back({{ids.begin() + static_cast<std::ptrdiff_t>(begin),
+                       ids.begin() + static_cast<std::ptrdiff_t>(end)},
+                      std::vector<std::uint8_t>(end - begin, 1)});
+    result.blocks.push_back({.tokens = static_cast<std::int64_t>(end - begin) - 1});
+    result.tokens += result.blocks.back().tokens;
+    for (std::size_t i = begin + 1; i < end; ++i) {
+      result.bytes += std::ssize(tokenizer.token_bytes(ids[i]));
+    }
+  }
+
+  const auto total = std::ssize(blocks);
+  for (std::size_t done = 0; done < blocks.size();) {
+    const std::size_t first = done;
+    TokenBatch batch;
+    do {
+      batch.append(blocks[done++]);
+    } while (done < blocks.size() &&
+             batch.tokens() + std::ssize(blocks[done].tokens) <= forward_tokens);
+    add_scores(decoder.log_probs(to_device(batch, decoder.device())), first, result);
+    if (progress) progress(static_cast<std::int64_t>(done), total);
+  }
+  return result;
+}
+
+}  // namespace expandft

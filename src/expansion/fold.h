@@ -1,0 +1,33 @@
+#pragma once
+
+#include "checkpoint/model_directory.h"
+#include "expansion/expansion.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace expandft {
+
+/// How an expansion is folded into one wide MLP a layer.
+struct Folding {
+  ExpansionPlan plan;
+  Layout layout = Layout::kNative;  // resolved: native or padded
+  double strength = 1.0;            // s
+};
+
+/// The base's share of down, (k − s(k−1)) / k, and each copy's, s / k.
+double base_share(const Folding& folding);
+double copy_share(const Folding& folding);
+
+/// The tensors of the folded model, made one by one as they are written, in the base's names and
+/// dtypes. gate' = [gate; copy_1; …] and up' likewise (rows), down' = [share·down | share·copy_1 |
+/// …] (columns); biases of gate and up are laid end to end, down's is left alone. Layers that do
+/// not grow are padded with zeros in the padded layout. `copies` may be in any dtype.
+std::vector<TensorSource> fold(const ModelDirectory& base, const DecoderSpec& spec,
+                               const Folding& folding, const CopyTensors& copies);
+
+/// config.json of the folded model: the base's, with the new intermediate_size.
+Json folded_config(const Json& base_config, const Folding& folding, const DecoderSpec& spec);
+
+}  // namespace expandft

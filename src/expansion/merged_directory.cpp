@@ -1,0 +1,202 @@
+#include "expansion/merged_directory.h"
+
+#include "base/error.h"
+#include "model/families.h"
+#include "model/tensors.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+namespace expandft {
+namespace {
+
+constexpr const char* kInfoFile = "expandft.json";
+constexpr const char* kRemainderFile = "expandft_unmerge.safetensors";
+constexpr const char* kFormat = "expandft-merged";
+constexpr std::int64_t kVersion = 1;
+
+bool is_power_of_two(double x) {
+  int exponent = 0;
+  return x > 0 && std::frexp(x, &exponent) == 0.5;
+}
+
+/// Unsigned view of the bits, so that NaNs and zeros compare as bytes.
+at::Tensor bits(const at::Tensor& tensor) {
+  return tensor.view(tensor.element_size() == 8   ? at::kLong
+                     : tensor.element_size() == 4 ? at::kInt
+                                                  : at::kShort);
+}
+
+/// Numbers of `base` that come back changed from ·share and then ·(1/share): their flat indices.
+at::Tensor lost_numbers(const at::Tensor& base, double share) {
+  const at::Tensor back = base.mul(share).mul_(1.0 / share);
+  return at::nonzero(bits(back.flatten()).ne(bits(base.flatten()))).squeeze(1);
+}
+
+/// What unmerge needs besides the folded weights: for "down" of each grown layer the places and
+/// values of numbers that underflow when divided. Almost always empty.
+std::vector<TensorSource> remainder(const ModelDirectory& base, const Folding& folding) {
+  std::vector<TensorSource> out;
+  for (const std::int64_t layer : folding.plan.layers) {
+    const std::string name = TensorNames::layer(layer, "mlp.down_proj.weight");
+    const TensorView& view = base.tensor(name);
+    const at::Tensor values = mapped_tensor(view);
+    const at::Tensor places = lost_numbers(values, base_share(folding));
+    if (places.numel() == 0) continue;
+    out.push_back(source_of(name + ".index", places, Dtype::kI64));
+    out.push_back(source_of(name + ".value", values.flatten().index_select(0, places), view.dtype));
+  }
+  return out;
+}
+
+Json info_json(const MergedInfo& info) {
+  return {{"format", kFormat},
+          {"format_version", kVersion},
+          {"base_model_name_or_path", info.base_model},
+          {"base_fingerprint", info.base_fingerprint},
+          {"layers", info.layers},
+          {"copies", info.copies},
+          {"base_intermediate_size", info.intermediate_size},
+          {"strength", info.strength},
+          {"layout", layout_name(info.layout)},
+          {"reversible", info.reversible},
+          {"base_config", info.base_config}};
+}
+
+void copy_companions(const ModelDirectory& from, const fs::path& to) {
+  for (const fs::path& file : from.companion_files()) {
+    write_file_atomically(to / file.filename(), read_file(file));
+  }
+}
+
+/// The folded tensor's share that was the base's: first rows or columns, scaled back.
+TensorSource unfolded(const std::string& name, const TensorView& view, const MergedInfo& info,
+                      const std::map<std::string, TensorView>& lost) {
+  const bool down = name.ends_with("down_proj.weight");
+  const std::int64_t dim = down ? 1 : 0;
+  Shape shape = view.shape;
+  shape.at(static_cast<std::size_t>(dim)) = info.intermediate_size;
+  const bool grown = std::ranges::any_of(info.layers, [&](std::int64_t layer) {
+    return name.starts_with(TensorNames::layer(layer, "mlp."));
+  });
+  const Folding folding{{info.layers, info.copies}, info.layout, info.strength};
+  const double back = down && grown ? 1.0 / base_share(folding) : 1.0;
+  auto fill = [=](std::span<std::byte> bytes) {
+    at::Tensor out =
+        at::from_blob(bytes.data(), shape, at::TensorOptions().dtype(scalar_type(view.dtype)));
+    const at::Tensor own = mapped_tensor(view).narrow(dim, 0, info.intermediate_size);
+    out.copy_(back == 1.0 ? own : own.mul(back));
+    if (const auto places = lost.find(name + ".index"); places != lost.end()) {
+      out.view(-1).index_put_({mapped_tensor(places->second)},
+                              mapped_tensor(lost.at(name + ".value")));
+    }
+  };
+  return {name, view.dtype, std::move(shape), std::move(fill)};
+}
+
+bool is_folded(const std::string& name) {
+  return name.ends_with("mlp.gate_proj.weight") || name.ends_with("mlp.up_proj.weight") ||
+         name.ends_with("mlp.down_proj.weight") || name.ends_with("mlp.gate_proj.bias") ||
+         name.ends_with("mlp.up_proj.bias");
+}
+
+}  // namespace
+
+MergedInfo read_merged_info(const fs::path& directory) {
+  const fs::path file = directory / kInfoFile;
+  if (!fs::is_regular_file(file)) {
+    throw input_error("no expandft.json: this model was not merged by expandft", directory.string(),
+                      "give the merged/ folder that expandft train, expand or merge wrote");
+  }
+  const Json json = read_json(file);
+  try {
+    if (json.at("format") != kFormat || json.at("format_version").get<std::int64_t>() > kVersion) {
+      throw input_error("unknown format of a merged model", file.string(), "use a newer expandft");
+    }
+    MergedInfo info;
+    info.base_model = json.at("base_model_name_or_path");
+    info.base_fingerprint = json.at("base_fingerprint");
+    info.base_config = json.at("base_config");
+    info.layers = json.at("layers").get<std::vector<std::int64_t>>();
+    info.copies = json.at("copies");
+    info.intermediate_size = json.at("base_intermediate_size");
+    info.strength = json.at("strength");
+    info.layout = json.at("layout") == "padded" ? Layout::kPadded : Layout::kNative;
+    info.reversible = json.at("reversible");
+    if (info.intermediate_size < 1 || info.copies < 2 ||
+        !(info.strength >= 0 && info.strength <= 1)) {
+      throw input_error("a field is out of range", file.string());
+    }
+    return info;
+  } catch (const Json::exception& error) {
+    throw input_error(std::string("a field is missing or of the wrong type: ") + error.what(),
+                      file.string(), "the model is damaged: merge it again");
+  }
+}
+
+std::uint64_t merged_bytes(const ModelDirectory& base, const DecoderSpec& spec,
+                           const Folding& folding) {
+  std::uint64_t total = 1 << 20;  // config, header, card
+  for (const TensorSource& source : fold(base, spec, folding, {})) total += byte_size(source);
+  for (const fs::path& file : base.companion_files()) total += fs::file_size(file);
+  return total;
+}
+
+void write_merged(const fs::path& directory, const ModelDirectory& base, const DecoderSpec& spec,
+                  const Folding& folding, const CopyTensors& copies, const std::string& card) {
+  const MergedInfo info{.base_model = base.path().string(),
+                        .base_fingerprint = base.fingerprint(),
+                        .base_config = read_file(base.path() / "config.json"),
+                        .layers = folding.plan.layers,
+                        .copies = folding.plan.copies,
+                        .intermediate_size = spec.intermediate,
+                        .strength = folding.strength,
+                        .layout = folding.layout,
+                        .reversible = is_power_of_two(base_share(folding))};
+  write_sharded_safetensors(directory, fold(base, spec, folding, copies), kMaxShardBytes);
+  if (info.reversible) {
+    if (const auto lost = remainder(base, folding); !lost.empty()) {
+      write_safetensors(directory / kRemainderFile, lost, {});
+    }
+  }
+  copy_companions(base, directory);
+  write_file_atomically(directory / "config.json",
+                        folded_config(base.config(), folding, spec).dump(2) + "\n");
+  write_file_atomically(directory / kInfoFile, info_json(info).dump(2) + "\n");
+  write_file_atomically(directory / "README.md", card);
+}
+
+std::uint64_t unmerged_bytes(const ModelDirectory& merged) {
+  return merged.weight_bytes();
+}
+
+void write_unmerged(const fs::path& directory, const ModelDirectory& merged) {
+  const MergedInfo info = read_merged_info(merged.path());
+  if (!info.reversible) {
+    throw input_error("this merge cannot be undone bit for bit: it has " +
+                          std::to_string(info.copies) + " copies at strength " +
+                          std::to_string(info.strength) + ", so its weights were rounded",
+                      merged.path().string(), "use the base it was made of: " + info.base_model);
+  }
+  std::map<std::string, TensorView> lost;
+  if (const fs::path file = merged.path() / kRemainderFile; fs::exists(file)) {
+    lost = SafetensorsFile::open(file).tensors();
+  }
+  std::vector<TensorSource> sources;
+  for (const auto& [name, view] : merged.tensors()) {
+    sources.push_back(is_folded(name) ? unfolded(name, view, info, lost) : source_of(name, view));
+  }
+  write_sharded_safetensors(directory, sources, kMaxShardBytes);
+  copy_companions(merged, directory);
+  write_file_atomically(directory / "config.json", info.base_config);
+
+  const std::string found = ModelDirectory::open(directory).fingerprint();
+  if (found != info.base_fingerprint) {
+    throw failure("what was taken out is not the base: fingerprint " + found + ", expected " +
+                      info.base_fingerprint,
+                  merged.path().string(), "the merged model was changed after it was written");
+  }
+}
+
+}  // namespace expandft

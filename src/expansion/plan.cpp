@@ -1,0 +1,82 @@
+#include "expansion/plan.h"
+
+#include "base/error.h"
+
+#include <spdlog/fmt/fmt.h>
+
+namespace expandft {
+namespace {
+
+/// "0-3, 7": indices with runs drawn together.
+std::string index_ranges(const std::vector<std::int64_t>& indices) {
+  std::string out;
+  for (std::size_t i = 0; i < indices.size();) {
+    std::size_t last = i;
+    while (last + 1 < indices.size() && indices[last + 1] == indices[last] + 1) ++last;
+    if (!out.empty()) out += ", ";
+    out += std::to_string(indices[i]);
+    if (last > i) out += (last == i + 1 ? ", " : "-") + std::to_string(indices[last]);
+    i = last + 1;
+  }
+  return out;
+}
+
+}  // namespace
+
+ExpansionPlan make_plan(const LayerSelection& layers, std::int64_t copies,
+                        const DecoderSpec& spec) {
+  if (copies < 2) {
+    throw input_error("copies is " + std::to_string(copies) + "; expected at least 2", {},
+                      "2 doubles the width of each chosen MLP");
+  }
+  return {layers.resolve(spec.layers), copies};
+}
+
+Layout resolve_layout(Layout layout, const ExpansionPlan& plan, const DecoderSpec& spec) {
+  const bool all = static_cast<std::int64_t>(plan.layers.size()) == spec.layers;
+  if (layout == Layout::kAuto) return all ? Layout::kNative : Layout::kPadded;
+  if (layout == Layout::kNative && !all) {
+    throw input_error(fmt::format("layout \"native\" needs every layer to grow; {} of {} do",
+                                  plan.layers.size(), spec.layers),
+                      "layout", "use layout \"padded\", or expand \"all\" layers");
+  }
+  return layout;
+}
+
+std::string layout_name(Layout layout) {
+  switch (layout) {
+    case Layout::kNative:
+      return "native";
+    case Layout::kPadded:
+      return "padded";
+    case Layout::kAuto:
+      break;
+  }
+  return "auto";
+}
+
+std::int64_t count_parameters(const DecoderSpec& spec) {
+  const std::int64_t h = spec.hidden, p = spec.intermediate;
+  const std::int64_t q = spec.heads * spec.head_dim, kv = spec.kv_heads * spec.head_dim;
+  const std::int64_t attention =
+      2 * h * q + 2 * h * kv + (spec.attention_bias ? q + 2 * kv + h : 0);
+  const std::int64_t mlp = 3 * h * p + (spec.mlp_bias ? 2 * p + h : 0);
+  return (spec.tied ? 1 : 2) * spec.vocab * h + spec.layers * (attention + mlp + 2 * h) + h;
+}
+
+std::int64_t count_new_parameters(const ExpansionPlan& plan, const DecoderSpec& spec) {
+  const std::int64_t copy =
+      3 * spec.hidden * spec.intermediate + (spec.mlp_bias ? 2 * spec.intermediate : 0);
+  return static_cast<std::int64_t>(plan.layers.size()) * (plan.copies - 1) * copy;
+}
+
+std::string describe(const ExpansionPlan& plan, const DecoderSpec& spec) {
+  const std::int64_t added = count_new_parameters(plan, spec);
+  return fmt::format(
+      "{} of {} layers ({}), {} copies of each MLP: {} new parameters, {:.1f} % of the model's {}",
+      plan.layers.size(), spec.layers, index_ranges(plan.layers), plan.copies, added,
+      100.0 * static_cast<double>(added) / static_cast<double>(count_parameters(spec)),
+      count_parameters(spec));
+}
+
+}  // namespace expandft

@@ -1,0 +1,34 @@
+#pragma once
+
+#include "config/run_config.h"
+#include "model/spec.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace expandft {
+
+/// Which layers grow, and to how many times their width: resolved against a model.
+struct ExpansionPlan {
+  std::vector<std::int64_t> layers;  // ascending
+  std::int64_t copies = 2;           // k, the original included
+};
+
+/// Resolves the selection; input errors as LayerSelection::resolve.
+ExpansionPlan make_plan(const LayerSelection& layers, std::int64_t copies, const DecoderSpec& spec);
+
+/// kAuto as what it stands for: native when every layer grows, else padded. Input error when native
+/// was asked for and only some layers grow.
+Layout resolve_layout(Layout layout, const ExpansionPlan& plan, const DecoderSpec& spec);
+std::string layout_name(Layout layout);
+
+/// Parameters of the model, embedding counted once when tied.
+std::int64_t count_parameters(const DecoderSpec& spec);
+/// Parameters that the copies add.
+std::int64_t count_new_parameters(const ExpansionPlan& plan, const DecoderSpec& spec);
+
+/// "3 of 5 layers (0, 2, 4) × 2: 66,048 new parameters, 25.3 % of the model".
+std::string describe(const ExpansionPlan& plan, const DecoderSpec& spec);
+
+}  // namespace expandft

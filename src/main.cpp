@@ -1,0 +1,27 @@
+#include "base/error.h"
+#include "cli/app.h"
+
+#include <iostream>
+#include <new>
+
+#include <c10/util/Exception.h>
+
+int main(int argc, char* argv[]) {
+  using expandft::ExitCode;
+  const auto report = [](const char* message, ExitCode code) {
+    std::cerr << "error: " << message << '\n';
+    return static_cast<int>(code);
+  };
+  try {
+    return static_cast<int>(expandft::run_program(argc, argv));
+  } catch (const expandft::Error& error) {
+    return report(error.what(), error.code());
+  } catch (const c10::Error& error) {
+    return report(error.what_without_backtrace(), ExitCode::kFailed);
+  } catch (const std::bad_alloc&) {
+    return report("out of memory\n  hint:  a smaller model or batch, or --precision bfloat16",
+                  ExitCode::kFailed);
+  } catch (const std::exception& error) {
+    return report(error.what(), ExitCode::kFailed);
+  }
+}

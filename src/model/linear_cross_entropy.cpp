@@ -1,0 +1,71 @@
+#include "model/linear_cross_entropy.h"
+
+#include <torch/csrc/autograd/custom_function.h>
+
+namespace expandft {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+/// Rows taken at once: about 2 million logits (8 MB), at least 16 rows.
+std::int64_t chunk_rows(std::int64_t vocab) {
+  return std::max<std::int64_t>(16, (std::int64_t{1} << 21) / vocab);
+}
+
+/// Calls visit(begin, log_probs) with the log-probabilities (rows, V) of each chunk of rows.
+template <typename Visit>
+void for_each_chunk(const at::Tensor& hidden, const at::Tensor& head, Visit visit) {
+  const std::int64_t rows = hidden.size(0), step = chunk_rows(head.size(0));
+  for (std::int64_t begin = 0; begin < rows; begin += step) {
+    const std::int64_t count = std::min(step, rows - begin);
+    const at::Tensor logits = at::linear(hidden.narrow(0, begin, count), head);
+    visit(begin, at::log_softmax(logits.to(at::kFloat), -1));
+  }
+}
+
+struct LinearCrossEntropyFunction : torch::autograd::Function<LinearCrossEntropyFunction> {
+  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& hidden, const at::Tensor& head,
+                            const at::Tensor& targets) {
+    const bool wants_grad = hidden.requires_grad();
+    at::Tensor grad = wants_grad ? at::empty_like(hidden) : at::Tensor();
+    at::Tensor loss = at::zeros({}, hidden.options().dtype(at::kDouble));
+    for_each_chunk(hidden, head, [&](std::int64_t begin, at::Tensor log_probs) {
+      const at::Tensor target = targets.narrow(0, begin, log_probs.size(0)).unsqueeze(1);
+      loss.sub_(log_probs.gather(1, target).sum());
+      if (!wants_grad) return;
+      // d loss / d logits = softmax - onehot(target)
+      at::Tensor dlogits = log_probs.exp_();
+      dlogits.scatter_add_(1, target, at::full_like(target, -1, dlogits.options()));
+      at::Tensor place = grad.narrow(0, begin, dlogits.size(0));
+      at::mm_out(place, dlogits.to(head.scalar_type()), head);
+    });
+    ctx->save_for_backward({grad});
+    return loss.to(at::kFloat);
+  }
+
+  static variable_list backward(AutogradContext* ctx, variable_list grads) {
+    const at::Tensor grad = ctx->get_saved_variables()[0];
+    return {grad * grads[0], {}, {}};
+  }
+};
+
+}  // namespace
+
+at::Tensor linear_cross_entropy(const at::Tensor& hidden, const at::Tensor& head,
+                                const at::Tensor& targets) {
+  return LinearCrossEntropyFunction::apply(hidden, head, targets);
+}
+
+at::Tensor target_log_probs(const at::Tensor& hidden, const at::Tensor& head,
+                            const at::Tensor& targets) {
+  const c10::NoGradGuard no_grad;
+  at::Tensor out = at::empty({hidden.size(0)}, hidden.options().dtype(at::kFloat));
+  for_each_chunk(hidden, head, [&](std::int64_t begin, const at::Tensor& log_probs) {
+    const at::Tensor target = targets.narrow(0, begin, log_probs.size(0)).unsqueeze(1);
+    out.narrow(0, begin, log_probs.size(0)).copy_(log_probs.gather(1, target).squeeze(1));
+  });
+  return out;
+}
+
+}  // namespace expandft

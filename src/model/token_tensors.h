@@ -1,0 +1,23 @@
+#pragma once
+
+#include "text/batch.h"
+
+#include <cstdint>
+#include <vector>
+
+#include <ATen/ATen.h>
+
+namespace expandft {
+
+/// A TokenBatch on the device. Sequences lie end to end; offsets stay on the host.
+struct TokenTensors {
+  at::Tensor ids;        // (N), int64
+  at::Tensor positions;  // (N), int64
+  std::vector<std::int64_t> offsets;
+  at::Tensor target_rows;  // (M), int64: the rows that have a target
+  at::Tensor targets;      // (M), int64: their targets
+};
+
+TokenTensors to_device(const TokenBatch& batch, at::Device device);
+
+}  // namespace expandft

@@ -1,0 +1,150 @@
+#include "report/progress.h"
+
+#include "report/display_width.h"
+#include "report/terminal.h"
+
+#include <algorithm>
+#include <cctype>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <string_view>
+#include <sys/ioctl.h>
+#include <unistd.h>
+#include <vector>
+
+namespace expandft {
+namespace {
+
+constexpr std::int64_t kRedrawMs = 100;
+constexpr std::size_t kWidestBar = 28, kNarrowestBar = 6;
+
+std::int64_t now_ms() {
+  using std::chrono::steady_clock;
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             steady_clock::now().time_since_epoch())
+      .count();
+}
+
+std::size_t terminal_columns() {
+  winsize size{};
+  if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return 80;
+  return size.ws_col;
+}
+
+/// `width` columns, frame included.
+std::string bar(double share, std::size_t width, bool utf8) {
+  static constexpr std::string_view kEighths[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
+  const std::size_t inner = width - 2;
+  share = std::isfinite(share) ? std::clamp(share, 0.0, 1.0) : 0.0;
+  const auto eighths = static_cast<std::size_t>(share * static_cast<double>(inner * 8));
+  const std::size_t full = eighths / 8, part = utf8 ? eighths % 8 : 0;
+  std::string out = utf8 ? "▕" : "[";
+  for (std::size_t i = 0; i < full; ++i) out += utf8 ? "█" : "#";
+  out += kEighths[part];
+  out.append(inner - full - (part > 0 ? 1 : 0), ' ');
+  return out + (utf8 ? "▏" : "]");
+}
+
+/// "12/120", as wide from the first step to the last.
+std::string of_total(std::int64_t done, std::int64_t total) {
+  if (total <= 0) return std::to_string(done);
+  const std::string all = std::to_string(total);
+  std::string text = std::to_string(done);
+  if (text.size() < all.size()) text.insert(0, all.size() - text.size(), ' ');
+  return text + "/" + all;
+}
+
+double share_of(std::int64_t done, std::int64_t total) {
+  return total > 0 ? static_cast<double>(done) / static_cast<double>(total) : 0.0;
+}
+
+/// Head, bar, parts; from the last part on, what does not fit is left out, then the bar.
+std::string fitted(const std::string& head, double share, bool with_bar,
+                   const std::vector<std::string>& parts, std::size_t columns, bool utf8) {
+  const std::size_t narrowest = with_bar ? kNarrowestBar + 1 : 0;
+  std::size_t width = display_width(head), count = 0;
+  while (count < parts.size() && width + 2 + display_width(parts[count]) + narrowest <= columns) {
+    width += 2 + display_width(parts[count++]);
+  }
+  std::string line = head;
+  if (with_bar && width + narrowest <= columns) {
+    line.append(" ").append(bar(share, std::min(kWidestBar, columns - width - 1), utf8));
+  }
+  for (std::size_t i = 0; i < count; ++i) line.append("  ").append(parts[i]);
+  return cut_to_width(line, columns, utf8);
+}
+
+/// Learning rates in two digits of scientific notation: "9.8e-04" is as wide at any size.
+std::string short_scientific(double number) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.1e", number);
+  return text;
+}
+
+}  // namespace
+
+bool locale_is_utf8() {
+  for (const char* const name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
+    const char* const value = std::getenv(name);
+    if (value == nullptr || *value == '\0') continue;
+    std::string lower;
+    for (const char* c = value; *c != '\0'; ++c) {
+      lower += static_cast<char>(std::tolower(static_cast<unsigned char>(*c)));
+    }
+    return lower.find("utf-8") != lower.npos || lower.find("utf8") != lower.npos;
+  }
+  return false;
+}
+
+std::string training_line(const ProgressState& state, std::size_t columns, bool utf8) {
+  const std::vector<std::string> parts = {"loss " + fixed(state.loss, 3),
+                                          human_duration(state.seconds_left) + " left",
+                                          human_count(state.tokens_per_second) + " tok/s",
+                                          "lr " + short_scientific(state.learning_rate)};
+  return fitted("step " + of_total(state.step, state.total_steps),
+                share_of(state.step, state.total_steps), state.total_steps > 0, parts, columns,
+                utf8);
+}
+
+std::string counting_line(const std::string& what, std::int64_t done, std::int64_t total,
+                          std::size_t columns, bool utf8) {
+  return fitted(what + " " + of_total(done, total), share_of(done, total), total > 0, {}, columns,
+                utf8);
+}
+
+ProgressLine::ProgressLine(bool quiet) : enabled_(!quiet && stderr_takes_escapes()) {}
+
+ProgressLine::~ProgressLine() {
+  clear();
+}
+
+void ProgressLine::training(const ProgressState& state) {
+  if (!enabled_) return;
+  draw(training_line(state, terminal_columns() - 1, locale_is_utf8()),
+       state.step == state.total_steps);
+}
+
+void ProgressLine::counting(const std::string& what, std::int64_t done, std::int64_t total) {
+  if (!enabled_) return;
+  draw(counting_line(what, done, total, terminal_columns() - 1, locale_is_utf8()), done == total);
+}
+
+void ProgressLine::draw(const std::string& line, bool last) {
+  const std::int64_t now = now_ms();
+  if (!last && now - last_draw_ms_ < kRedrawMs) return;
+  last_draw_ms_ = now;
+  drawn_ = true;
+  // Written over the old line in one piece, and only the rest erased: nothing flickers.
+  write_to_stderr(std::string("\r").append(line).append("\033[K"));
+}
+
+void ProgressLine::clear() {
+  if (!drawn_) return;
+  drawn_ = false;
+  last_draw_ms_ = -1000;
+  write_to_stderr("\r\033[K");
+}
+
+}  // namespace expandft

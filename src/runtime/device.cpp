@@ -1,0 +1,89 @@
+#include "runtime/device.h"
+
+#include "base/error.h"
+
+#include <charconv>
+#include <dlfcn.h>
+
+#include <ATen/Parallel.h>
+#include <ATen/detail/CUDAHooksInterface.h>
+
+namespace expandft {
+namespace {
+
+/// Loads the CUDA half of LibTorch. It has to happen before the first CUDA query of any kind.
+/// Returns the loader's message when it cannot be loaded, "" when it could.
+std::string load_cuda() {
+  if (dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL) != nullptr) return {};
+  const char* message = dlerror();
+  return message != nullptr ? message : "unknown reason";
+}
+
+at::Device cuda_device(std::int64_t index) {
+  const std::string message = load_cuda();
+  if (!message.empty()) {
+    throw input_error("no GPU can be used: LibTorch's CUDA library does not load", message,
+                      "install torch with its CUDA dependencies, or use --device cpu");
+  }
+  const std::int64_t count =
+      at::globalContext().hasCUDA() ? at::detail::getCUDAHooks().getNumGPUs() : 0;
+  if (index >= count) {
+    throw input_error("GPU " + std::to_string(index) + " was asked for; " + std::to_string(count) +
+                          " can be seen",
+                      "--device", "see nvidia-smi and CUDA_VISIBLE_DEVICES, or use --device cpu");
+  }
+  return {at::kCUDA, static_cast<c10::DeviceIndex>(index)};
+}
+
+/// Whether a driver is there at all: cheap, and loads nothing of LibTorch's.
+bool driver_is_there() {
+  void* driver = dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL);
+  if (driver == nullptr) return false;
+  dlclose(driver);
+  return true;
+}
+
+}  // namespace
+
+at::Device select_device(const std::string& name) {
+  if (name == "cpu") return at::kCPU;
+  if (name == "cuda") return cuda_device(0);
+  if (name == "auto") {
+    if (!driver_is_there() || !load_cuda().empty()) return at::kCPU;
+    return at::globalContext().hasCUDA() && at::detail::getCUDAHooks().getNumGPUs() > 0
+               ? at::Device(at::kCUDA, 0)
+               : at::Device(at::kCPU);
+  }
+  int index = -1;
+  if (name.starts_with("cuda:")) {
+    const char* end = name.data() + name.size();
+    const auto [last, error] = std::from_chars(name.data() + 5, end, index);
+    if (error != std::errc() || last != end) index = -1;
+  }
+  if (index < 0) {
+    throw input_error("\"" + name + "\" is no device; expected auto, cpu, cuda or cuda:N",
+                      "--device");
+  }
+  return cuda_device(index);
+}
+
+at::ScalarType compute_dtype(Precision precision, at::Device device) {
+  switch (precision) {
+    case Precision::kFloat32:
+      return at::kFloat;
+    case Precision::kBFloat16:
+      return at::kBFloat16;
+    case Precision::kFloat16:
+      return at::kHalf;
+    case Precision::kAuto:
+      break;
+  }
+  return device.is_cpu() ? at::kFloat : at::kBFloat16;
+}
+
+std::string device_name(at::Device device) {
+  if (device.is_cpu()) return "CPU, " + std::to_string(at::get_num_threads()) + " threads";
+  return device.str();
+}
+
+}  // namespace expandft

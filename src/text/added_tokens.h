@@ -1,0 +1,46 @@
+#pragma once
+
+#include "text/tokenizer.h"
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace expandft {
+
+/// A token that is split off before the vocabulary is applied.
+struct AddedToken {
+  std::string content;
+  TokenId id = -1;
+  bool special = false;     // left out when decoding with skip_special
+  bool normalized = false;  // looked for after those that are not
+  bool lstrip = false;      // swallows the white space before it
+  bool rstrip = false;      // and after it
+};
+
+/// A stretch of text: plain (token is null), or the added token found there.
+struct TextSpan {
+  std::size_t begin = 0, end = 0;
+  const AddedToken* token = nullptr;
+};
+
+/// Finds added tokens in text: leftmost first, the longest where several start.
+class AddedTokenFinder {
+ public:
+  /// Keeps pointers into `tokens`.
+  explicit AddedTokenFinder(const std::vector<const AddedToken*>& tokens);
+  /// Covers [begin, end) of `text` with spans, in order, and appends them.
+  void split(std::string_view text, std::size_t begin, std::size_t end,
+             std::vector<TextSpan>& spans) const;
+
+ private:
+  const AddedToken* match(std::string_view text) const;
+
+  std::unordered_map<std::string_view, const AddedToken*> tokens_;
+  std::array<std::vector<std::size_t>, 256> lengths_;  // by first byte, longest first
+};
+
+}  // namespace expandft

@@ -1,0 +1,49 @@
+#include "text/dataset.h"
+
+#include "base/error.h"
+#include "text/example_builder.h"
+#include "text/rows.h"
+#include "text/text_file.h"
+
+#include <algorithm>
+
+namespace expandft {
+namespace {
+
+enum class FileForm { kPlainText, kJsonLines };
+
+FileForm form_of(const fs::path& file) {
+  const std::string ending =
+      (file.extension() == ".gz" ? file.stem() : file.filename()).extension().string();
+  if (ending == ".jsonl" || ending == ".json") return FileForm::kJsonLines;
+  if (ending == ".txt" || ending == ".text" || ending == ".md") return FileForm::kPlainText;
+  throw input_error("cannot tell the form of the data from the name's ending \"" + ending + "\"",
+                    file.string(),
+                    "expected .jsonl or .json (JSON lines), or .txt, .text or .md (plain text); "
+                    "each may be followed by .gz");
+}
+
+}  // namespace
+
+Dataset load_dataset(const DatasetOptions& options, const Tokenizer& tokenizer) {
+  const FileForm form = form_of(options.path);
+  const RowRenderer renderer(options);
+  ExampleBuilder builder(options, tokenizer);
+  const std::string text = read_text_file(options.path);
+  if (form == FileForm::kPlainText) {
+    if (options.prompt || options.completion) {
+      throw input_error("a template needs rows with fields, and this is plain text",
+                        options.path.string(), "use JSON lines, or leave data.template out");
+    }
+    check_text(text, options.path.string());
+    builder.add_stream(without_byte_order_mark(text));
+  } else {
+    for_each_json_line(text, options.path.string(), [&](const Json& row, std::int64_t line) {
+      const std::string where = options.path.string() + ":" + std::to_string(line);
+      builder.add_row(renderer.render(row, where), line);
+    });
+  }
+  return builder.finish();
+}
+
+}  // namespace expandft

@@ -1,0 +1,48 @@
+#pragma once
+
+#include "text/dataset.h"
+#include "text/rows.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace expandft {
+
+/// Ids of a prompt and of the completion that follows it. Together they are the ids of the joined
+/// text where the tokenizer allows that; where the prompt's last token would merge with the
+/// completion, both are encoded apart, so that the completion's ids decode to its exact text.
+struct PromptAndCompletion {
+  std::vector<TokenId> prompt, completion;
+};
+PromptAndCompletion encode_prompt_and_completion(const Tokenizer& tokenizer,
+                                                 const std::string& prompt,
+                                                 const std::string& completion);
+
+/// Collects examples, and what is wrong with rows, until the end of the data.
+class ExampleBuilder {
+ public:
+  ExampleBuilder(const DatasetOptions& options, const Tokenizer& tokenizer);
+
+  /// One row of JSON lines: BOS, prompt, completion, EOS. A `text` row that is too long goes on
+  /// in further examples.
+  void add_row(const RenderedRow& row, std::int64_t line);
+  /// A text without rows: BOS, then blocks of max_length tokens.
+  void add_stream(std::string_view text);
+  /// Throws what was collected: rows without learned tokens, rows whose answer is too long, no
+  /// examples at all.
+  Dataset finish();
+
+ private:
+  void add_blocks(const std::vector<TokenId>& tokens);
+  void add_example(Example example);
+
+  const DatasetOptions& options_;
+  const Tokenizer& tokenizer_;
+  const std::size_t max_length_;
+  Dataset dataset_;
+  std::vector<std::int64_t> unlearned_lines_, too_long_lines_;
+  std::size_t longest_ = 0;
+};
+
+}  // namespace expandft

@@ -1,0 +1,61 @@
+#include "text/rows.h"
+
+#include "base/error.h"
+
+namespace expandft {
+namespace {
+
+const std::string& string_field(const Json& row, const char* name, const std::string& where) {
+  const Json& value = row[name];
+  if (!value.is_string()) {
+    throw input_error("the field \"" + std::string(name) + "\" is " +
+                          (value.is_null() ? "null" : std::string("of type ") + value.type_name()) +
+                          ", expected a string",
+                      where, "data.template renders numbers and nested fields");
+  }
+  return value.get_ref<const std::string&>();
+}
+
+}  // namespace
+
+RowRenderer::RowRenderer(const DatasetOptions& options) {
+  if (options.prompt && !options.completion) {
+    throw input_error("the template has a prompt but no completion: nothing would be learned",
+                      "data.template", "add data.template.completion");
+  }
+  if (options.prompt) prompt_ = TextTemplate::parse(*options.prompt, "data.template.prompt");
+  if (options.completion) {
+    completion_ = TextTemplate::parse(*options.completion, "data.template.completion");
+  }
+}
+
+RenderedRow RowRenderer::render(const Json& row, const std::string& where) const {
+  if (completion_) {
+    return {prompt_ ? prompt_->render(row, where) : "", completion_->render(row, where), false};
+  }
+  if (row.contains("prompt") && row.contains("completion")) {
+    return {string_field(row, "prompt", where), string_field(row, "completion", where), false};
+  }
+  if (row.contains("instruction") && row.contains("output")) {
+    RenderedRow rendered;
+    rendered.prompt = string_field(row, "instruction", where) + "\n\n";
+    if (row.contains("input") && !row["input"].is_null()) {
+      const std::string& input = string_field(row, "input", where);
+      if (!input.empty()) rendered.prompt += input + "\n\n";
+    }
+    rendered.completion = string_field(row, "output", where);
+    return rendered;
+  }
+  if (row.contains("text")) return {"", string_field(row, "text", where), true};
+  std::string fields;
+  for (const auto& item : row.items()) fields += (fields.empty() ? "" : ", ") + item.key();
+  throw input_error(
+      "expected the fields prompt and completion, or instruction and output, or text; found: " +
+          (fields.empty() ? "no fields" : fields),
+      where,
+      row.contains("messages")
+          ? "chat rows (messages) are not read in this version: set data.template"
+          : "say with data.template how a row becomes text");
+}
+
+}  // namespace expandft

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace expandft {
+
+/// What a piece stands for; the numbers are those of SentencePiece's model format.
+enum class PieceType : int {
+  kNormal = 1,
+  kUnknown = 2,
+  kControl = 3,      // never found in text by SentencePiece itself: "<s>", "[INST]"
+  kUserDefined = 4,  // always one token: "<start_of_turn>"
+  kUnused = 5,
+  kByte = 6,  // "<0x41>"
+};
+
+struct Piece {
+  std::string text;
+  PieceType type = PieceType::kNormal;
+};
+
+/// The parts of a tokenizer.model that libsentencepiece's interface does not show.
+struct SentencePieceModel {
+  std::vector<Piece> pieces;                        // the index is the id
+  std::int64_t unk_id = 0, bos_id = 1, eos_id = 2;  // -1: there is none
+  bool add_dummy_prefix = true;
+  /// The file without its self-test, and with dummy prefix, white space clean-up and character
+  /// normalization switched off: the tokenizer decides where a prefix goes, and transformers'
+  /// Llama and Gemma tokenizers do the two others for no model. User-defined pieces are marked
+  /// unused: the tokenizer splits them off before SentencePiece sees the text.
+  std::string plain_serialized;
+};
+
+/// Parses a serialized sentencepiece.ModelProto. Damaged bytes are an input error that names
+/// `where` and the offset.
+SentencePieceModel parse_sentencepiece_model(std::string_view bytes, const std::string& where);
+
+}  // namespace expandft

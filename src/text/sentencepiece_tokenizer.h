@@ -1,0 +1,77 @@
+#pragma once
+
+#include "text/added_tokens.h"
+#include "text/sentencepiece_model.h"
+#include "text/tokenizer.h"
+#include "text/tokenizer_config.h"
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace sentencepiece {
+class SentencePieceProcessor;
+}
+
+namespace expandft {
+
+/// Where the dummy prefix "▁" goes. It never goes before a text that starts with a space or "▁".
+enum class PrefixRule {
+  kNever,   // Gemma
+  kFirst,   // before the text, unless an added token stands first
+  kAlways,  // before every stretch of text between added tokens ("legacy": true)
+};
+
+/// Reads tokenizer.model. The ids are those of LlamaTokenizer and GemmaTokenizer of transformers
+/// 5.23 for the same files:
+/// - Added tokens are split off before anything else: control and user-defined pieces of the
+///   model, and what tokenizer_config.json, special_tokens_map.json and added_tokens.json name.
+///   Those without an id of their own get the ids after the vocabulary, in order.
+/// - "legacy" is false unless the file says true. (Up to version 4 it was true, and " a" became
+///   "▁▁a"; from 5 on " a" is "▁a" under both settings.)
+/// Two deliberate differences, both for directories whose tokenizer_config.json is missing or says
+/// nothing about it: AutoTokenizer 5.23 then takes a generic class that puts neither BOS nor the
+/// dummy prefix. Here such a directory gets the prefix if tokenizer.model asks for it, and BOS, as
+/// Llama's and Gemma's tokenizers are documented and as their models were trained.
+class SentencePieceTokenizer final : public Tokenizer {
+ public:
+  explicit SentencePieceTokenizer(const fs::path& directory);
+  ~SentencePieceTokenizer() override;
+
+  using Tokenizer::encode;
+  std::vector<TokenId> encode(std::string_view text, const EncodeOptions& options) const override;
+  std::string decode(const std::vector<TokenId>& ids, bool skip_special) const override;
+  std::string token(TokenId id) const override;
+
+  std::int64_t size() const override { return static_cast<std::int64_t>(tokens_.size()); }
+  std::optional<TokenId> bos() const override { return bos_; }
+  std::optional<TokenId> eos() const override { return eos_; }
+  bool adds_bos() const override { return adds_bos_; }
+  bool is_special(TokenId id) const override { return known(id) && special_[index(id)]; }
+  std::string token_bytes(TokenId id) const override;
+  bool strips_first_space() const override { return prefix_ != PrefixRule::kNever; }
+
+ private:
+  static std::size_t index(TokenId id) { return static_cast<std::size_t>(id); }
+  bool known(TokenId id) const { return id >= 0 && id < size() && !tokens_[index(id)].empty(); }
+  void load_added_tokens(const SentencePieceModel& model, const TokenizerConfig& config,
+                         const std::string& where);
+  std::optional<TokenId> named(const NamedToken& name, std::int64_t fallback) const;
+  void append_plain(std::string_view text, bool prefix, std::vector<TokenId>& ids) const;
+  void append_pieces(std::string_view text, std::vector<TokenId>& ids) const;
+
+  std::unique_ptr<sentencepiece::SentencePieceProcessor> processor_;
+  std::vector<std::string> tokens_;  // by id; "" where no token has the id
+  std::vector<bool> special_;        // by id
+  std::unordered_map<std::string, TokenId> ids_;
+  std::vector<AddedToken> added_;
+  // By [whether special tokens are recognised][whether normalized].
+  std::vector<AddedTokenFinder> finders_;
+  std::optional<TokenId> bos_, eos_;
+  bool adds_bos_ = true;
+  PrefixRule prefix_ = PrefixRule::kNever;
+  bool splits_after_newlines_ = false;  // no token goes on past a run of newlines
+};
+
+}  // namespace expandft

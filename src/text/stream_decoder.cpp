@@ -1,0 +1,34 @@
+#include "text/stream_decoder.h"
+
+#include "text/utf8.h"
+
+namespace expandft {
+
+std::string StreamDecoder::push(TokenId id) {
+  if (skip_special_ && tokenizer_.is_special(id)) return {};
+  pending_ += tokenizer_.token_bytes(id);
+  return whole_characters(false);
+}
+
+std::string StreamDecoder::finish() {
+  return whole_characters(true);
+}
+
+std::string StreamDecoder::whole_characters(bool at_end) {
+  if (strip_ && !pending_.empty()) {
+    if (pending_[0] == ' ') pending_.erase(0, 1);
+    strip_ = false;
+  }
+  std::string text;
+  while (!pending_.empty()) {
+    const Utf8Prefix prefix = utf8_prefix(pending_);
+    text.append(pending_, 0, prefix.length);
+    pending_.erase(0, prefix.length);
+    if (pending_.empty() || (prefix.incomplete && !at_end)) break;
+    text += "\uFFFD";
+    pending_.erase(0, 1);
+  }
+  return text;
+}
+
+}  // namespace expandft

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace expandft {
+
+/// Whether the token stands for one byte: "<0x41>".
+bool is_byte_token(std::string_view token);
+/// The bytes the token adds to a text: a byte token its byte, others their text with "▁" as space.
+std::string bytes_of_token(std::string_view token);
+/// Appends the bytes of neighbouring byte tokens: as they are when they are valid UTF-8 together,
+/// else one U+FFFD a byte.
+void append_byte_run(std::string_view run, std::string& text);
+
+}  // namespace expandft

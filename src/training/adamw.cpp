@@ -1,0 +1,80 @@
+#include "training/adamw.h"
+
+#include <algorithm>
+
+namespace expandft {
+
+AdamW::AdamW(const NamedTensors& parameters, const TrainingConfig& training)
+    : training_(training), views_(parameters) {
+  const auto decays = [](const auto& named) { return named.second.dim() > 1; };
+  std::stable_partition(views_.begin(), views_.end(), decays);
+  std::int64_t total = 0;
+  for (const auto& named : views_) {
+    total += named.second.numel();
+    if (decays(named)) decayed_ = total;
+  }
+  const auto options =
+      at::TensorOptions()
+          .dtype(at::kFloat)
+          .device(views_.empty() ? at::Device(at::kCPU) : views_.front().second.device());
+  parameters_ = at::empty({total}, options);
+  gradients_ = at::zeros({total}, options);
+  first_moments_ = at::zeros({total}, options);
+  second_moments_ = at::zeros({total}, options);
+
+  std::int64_t place = 0;
+  for (auto& [name, tensor] : views_) {
+    const auto own = [&](const at::Tensor& flat) {
+      return flat.narrow(0, place, tensor.numel()).view(tensor.sizes());
+    };
+    const at::Tensor view = own(parameters_);
+    view.copy_(tensor);
+    tensor.set_data(view);
+    tensor.requires_grad_(true);
+    tensor.mutable_grad() = own(gradients_);
+    place += tensor.numel();
+  }
+}
+
+double AdamW::gradient_norm() const {
+  return gradients_.norm().item<double>();
+}
+
+void AdamW::clip_gradients(double norm, double clip) {
+  // The small number keeps the result below the clip, as torch's clip_grad_norm_ does.
+  const double factor = clip / (norm + 1e-6);
+  if (clip > 0 && factor < 1) gradients_.mul_(factor);
+}
+
+void AdamW::step(double learning_rate) {
+  const c10::NoGradGuard no_grad;
+  ++steps_;
+  step_range(0, decayed_, learning_rate, training_.weight_decay);
+  step_range(decayed_, parameters_.numel(), learning_rate, 0.0);
+}
+
+void AdamW::step_range(std::int64_t begin, std::int64_t end, double learning_rate, double decay) {
+  if (begin == end) return;
+  const auto range = [&](const at::Tensor& flat) { return flat.narrow(0, begin, end - begin); };
+  const at::Tensor steps = at::full({}, static_cast<double>(steps_), parameters_.options());
+  at::_fused_adamw_({range(parameters_)}, {range(gradients_)}, {range(first_moments_)},
+                    {range(second_moments_)}, /*max_exp_avg_sqs=*/{}, {steps}, learning_rate,
+                    training_.beta1, training_.beta2, decay, training_.epsilon, /*amsgrad=*/false,
+                    /*maximize=*/false);
+}
+
+AdamW::NamedTensors AdamW::moments() const {
+  NamedTensors out;
+  std::int64_t place = 0;
+  for (const auto& [name, tensor] : views_) {
+    const auto own = [&, count = tensor.numel()](const at::Tensor& flat) {
+      return flat.narrow(0, place, count).view(tensor.sizes());
+    };
+    out.emplace_back(name + ".exp_avg", own(first_moments_));
+    out.emplace_back(name + ".exp_avg_sq", own(second_moments_));
+    place += tensor.numel();
+  }
+  return out;
+}
+
+}  // namespace expandft

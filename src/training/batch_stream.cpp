@@ -1,0 +1,80 @@
+#include "training/batch_stream.h"
+
+#include <numeric>
+
+namespace expandft {
+
+BatchStream::BatchStream(const Dataset& dataset, const DataConfig& data,
+                         const TrainingConfig& training)
+    : dataset_(dataset), data_(data), training_(training), order_(order_of(0)) {}
+
+std::vector<Pack> BatchStream::order_of(std::uint64_t epoch) const {
+  return epoch_order(dataset_, data_.max_length, data_.packing, /*shuffle=*/true, training_.seed,
+                     epoch);
+}
+
+std::int64_t BatchStream::tokens_of(const Pack& pack) const {
+  return std::accumulate(
+      pack.begin(), pack.end(), std::int64_t{0}, [&](std::int64_t sum, std::uint32_t example) {
+        return sum + static_cast<std::int64_t>(dataset_.examples[example].tokens.size());
+      });
+}
+
+bool BatchStream::full(std::int64_t packs, std::int64_t tokens) const {
+  if (training_.batch_size) return packs >= *training_.batch_size;
+  // One more pack could exceed the budget; a step holds at least one.
+  return packs > 0 && tokens + data_.max_length > training_.batch_tokens.value_or(0);
+}
+
+StepBatch BatchStream::next() {
+  StepBatch step;
+  std::int64_t packs = 0;
+  while (!full(packs, step.tokens)) {
+    if (position_.pack == order_.size()) {
+      if (is_last(position_.epoch)) break;
+      seek({position_.epoch + 1, 0});
+    }
+    const Pack& pack = order_[position_.pack++];
+    if (packs % training_.micro_batch_size == 0) {
+      step.micro_batches.emplace_back();
+    }
+    for (const std::uint32_t example : pack) {
+      step.micro_batches.back().append(dataset_.examples[example]);
+    }
+    step.tokens += tokens_of(pack);
+    ++packs;
+  }
+  for (const TokenBatch& batch : step.micro_batches) step.targets += batch.target_count();
+  return step;
+}
+
+bool BatchStream::is_last(std::uint64_t epoch) const {
+  return training_.epochs && epoch + 1 == static_cast<std::uint64_t>(*training_.epochs);
+}
+
+void BatchStream::seek(StreamPosition position) {
+  if (position.epoch != position_.epoch) order_ = order_of(position.epoch);
+  position_ = position;
+}
+
+std::int64_t BatchStream::total_steps() const {
+  if (training_.max_steps) return *training_.max_steps;
+  std::int64_t steps = 0, packs = 0, tokens = 0;
+  for (std::int64_t epoch = 0; epoch < training_.epochs.value_or(1); ++epoch) {
+    for (const Pack& pack : order_of(static_cast<std::uint64_t>(epoch))) {
+      if (full(packs, tokens)) {
+        ++steps;
+        packs = tokens = 0;
+      }
+      ++packs;
+      tokens += tokens_of(pack);
+    }
+  }
+  return steps + (packs > 0 ? 1 : 0);
+}
+
+std::int64_t BatchStream::packs_per_epoch() const {
+  return static_cast<std::int64_t>(order_of(0).size());
+}
+
+}  // namespace expandft

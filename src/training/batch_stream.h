@@ -1,0 +1,55 @@
+#pragma once
+
+#include "config/run_config.h"
+#include "text/batch.h"
+#include "text/dataset.h"
+
+#include <cstdint>
+#include <vector>
+
+namespace expandft {
+
+/// A place in the endless stream of packs: `pack` packs of `epoch` are behind us.
+struct StreamPosition {
+  std::uint64_t epoch = 0, pack = 0;
+  bool operator==(const StreamPosition&) const = default;
+};
+
+/// One optimizer step's data, in pieces that are computed one after the other.
+struct StepBatch {
+  std::vector<TokenBatch> micro_batches;
+  std::int64_t tokens = 0, targets = 0;  // of all pieces
+};
+
+/// Deals the data set out in steps, epoch after epoch, in an order that depends on the seed alone.
+/// A step may span the end of an epoch. With training.epochs the stream ends after so many, and the
+/// last step may be smaller; with training.max_steps it does not end.
+class BatchStream {
+ public:
+  /// The data set must outlive the stream.
+  BatchStream(const Dataset& dataset, const DataConfig& data, const TrainingConfig& training);
+
+  /// Empty (no pieces) at the end of the stream.
+  StepBatch next();
+  StreamPosition position() const { return position_; }
+  void seek(StreamPosition position);
+  /// training.max_steps, or the steps that training.epochs take.
+  std::int64_t total_steps() const;
+  /// Packs of the first epoch, for reports.
+  std::int64_t packs_per_epoch() const;
+
+ private:
+  std::vector<Pack> order_of(std::uint64_t epoch) const;
+  /// Whether a step of so many packs and tokens is complete.
+  bool full(std::int64_t packs, std::int64_t tokens) const;
+  bool is_last(std::uint64_t epoch) const;
+  std::int64_t tokens_of(const Pack& pack) const;
+
+  const Dataset& dataset_;
+  DataConfig data_;
+  TrainingConfig training_;
+  StreamPosition position_;
+  std::vector<Pack> order_;  // of position_.epoch
+};
+
+}  // namespace expandft

@@ -1,0 +1,42 @@
+#pragma once
+
+#include "base/files.h"
+#include "base/json.h"
+#include "expansion/expansion.h"
+#include "training/adamw.h"
+#include "training/batch_stream.h"
+
+#include <cstdint>
+#include <optional>
+
+namespace expandft {
+
+/// Where a run stands between two steps, but for tensors.
+struct TrainingState {
+  std::int64_t step = 0;  // steps done
+  StreamPosition position;
+  std::int64_t tokens = 0, targets = 0;  // trained on so far
+};
+
+/// Writes run/checkpoints/step-NNNNNN whole or not at all: copies.safetensors,
+/// optimizer.safetensors, state.json with the state and `identity`. Then removes older ones past
+/// the newest `keep`.
+void save_snapshot(const fs::path& run, const TrainingState& state, const CopyTensors& copies,
+                   const AdamW& optimizer, const Json& identity, std::int64_t keep);
+
+/// The newest snapshot of a run directory, if there is one.
+std::optional<fs::path> newest_snapshot(const fs::path& run);
+
+/// Copies a snapshot's tensors into the live ones and returns its state. An input error when it was
+/// made under another `identity` (it lists the differing keys) or does not fit the tensors.
+TrainingState load_snapshot(const fs::path& snapshot, const CopyTensors& copies, AdamW& optimizer,
+                            const Json& identity);
+
+/// Bytes that a snapshot takes: the copies and two moments, fp32.
+std::uint64_t snapshot_bytes(const CopyTensors& copies);
+
+/// What must not change between a snapshot and its continuation: the base's fingerprint and the
+/// keys of the resolved config that the weights depend on.
+Json snapshot_identity(const Json& resolved_config, const std::string& base_fingerprint);
+
+}  // namespace expandft

@@ -1,0 +1,60 @@
+#pragma once
+
+#include "config/run_config.h"
+#include "expansion/expansion.h"
+#include "model/decoder.h"
+#include "report/metrics_log.h"
+#include "runtime/signals.h"
+#include "training/adamw.h"
+#include "training/batch_stream.h"
+#include "training/snapshot.h"
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+
+namespace expandft {
+
+/// What one optimizer step did.
+struct StepResult {
+  double loss = 0;  // mean nats a target, over the whole step
+  double gradient_norm = 0;
+  std::int64_t tokens = 0, targets = 0;
+};
+
+/// Gradients of a step's mean loss over all its targets: pieces are weighted by their targets, so
+/// that (8 × 1) equals (1 × 8 accumulated). Then clips, and takes an AdamW step. Throws an Error of
+/// ExitCode::kDiverged before the weights are touched when loss or gradients are not finite.
+StepResult train_step(const Decoder& decoder, AdamW& optimizer, const StepBatch& batch,
+                      double learning_rate, double clip_norm);
+
+/// Mean loss (nats a target) over a data set, without gradients.
+double mean_loss(const Decoder& decoder, const Dataset& dataset, std::int64_t tokens_at_once);
+
+/// A training run between its beginning and its outputs.
+struct TrainingJob {
+  const ResolvedConfig& config;
+  const Decoder& decoder;
+  const Expansion& expansion;
+  const Dataset& training_data;
+  const Dataset* validation_data;  // may be null
+  fs::path run_directory;
+  Json identity;                        // of snapshots
+  std::optional<fs::path> resume_from;  // a snapshot
+  bool quiet = false;
+};
+
+struct TrainingOutcome {
+  TrainingState state;
+  std::int64_t total_steps = 0;
+  double first_loss = 0, last_loss = 0;
+  std::optional<double> validation_before, validation_after;  // nats a target
+  double seconds = 0, tokens_per_second = 0;                  // of this process
+  int signal = 0;  // 0, or what ended the run early; a snapshot was saved
+};
+
+/// Trains to the end, or until a signal comes. Writes metrics.jsonl and snapshots into the run
+/// directory and a progress line to the terminal.
+TrainingOutcome run_training(const TrainingJob& job);
+
+}  // namespace expandft

@@ -1,0 +1,13 @@
+"""The goldens are what the installed transformers computes: an upgrade that changes it shows here."""
+
+import pytest
+import torch
+from golden_models import MODELS, NAMES, golden, logits_of
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_golden_logits_are_those_of_transformers(name):
+    expected = golden(name)
+    found = logits_of(MODELS / name, expected["ids"], expected["offsets"])
+    torch.testing.assert_close(found, expected["logits"], atol=1e-5, rtol=0)
+    assert expected["logits"].std() > 0.5, "logits too flat to tell right from wrong"

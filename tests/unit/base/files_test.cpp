@@ -1,0 +1,184 @@
+#include "base/files.h"
+
+#include "base/temp_directory.h"
+#include "catch.h"
+
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <thread>
+#include <unistd.h>
+
+using namespace expandft;
+using expandft::testing::error_of;
+using expandft::testing::has;
+using expandft::testing::TempDirectory;
+
+namespace {
+
+std::size_t count_entries(const fs::path& directory) {
+  std::size_t count = 0;
+  for ([[maybe_unused]] const auto& entry : fs::directory_iterator(directory)) ++count;
+  return count;
+}
+
+/// While it lives no file grows past `bytes`: writing then fails as on a full disk.
+class FileSizeLimit {
+ public:
+  explicit FileSizeLimit(rlim_t bytes) : handler_(::signal(SIGXFSZ, SIG_IGN)) {
+    ::getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit limited{bytes, before_.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &limited);
+  }
+  ~FileSizeLimit() {
+    ::setrlimit(RLIMIT_FSIZE, &before_);
+    ::signal(SIGXFSZ, handler_);
+  }
+
+ private:
+  rlimit before_{};
+  sighandler_t handler_;
+};
+
+/// A process id that was in use and is no more.
+pid_t dead_process() {
+  const pid_t child = ::fork();
+  if (child == 0) ::_exit(0);
+  ::waitpid(child, nullptr, 0);
+  return child;
+}
+
+}  // namespace
+
+TEST_CASE("A file is written whole, and read and mapped back", "[files]") {
+  const TempDirectory directory;
+  const fs::path file = directory / "a.txt";
+  for (const std::string& text :
+       {std::string(), std::string("x\0y", 3), std::string(300000, 'z')}) {
+    write_file_atomically(file, text);
+    CHECK(read_file(file) == text);
+    const auto mapped = MappedFile::open(file);
+    CHECK(mapped->path() == file);
+    CHECK(std::string(reinterpret_cast<const char*>(mapped->bytes().data()),
+                      mapped->bytes().size()) == text);
+  }
+  CHECK(count_entries(directory.path()) == 1);
+}
+
+TEST_CASE("A map outlives the file's replacement", "[files]") {
+  const TempDirectory directory;
+  write_file_atomically(directory / "a", "old");
+  const auto mapped = MappedFile::open(directory / "a");
+  write_file_atomically(directory / "a", "new");
+  CHECK(static_cast<char>(mapped->bytes()[0]) == 'o');
+  CHECK(read_file(directory / "a") == "new");
+}
+
+TEST_CASE("What cannot be read is an input error that names it", "[files]") {
+  const TempDirectory directory;
+  const auto check = [&](const fs::path& file, const std::string& what) {
+    for (const Error& error :
+         {error_of([&] { read_file(file); }), error_of([&] { MappedFile::open(file); })}) {
+      CHECK(error.code() == ExitCode::kBadInput);
+      CHECK(error.where() == file.string());
+      CHECK(has(error.message(), what));
+    }
+  };
+  check(directory / "none", "no such file");
+  check(directory.path(), "found a directory, expected a file");
+  write_file_atomically(directory / "plain", "x");
+  check(directory / "plain/below", "cannot open");
+  fs::create_symlink("nowhere", directory / "link");
+  check(directory / "link", "no such file");
+}
+
+TEST_CASE("A pipe can be read but not mapped", "[files]") {
+  const TempDirectory directory;
+  const fs::path pipe = directory / "pipe";
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  CHECK(has(error_of([&] { MappedFile::open(pipe); }).message(), "device or pipe"));
+  std::thread writer([&] { write_file_atomically(pipe, "through"); });
+  const std::string text = read_file(pipe);
+  writer.join();
+  CHECK(text == "through");
+  CHECK(fs::is_fifo(pipe));
+}
+
+TEST_CASE("A device is written directly, never replaced", "[files]") {
+  write_file_atomically("/dev/null", "gone");
+  CHECK(fs::is_character_file("/dev/null"));
+}
+
+TEST_CASE("Writing where one cannot is a failure that names the file", "[files]") {
+  const TempDirectory directory;
+  const Error missing = error_of([&] { write_file_atomically(directory / "none/a", "x"); });
+  CHECK(missing.code() == ExitCode::kFailed);
+  CHECK(has(missing.where(), "none/"));
+  CHECK(has(missing.message(), "cannot create"));
+  CHECK(has(error_of([&] { write_file_atomically(directory.path(), "x"); }).message(),
+            "found a directory"));
+}
+
+TEST_CASE("When the disk has no room the old file stays and nothing is left", "[files]") {
+  const TempDirectory directory;
+  write_file_atomically(directory / "a", "old");
+  {
+    const FileSizeLimit limit(1000);
+    const Error error =
+        error_of([&] { write_file_atomically(directory / "a", std::string(5000, 'x')); });
+    CHECK(error.code() == ExitCode::kFailed);
+    CHECK(has(error.message(), "cannot write past byte 1000"));
+  }
+  CHECK(read_file(directory / "a") == "old");
+  CHECK(count_entries(directory.path()) == 1);
+}
+
+TEST_CASE("/dev/full is a full disk", "[files]") {
+  if (!fs::exists("/dev/full")) return;
+  const Error error = error_of([] { write_file_atomically("/dev/full", "x"); });
+  CHECK(error.code() == ExitCode::kFailed);
+  CHECK(error.where() == "/dev/full");
+  CHECK(has(error.hint(), "free some space"));
+}
+
+TEST_CASE("Leftovers of dead processes go, those of living ones stay", "[files]") {
+  const TempDirectory directory;
+  const std::string dead = ".a.partial-" + std::to_string(dead_process()) + "-1";
+  const std::string reused =
+      ".a.partial-" + std::to_string(::getpid()) + "-1";  // our id, another start
+  const std::string parent = partial_path(directory / "a").filename().string();
+  for (const std::string& name :
+       {dead, reused, parent, std::string(".b.partial-1-1"), std::string(".a.partial-x")}) {
+    fs::create_directory(directory / name);
+  }
+  remove_dead_partials(directory / "a");
+  CHECK_FALSE(fs::exists(directory / dead));
+  CHECK_FALSE(fs::exists(directory / reused));
+  CHECK(fs::exists(directory / parent));
+  CHECK(fs::exists(directory / ".b.partial-1-1"));
+  CHECK(fs::exists(directory / ".a.partial-x"));
+}
+
+TEST_CASE("An old target that was renamed aside is put back", "[files]") {
+  const TempDirectory directory;
+  const std::string aside = ".a.partial-" + std::to_string(dead_process()) + "-1.old";
+  fs::create_directory(directory / aside);
+  write_file_atomically(directory / (aside + "/kept"), "x");
+  remove_dead_partials(directory / "a");
+  CHECK(read_file(directory / "a" / "kept") == "x");
+  fs::create_directory(directory / aside);
+  remove_dead_partials(directory / "a");
+  CHECK_FALSE(fs::exists(directory / aside));
+  CHECK(fs::exists(directory / "a" / "kept"));
+}
+
+TEST_CASE("Parents of paths", "[files]") {
+  CHECK(parent_of("a") == ".");
+  CHECK(parent_of("a/") == ".");
+  CHECK(parent_of("a/b/") == "a");
+  CHECK(parent_of("/a") == "/");
+  CHECK(parent_of("/") == "/");
+  CHECK(without_trailing_separator("a/b/") == "a/b");
+  CHECK(without_trailing_separator("/") == "/");
+}

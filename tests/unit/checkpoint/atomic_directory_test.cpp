@@ -1,0 +1,284 @@
+#include "checkpoint/atomic_directory.h"
+
+#include "base/temp_directory.h"
+#include "catch.h"
+
+#include <atomic>
+#include <limits>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+#include <thread>
+#include <unistd.h>
+
+using namespace expandft;
+using namespace expandft::testing;
+using Existing = AtomicDirectory::Existing;
+
+namespace {
+
+constexpr Existing kAll[] = {Existing::kRefuse, Existing::kReplaceOurs, Existing::kReplace};
+
+void make(const fs::path& target, const std::string& text, Existing existing = Existing::kRefuse) {
+  AtomicDirectory directory(target, 100, existing);
+  write_file_atomically(directory.path() / "a.txt", text);
+  fs::create_directory(directory.path() / "sub");
+  write_file_atomically(directory.path() / "sub/b.txt", text);
+  directory.commit();
+}
+
+std::size_t count_entries(const fs::path& directory) {
+  return static_cast<std::size_t>(
+      std::distance(fs::directory_iterator(directory), fs::directory_iterator()));
+}
+
+Error refusal(const fs::path& target, Existing existing, std::uint64_t needed_bytes = 1) {
+  const Error early = error_of([&] { check_target(target, needed_bytes, existing); });
+  const Error late = error_of([&] { AtomicDirectory(target, needed_bytes, existing); });
+  CHECK(early.message() == late.message());
+  CHECK(early.where() == late.where());
+  return late;
+}
+
+}  // namespace
+
+TEST_CASE("A directory appears at commit, marked as ours", "[atomic_directory]") {
+  const TempDirectory temp;
+  const fs::path target = temp / "new/parents/out";
+  {
+    AtomicDirectory directory(target, 100, Existing::kRefuse);
+    CHECK(directory.target() == target);
+    CHECK(directory.path().parent_path() == target.parent_path());
+    write_file_atomically(directory.path() / "a.txt", "x");
+    CHECK_FALSE(fs::exists(target));
+    directory.commit();
+    CHECK(read_file(target / "a.txt") == "x");
+  }
+  CHECK(read_file(target / "a.txt") == "x");
+  CHECK(is_ours(target));
+  CHECK(count_entries(target.parent_path()) == 1);
+}
+
+TEST_CASE("Without commit nothing is left, and the old one stays", "[atomic_directory]") {
+  const TempDirectory temp;
+  make(temp / "out", "old");
+  {
+    AtomicDirectory directory(temp / "out", 100, Existing::kReplaceOurs);
+    write_file_atomically(directory.path() / "a.txt", "new");
+  }
+  CHECK(read_file(temp / "out/a.txt") == "old");
+  CHECK(count_entries(temp.path()) == 1);
+}
+
+TEST_CASE("What may replace what", "[atomic_directory]") {
+  const TempDirectory temp;
+  const fs::path target = temp / "out";
+  SECTION("an empty directory is always replaced") {
+    for (const Existing existing : kAll) {
+      fs::remove_all(target);
+      fs::create_directory(target);
+      make(target, "new", existing);
+      CHECK(read_file(target / "sub/b.txt") == "new");
+    }
+  }
+  SECTION("ours") {
+    make(target, "old");
+    write_file_atomically(target / "extra", "x");
+    const Error error = refusal(target, Existing::kRefuse);
+    CHECK(error.code() == ExitCode::kBadInput);
+    CHECK(has(error.message(), "not empty"));
+    for (const Existing existing : {Existing::kReplaceOurs, Existing::kReplace}) {
+      make(target, "new", existing);
+      CHECK(read_file(target / "a.txt") == "new");
+      CHECK_FALSE(fs::exists(target / "extra"));
+    }
+  }
+  SECTION("someone else's") {
+    fs::create_directory(target);
+    write_file_atomically(target / "thesis.txt", "x");
+    const Error error = refusal(target, Existing::kReplaceOurs);
+    CHECK(error.code() == ExitCode::kBadInput);
+    CHECK(has(error.message(), "did not write"));
+    CHECK(has(error.hint(), "--force"));
+    CHECK(read_file(target / "thesis.txt") == "x");
+    make(target, "new", Existing::kReplace);
+    CHECK_FALSE(fs::exists(target / "thesis.txt"));
+  }
+  SECTION("a file") {
+    write_file_atomically(target, "x");
+    CHECK(has(refusal(target, Existing::kRefuse).message(), "found a file"));
+    CHECK(has(refusal(target, Existing::kReplaceOurs).hint(), "--force"));
+    make(target, "new", Existing::kReplace);
+    CHECK(read_file(target / "a.txt") == "new");
+  }
+  CHECK(count_entries(temp.path()) == 1);
+}
+
+TEST_CASE("A target that comes while we work is not overwritten", "[atomic_directory]") {
+  const TempDirectory temp;
+  AtomicDirectory directory(temp / "out", 1, Existing::kReplaceOurs);
+  fs::create_directory(temp / "out");
+  write_file_atomically(temp / "out/theirs", "x");
+  CHECK(error_of([&] { directory.commit(); }).code() == ExitCode::kBadInput);
+  CHECK(read_file(temp / "out/theirs") == "x");
+}
+
+TEST_CASE("Only a marker of ours makes a directory ours", "[atomic_directory]") {
+  const TempDirectory temp;
+  CHECK_FALSE(is_ours(temp.path()));
+  CHECK_FALSE(is_ours(temp / "none"));
+  for (const char* const text :
+       {"", "{", "[]", "{\"written_by\": 7}", "{\"written_by\": \"other\"}"}) {
+    write_file_atomically(temp / ".expandft", text);
+    CHECK_FALSE(is_ours(temp.path()));
+  }
+  write_file_atomically(temp / ".expandft", "{\"written_by\": \"expandft\"}");
+  CHECK(is_ours(temp.path()));
+  write_file_atomically(temp / ".expandft",
+                        "{\"written_by\": \"expandft\"" + std::string(10000, ' ') + "}");
+  CHECK_FALSE(is_ours(temp.path()));
+}
+
+TEST_CASE("There is no instant without a whole directory while one is replaced",
+          "[atomic_directory]") {
+  const TempDirectory temp;
+  const fs::path target = temp / "out";
+  make(target, "0");
+  std::atomic<bool> done = false;
+  std::atomic<int> missing = 0;
+  std::thread watcher([&] {
+    while (!done) missing += ::access(target.c_str(), F_OK) != 0;
+  });
+  for (int i = 1; i <= 50; ++i) make(target, std::to_string(i), Existing::kReplaceOurs);
+  done = true;
+  watcher.join();
+  CHECK(missing == 0);
+  CHECK(read_file(target / "a.txt") == "50");
+  CHECK(read_file(target / "sub/b.txt") == "50");
+}
+
+TEST_CASE("A process killed while it writes leaves the old directory, and the next clears up",
+          "[atomic_directory]") {
+  const TempDirectory temp;
+  make(temp / "out", "old");
+  int ready[2];
+  REQUIRE(::pipe(ready) == 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    AtomicDirectory directory(temp / "out", 1, Existing::kReplaceOurs);
+    write_file_atomically(directory.path() / "a.txt", "torn");
+    (void)!::write(ready[1], "x", 1);
+    for (;;) ::pause();
+  }
+  char byte = 0;
+  REQUIRE(::read(ready[0], &byte, 1) == 1);
+  make(temp / "other", "x");
+  CHECK(count_entries(temp.path()) == 3);  // a living process's work is left alone
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+  ::close(ready[0]);
+  ::close(ready[1]);
+  CHECK(read_file(temp / "out/a.txt") == "old");
+  CHECK(count_entries(temp.path()) == 3);
+  make(temp / "out", "new", Existing::kReplaceOurs);
+  CHECK(read_file(temp / "out/a.txt") == "new");
+  CHECK(count_entries(temp.path()) == 2);
+}
+
+TEST_CASE("A disk without room is a failure that says how much is free", "[atomic_directory]") {
+  const TempDirectory temp;
+  const Error error =
+      refusal(temp / "new/out", Existing::kRefuse, std::numeric_limits<std::uint64_t>::max());
+  CHECK(error.code() == ExitCode::kFailed);
+  CHECK(has(error.message(), "free, expected"));
+  CHECK_FALSE(fs::exists(temp / "new"));
+}
+
+TEST_CASE("A full file system ends in a failure and no directory", "[atomic_directory]") {
+  const TempDirectory temp;
+  if (::mount("tmpfs", temp.path().c_str(), "tmpfs", 0, "size=20m") != 0) return;
+  std::string message, hint;
+  try {
+    AtomicDirectory directory(temp / "out", 1000, Existing::kRefuse);
+    write_file_atomically(directory.path() / "large", std::string(30 << 20, 'x'));
+    directory.commit();
+  } catch (const Error& error) {
+    message = error.message();
+    hint = error.hint();
+  }
+  const std::size_t entries = count_entries(temp.path());
+  ::umount(temp.path().c_str());
+  CHECK(has(message, "cannot write past byte"));
+  CHECK(has(hint, "free some space"));
+  CHECK(entries == 0);
+}
+
+TEST_CASE("A mount point is refused before work starts", "[atomic_directory]") {
+  const TempDirectory temp;
+  fs::create_directory(temp / "out");
+  if (::mount("tmpfs", (temp / "out").c_str(), "tmpfs", 0, "size=256k") != 0) return;
+  const Error error = error_of([&] { check_target(temp / "out", 1, Existing::kReplace); });
+  ::umount((temp / "out").c_str());
+  CHECK(error.code() == ExitCode::kBadInput);
+  CHECK(has(error.message(), "mount point"));
+  CHECK(has(error.hint(), "out/"));
+}
+
+TEST_CASE("A parent that cannot be written is a failure", "[atomic_directory]") {
+  const TempDirectory temp;
+  fs::permissions(temp.path(),
+                  fs::perms::owner_read | fs::perms::owner_exec | fs::perms::others_exec);
+  // In a child that is not root, for whom permissions do not count.
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (::getuid() == 0 && ::setuid(65534) != 0) ::_exit(9);
+    try {
+      check_target(temp / "out", 1, Existing::kRefuse);
+    } catch (const Error& error) {
+      ::_exit(has(error.message(), "cannot write in the folder") && error.where() == temp.path() &&
+                      error.code() == ExitCode::kFailed
+                  ? 0
+                  : 1);
+    }
+    ::_exit(2);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  fs::permissions(temp.path(), fs::perms::owner_all);
+  REQUIRE(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 0);
+}
+
+TEST_CASE("Targets that cannot be directories of their own are input errors",
+          "[atomic_directory]") {
+  const TempDirectory temp;
+  for (const char* const name : {"", ".", "..", "/", "a/.."}) {
+    CHECK(refusal(name, Existing::kReplace).code() == ExitCode::kBadInput);
+  }
+  write_file_atomically(temp / "file", "x");
+  for (const Existing existing : kAll) {
+    const Error error = refusal(temp / "file/out", existing);
+    CHECK(error.code() == ExitCode::kBadInput);
+  }
+  CHECK(has(refusal(temp / "file/deep/out", Existing::kRefuse).message(), "file"));
+  CHECK(has(refusal(fs::current_path(), Existing::kReplace).message(), "working directory"));
+  CHECK(has(refusal(fs::current_path().parent_path() / "", Existing::kReplace).message(),
+            "expected"));
+}
+
+TEST_CASE("A link's target is replaced, and the link stays", "[atomic_directory]") {
+  const TempDirectory temp;
+  make(temp / "real", "old");
+  fs::create_directory_symlink("real", temp / "link");
+  make(temp / "link/", "new", Existing::kReplaceOurs);
+  CHECK(fs::is_symlink(temp / "link"));
+  CHECK(read_file(temp / "real/a.txt") == "new");
+  fs::create_symlink("nowhere", temp / "dangling");
+  CHECK(has(refusal(temp / "dangling", Existing::kReplace).message(), "leads nowhere"));
+}
+
+TEST_CASE("A trailing slash changes nothing", "[atomic_directory]") {
+  const TempDirectory temp;
+  make(temp / "out/", "x");
+  CHECK(read_file(temp / "out/a.txt") == "x");
+}

@@ -1,0 +1,230 @@
+#include "checkpoint/model_directory.h"
+
+#include "base/temp_directory.h"
+#include "catch.h"
+#include "checkpoint/model_index.h"
+#include "checkpoint/safetensors_bytes.h"
+
+using namespace expandft;
+using namespace expandft::testing;
+
+namespace {
+
+const std::vector<TensorSource>& weights() {
+  static const std::vector<TensorSource> tensors{
+      source("model.embed.weight", Dtype::kF32, {1, 2}, "abcdefgh"),
+      source("model.norm.weight", Dtype::kBF16, {2}, "ijkl")};
+  return tensors;
+}
+
+struct Model : TempDirectory {
+  explicit Model(std::uint64_t max_shard_bytes = 1 << 20) {
+    write("config.json", R"({"model_type": "llama", "hidden_size": 2})");
+    write_sharded_safetensors(path(), weights(), max_shard_bytes);
+  }
+  void write(const std::string& name, const std::string& text) const {
+    write_file_atomically(*this / name, text);
+  }
+  Error error() const {
+    return error_of([&] { ModelDirectory::open(path()); });
+  }
+};
+
+const std::string kFirst = "model-00001-of-00002.safetensors",
+                  kSecond = "model-00002-of-00002.safetensors";
+
+void check_input_error(const Error& error, const std::string& what, const fs::path& where) {
+  INFO(error.what());
+  CHECK(error.code() == ExitCode::kBadInput);
+  CHECK(has(error.message(), what));
+  CHECK(has(error.where(), where.string()));
+  CHECK_FALSE(error.hint().empty());
+}
+
+}  // namespace
+
+TEST_CASE("A model of one file and the same in shards are the same", "[model_directory]") {
+  const Model whole, sharded(8);
+  REQUIRE(fs::exists(sharded / kSecond));
+  for (const Model* model : {&whole, &sharded}) {
+    const ModelDirectory directory = ModelDirectory::open(model->path());
+    CHECK(directory.path() == model->path());
+    CHECK(directory.config()["hidden_size"] == 2);
+    CHECK(directory.tensors().size() == 2);
+    CHECK(bytes_of(directory.tensor("model.norm.weight")) == "ijkl");
+    CHECK(directory.has("model.embed.weight"));
+    CHECK_FALSE(directory.has("lm_head.weight"));
+    CHECK(directory.weight_bytes() == 12);
+  }
+  const std::string fingerprint = ModelDirectory::open(whole.path()).fingerprint();
+  CHECK(fingerprint.size() == 32);
+  CHECK(fingerprint == ModelDirectory::open(sharded.path()).fingerprint());
+}
+
+TEST_CASE("The fingerprint sees every part of a model and no spelling of its config",
+          "[model_directory]") {
+  const Model model;
+  const auto fingerprint = [&] { return ModelDirectory::open(model.path()).fingerprint(); };
+  const std::string original = fingerprint();
+  model.write("config.json", "{\n\"hidden_size\":2, \"model_type\":\"llama\"}\n");
+  CHECK(fingerprint() == original);
+  model.write("config.json", R"({"model_type": "llama", "hidden_size": 3})");
+  CHECK(fingerprint() != original);
+  model.write("config.json", R"({"model_type": "llama", "hidden_size": 2})");
+  const auto differs = [&](std::size_t index, TensorSource tensor) {
+    auto tensors = weights();
+    tensors[index] = std::move(tensor);
+    write_sharded_safetensors(model.path(), tensors, 1 << 20);
+    return fingerprint() != original;
+  };
+  CHECK_FALSE(differs(0, weights()[0]));
+  CHECK(differs(0, source("model.embed.weight", Dtype::kF32, {1, 2}, "abcdefgX")));
+  CHECK(differs(0, source("model.embed.weight", Dtype::kF32, {2, 1}, "abcdefgh")));
+  CHECK(differs(0, source("model.embed.weight", Dtype::kI32, {1, 2}, "abcdefgh")));
+  CHECK(differs(0, source("model.embed.weighs", Dtype::kF32, {1, 2}, "abcdefgh")));
+}
+
+TEST_CASE("What is no model directory is refused", "[model_directory]") {
+  const TempDirectory directory;
+  const auto error = [](const fs::path& path) {
+    return error_of([&] { ModelDirectory::open(path); });
+  };
+  check_input_error(error(directory / "none"), "no such directory", directory / "none");
+  CHECK(has(error(directory / "none").hint(), "check the path"));
+  CHECK(has(error("google/gemma-3-1b-pt").hint(), "hf download google/gemma-3-1b-pt"));
+  write_file_atomically(directory / "file", "x");
+  check_input_error(error(directory / "file"), "found a file, expected a model directory",
+                    directory / "file");
+  check_input_error(error(directory.path()), "no config.json", directory.path());
+  fs::create_directory(directory / "snapshots");
+  CHECK(has(error(directory.path()).hint(), "snapshots/"));
+  fs::remove(directory / "snapshots");
+  write_file_atomically(directory / "adapter_config.json", "{}");
+  CHECK(has(error(directory.path()).hint(), "--adapter"));
+}
+
+TEST_CASE("A config must be an object", "[model_directory]") {
+  const Model model;
+  model.write("config.json", "[1]");
+  check_input_error(model.error(), "JSON of type array, expected an object", model / "config.json");
+  model.write("config.json", "{");
+  CHECK(has(model.error().where(), "config.json:1:1"));
+  fs::remove(model / "config.json");
+  fs::create_symlink("blob", model / "config.json");
+  CHECK(has(model.error().where(), "config.json"));
+}
+
+TEST_CASE("Without weights the error says what is there", "[model_directory]") {
+  const Model model;
+  fs::remove(model / "model.safetensors");
+  check_input_error(model.error(), "no weights", model.path());
+  model.write("pytorch_model.bin", "not to be opened");
+  check_input_error(model.error(), "pickle weights only (pytorch_model.bin)", model.path());
+  CHECK(has(model.error().hint(), "never opened"));
+  model.write(kFirst, "x");
+  check_input_error(model.error(), "found " + kFirst, model.path());
+}
+
+TEST_CASE("A damaged weights file is named", "[model_directory]") {
+  const Model model;
+  const std::string bytes = read_file(model / "model.safetensors");
+  model.write("model.safetensors", bytes.substr(0, bytes.size() - 1));
+  check_input_error(model.error(), "but the file holds 11 bytes", model / "model.safetensors");
+}
+
+TEST_CASE("Links to blobs are followed, as in a Hugging Face cache", "[model_directory]") {
+  const Model model(8);
+  const fs::path snapshot = model / "snapshots/abc";
+  fs::create_directories(snapshot);
+  for (const std::string& name :
+       {std::string("config.json"), std::string("model.safetensors.index.json"), kFirst, kSecond}) {
+    fs::create_symlink("../../" + name, snapshot / name);
+  }
+  CHECK(ModelDirectory::open(snapshot).tensors().size() == 2);
+  fs::remove(model / kSecond);
+  const Error error = error_of([&] { ModelDirectory::open(snapshot); });
+  check_input_error(error, "link that leads nowhere", snapshot / kSecond);
+}
+
+TEST_CASE("Shards and index must agree", "[model_directory]") {
+  const Model model(8);
+  const fs::path index = model / "model.safetensors.index.json";
+  const auto map = [](const std::string& embed, const std::string& norm) {
+    return R"({"weight_map":{"model.embed.weight":")" + embed + R"(","model.norm.weight":")" +
+           norm + "\"}}";
+  };
+  SECTION("a shard is missing") {
+    fs::remove(model / kSecond);
+    check_input_error(model.error(), "the shard " + kSecond + " is missing", index);
+  }
+  SECTION("a shard is a directory") {
+    fs::remove(model / kSecond);
+    fs::create_directory(model / kSecond);
+    check_input_error(model.error(), "found a directory", model / kSecond);
+  }
+  SECTION("a tensor is not in its shard") {
+    model.write(index.filename().string(), map(kSecond, kSecond));
+    check_input_error(model.error(), "holds the tensor \"model.embed.weight\", but it does not",
+                      model / kSecond);
+  }
+  SECTION("a tensor is in two shards") {
+    write_safetensors(model / kSecond, weights(), {});
+    check_input_error(model.error(),
+                      "\"model.embed.weight\" is in " + kFirst + " and in " + kSecond, index);
+  }
+  SECTION("a tensor is not in the index") {
+    write_safetensors(model / kSecond, {weights()[1], source("extra", Dtype::kU8, {1}, "x")}, {});
+    check_input_error(model.error(),
+                      "\"extra\" is in " + kSecond + ", but the index does not say so", index);
+  }
+}
+
+TEST_CASE("An index cannot lead out of its directory", "[model_directory]") {
+  for (const std::string shard :
+       {"\"../x.safetensors\"", "\"/etc/x.safetensors\"", "\"a/x.safetensors\"", "\"..\"", "\"\"",
+        "\".safetensors\"", "\"pytorch_model.bin\"", "\"a\\\\x.safetensors\"",
+        "\"a\\u0000.safetensors\"", "7", "null"}) {
+    const Error error =
+        error_of([&] { parse_model_index("{\"weight_map\":{\"w\":" + shard + "}}", "i.json"); });
+    check_input_error(error, "expected the plain name of a .safetensors file",
+                      "i.json: weight_map[\"w\"]");
+  }
+}
+
+TEST_CASE("Each field of an index is checked", "[model_directory]") {
+  const auto check = [](const std::string& text, const std::string& what) {
+    check_input_error(error_of([&] { parse_model_index(text, "i.json"); }), what, "i.json");
+  };
+  check("[]", "expected an object with \"weight_map\"");
+  check("{}", "no \"weight_map\"");
+  check(R"({"weight_map":[]})", "expected an object of tensor and file names");
+  check(R"({"weight_map":{}})", "expected an object of tensor and file names");
+  check(R"({"metadata":7,"weight_map":{"w":"a.safetensors"}})", "expected an object");
+  CHECK(has(error_of([] {
+              parse_model_index(R"({"weight_map":{"w":"a.safetensors","w":"b.safetensors"}})", "i");
+            }).message(),
+            "stands twice"));
+  const ModelIndex index =
+      parse_model_index(R"({"weight_map":{"v":"a.safetensors","w":"a.safetensors"}})", "i");
+  CHECK(index == ModelIndex{{"a.safetensors", {"v", "w"}}});
+}
+
+TEST_CASE("A tensor that is not there is named with its nearest", "[model_directory]") {
+  const Model model;
+  const ModelDirectory directory = ModelDirectory::open(model.path());
+  const Error near = error_of([&] { directory.tensor("model.norm.weigth"); });
+  check_input_error(near, "no tensor named \"model.norm.weigth\"", model.path());
+  CHECK(has(near.hint(), "\"model.norm.weight\""));
+  CHECK(has(error_of([&] { directory.tensor("lm_head.bias"); }).hint(), "config.json"));
+}
+
+TEST_CASE("Companion files are those that are there", "[model_directory]") {
+  const Model model;
+  CHECK(ModelDirectory::open(model.path()).companion_files().empty());
+  model.write("tokenizer.json", "{}");
+  model.write("generation_config.json", "{}");
+  model.write("notes.txt", "");
+  fs::create_directory(model / "merges.txt");
+  CHECK(ModelDirectory::open(model.path()).companion_files() ==
+        std::vector<fs::path>{model / "tokenizer.json", model / "generation_config.json"});
+}

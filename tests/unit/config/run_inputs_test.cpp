@@ -1,0 +1,83 @@
+#include "base/temp_directory.h"
+#include "catch.h"
+#include "config/config_files.h"
+#include "config/run_config.h"
+
+using namespace expandft;
+using namespace expandft::testing;
+
+namespace {
+
+/// A run whose every input is there.
+RunConfig complete_run(const TempDirectory& folder) {
+  Json json = least_config();
+  json["data"]["validation"] = "valid.txt";
+  json["evaluation"] = {{"original_tasks", {"mine"}}};
+  write_text(folder / "run.json", json.dump());
+  write_text(folder / "model/config.json", "{}");
+  write_text(folder / "train.txt", "a");
+  write_text(folder / "valid.txt", "a");
+  write_text(folder / "tasks/mine.json",
+             R"({"name": "mine", "type": "perplexity", "data": "../valid.txt"})");
+  return load_run_config(folder / "run.json").run;
+}
+
+}  // namespace
+
+TEST_CASE("a run whose inputs are there passes", "[config]") {
+  const TempDirectory folder;
+  const RunConfig run = complete_run(folder);
+  CHECK_NOTHROW(check_run_inputs(run));
+  fs::create_directory(run.output);
+  CHECK_NOTHROW(check_run_inputs(run));
+}
+
+TEST_CASE("each missing input is an input error at its JSON path", "[config]") {
+  const TempDirectory folder;
+  RunConfig run = complete_run(folder);
+  const auto error = [&] { return error_of([&] { check_run_inputs(run); }); };
+
+  SECTION("model") {
+    run.model = folder / "none";
+    CHECK(error().where() == "model");
+    CHECK(has(error().message(), "no such folder: " + run.model.string()));
+    run.model = folder / "train.txt";
+    CHECK(has(error().message(), "not a folder"));
+    run.model = folder / "tasks";
+    CHECK(has(error().message(), "no config.json"));
+  }
+  SECTION("output") {
+    run.output = folder / "train.txt";
+    CHECK(error().where() == "output");
+    run.output = run.model;
+    CHECK(has(error().message(), "never changed"));
+    run.output = run.model / "inside";
+    CHECK(has(error().message(), "never changed"));
+  }
+  SECTION("data") {
+    fs::remove(folder / "train.txt");
+    CHECK(error().where() == "data.train");
+    CHECK(error().code() == ExitCode::kBadInput);
+    run.data.train = folder.path();
+    CHECK(has(error().message(), "a folder, expected a file"));
+    run.data.train = folder / "valid.txt";
+    run.data.validation = folder / "none.txt";
+    CHECK(error().where() == "data.validation");
+  }
+  SECTION("tasks") {
+    run.evaluation.tasks = {"mine", "mien"};
+    CHECK(error().where() == "evaluation.tasks[1]");
+    CHECK(has(error().message(), "did you mean \"mine\"?"));
+    run.evaluation.tasks.clear();
+    fs::remove(folder / "valid.txt");
+    CHECK(has(error().where(), "evaluation.original_tasks[0]"));
+    CHECK(has(error().message(), "the data of task \"mine\" is not there"));
+  }
+  SECTION("all at once") {
+    run.model = folder / "none";
+    run.data.train = folder / "none.txt";
+    run.evaluation.original_tasks = {"unknown-task"};
+    CHECK(error().where() == "model, data.train, evaluation.original_tasks[0]");
+    CHECK(has(error().message(), "3 problems:"));
+  }
+}

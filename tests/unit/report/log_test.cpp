@@ -1,0 +1,54 @@
+#include "report/log.h"
+
+#include "base/temp_directory.h"
+#include "catch.h"
+#include "config/config_files.h"
+#include "report/metrics_log.h"
+#include "report/stderr_capture.h"
+
+using namespace expandft;
+using namespace expandft::testing;
+
+namespace {
+
+/// What the library's warning about a torn log looks like on stderr.
+std::string warning(StderrCapture::Kind kind, const std::string& level, bool quiet) {
+  const TempDirectory folder;
+  write_text(folder / "m.jsonl", "torn");
+  const StderrCapture capture(kind);
+  configure_logging(level, quiet);
+  MetricsLog log(folder / "m.jsonl", 0);
+  return capture.take();
+}
+
+}  // namespace
+
+TEST_CASE("log lines are short, and plain where there is no terminal", "[report]") {
+  const std::string text = warning(StderrCapture::Kind::kPipe, "info", false);
+  CHECK(text.substr(0, 9) == "warning: ");
+  CHECK(has(text, "1 damaged lines dropped\n"));
+  CHECK_FALSE(has(text, "\033"));
+}
+
+TEST_CASE("on a terminal a log line clears the progress line first", "[report]") {
+  const ScopedVariable term("TERM", "xterm");
+  {
+    const ScopedVariable color("NO_COLOR", nullptr);
+    const std::string text = warning(StderrCapture::Kind::kTerminal, "info", false);
+    CHECK(text.substr(0, 4) == "\r\033[K");
+    CHECK(has(text, "\033[33m"));
+  }
+  const ScopedVariable color("NO_COLOR", "1");
+  const std::string text = warning(StderrCapture::Kind::kTerminal, "info", false);
+  CHECK(text.substr(0, 13) == "\r\033[Kwarning: ");
+}
+
+TEST_CASE("levels and quiet choose what is said", "[report]") {
+  CHECK(warning(StderrCapture::Kind::kPipe, "error", false).empty());
+  CHECK(warning(StderrCapture::Kind::kPipe, "off", true).empty());
+  CHECK_FALSE(warning(StderrCapture::Kind::kPipe, "trace", true).empty());
+  const Error error = error_of([] { configure_logging("wran", false); });
+  CHECK(error.code() == ExitCode::kBadInput);
+  CHECK(has(error.message(), "trace, debug, info, warn, error, off"));
+  CHECK(has(error.hint(), "\"warn\""));
+}

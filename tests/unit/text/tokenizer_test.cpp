@@ -1,0 +1,229 @@
+#include "text/tokenizer.h"
+
+#include "catch.h"
+#include "expect_error.h"
+#include "temporary_directory.h"
+#include "text/sentencepiece_model.h"
+#include "text/stream_decoder.h"
+
+using namespace expandft;
+
+namespace {
+
+const fs::path kModels = fs::path(EXPANDFT_TEST_DATA) / "golden" / "tokenizers";
+using Ids = std::vector<TokenId>;
+
+// A model directory with a tokenizer.model and whatever JSON files a test puts beside it.
+struct ModelDirectory : TemporaryDirectory {
+  explicit ModelDirectory(const std::string& model = "mistral-v1.model") {
+    fs::copy_file(kModels / model, path() / "tokenizer.model");
+  }
+  std::unique_ptr<const Tokenizer> load() const { return Tokenizer::load(path()); }
+};
+
+}  // namespace
+
+TEST_CASE("a directory with tokenizer.model alone gets prefix and BOS", "[tokenizer]") {
+  const ModelDirectory directory;
+  const auto tokenizer = directory.load();
+  CHECK(tokenizer->bos() == 1);
+  CHECK(tokenizer->eos() == 2);
+  CHECK(tokenizer->adds_bos());
+  CHECK(tokenizer->size() == 32000);
+  EncodeOptions options;
+  options.bos = options.eos = true;
+  CHECK(tokenizer->encode("Hello world", options) == Ids{1, 22557, 1526, 2});
+  CHECK(tokenizer->token(22557) == "▁Hello");
+  CHECK(tokenizer->token(32000) == "<32000>");
+  CHECK(tokenizer->token(-1) == "<-1>");
+  CHECK(tokenizer->decode({1, 22557, -5, 99999, 1526, 2}) == "Hello world");
+}
+
+TEST_CASE("a continuation gets no prefix", "[tokenizer]") {
+  const ModelDirectory directory;
+  directory.write("tokenizer_config.json", R"({"legacy": true})");
+  EncodeOptions options;
+  options.continuation = true;
+  CHECK(directory.load()->encode("Hello</s>x", options) == Ids{16230, 2, 1318});
+}
+
+TEST_CASE("Gemma's rules follow the model type where no class is named", "[tokenizer]") {
+  const ModelDirectory directory("gemma-test.model");
+  directory.write("config.json", R"({"model_type": "gemma3_text"})");
+  const auto tokenizer = directory.load();
+  CHECK(tokenizer->bos() == 2);
+  CHECK(tokenizer->eos() == 1);
+  CHECK_FALSE(tokenizer->strips_first_space());
+  CHECK(tokenizer->encode("el") == Ids{264, 289});
+}
+
+TEST_CASE("tokenizer_config.json switches BOS and names special tokens", "[tokenizer]") {
+  const ModelDirectory directory;
+  directory.write("tokenizer_config.json",
+                  R"({"add_bos_token": false, "eos_token": {"content": "<|end|>"},
+                      "pad_token": "<unk>", "tokenizer_class": "LlamaTokenizerFast"})");
+  const auto tokenizer = directory.load();
+  CHECK_FALSE(tokenizer->adds_bos());
+  CHECK(tokenizer->bos() == 1);
+  CHECK(tokenizer->eos() == 32000);  // not in the vocabulary: the first id after it
+  CHECK(tokenizer->size() == 32001);
+  CHECK(tokenizer->encode("<|end|>") == Ids{32000});
+  CHECK(tokenizer->is_special(32000));
+  CHECK_FALSE(tokenizer->is_special(22557));
+
+  directory.write("tokenizer_config.json", R"({"bos_token": null})");
+  CHECK(directory.load()->bos() == std::nullopt);
+  CHECK_FALSE(directory.load()->adds_bos());
+}
+
+TEST_CASE("additional special tokens are left out of decoded text", "[tokenizer]") {
+  const ModelDirectory directory;
+  directory.write("special_tokens_map.json", R"({"additional_special_tokens": ["<a>"]})");
+  directory.write("added_tokens.json", R"({"<a>": 32001, "<b>": 32000})");
+  const auto tokenizer = directory.load();
+  CHECK(tokenizer->encode("<a><b>") == Ids{32001, 32000});
+  CHECK(tokenizer->decode({32001, 32000}) == "<b>");
+  CHECK(tokenizer->decode({32001, 32000}, false) == "<a><b>");
+}
+
+TEST_CASE("long texts give the same ids in parts", "[tokenizer]") {
+  const ModelDirectory directory;
+  const auto tokenizer = directory.load();
+  std::string text;
+  Ids expected;
+  const auto line = tokenizer->encode("line of  text\n\n", {.continuation = true});
+  for (int i = 0; i < 20000; ++i) {
+    text += "line of  text\n\n";
+    expected.insert(expected.end(), line.begin(), line.end());
+  }
+  CHECK(tokenizer->encode(text, {.continuation = true}) == expected);
+  CHECK(tokenizer->decode(expected) == text);
+}
+
+TEST_CASE("missing tokenizer files are named", "[tokenizer]") {
+  const TemporaryDirectory directory;
+  expect_input_error([&] { Tokenizer::load(directory.path()); }, {"no tokenizer.model"});
+  expect_input_error([&] { Tokenizer::load(directory.path() / "none"); }, {"none", "directory"});
+  directory.write("tokenizer.json", "{}");
+  expect_input_error([&] { Tokenizer::load(directory.path()); },
+                     {"tokenizer.json", "only SentencePiece's tokenizer.model is read"});
+}
+
+TEST_CASE("a damaged tokenizer.model is an error at every length", "[tokenizer]") {
+  const std::string whole = read_file(kModels / "gemma-test.model");
+  const TemporaryDirectory directory;
+  for (const std::string& bytes :
+       {std::string(), std::string("no model at all"), std::string(64, '\0'),
+        std::string("version https://git-lfs.example/spec\n"), whole.substr(0, 2000) + "\xFF\xFF",
+        std::string("\x0A\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x01", 11),
+        std::string("\x0A\x03\x0A\x01"
+                    "a",
+                    5)}) {
+    directory.write("tokenizer.model", bytes);
+    expect_input_error([&] { Tokenizer::load(directory.path()); }, {"tokenizer.model"});
+  }
+  // Cut anywhere, the model is refused or, between two fields, short: never a crash.
+  int refused = 0;
+  for (std::size_t length = 0; length < whole.size(); length += 1499) {
+    directory.write("tokenizer.model", whole.substr(0, length));
+    try {
+      CHECK(Tokenizer::load(directory.path())->size() > 0);
+    } catch (const Error& error) {
+      CHECK(error.code() == ExitCode::kBadInput);
+      ++refused;
+    }
+  }
+  CHECK(refused > 5);
+}
+
+TEST_CASE("special ids outside the pieces are refused", "[tokenizer]") {
+  // One piece "a", and a trainer_spec (field 2) with bos_id (field 41) = 9.
+  const std::string bytes(
+      "\x0A\x03\x0A\x01"
+      "a"
+      "\x12\x03\xC8\x02\x09",
+      10);
+  expect_input_error([&] { parse_sentencepiece_model(bytes, "m.model"); },
+                     {"special id 9", "1 pieces", "m.model"});
+}
+
+TEST_CASE("added tokens that clash are refused", "[tokenizer]") {
+  const ModelDirectory directory;
+  const auto refuse = [&](const char* name, const char* json, std::vector<std::string> parts) {
+    directory.write(name, json);
+    INFO(json);
+    expect_input_error([&] { directory.load(); }, parts);
+    fs::remove(directory.path() / name);
+  };
+  const char* config = "tokenizer_config.json";
+  refuse(config, R"({"added_tokens_decoder": {"5000": {"content": "<x>"}}})",
+         {"\"<x>\" has id 5000", "in tokenizer.model that is"});
+  refuse(config, R"({"added_tokens_decoder": {"32000": {"content": "</s>"}}})",
+         {"\"</s>\" has id 32000", "it has id 2"});
+  refuse(config,
+         R"({"added_tokens_decoder": {"32000": {"content": "<x>"}, "32001": {"content": "<x>"}}})",
+         {"\"<x>\" has two ids, 32000 and 32001", config});
+  refuse("added_tokens.json", R"({"<x>": 32000, "<y>": 32000})",
+         {"\"<x>\" and \"<y>\" both have id 32000", "added_tokens.json"});
+}
+
+TEST_CASE("wrong values in the JSON files are refused with their path", "[tokenizer]") {
+  const ModelDirectory directory;
+  const auto refuse = [&](const char* json, std::vector<std::string> parts) {
+    directory.write("tokenizer_config.json", json);
+    INFO(json);
+    parts.push_back("tokenizer_config.json");
+    expect_input_error([&] { directory.load(); }, parts);
+  };
+  refuse("{", {});
+  refuse("[]", {"an object"});
+  refuse(R"({"add_bos_token": "yes"})", {"add_bos_token", "true or false"});
+  refuse(R"({"tokenizer_class": 3})", {"tokenizer_class", "a string"});
+  refuse(R"({"bos_token": 1})", {"bos_token"});
+  refuse(R"({"bos_token": ""})", {"bos_token", "not empty"});
+  refuse(R"({"bos_token": {"content": "<x>", "lstrip": 1}})", {"bos_token.lstrip"});
+  refuse(R"({"extra_special_tokens": "x"})", {"extra_special_tokens", "list"});
+  refuse(R"({"added_tokens_decoder": []})", {"added_tokens_decoder"});
+  refuse(R"({"added_tokens_decoder": {"x1": {"content": "<x>"}}})",
+         {"added_tokens_decoder.x1", "id"});
+  refuse(R"({"added_tokens_decoder": {"-1": {"content": "<x>"}}})", {"added_tokens_decoder.-1"});
+  refuse(R"({"added_tokens_decoder": {"99999999999": {"content": "<x>"}}})", {"99999999999"});
+  refuse(R"({"added_tokens_decoder": {"32000": {"content": "<x>", "single_word": true}}})",
+         {"single_word", "not supported"});
+  directory.write("tokenizer_config.json", "{}");
+  directory.write("added_tokens.json", R"({"<x>": "1"})");
+  expect_input_error([&] { directory.load(); }, {"added_tokens.json", "<x>"});
+}
+
+TEST_CASE("a tokenizer larger than the model's vocabulary is refused", "[tokenizer]") {
+  const ModelDirectory directory;
+  const auto tokenizer = directory.load();
+  CHECK_NOTHROW(check_vocabulary(*tokenizer, 32000, "model"));
+  CHECK_NOTHROW(check_vocabulary(*tokenizer, 32064, "model"));
+  expect_input_error([&] { check_vocabulary(*tokenizer, 31999, "models/m/config.json"); },
+                     {"32000", "31999", "models/m/config.json"});
+}
+
+TEST_CASE("streamed text never holds half a character", "[stream_decoder]") {
+  const ModelDirectory directory;
+  const auto tokenizer = directory.load();
+  const Ids ids = tokenizer->encode("a 👩 é");
+  StreamDecoder decoder(*tokenizer);
+  std::vector<std::string> pieces;
+  for (const TokenId id : ids) pieces.push_back(decoder.push(id));
+  CHECK(pieces == std::vector<std::string>{"a", " ", "", "", "", "👩", " é"});
+  CHECK(decoder.finish().empty());
+
+  StreamDecoder cut(*tokenizer);
+  CHECK(cut.push(243).empty());  // <0xF0>
+  CHECK(cut.push(162).empty());
+  CHECK(cut.finish() == "\uFFFD\uFFFD");
+
+  StreamDecoder broken(*tokenizer);
+  CHECK(broken.push(243).empty());
+  CHECK(broken.push(22557) == "\uFFFD Hello");
+  CHECK(broken.push(2).empty());
+
+  StreamDecoder continued(*tokenizer, true);
+  CHECK(continued.push(22557) == " Hello");
+}
