@@ -30,7 +30,8 @@ METHODS = {"expandft": "expandft, `new`, all layers, k = {copies}", "lora": "PEF
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--binary", type=Path, default=os.environ.get("EXPANDFT_BINARY", ROOT / "build/release/bin/expandft"),
+    parser.add_argument("--binary", type=Path,
+                        default=os.environ.get("EXPANDFT_BINARY", ROOT / "build/release/bin/expandft"),
                         help="the expandft program (default: $EXPANDFT_BINARY, or the release preset's)")
     parser.add_argument("--models", default=",".join(MODELS))
     parser.add_argument("--methods", default=",".join(METHODS), help="of " + ", ".join(METHODS))
@@ -57,7 +58,8 @@ def parse_arguments():
             if name not in known:
                 parser.error(f"{name!r} found, expected one of {', '.join(known)}")
     if "expandft" in options.methods and not options.binary.is_file():
-        parser.error(f"{options.binary} is not there: build expandft first, or measure the peers with --methods lora,full")
+        parser.error(f"{options.binary} is not there: build expandft first, "
+                     "or measure the peers with --methods lora,full")
     if options.write and not has_markers():
         parser.error(f"{PAGE.relative_to(ROOT)} with the lines {BEGIN} and {END} expected")
     return options

@@ -25,4 +25,8 @@ endif()
 set(_share ${CMAKE_INSTALL_DATADIR}/expandft)
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/configs DESTINATION ${_share} FILES_MATCHING PATTERN *.json)
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/data DESTINATION ${_share})
+# The program looks for tasks in share/expandft/tasks.
+file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/share)
+file(CREATE_LINK configs/tasks ${CMAKE_BINARY_DIR}/share/tasks SYMBOLIC)
+install(DIRECTORY ${CMAKE_BINARY_DIR}/share/ DESTINATION ${_share})
 install(FILES ${CMAKE_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})

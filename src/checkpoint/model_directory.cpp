@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <regex>
 #include <system_error>
 
 namespace expandft {
@@ -24,14 +23,22 @@ bool is_named(const fs::path& path) {
   return fs::exists(fs::symlink_status(path, ignored));
 }
 
+/// "owner/name", which may also be a relative path.
+bool looks_like_hub_id(std::string_view name) {
+  constexpr std::string_view kAllowed =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./";
+  const std::size_t slash = name.find('/');
+  return slash != name.npos && slash > 0 && slash + 1 < name.size() && name.front() != '.' &&
+         name.find('/', slash + 1) == name.npos && name.find_first_not_of(kAllowed) == name.npos;
+}
+
 void check_directory(const fs::path& directory) {
   std::error_code error;
   const fs::file_status status = fs::status(directory, error);
   if (status.type() == fs::file_type::not_found) {
-    static const std::regex kHubId(R"([A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)");
     const std::string name = directory.string();
     throw input_error("no such directory, expected a model directory", name,
-                      std::regex_match(name, kHubId)
+                      looks_like_hub_id(name)
                           ? "if this is a Hugging Face model id, download it first: hf download " +
                                 name + " --local-dir DIR, then give DIR"
                           : "check the path");

@@ -23,7 +23,9 @@ void attach_adapter(Decoder& decoder, const ModelDirectory& base, const fs::path
     throw input_error("strength is " + std::to_string(strength) + "; expected 0 to 1",
                       "--strength");
   }
-  attach(decoder, open_adapter(adapter, base)).set_strength(strength);
+  const AdapterDirectory opened = open_adapter(adapter, base);
+  const ExpansionPlan plan{opened.info().layers, opened.info().copies};
+  attach(decoder, plan, adapter_copies(opened)).set_strength(strength);
 }
 
 }  // namespace expandft

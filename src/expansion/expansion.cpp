@@ -63,23 +63,30 @@ Expansion expand(Decoder& decoder, const ExpansionPlan& plan, at::ScalarType cop
   });
 }
 
-Expansion attach(Decoder& decoder, const AdapterDirectory& adapter) {
-  const AdapterInfo& info = adapter.info();
-  const auto dtype = decoder.weights().embedding.scalar_type();
-  const auto load = [&](std::int64_t layer, const char* projection, std::int64_t j,
-                        const char* part) {
-    const auto found = adapter.tensors().find(copy_tensor_name(layer, projection, j, part));
-    return found == adapter.tensors().end() ? at::Tensor()
-                                            : load_tensor(found->second, dtype, decoder.device());
-  };
+Expansion attach(Decoder& decoder, const ExpansionPlan& plan, const CopyTensors& copies) {
+  const std::map<std::string, at::Tensor> by_name(copies.begin(), copies.end());
+  const auto options = decoder.weights().embedding.options();
   const auto linear = [&](std::int64_t layer, const char* projection, std::int64_t j) {
-    return Linear{load(layer, projection, j, "weight"), load(layer, projection, j, "bias")};
+    const auto part = [&](const char* name) {
+      const auto found = by_name.find(copy_tensor_name(layer, projection, j, name));
+      return found == by_name.end()
+                 ? at::Tensor()
+                 : found->second.detach().to(options, /*non_blocking=*/false, /*copy=*/true);
+    };
+    return Linear{part("weight"), part("bias")};
   };
-  return expand_with(decoder, {info.layers, info.copies},
-                     [&](std::int64_t layer, std::int64_t j, const MlpWeights&) {
-                       return MlpWeights{linear(layer, "gate_proj", j), linear(layer, "up_proj", j),
-                                         linear(layer, "down_proj", j)};
-                     });
+  return expand_with(decoder, plan, [&](std::int64_t layer, std::int64_t j, const MlpWeights&) {
+    return MlpWeights{linear(layer, "gate_proj", j), linear(layer, "up_proj", j),
+                      linear(layer, "down_proj", j)};
+  });
+}
+
+CopyTensors adapter_copies(const AdapterDirectory& adapter) {
+  CopyTensors copies;
+  for (const auto& [name, view] : adapter.tensors()) {
+    copies.emplace_back(name, mapped_tensor(view));
+  }
+  return copies;
 }
 
 }  // namespace expandft

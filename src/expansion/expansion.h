@@ -36,7 +36,11 @@ class Expansion {
 /// under bf16 compute). The function stays the same bit for bit.
 Expansion expand(Decoder& decoder, const ExpansionPlan& plan, at::ScalarType copy_dtype);
 
-/// Expands the decoder with an adapter's copies, in the decoder's dtype.
-Expansion attach(Decoder& decoder, const AdapterDirectory& adapter);
+/// Expands the decoder with copies given by name, cast to its dtype. All that the plan asks for
+/// must be there, as an opened AdapterDirectory has made sure.
+Expansion attach(Decoder& decoder, const ExpansionPlan& plan, const CopyTensors& copies);
+
+/// An adapter's copies, mapped from its file.
+CopyTensors adapter_copies(const AdapterDirectory& adapter);
 
 }  // namespace expandft

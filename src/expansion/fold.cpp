@@ -4,12 +4,18 @@
 #include "model/tensors.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <map>
 #include <utility>
 
 namespace expandft {
 namespace {
+
+bool is_power_of_two(double x) {
+  int exponent = 0;
+  return x > 0 && std::frexp(x, &exponent) == 0.5;
+}
 
 /// A writable tensor over the bytes that a source is to fill.
 at::Tensor over(std::span<std::byte> bytes, const Shape& shape, Dtype dtype) {
@@ -75,6 +81,10 @@ double base_share(const Folding& folding) {
 
 double copy_share(const Folding& folding) {
   return folding.strength / static_cast<double>(folding.plan.copies);
+}
+
+bool is_reversible(const Folding& folding) {
+  return is_power_of_two(base_share(folding));
 }
 
 std::vector<TensorSource> fold(const ModelDirectory& base, const DecoderSpec& spec,

@@ -19,6 +19,8 @@ struct Folding {
 /// The base's share of down, (k − s(k−1)) / k, and each copy's, s / k.
 double base_share(const Folding& folding);
 double copy_share(const Folding& folding);
+/// Whether the base can be taken out of the folded model bit for bit: its share is a power of two.
+bool is_reversible(const Folding& folding);
 
 /// The tensors of the folded model, made one by one as they are written, in the base's names and
 /// dtypes. gate' = [gate; copy_1; …] and up' likewise (rows), down' = [share·down | share·copy_1 |

@@ -5,7 +5,6 @@
 #include "model/tensors.h"
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 namespace expandft {
@@ -15,11 +14,6 @@ constexpr const char* kInfoFile = "expandft.json";
 constexpr const char* kRemainderFile = "expandft_unmerge.safetensors";
 constexpr const char* kFormat = "expandft-merged";
 constexpr std::int64_t kVersion = 1;
-
-bool is_power_of_two(double x) {
-  int exponent = 0;
-  return x > 0 && std::frexp(x, &exponent) == 0.5;
-}
 
 /// Unsigned view of the bits, so that NaNs and zeros compare as bytes.
 at::Tensor bits(const at::Tensor& tensor) {
@@ -153,7 +147,7 @@ void write_merged(const fs::path& directory, const ModelDirectory& base, const D
                         .intermediate_size = spec.intermediate,
                         .strength = folding.strength,
                         .layout = folding.layout,
-                        .reversible = is_power_of_two(base_share(folding))};
+                        .reversible = is_reversible(folding)};
   write_sharded_safetensors(directory, fold(base, spec, folding, copies), kMaxShardBytes);
   if (info.reversible) {
     if (const auto lost = remainder(base, folding); !lost.empty()) {

@@ -1,6 +1,7 @@
 #include "expansion/verification.h"
 
 #include "base/error.h"
+#include "model/tensors.h"
 
 #include <cmath>
 #include <cstring>
@@ -27,6 +28,11 @@ TokenTensors probe_tokens(const DecoderSpec& spec, at::Device device) {
     batch.append(example);
   }
   return to_device(batch, device);
+}
+
+std::string describe(const LogitDifference& difference) {
+  return fmt::format("logits differ by at most {:.1e} (largest logit {:.1f}, float32)",
+                     difference.worst, difference.scale);
 }
 
 LogitDifference compare_logits(const at::Tensor& expected, const at::Tensor& found) {
@@ -58,13 +64,48 @@ double fold_tolerance(const Folding& folding, Dtype dtype, double scale) {
   return std::max(scale, 1.0) * (1e-4 + (rounded ? 8 * epsilon : 0.0));
 }
 
-void require_same_function(const LogitDifference& difference, double tolerance,
-                           const std::string& what) {
-  if (std::isfinite(difference.worst) && difference.worst <= tolerance) return;
-  throw failure(fmt::format("{} does not compute what it must: logits differ by up to {:.3g}, "
-                            "allowed are {:.3g} (largest logit {:.3g})",
-                            what, difference.worst, tolerance, difference.scale),
-                {}, "nothing was written; please report this with the model's config.json");
+LogitDifference check_written(const fs::path& written, const ModelDirectory& base,
+                              const Folding& folding, const CopyTensors& copies,
+                              at::Device device) {
+  const Dtype dtype = base.tensor(TensorNames::embedding()).dtype;
+  CopyTensors stored;  // as an adapter holds them: rounded to the base's dtype
+  for (const auto& [name, tensor] : copies) {
+    stored.emplace_back(name, tensor.detach().to(scalar_type(dtype)));
+  }
+  LogitDifference difference;
+  at::Tensor expected;
+  {
+    Decoder decoder = Decoder::load(base, at::kFloat, device);
+    attach(decoder, folding.plan, stored).set_strength(folding.strength);
+    expected = probe_logits(decoder, probe_tokens(decoder.spec(), device));
+  }
+  const Decoder merged = Decoder::load(ModelDirectory::open(written), at::kFloat, device);
+  difference = compare_logits(expected, probe_logits(merged, probe_tokens(merged.spec(), device)));
+  const double tolerance = fold_tolerance(folding, dtype, difference.scale);
+  if (!std::isfinite(difference.worst) || difference.worst > tolerance) {
+    throw failure(fmt::format("the merged model does not compute what base and copies do: logits "
+                              "differ by up to {:.3g}; allowed are {:.3g} (largest logit {:.3g})",
+                              difference.worst, tolerance, difference.scale),
+                  base.path().string(),
+                  "nothing was written; check that the weights are finite, then report this");
+  }
+  return difference;
+}
+
+LogitDifference check_identity(const ModelDirectory& base, const ExpansionPlan& plan, Dtype dtype,
+                               at::Device device) {
+  Decoder decoder = Decoder::load(base, scalar_type(dtype), device);
+  const TokenTensors probe = probe_tokens(decoder.spec(), device);
+  const at::Tensor expected = probe_logits(decoder, probe);
+  expand(decoder, plan, scalar_type(dtype));
+  const LogitDifference difference = compare_logits(expected, probe_logits(decoder, probe));
+  if (!difference.identical) {
+    throw failure(fmt::format("the expanded model is not the base bit for bit: logits differ by up "
+                              "to {:.3g} (largest logit {:.3g})",
+                              difference.worst, difference.scale),
+                  base.path().string(), "check that the weights are finite, then report this");
+  }
+  return difference;
 }
 
 }  // namespace expandft

@@ -4,6 +4,7 @@
 #include "model/decoder.h"
 
 #include <cstdint>
+#include <string>
 
 namespace expandft {
 
@@ -17,6 +18,8 @@ struct LogitDifference {
   double scale = 0;        // largest absolute logit of the first
   bool identical = false;  // bit for bit
 };
+/// "logits differ by at most 1.2e-06 (largest logit 9.3, float32)"
+std::string describe(const LogitDifference& difference);
 LogitDifference compare_logits(const at::Tensor& expected, const at::Tensor& found);
 
 /// Logits of the probe tokens: (N, V).
@@ -26,8 +29,14 @@ at::Tensor probe_logits(const Decoder& decoder, const TokenTensors& probe);
 /// both shares are powers of two; else the rounding of down in `dtype` too.
 double fold_tolerance(const Folding& folding, Dtype dtype, double scale);
 
-/// Throws a failure when the difference is not finite or exceeds `tolerance`.
-void require_same_function(const LogitDifference& difference, double tolerance,
-                           const std::string& what);
+/// Loads a folded model that was just written and compares it with base + copies in the split form,
+/// both in fp32. Throws a failure when they differ by more than fold_tolerance.
+LogitDifference check_written(const fs::path& written, const ModelDirectory& base,
+                              const Folding& folding, const CopyTensors& copies, at::Device device);
+
+/// Expands the model in its own dtype and compares its logits with the base's. Throws a failure
+/// unless they are identical bit for bit.
+LogitDifference check_identity(const ModelDirectory& base, const ExpansionPlan& plan, Dtype dtype,
+                               at::Device device);
 
 }  // namespace expandft

@@ -2,7 +2,8 @@
 
 import pytest
 import torch
-from golden_models import DTYPES, MODELS, NAMES, cast_model, describe_difference, golden, logits_of, read_config, tensors_of
+from golden_models import (DTYPES, MODELS, NAMES, cast_model, describe_difference, golden, logits_of, read_config,
+                           tensors_of)
 
 
 def round_trip(expandft, base, folder, layers, copies, *options):

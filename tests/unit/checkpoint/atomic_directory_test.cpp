@@ -226,8 +226,7 @@ TEST_CASE("A mount point is refused before work starts", "[atomic_directory]") {
 
 TEST_CASE("A parent that cannot be written is a failure", "[atomic_directory]") {
   const TempDirectory temp;
-  fs::permissions(temp.path(),
-                  fs::perms::owner_read | fs::perms::owner_exec | fs::perms::others_exec);
+  fs::permissions(temp.path(), fs::perms{0555});
   // In a child that is not root, for whom permissions do not count.
   const pid_t child = ::fork();
   if (child == 0) {
@@ -261,9 +260,19 @@ TEST_CASE("Targets that cannot be directories of their own are input errors",
     CHECK(error.code() == ExitCode::kBadInput);
   }
   CHECK(has(refusal(temp / "file/deep/out", Existing::kRefuse).message(), "file"));
-  CHECK(has(refusal(fs::current_path(), Existing::kReplace).message(), "working directory"));
-  CHECK(has(refusal(fs::current_path().parent_path() / "", Existing::kReplace).message(),
-            "expected"));
+}
+
+TEST_CASE("A directory that holds the working directory is not replaced", "[atomic_directory]") {
+  const TempDirectory temp;
+  const fs::path before = fs::current_path();
+  fs::create_directories(temp / "a/b");
+  fs::current_path(temp / "a/b");
+  const Error own = refusal(temp / "a/b", Existing::kReplace);
+  const Error above = refusal(temp / "a", Existing::kReplace);
+  fs::current_path(before);
+  CHECK(own.code() == ExitCode::kBadInput);
+  CHECK(has(own.message(), "working directory"));
+  CHECK(has(above.message(), "working directory"));
 }
 
 TEST_CASE("A link's target is replaced, and the link stays", "[atomic_directory]") {

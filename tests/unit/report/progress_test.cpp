@@ -39,8 +39,8 @@ TEST_CASE("lines fit any width, and lose the least important part first", "[repo
     }
   }
   CHECK(training_line(state_at(7), 58, false) ==
-        "step   7/120 [         ]  loss 3.215  42 s left  1.2 K tok/s");
-  CHECK(training_line(state_at(7), 32, false) == "step   7/120 [    ]  loss 3.215");
+        "step   7/120 [       ]  loss 3.215  42 s left  1.2 K tok/s");
+  CHECK(training_line(state_at(7), 32, false) == "step   7/120 [     ]  loss 3.215");
   CHECK(training_line(state_at(7), 12, false) == "step   7/120");
   CHECK(training_line(state_at(7), 8, false) == "step   ~");
 }

@@ -1,0 +1,65 @@
+#include "cli/train_setup.h"
+#include "report/human.h"
+#include "report/summary.h"
+#include "report/table.h"
+#include "runtime/process.h"
+#include "training/schedule.h"
+#include "training/trainer.h"
+
+#include <chrono>
+
+#include <spdlog/fmt/fmt.h>
+
+namespace expandft {
+namespace {
+
+std::string memory_table(const TrainSetup& setup) {
+  Table table({"memory", "bytes"}, {Table::Align::kLeft, Table::Align::kRight});
+  const auto line = [&](const char* what, double bytes) { table.row({what, human_bytes(bytes)}); };
+  const double element = static_cast<double>(setup.decoder.weights().embedding.element_size());
+  const auto added = static_cast<double>(count_new_parameters(setup.plan, setup.spec));
+  line("base weights (frozen)", element * static_cast<double>(count_parameters(setup.spec)));
+  line("copies (float32)", 4 * added);
+  line("gradients of the copies", 4 * added);
+  line("AdamW moments of the copies", 8 * added);
+  return table.text();
+}
+
+}  // namespace
+
+std::string dry_run_report(TrainSetup& setup) {
+  const TrainingConfig& training = setup.run().training;
+  std::string out = describe_origins(setup.config) + "\n" + memory_table(setup) + "\n";
+
+  BatchStream stream(setup.training_data, setup.run().data, training);
+  const std::int64_t total = stream.total_steps();
+  AdamW optimizer(setup.expansion.copies(), training);
+  double seconds = 0;
+  std::int64_t tokens = 0;
+  for (int i = 0; i < 2; ++i) {
+    const StepBatch batch = stream.next();
+    if (batch.micro_batches.empty()) break;
+    const auto start = std::chrono::steady_clock::now();
+    train_step(setup.decoder, optimizer, batch, learning_rate_at(training, i, total),
+               training.clip_norm);
+    seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    tokens = batch.tokens;
+  }
+  Summary summary;
+  summary.line("plan", describe(setup.plan, setup.spec));
+  summary.line("data", fmt::format("{} tokens in {} sequences, {} packs an epoch",
+                                   setup.training_data.report.tokens,
+                                   setup.training_data.report.examples, stream.packs_per_epoch()));
+  summary.line("steps",
+               fmt::format("{}, {} of them warm-up", total, warmup_steps(training, total)));
+  summary.line("speed", fmt::format("{} tokens/s: {} a step of {} tokens, about {} in all",
+                                    human_count(static_cast<double>(tokens) / seconds),
+                                    human_duration(seconds), tokens,
+                                    human_duration(seconds * static_cast<double>(total))));
+  summary.line("peak memory", human_bytes(static_cast<double>(peak_resident_bytes())) +
+                                  " after two steps, the program included");
+  summary.line("written", "nothing: this was a dry run");
+  return out + summary.text();
+}
+
+}  // namespace expandft

@@ -1,0 +1,124 @@
+#include "cli/load.h"
+#include "cli/model_card.h"
+#include "cli/output.h"
+#include "cli/verbs.h"
+#include "cli/write_model.h"
+#include "expansion/merged_directory.h"
+#include "expansion/verification.h"
+#include "model/families.h"
+#include "report/summary.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <spdlog/spdlog.h>
+
+namespace expandft {
+namespace {
+
+struct ExpandOptions {
+  std::string model, output, config, layers, layout = "auto";
+  std::optional<std::int64_t> copies;
+  bool force = false, json = false;
+};
+
+/// Layers, copies and layout from the config, or from the command line, which wins.
+struct Wanted {
+  LayerSelection layers;
+  std::int64_t copies = 2;
+  Layout layout = Layout::kAuto;
+};
+
+Wanted wanted(const ExpandOptions& options) {
+  Wanted out{.layers = LayerSelection::parse(std::string("all"), "--layers")};
+  if (options.config.empty() && options.layers.empty()) {
+    throw input_error("nothing says which layers to expand", "expandft expand",
+                      "give --layers (all, last:9, 16-25, 0,5,-1) or --config run.json");
+  }
+  if (!options.config.empty()) {
+    const RunConfig run = load_run_config(options.config).run;
+    out = {run.expansion.layers, run.expansion.copies, run.layout};
+  }
+  if (!options.layers.empty()) out.layers = LayerSelection::parse(options.layers, "--layers");
+  if (options.copies) out.copies = *options.copies;
+  if (options.layout != "auto") out.layout = parse_layout(options.layout);
+  return out;
+}
+
+ExitCode run_expand(const ExpandOptions& options, const GlobalOptions& global) {
+  const Wanted wish = wanted(options);
+  const ModelDirectory base = ModelDirectory::open(options.model);
+  const DecoderSpec spec = read_spec(base.config(), (base.path() / "config.json").string());
+  const ExpansionPlan plan = make_plan(wish.layers, wish.copies, spec);
+  const Folding folding{plan, resolve_layout(wish.layout, plan, spec), 1.0};
+  const auto existing = existing_policy(options.force);
+  check_target(options.output, merged_bytes(base, spec, folding), existing);
+  const at::Device device = prepare_device(global);
+  spdlog::info("expanding {}", describe(plan, spec));
+
+  const Dtype dtype = base.tensor(TensorNames::embedding()).dtype;
+  const LogitDifference split = check_identity(base, plan, dtype, device);
+  const CopyTensors copies = original_copies(base, plan);
+  const LogitDifference written = write_model(options.output, existing, base, spec, folding, copies,
+                                              expanded_model_card(base, spec, folding), device);
+
+  if (options.json) {
+    print_json(
+        {{"output", options.output},
+         {"layers", plan.layers},
+         {"copies", plan.copies},
+         {"layout", layout_name(folding.layout)},
+         {"parameters", count_parameters(spec)},
+         {"new_parameters", count_new_parameters(plan, spec)},
+         {"split_form", {{"worst_logit_difference", split.worst}, {"identical", split.identical}}},
+         {"as_written",
+          {{"worst_logit_difference", written.worst}, {"largest_logit", written.scale}}}});
+    return ExitCode::kDone;
+  }
+  Summary summary;
+  summary.line("expanded", describe(plan, spec));
+  summary.line("split form",
+               "identical to the base bit for bit (" + std::string(config_name(dtype)) + ")");
+  summary.line("as written", describe(written));
+  summary.line("written to", options.output + " (layout " + layout_name(folding.layout) + ")");
+  print(summary.text());
+  return ExitCode::kDone;
+}
+
+}  // namespace
+
+void setup_expand(CLI::App& app, Context& context) {
+  CLI::App* command = add_command(
+      app, context, "expand",
+      "Write a copy of a model with wider MLPs that computes the same function, and check that it\n"
+      "does: bit for bit in the split form, to rounding as written",
+      "expandft expand --model models/gemma-3-1b-pt --output grown --layers last:9 --copies 2");
+  command->group("Make");
+  const auto options = std::make_shared<ExpandOptions>();
+  command->add_option("--model", options->model, "Model to expand; it is not changed")
+      ->type_name("DIR")
+      ->required();
+  command->add_option("--output", options->output, "Where to write the expanded model")
+      ->type_name("DIR")
+      ->required();
+  command->add_option("--config", options->config, "Run config whose \"expansion\" to use")
+      ->type_name("FILE");
+  command
+      ->add_option("--layers", options->layers,
+                   "Layers to expand: all, last:9, first:2, every:3, 16-25, 0,5,-1")
+      ->type_name("LAYERS");
+  command
+      ->add_option("--copies", options->copies,
+                   "How often each MLP stands in the expanded layer, itself included (default 2)")
+      ->type_name("K")
+      ->check(CLI::Range(2, 64));
+  add_layout_option(*command, options->layout);
+  command->add_flag("--force", options->force, "Replace whatever --output is now");
+  command->add_flag("--json", options->json, "Results as JSON");
+  command->callback([&context, options] {
+    context.run = [&context, options] { return run_expand(*options, context.global); };
+  });
+}
+
+}  // namespace expandft

@@ -1,0 +1,32 @@
+#include "cli/run_directory.h"
+
+#include "base/error.h"
+#include "checkpoint/atomic_directory.h"
+#include "report/summary.h"
+
+namespace expandft {
+
+RunStart plan_start(const fs::path& run, bool resume, bool restart) {
+  if (!fs::exists(run) || (fs::is_directory(run) && fs::is_empty(run))) return RunStart::kFresh;
+  if (!is_ours(run)) {
+    throw input_error("the output is there already, and is no run of expandft's", run.string(),
+                      "choose another \"output\", or move this away");
+  }
+  if (restart) return RunStart::kFresh;
+  const bool finished = fs::exists(run / "summary.json");
+  if (resume) return finished ? RunStart::kFinished : RunStart::kResume;
+  throw input_error(
+      std::string("there is ") + (finished ? "a finished" : "an unfinished") + " run already",
+      run.string(),
+      finished ? "--restart replaces it; or choose another \"output\""
+               : "--resume continues it, --restart replaces it");
+}
+
+void create_run_directory(const fs::path& run, const Json& resolved_config) {
+  constexpr std::uint64_t kSmall = 1 << 20;
+  AtomicDirectory directory(run, kSmall, AtomicDirectory::Existing::kReplaceOurs);
+  write_json(directory.path() / "config.resolved.json", resolved_config);
+  directory.commit();
+}
+
+}  // namespace expandft

@@ -1,0 +1,18 @@
+#pragma once
+
+#include "base/files.h"
+#include "base/json.h"
+
+namespace expandft {
+
+/// How a run begins, given what lies in its output directory and what was asked for.
+enum class RunStart { kFresh, kResume, kFinished };
+
+/// Input errors: the directory holds something that is not a run of ours; a run that is there
+/// already, when neither --resume nor --restart was given. Changes nothing.
+RunStart plan_start(const fs::path& run, bool resume, bool restart);
+
+/// Makes the run directory with config.resolved.json in it, in place of an earlier run.
+void create_run_directory(const fs::path& run, const Json& resolved_config);
+
+}  // namespace expandft

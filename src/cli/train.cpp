@@ -1,0 +1,138 @@
+#include "cli/output.h"
+#include "cli/run_directory.h"
+#include "cli/train_outputs.h"
+#include "cli/train_setup.h"
+#include "cli/verbs.h"
+#include "report/human.h"
+#include "report/summary.h"
+
+#include <csignal>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <spdlog/spdlog.h>
+
+namespace expandft {
+namespace {
+
+struct TrainOptions {
+  std::string config;
+  std::vector<std::string> overrides;
+  bool dry_run = false, resume = false, restart = false;
+};
+
+/// A run needs room for its adapter, its merged model and one snapshot more than it keeps.
+void check_room(const TrainSetup& setup) {
+  const bool snapshots = setup.run().training.checkpoint_every > 0;
+  const auto kept = static_cast<std::uint64_t>(setup.run().training.keep_checkpoints + 1);
+  const std::uint64_t snapshot = snapshot_bytes(setup.expansion.copies());
+  check_target(setup.run().output,
+               merged_bytes(setup.base, setup.spec, setup.folding) + snapshot / 3 +
+                   (snapshots ? kept : 1) * snapshot,
+               AtomicDirectory::Existing::kReplaceOurs);
+}
+
+std::string outcome_text(const TrainSetup& setup, const TrainingOutcome& outcome) {
+  const fs::path& run = setup.run().output;
+  Summary summary;
+  summary.line("trained", fmt::format("{} steps, {} tokens, {} tokens/s, {}", outcome.state.step,
+                                      outcome.state.tokens, human_count(outcome.tokens_per_second),
+                                      human_duration(outcome.seconds)));
+  if (outcome.validation_before && outcome.validation_after) {
+    summary.line("validation", fmt::format("{:.4f} -> {:.4f} nats a token",
+                                           *outcome.validation_before, *outcome.validation_after));
+  }
+  summary.line("adapter", (run / "adapter").string());
+  summary.line("merged",
+               (run / "merged").string() + " (layout " + layout_name(setup.folding.layout) + ")");
+  return summary.text();
+}
+
+ExitCode interrupted(const TrainingOutcome& outcome, const TrainOptions& options) {
+  spdlog::warn("{} after step {} of {}; everything is saved",
+               outcome.signal == SIGINT ? "interrupted" : "terminated", outcome.state.step,
+               outcome.total_steps);
+  spdlog::warn("continue with: expandft train --config {} --resume", options.config);
+  return static_cast<ExitCode>(128 + outcome.signal);
+}
+
+ExitCode run_train(const TrainOptions& options, const GlobalOptions& global) {
+  ResolvedConfig config = load_run_config(options.config, options.overrides);
+  const RunStart start = options.dry_run
+                             ? RunStart::kFresh
+                             : plan_start(config.run.output, options.resume, options.restart);
+  if (start == RunStart::kFinished) {
+    print("the run in " + config.run.output.string() + " is finished; nothing to do\n");
+    return ExitCode::kDone;
+  }
+  const auto setup = set_up_training(std::move(config), global);
+  if (options.dry_run) {
+    print(dry_run_report(*setup));
+    return ExitCode::kDone;
+  }
+  check_room(*setup);
+  const std::string fingerprint = setup->base.fingerprint();
+  std::optional<fs::path> snapshot;
+  if (start == RunStart::kResume) snapshot = newest_snapshot(setup->run().output);
+  if (start == RunStart::kResume && !snapshot) spdlog::info("no snapshot yet: from the beginning");
+  if (!snapshot) create_run_directory(setup->run().output, setup->config.resolved);
+
+  const TrainingJob job{
+      .config = setup->config,
+      .decoder = setup->decoder,
+      .expansion = setup->expansion,
+      .training_data = setup->training_data,
+      .validation_data = setup->validation_data ? &*setup->validation_data : nullptr,
+      .run_directory = setup->run().output,
+      .identity = snapshot_identity(setup->config.resolved, fingerprint),
+      .resume_from = snapshot,
+      .quiet = global.quiet};
+  const TrainingOutcome outcome = run_training(job);
+  if (outcome.signal != 0) return interrupted(outcome, options);
+
+  write_run_adapter(*setup, fingerprint);
+  const ComparisonReport results = evaluate_run(*setup, global.quiet);
+  finish_run(*setup, outcome, results);
+  if (!results.originals.empty() || !results.news.empty()) {
+    print(comparison_table(results) + "\n");
+  }
+  print(outcome_text(*setup, outcome));
+  return ExitCode::kDone;
+}
+
+}  // namespace
+
+void setup_train(CLI::App& app, Context& context) {
+  CLI::App* command = add_command(
+      app, context, "train",
+      "Expand a model, train the new width on your data, and write the adapter and the merged\n"
+      "model; then measure what was learned and what was kept. The original weights stay as they\n"
+      "are",
+      "expandft train --config configs/quickstart.json\n"
+      "  expandft train --config run.json --set training.learning_rate=2e-4 --dry-run");
+  command->group("Make");
+  const auto options = std::make_shared<TrainOptions>();
+  command->add_option("--config", options->config, "Run config: docs/configuration.md")
+      ->type_name("FILE")
+      ->required();
+  command
+      ->add_option("--set", options->overrides,
+                   "A value to use in place of the config's, as training.learning_rate=2e-4; may "
+                   "stand several times")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
+  CLI::Option* dry_run = command->add_flag(
+      "--dry-run", options->dry_run,
+      "Print the resolved config, the plan, memory and the speed of two steps; write nothing");
+  CLI::Option* resume =
+      command->add_flag("--resume", options->resume, "Continue from the last snapshot, or begin");
+  command->add_flag("--restart", options->restart, "Begin anew, in place of the run that is there")
+      ->excludes(resume)
+      ->excludes(dry_run);
+  command->callback([&context, options] {
+    context.run = [&context, options] { return run_train(*options, context.global); };
+  });
+}
+
+}  // namespace expandft

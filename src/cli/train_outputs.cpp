@@ -1,0 +1,106 @@
+#include "cli/train_outputs.h"
+
+#include "cli/model_card.h"
+#include "cli/write_model.h"
+#include "model/tensors.h"
+#include "report/progress.h"
+#include "report/summary.h"
+#include "runtime/process.h"
+
+#include <spdlog/spdlog.h>
+
+namespace expandft {
+namespace {
+
+constexpr auto kReplaceOurs = AtomicDirectory::Existing::kReplaceOurs;
+
+std::vector<TaskResult> evaluate_tasks(const TrainSetup& setup,
+                                       const std::vector<TaskConfig>& tasks,
+                                       const std::string& which, ProgressLine& progress) {
+  std::vector<TaskResult> results;
+  for (const TaskConfig& task : tasks) {
+    results.push_back(
+        evaluate(setup.decoder, *setup.tokenizer, task, [&](std::int64_t done, std::int64_t total) {
+          progress.counting("evaluating " + task.name + ", " + which, done, total);
+        }));
+  }
+  progress.clear();
+  return results;
+}
+
+Json optional_number(const std::optional<double>& number) {
+  return number ? Json(*number) : Json();
+}
+
+}  // namespace
+
+void write_run_adapter(const TrainSetup& setup, const std::string& fingerprint) {
+  std::vector<TensorSource> sources;
+  std::uint64_t bytes = 1 << 20;
+  for (const auto& [name, tensor] : setup.expansion.copies()) {
+    sources.push_back(source_of(name, tensor, setup.base_dtype));
+    bytes += byte_size(sources.back());
+  }
+  AtomicDirectory directory(setup.run().output / "adapter", bytes, kReplaceOurs);
+  write_adapter(directory.path(),
+                {.base_model = setup.base.path().string(),
+                 .base_fingerprint = fingerprint,
+                 .layers = setup.plan.layers,
+                 .copies = setup.plan.copies,
+                 .num_hidden_layers = setup.spec.layers,
+                 .hidden_size = setup.spec.hidden,
+                 .intermediate_size = setup.spec.intermediate,
+                 .train = setup.run().train,
+                 .strength = 1.0},
+                sources);
+  directory.commit();
+}
+
+ComparisonReport evaluate_run(TrainSetup& setup, bool quiet) {
+  const EvaluationConfig& evaluation = setup.run().evaluation;
+  std::vector<TaskConfig> tasks;
+  for (const auto* names : {&evaluation.original_tasks, &evaluation.tasks}) {
+    for (const std::string& name : *names) {
+      tasks.push_back(find_task(name, setup.run().file.parent_path()));
+    }
+  }
+  ProgressLine progress(quiet);
+  setup.expansion.set_strength(0);
+  const std::vector<TaskResult> base = evaluate_tasks(setup, tasks, "base", progress);
+  setup.expansion.set_strength(setup.run().strength);
+  const std::vector<TaskResult> tuned = evaluate_tasks(setup, tasks, "tuned", progress);
+
+  ComparisonReport report{.budget = evaluation.max_drop};
+  for (std::size_t i = 0; i < tasks.size(); ++i) {
+    const bool original = i < evaluation.original_tasks.size();
+    (original ? report.originals : report.news)
+        .push_back(compare(base[i], tuned[i], original ? report.budget : std::nullopt));
+  }
+  return report;
+}
+
+void finish_run(const TrainSetup& setup, const TrainingOutcome& outcome,
+                const ComparisonReport& results) {
+  const fs::path& run = setup.run().output;
+  const LogitDifference written = write_model(
+      run / "merged", kReplaceOurs, setup.base, setup.spec, setup.folding, setup.expansion.copies(),
+      trained_model_card(setup.base, setup.spec, setup.folding, setup.run(), outcome, results),
+      setup.device);
+  spdlog::info("merged: {}", describe(written));
+  Json evaluation = Json::object();
+  if (!results.originals.empty() || !results.news.empty()) evaluation = comparison_json(results);
+  write_json(run / "summary.json",
+             {{"steps", outcome.state.step},
+              {"tokens", outcome.state.tokens},
+              {"targets", outcome.state.targets},
+              {"last_loss", outcome.last_loss},
+              {"validation_loss_before", optional_number(outcome.validation_before)},
+              {"validation_loss_after", optional_number(outcome.validation_after)},
+              {"seconds", outcome.seconds},
+              {"tokens_per_second", outcome.tokens_per_second},
+              {"peak_memory_bytes", peak_resident_bytes()},
+              {"merged_worst_logit_difference", written.worst},
+              {"evaluation", evaluation}});
+}
+
+}  // namespace expandft

@@ -1,0 +1,68 @@
+#include "cli/train_setup.h"
+
+#include "base/error.h"
+#include "cli/load.h"
+#include "model/families.h"
+#include "report/human.h"
+#include "runtime/device.h"
+
+#include <utility>
+
+#include <spdlog/spdlog.h>
+
+namespace expandft {
+namespace {
+
+Dataset load(const fs::path& path, const RunConfig& run, const Tokenizer& tokenizer) {
+  const DataConfig& data = run.data;
+  DatasetOptions options{
+      .path = path, .max_length = data.max_length, .learn_prompt = data.learn_prompt};
+  if (data.text_template) {
+    options.prompt = data.text_template->prompt;
+    options.completion = data.text_template->completion;
+  }
+  Dataset dataset = load_dataset(options, tokenizer);
+  const DatasetReport& report = dataset.report;
+  spdlog::info("{}: {} rows, {} sequences, {} tokens, {} of them learned", path.filename().string(),
+               report.rows, report.examples, report.tokens, report.targets);
+  if (report.truncated_rows > 0) {
+    spdlog::warn("{}: {} rows lost the beginning of their prompt to fit {} tokens",
+                 path.filename().string(), report.truncated_rows, data.max_length);
+  }
+  return dataset;
+}
+
+}  // namespace
+
+std::unique_ptr<TrainSetup> set_up_training(ResolvedConfig config, const GlobalOptions& global) {
+  check_run_inputs(config.run);
+  const RunConfig& run = config.run;
+  ModelDirectory base = ModelDirectory::open(run.model);
+  const DecoderSpec spec = read_spec(base.config(), (base.path() / "config.json").string());
+  const ExpansionPlan plan = make_plan(run.expansion.layers, run.expansion.copies, spec);
+  const Folding folding{plan, resolve_layout(run.layout, plan, spec), run.strength};
+  if (run.data.max_length > spec.max_positions) {
+    throw input_error(fmt::format("data.max_length is {}; the model has {} positions",
+                                  run.data.max_length, spec.max_positions),
+                      run.file.string(), "lower data.max_length");
+  }
+  auto tokenizer = Tokenizer::load(base.path());
+  check_vocabulary(*tokenizer, spec.vocab, base.path().string());
+
+  const at::Device device = prepare_device(global);
+  spdlog::info("{} on {}: {}", base.path().filename().string(), device_name(device),
+               describe(plan, spec));
+  Dataset training_data = load(run.data.train, run, *tokenizer);
+  std::optional<Dataset> validation_data;
+  if (run.data.validation) validation_data = load(*run.data.validation, run, *tokenizer);
+
+  Decoder decoder = Decoder::load(base, compute_dtype(run.training.precision, device), device);
+  Expansion expansion = expand(decoder, plan, at::kFloat);
+  const Dtype base_dtype = base.tensor(TensorNames::embedding()).dtype;
+  return std::make_unique<TrainSetup>(
+      TrainSetup{std::move(config), device, std::move(base), spec, base_dtype, std::move(tokenizer),
+                 plan, folding, std::move(training_data), std::move(validation_data),
+                 std::move(decoder), std::move(expansion)});
+}
+
+}  // namespace expandft

@@ -1,0 +1,43 @@
+#pragma once
+
+#include "checkpoint/model_directory.h"
+#include "cli/app.h"
+#include "config/run_config.h"
+#include "expansion/expansion.h"
+#include "expansion/fold.h"
+#include "model/decoder.h"
+#include "text/dataset.h"
+#include "text/tokenizer.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace expandft {
+
+/// All that a training run is made of, loaded and checked.
+struct TrainSetup {
+  ResolvedConfig config;
+  at::Device device;
+  ModelDirectory base;
+  DecoderSpec spec;
+  Dtype base_dtype;
+  std::unique_ptr<const Tokenizer> tokenizer;
+  ExpansionPlan plan;
+  Folding folding;  // of the merged model
+  Dataset training_data;
+  std::optional<Dataset> validation_data;
+  Decoder decoder;
+  Expansion expansion;
+
+  const RunConfig& run() const { return config.run; }
+};
+
+/// Cheap checks come first: a long load should not end in a misspelt path.
+std::unique_ptr<TrainSetup> set_up_training(ResolvedConfig config, const GlobalOptions& global);
+
+/// What --dry-run says: the resolved config with origins, the plan, memory by part, the steps, and
+/// the speed of two real steps. Writes nothing.
+std::string dry_run_report(TrainSetup& setup);
+
+}  // namespace expandft

@@ -1,0 +1,49 @@
+#include "cli/output.h"
+#include "cli/verbs.h"
+#include "cli/write_model.h"
+#include "report/summary.h"
+
+#include <memory>
+#include <string>
+
+namespace expandft {
+namespace {
+
+struct UnmergeOptions {
+  std::string model, output;
+  bool force = false;
+};
+
+ExitCode run_unmerge(const UnmergeOptions& options) {
+  const ModelDirectory merged = ModelDirectory::open(options.model);
+  read_merged_info(merged.path());  // refuses other models before anything is written
+  AtomicDirectory directory(options.output, unmerged_bytes(merged), existing_policy(options.force));
+  write_unmerged(directory.path(), merged);
+  directory.commit();
+  Summary summary;
+  summary.line("unmerged", "every tensor is the base's, byte for byte (fingerprint checked)");
+  summary.line("written to", options.output);
+  print(summary.text());
+  return ExitCode::kDone;
+}
+
+}  // namespace
+
+void setup_unmerge(CLI::App& app, Context& context) {
+  CLI::App* command = add_command(
+      app, context, "unmerge",
+      "Take the base back out of a merged model, byte for byte. Possible where the merge only\n"
+      "divided by a power of two: 2, 4, … copies at full strength",
+      "expandft unmerge --model runs/mathqa/merged --output base");
+  command->group("Make");
+  const auto options = std::make_shared<UnmergeOptions>();
+  command->add_option("--model", options->model, "Merged model")->type_name("DIR")->required();
+  command->add_option("--output", options->output, "Where to write the base")
+      ->type_name("DIR")
+      ->required();
+  command->add_flag("--force", options->force, "Replace whatever --output is now");
+  command->callback(
+      [&context, options] { context.run = [options] { return run_unmerge(*options); }; });
+}
+
+}  // namespace expandft

@@ -1,0 +1,57 @@
+#include "cli/write_model.h"
+
+#include "cli/app.h"
+#include "model/tensors.h"
+
+namespace expandft {
+
+void add_layout_option(CLI::App& command, std::string& layout) {
+  command
+      .add_option(
+          "--layout", layout,
+          "Of the written model: native (all layers grow), padded (the others are filled up "
+          "with zeros to the same width), or auto")
+      ->type_name("NAME")
+      ->capture_default_str()
+      ->check(one_of({"auto", "native", "padded"}));
+}
+
+Layout parse_layout(const std::string& name) {
+  if (name == "native") return Layout::kNative;
+  if (name == "padded") return Layout::kPadded;
+  return Layout::kAuto;
+}
+
+AtomicDirectory::Existing existing_policy(bool force) {
+  return force ? AtomicDirectory::Existing::kReplace : AtomicDirectory::Existing::kReplaceOurs;
+}
+
+LogitDifference write_model(const fs::path& output, AtomicDirectory::Existing existing,
+                            const ModelDirectory& base, const DecoderSpec& spec,
+                            const Folding& folding, const CopyTensors& copies,
+                            const std::string& card, at::Device device) {
+  AtomicDirectory directory(output, merged_bytes(base, spec, folding), existing);
+  write_merged(directory.path(), base, spec, folding, copies, card);
+  const LogitDifference difference = check_written(directory.path(), base, folding, copies, device);
+  directory.commit();
+  return difference;
+}
+
+CopyTensors original_copies(const ModelDirectory& base, const ExpansionPlan& plan) {
+  CopyTensors copies;
+  for (const std::int64_t layer : plan.layers) {
+    for (std::int64_t j = 1; j < plan.copies; ++j) {
+      for (const std::string projection : {"gate_proj", "up_proj", "down_proj"}) {
+        for (const std::string part : {"weight", "bias"}) {
+          const std::string name = TensorNames::layer(layer, "mlp." + projection + "." + part);
+          if (!base.has(name) || (projection == "down_proj" && part == "bias")) continue;
+          copies.emplace_back(copy_tensor_name(layer, projection, j, part),
+                              mapped_tensor(base.tensor(name)));
+        }
+      }
+    }
+  }
+  return copies;
+}
+
+}  // namespace expandft

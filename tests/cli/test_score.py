@@ -1,0 +1,122 @@
+"""expandft score: log-probabilities as JSON lines."""
+
+import json
+import math
+import shutil
+
+import pytest
+
+TEXT = "Once upon a time, there was a little girl named Lily."
+
+
+def rows_of(result):
+    assert result.rc == 0, result.stderr
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+@pytest.fixture
+def text_file(tmp_path):
+    file = tmp_path / "text.txt"
+    file.write_text(TEXT)
+    return file
+
+
+def ids_file(folder, ids):
+    file = folder / "ids.json"
+    file.write_text(ids if isinstance(ids, str) else json.dumps(ids))
+    return file
+
+
+def test_rows(expandft, stories, text_file):
+    rows = rows_of(expandft("score", "--model", stories, "--text", text_file, "--device", "cpu"))
+    assert rows[0] == {"id": 1, "token": "<s>"}
+    assert "".join(row["token"] for row in rows[1:]).replace("\u2581", " ").strip() == TEXT
+    assert all(set(row) == {"id", "token", "logprob"} and row["logprob"] < 0 for row in rows[1:])
+    mean = sum(row["logprob"] for row in rows[1:]) / len(rows[1:])
+    assert -2 < mean < 0, "a text as the model was trained on"
+
+
+def test_agrees_with_transformers(expandft, stories, text_file):
+    import torch
+    from transformers import LlamaForCausalLM
+
+    rows = rows_of(expandft("score", "--model", stories, "--text", text_file, "--device", "cpu"))
+    ids = torch.tensor([[row["id"] for row in rows]])
+    with torch.no_grad():
+        logits = LlamaForCausalLM.from_pretrained(stories, dtype=torch.float32)(ids).logits[0]
+    expected = logits[:-1].log_softmax(-1).gather(1, ids[0, 1:, None]).flatten().tolist()
+    assert [row["logprob"] for row in rows[1:]] == pytest.approx(expected, abs=1e-4)
+
+
+def test_stdin_and_ids_give_the_same(expandft, stories, text_file, tmp_path):
+    rows = rows_of(expandft("score", "--model", stories, "--text", text_file, "--device", "cpu"))
+    assert rows == rows_of(expandft("score", "--model", stories, "--device", "cpu", "-", stdin=TEXT))
+    ids = [row["id"] for row in rows]
+    assert rows == rows_of(expandft("score", "--model", stories, "--ids", ids_file(tmp_path, ids), "--device", "cpu"))
+    assert rows == rows_of(expandft("score", "--model", stories, "--ids", "-", "--device", "cpu", stdin=json.dumps(ids)))
+
+
+def test_ids_need_no_tokenizer(expandft, stories, tmp_path):
+    model = tmp_path / "model"
+    shutil.copytree(stories, model)
+    (model / "tokenizer.model").unlink()
+    rows = rows_of(expandft("score", "--model", model, "--ids", ids_file(tmp_path, [1, 400, 401]), "--device", "cpu"))
+    assert [row["id"] for row in rows] == [1, 400, 401]
+    assert [set(row) for row in rows] == [{"id"}, {"id", "logprob"}, {"id", "logprob"}]
+
+    result = expandft("score", "--model", model, "-", "--device", "cpu", stdin=TEXT)
+    assert result.rc == 2
+    assert "tokenizer" in result.stderr
+
+
+def test_one_id_has_no_logprob(expandft, stories, tmp_path):
+    rows = rows_of(expandft("score", "--model", stories, "--ids", ids_file(tmp_path, [7]), "--device", "cpu"))
+    assert [set(row) for row in rows] == [{"id", "token"}]
+
+
+@pytest.mark.parametrize("ids, message", [
+    ("[1, 512]", "found 512, expected an array of token ids from 0 to 511"),
+    ("[-1]", "found -1"),
+    ("[1.5]", "found 1.5"),
+    ("[1, true]", "found true"),
+    ('{"ids": [1]}', "found object"),
+    ("[1, 2", "ids.json"),
+    ("[]", "no tokens to score"),
+    (str([5] * 513), "513 tokens; the model reads at most 512"),
+])
+def test_bad_ids(expandft, stories, tmp_path, ids, message):
+    result = expandft("score", "--model", stories, "--ids", ids_file(tmp_path, ids), "--device", "cpu")
+    assert result.rc == 2
+    assert result.stdout == ""
+    assert message in result.stderr
+    assert "ids.json" in result.stderr
+
+
+def test_one_input_at_a_time(expandft, stories, text_file):
+    both = expandft("score", "--model", stories, "--text", text_file, "--ids", text_file)
+    none = expandft("score", "--model", stories)
+    assert both.rc == none.rc == 2
+
+
+def test_missing_files(expandft, stories, tmp_path):
+    text = expandft("score", "--model", stories, "--text", tmp_path / "none.txt")
+    model = expandft("score", "--model", tmp_path / "none", "-", stdin=TEXT)
+    assert text.rc == model.rc == 2
+    assert "none.txt" in text.stderr
+    assert str(tmp_path / "none") in model.stderr
+
+
+def test_text_that_is_not_utf8(expandft, stories, tmp_path):
+    file = tmp_path / "latin1.txt"
+    file.write_bytes("caf\u00e9".encode("latin-1"))
+    result = expandft("score", "--model", stories, "--text", file, "--device", "cpu")
+    assert result.rc in (0, 2)
+    if result.rc == 0:
+        assert all(math.isfinite(row.get("logprob", 0)) for row in rows_of(result))
+
+
+def test_bfloat16_is_near(expandft, stories, text_file):
+    exact = rows_of(expandft("score", "--model", stories, "--text", text_file, "--device", "cpu"))
+    near = rows_of(expandft("score", "--model", stories, "--text", text_file, "--device", "cpu", "--precision", "bfloat16"))
+    difference = [abs(a["logprob"] - b["logprob"]) for a, b in zip(exact[1:], near[1:])]
+    assert 0 < max(difference) < 0.5
