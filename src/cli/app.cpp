@@ -1,10 +1,14 @@
 #include "cli/app.h"
 
 #include "base/json.h"
+#include "cli/help_formatter.h"
 #include "cli/output.h"
 #include "cli/usage_error.h"
 #include "cli/verbs.h"
 #include "report/log.h"
+
+#include <memory>
+#include <sstream>
 
 #include <torch/version.h>
 
@@ -34,7 +38,7 @@ void add_global_options(CLI::App& app, GlobalOptions& options) {
   app.add_option("--threads", options.threads, "CPU threads; 0: as many as there are cores")
       ->type_name("N")
       ->capture_default_str()
-      ->check(CLI::Range(0, 4096))
+      ->check(in_range(0, 4096))
       ->group("Global options");
   app.add_option("--log-level", options.log_level, "trace, debug, info, warn, error or off")
       ->type_name("LEVEL")
@@ -67,6 +71,20 @@ CLI::Validator one_of(std::vector<std::string> values) {
   return validator;
 }
 
+CLI::Validator in_range(double low, double high) {
+  CLI::Validator validator("");
+  validator.operation([low, high](std::string& found) -> std::string {
+    double number = 0;
+    if (!CLI::detail::lexical_cast(found, number)) return "\"" + found + "\" is no number";
+    if (number >= low && number <= high) return {};
+    std::ostringstream out;
+    out.precision(15);
+    out << found << " is not from " << low << " to " << high;
+    return out.str();
+  });
+  return validator;
+}
+
 CLI::App* add_command(CLI::App& app, Context& context, const std::string& name,
                       const std::string& description, const std::string& example) {
   CLI::App* command = app.add_subcommand(name, description);
@@ -78,9 +96,9 @@ CLI::App* add_command(CLI::App& app, Context& context, const std::string& name,
 void setup_app(CLI::App& app, Context& context) {
   app.description(kDescription);
   app.footer(kFooter);
-  app.get_formatter()->column_width(30);
-  app.get_formatter()->label("SUBCOMMAND", "COMMAND");
-  app.get_formatter()->label("Subcommands", "Commands");
+  const auto formatter = std::make_shared<HelpFormatter>();
+  formatter->label("SUBCOMMAND", "COMMAND");
+  app.formatter(formatter);
   app.require_subcommand(0, 1);
   add_global_options(app, context.global);
   app.set_version_flag("--version", version, "Print the version")->group("Global options");
@@ -105,18 +123,15 @@ ExitCode run_program(int argc, const char* const* argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    const CLI::App& command = chosen_command(app);
-    switch (error.get_exit_code()) {
-      case static_cast<int>(CLI::ExitCodes::Success):
-        break;
-      default:
-        throw usage_error(app, error);
-    }
-    print(error.get_name() == "CallForVersion" ? version() + "\n" : command.help());
+    const bool is_answer = error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success);
+    if (!is_answer) throw usage_error(app, error);
+    print(error.get_name() == "CallForVersion" ? version() + "\n" : app.help());
+    flush_output();
     return ExitCode::kDone;
   }
   if (!context.run) {
     print(app.help());
+    flush_output();
     return ExitCode::kDone;
   }
   configure_logging(context.global.log_level, context.global.quiet);

@@ -38,5 +38,7 @@ ExitCode run_program(int argc, const char* const* argv);
 
 /// Accepts one of the values; the message lists them, and names the nearest.
 CLI::Validator one_of(std::vector<std::string> values);
+/// Accepts numbers from low to high.
+CLI::Validator in_range(double low, double high);
 
 }  // namespace expandft

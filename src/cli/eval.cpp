@@ -236,7 +236,7 @@ void setup_eval(CLI::App& app, Context& context) {
   command->add_option("--strength", options->strength, "How much of the adapter counts, 0 to 1")
       ->type_name("S")
       ->capture_default_str()
-      ->check(CLI::Range(0.0, 1.0))
+      ->check(in_range(0.0, 1.0))
       ->needs(adapter);
   add_precision_option(*command, options->precision);
   command->callback([&context, options] {

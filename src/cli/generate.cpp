@@ -86,25 +86,25 @@ void add_sampling_options(CLI::App& command, GenerationOptions& options) {
   command.add_option("--max-tokens", options.max_tokens, "Most tokens to write")
       ->type_name("N")
       ->capture_default_str()
-      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 30));
+      ->check(in_range(1, 1 << 30));
   command
       .add_option("--temperature", options.sampling.temperature,
                   "Below 1 sharpens, above 1 flattens; 0 always takes the likeliest token")
       ->type_name("T")
       ->capture_default_str()
-      ->check(CLI::Range(0.0, 100.0));
+      ->check(in_range(0.0, 100.0));
   command
       .add_option("--top-k", options.sampling.top_k,
                   "Draw among the K likeliest tokens only; 0: among all")
       ->type_name("K")
       ->capture_default_str()
-      ->check(CLI::Range(std::int64_t{0}, std::int64_t{1} << 30));
+      ->check(in_range(0, 1 << 30));
   command
       .add_option("--top-p", options.sampling.top_p,
                   "Draw among the fewest tokens that have probability P together")
       ->type_name("P")
       ->capture_default_str()
-      ->check(CLI::Range(0.0, 1.0));
+      ->check(in_range(0.0, 1.0));
   command.add_option("--seed", options.seed, "The same seed gives the same text")
       ->type_name("N")
       ->capture_default_str();

@@ -47,7 +47,7 @@ void add_model_options(CLI::App& command, ModelOptions& options) {
                   "How much of the adapter counts: 0 is the base model, 1 the tuned one")
       ->type_name("S")
       ->capture_default_str()
-      ->check(CLI::Range(0.0, 1.0))
+      ->check(in_range(0.0, 1.0))
       ->needs(adapter);
   add_precision_option(command, options.precision);
 }

@@ -3,8 +3,10 @@
 #include "cli/train_outputs.h"
 #include "cli/train_setup.h"
 #include "cli/verbs.h"
+#include "cli/write_model.h"
 #include "report/human.h"
 #include "report/summary.h"
+#include "training/snapshot.h"
 
 #include <csignal>
 #include <memory>
@@ -94,6 +96,9 @@ ExitCode run_train(const TrainOptions& options, const GlobalOptions& global) {
   write_run_adapter(*setup, fingerprint);
   const ComparisonReport results = evaluate_run(*setup, global.quiet);
   finish_run(*setup, outcome, results);
+  if (setup->run().training.checkpoint_every == 0) {
+    fs::remove_all(setup->run().output / "checkpoints");  // of no use any more
+  }
   if (!results.originals.empty() || !results.news.empty()) {
     print(comparison_table(results) + "\n");
   }

@@ -46,6 +46,12 @@ std::unique_ptr<TrainSetup> set_up_training(ResolvedConfig config, const GlobalO
                                   run.data.max_length, spec.max_positions),
                       run.file.string(), "lower data.max_length");
   }
+  if (plan.copies > 2) {
+    spdlog::warn(
+        "expansion.copies is {}: copies of one layer start equal and get equal gradients, so "
+        "more than 2 train no better than 2",
+        plan.copies);
+  }
   auto tokenizer = Tokenizer::load(base.path());
   check_vocabulary(*tokenizer, spec.vocab, base.path().string());
 
@@ -57,7 +63,7 @@ std::unique_ptr<TrainSetup> set_up_training(ResolvedConfig config, const GlobalO
   if (run.data.validation) validation_data = load(*run.data.validation, run, *tokenizer);
 
   Decoder decoder = Decoder::load(base, compute_dtype(run.training.precision, device), device);
-  Expansion expansion = expand(decoder, plan, at::kFloat);
+  Expansion expansion = expand(decoder, plan, original_copies(base, plan), at::kFloat);
   const Dtype base_dtype = base.tensor(TensorNames::embedding()).dtype;
   return std::make_unique<TrainSetup>(
       TrainSetup{std::move(config), device, std::move(base), spec, base_dtype, std::move(tokenizer),

@@ -28,6 +28,15 @@ std::vector<std::string> command_names(const CLI::App& app) {
   return names;
 }
 
+/// The parser's own words; "--top-k: text" in place of "Could not convert: --top-k = text".
+std::string what_of(const CLI::ParseError& error) {
+  const std::string text = error.what(), start = "Could not convert: ";
+  if (!text.starts_with(start)) return text;
+  const std::size_t name = start.size(), equals = text.find(" = ", name);
+  if (equals == std::string::npos) return text;
+  return text.substr(name, equals - name) + ": \"" + text.substr(equals + 3) + "\" cannot be read";
+}
+
 Error unknown_argument(const CLI::App& command, const std::string& argument) {
   const std::string word = argument.substr(0, argument.find('='));
   const bool is_option = word.starts_with("-") && word != "-";
@@ -55,7 +64,7 @@ Error usage_error(const CLI::App& app, const CLI::ParseError& error) {
   const std::vector<std::string> in_command = command.remaining(), anywhere = app.remaining(true);
   if (!in_command.empty()) return unknown_argument(command, in_command.front());
   if (!anywhere.empty()) return unknown_argument(app, anywhere.front());
-  return input_error(error.what(), full_name(command), "see " + full_name(command) + " --help");
+  return input_error(what_of(error), full_name(command), "see " + full_name(command) + " --help");
 }
 
 }  // namespace expandft

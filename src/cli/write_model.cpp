@@ -1,7 +1,6 @@
 #include "cli/write_model.h"
 
 #include "cli/app.h"
-#include "model/tensors.h"
 
 namespace expandft {
 
@@ -35,23 +34,6 @@ LogitDifference write_model(const fs::path& output, AtomicDirectory::Existing ex
   const LogitDifference difference = check_written(directory.path(), base, folding, copies, device);
   directory.commit();
   return difference;
-}
-
-CopyTensors original_copies(const ModelDirectory& base, const ExpansionPlan& plan) {
-  CopyTensors copies;
-  for (const std::int64_t layer : plan.layers) {
-    for (std::int64_t j = 1; j < plan.copies; ++j) {
-      for (const std::string projection : {"gate_proj", "up_proj", "down_proj"}) {
-        for (const std::string part : {"weight", "bias"}) {
-          const std::string name = TensorNames::layer(layer, "mlp." + projection + "." + part);
-          if (!base.has(name) || (projection == "down_proj" && part == "bias")) continue;
-          copies.emplace_back(copy_tensor_name(layer, projection, j, part),
-                              mapped_tensor(base.tensor(name)));
-        }
-      }
-    }
-  }
-  return copies;
 }
 
 }  // namespace expandft

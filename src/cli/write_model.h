@@ -24,7 +24,4 @@ LogitDifference write_model(const fs::path& output, AtomicDirectory::Existing ex
                             const Folding& folding, const CopyTensors& copies,
                             const std::string& card, at::Device device);
 
-/// Copies that equal their originals, mapped from the base's file.
-CopyTensors original_copies(const ModelDirectory& base, const ExpansionPlan& plan);
-
 }  // namespace expandft

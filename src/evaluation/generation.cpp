@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include <c10/core/GradMode.h>
+
 namespace expandft {
 namespace {
 

@@ -32,6 +32,15 @@ void check_task(const TaskConfig& task, const Decoder& decoder) {
   }
 }
 
+/// Whether encoding put a space before the text, which is no part of it. `ids` begin with BOS.
+bool has_extra_space(const Tokenizer& tokenizer, const std::vector<TokenId>& ids,
+                     const std::string& text) {
+  if (ids.size() < 2 || !tokenizer.token_bytes(ids[1]).starts_with(' ')) return false;
+  std::size_t bytes = 0;
+  for (std::size_t i = 1; i < ids.size(); ++i) bytes += tokenizer.token_bytes(ids[i]).size();
+  return tokenizer.strips_first_space() && bytes == text.size() + 1;
+}
+
 /// Adds up the log-probabilities of a batch whose sequences are the blocks from `first` on.
 void add_scores(const at::Tensor& log_probs, std::size_t first, TaskResult& result) {
   const at::Tensor host = log_probs.to(at::kCPU, at::kDouble).contiguous();
@@ -65,7 +74,9 @@ TaskResult evaluate(const Decoder& decoder, const Tokenizer& tokenizer, const Ta
                     const ProgressFn& progress, std::int64_t forward_tokens) {
   check_task(task, decoder);
   TaskResult result{.task = task, .bos = tokenizer.adds_bos() && tokenizer.bos().has_value()};
-  std::vector<TokenId> ids = tokenizer.encode(read_file(task.data), {.bos = result.bos});
+  const std::string text = read_file(task.data);
+  std::vector<TokenId> ids = tokenizer.encode(text, {.bos = result.bos});
+  if (result.bos && has_extra_space(tokenizer, ids, text)) --result.bytes;
   if (task.max_tokens > 0 && std::ssize(ids) > task.max_tokens) {
     ids.resize(static_cast<std::size_t>(task.max_tokens));
   }
@@ -75,11 +86,6 @@ TaskResult evaluate(const Decoder& decoder, const Tokenizer& tokenizer, const Ta
                       task.data.string());
   }
 
-  // The space that encoding put before the text is no part of it.
-  if (result.bos && tokenizer.strips_first_space() &&
-      tokenizer.token_bytes(ids[1]).starts_with(' ')) {
-    --result.bytes;
-  }
   std::vector<Example> blocks;
   const auto length = static_cast<std::size_t>(task.block_length);
   for (std::size_t begin = 0; begin + 1 < ids.size(); begin += length) {

@@ -25,7 +25,8 @@ void attach_adapter(Decoder& decoder, const ModelDirectory& base, const fs::path
   }
   const AdapterDirectory opened = open_adapter(adapter, base);
   const ExpansionPlan plan{opened.info().layers, opened.info().copies};
-  attach(decoder, plan, adapter_copies(opened)).set_strength(strength);
+  const auto dtype = decoder.weights().embedding.scalar_type();
+  expand(decoder, plan, adapter_copies(opened), dtype).set_strength(strength);
 }
 
 }  // namespace expandft

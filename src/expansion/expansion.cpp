@@ -2,33 +2,10 @@
 
 #include "model/tensors.h"
 
+#include <memory>
+#include <utility>
+
 namespace expandft {
-namespace {
-
-/// Expands each layer of the plan; make_copy(layer, j, base) gives its copies.
-template <typename MakeCopy>
-Expansion expand_with(Decoder& decoder, const ExpansionPlan& plan, MakeCopy make_copy) {
-  std::vector<ExpandedMlp*> mlps;
-  for (const std::int64_t layer : plan.layers) {
-    const MlpWeights& base = decoder.weights().layers.at(static_cast<std::size_t>(layer)).mlp;
-    std::vector<MlpWeights> copies;
-    for (std::int64_t j = 1; j < plan.copies; ++j) copies.push_back(make_copy(layer, j, base));
-    auto mlp = std::make_unique<ExpandedMlp>(base, std::move(copies), decoder.spec().activation);
-    mlps.push_back(mlp.get());
-    decoder.replace_mlp(layer, std::move(mlp));
-  }
-  return {plan, std::move(mlps)};
-}
-
-at::Tensor duplicate(const at::Tensor& tensor, at::ScalarType dtype) {
-  return tensor.defined() ? tensor.to(dtype, /*non_blocking=*/false, /*copy=*/true) : at::Tensor();
-}
-
-Linear duplicate(const Linear& linear, at::ScalarType dtype) {
-  return {duplicate(linear.weight, dtype), duplicate(linear.bias, dtype)};
-}
-
-}  // namespace
 
 void Expansion::set_strength(double strength) {
   for (ExpandedMlp* mlp : mlps_) mlp->set_strength(strength);
@@ -55,17 +32,10 @@ CopyTensors Expansion::copies() const {
   return out;
 }
 
-Expansion expand(Decoder& decoder, const ExpansionPlan& plan, at::ScalarType copy_dtype) {
-  return expand_with(decoder, plan, [&](std::int64_t, std::int64_t, const MlpWeights& base) {
-    return MlpWeights{duplicate(base.gate, copy_dtype),
-                      duplicate(base.up, copy_dtype),
-                      {duplicate(base.down.weight, copy_dtype), {}}};
-  });
-}
-
-Expansion attach(Decoder& decoder, const ExpansionPlan& plan, const CopyTensors& copies) {
+Expansion expand(Decoder& decoder, const ExpansionPlan& plan, const CopyTensors& copies,
+                 at::ScalarType copy_dtype) {
   const std::map<std::string, at::Tensor> by_name(copies.begin(), copies.end());
-  const auto options = decoder.weights().embedding.options();
+  const auto options = at::TensorOptions().dtype(copy_dtype).device(decoder.device());
   const auto linear = [&](std::int64_t layer, const char* projection, std::int64_t j) {
     const auto part = [&](const char* name) {
       const auto found = by_name.find(copy_tensor_name(layer, projection, j, name));
@@ -75,10 +45,37 @@ Expansion attach(Decoder& decoder, const ExpansionPlan& plan, const CopyTensors&
     };
     return Linear{part("weight"), part("bias")};
   };
-  return expand_with(decoder, plan, [&](std::int64_t layer, std::int64_t j, const MlpWeights&) {
-    return MlpWeights{linear(layer, "gate_proj", j), linear(layer, "up_proj", j),
-                      linear(layer, "down_proj", j)};
-  });
+  std::vector<ExpandedMlp*> mlps;
+  for (const std::int64_t layer : plan.layers) {
+    std::vector<MlpWeights> layer_copies;
+    for (std::int64_t j = 1; j < plan.copies; ++j) {
+      layer_copies.push_back({linear(layer, "gate_proj", j), linear(layer, "up_proj", j),
+                              linear(layer, "down_proj", j)});
+    }
+    const MlpWeights& base = decoder.weights().layers.at(static_cast<std::size_t>(layer)).mlp;
+    auto mlp =
+        std::make_unique<ExpandedMlp>(base, std::move(layer_copies), decoder.spec().activation);
+    mlps.push_back(mlp.get());
+    decoder.replace_mlp(layer, std::move(mlp));
+  }
+  return {plan, std::move(mlps)};
+}
+
+CopyTensors original_copies(const ModelDirectory& base, const ExpansionPlan& plan) {
+  CopyTensors copies;
+  for (const std::int64_t layer : plan.layers) {
+    for (std::int64_t j = 1; j < plan.copies; ++j) {
+      for (const std::string projection : {"gate_proj", "up_proj", "down_proj"}) {
+        for (const std::string part : {"weight", "bias"}) {
+          const std::string name = TensorNames::layer(layer, "mlp." + projection + "." + part);
+          if (!base.has(name) || (projection == "down_proj" && part == "bias")) continue;
+          copies.emplace_back(copy_tensor_name(layer, projection, j, part),
+                              mapped_tensor(base.tensor(name)));
+        }
+      }
+    }
+  }
+  return copies;
 }
 
 CopyTensors adapter_copies(const AdapterDirectory& adapter) {

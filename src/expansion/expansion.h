@@ -32,14 +32,14 @@ class Expansion {
   std::vector<ExpandedMlp*> mlps_;  // owned by the decoder, which must outlive this
 };
 
-/// Expands the decoder in place; each copy starts as its original, in `copy_dtype` (fp32 masters
-/// under bf16 compute). The function stays the same bit for bit.
-Expansion expand(Decoder& decoder, const ExpansionPlan& plan, at::ScalarType copy_dtype);
+/// Expands the decoder in place with copies given by name, which are copied in `copy_dtype` (fp32
+/// masters under bf16 compute). With copies that equal the originals the function stays the same
+/// bit for bit. All that the plan asks for must be there.
+Expansion expand(Decoder& decoder, const ExpansionPlan& plan, const CopyTensors& copies,
+                 at::ScalarType copy_dtype);
 
-/// Expands the decoder with copies given by name, cast to its dtype. All that the plan asks for
-/// must be there, as an opened AdapterDirectory has made sure.
-Expansion attach(Decoder& decoder, const ExpansionPlan& plan, const CopyTensors& copies);
-
+/// Copies that equal their originals, mapped from the base's file.
+CopyTensors original_copies(const ModelDirectory& base, const ExpansionPlan& plan);
 /// An adapter's copies, mapped from its file.
 CopyTensors adapter_copies(const AdapterDirectory& adapter);
 

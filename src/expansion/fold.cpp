@@ -113,6 +113,18 @@ std::vector<TensorSource> fold(const ModelDirectory& base, const DecoderSpec& sp
   return out;
 }
 
+std::uint64_t folded_bytes(const ModelDirectory& base, const DecoderSpec& spec,
+                           const Folding& folding) {
+  // Whether it grows or is padded, an MLP's tensor becomes k times as large.
+  const std::map<std::string, MlpTensor> foldable = mlp_tensors(spec);
+  std::uint64_t bytes = 0;
+  for (const auto& [name, view] : base.tensors()) {
+    const auto k = static_cast<std::uint64_t>(folding.plan.copies);
+    bytes += view.bytes.size() * (foldable.contains(name) ? k : 1);
+  }
+  return bytes;
+}
+
 Json folded_config(const Json& base_config, const Folding& folding, const DecoderSpec& spec) {
   Json config = base_config;
   config["intermediate_size"] = folding.plan.copies * spec.intermediate;

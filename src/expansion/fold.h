@@ -29,6 +29,10 @@ bool is_reversible(const Folding& folding);
 std::vector<TensorSource> fold(const ModelDirectory& base, const DecoderSpec& spec,
                                const Folding& folding, const CopyTensors& copies);
 
+/// Bytes of all tensors that fold gives.
+std::uint64_t folded_bytes(const ModelDirectory& base, const DecoderSpec& spec,
+                           const Folding& folding);
+
 /// config.json of the folded model: the base's, with the new intermediate_size.
 Json folded_config(const Json& base_config, const Folding& folding, const DecoderSpec& spec);
 

@@ -131,8 +131,8 @@ MergedInfo read_merged_info(const fs::path& directory) {
 
 std::uint64_t merged_bytes(const ModelDirectory& base, const DecoderSpec& spec,
                            const Folding& folding) {
-  std::uint64_t total = 1 << 20;  // config, header, card
-  for (const TensorSource& source : fold(base, spec, folding, {})) total += byte_size(source);
+  constexpr std::uint64_t kSmallFiles = 1 << 20;  // config, headers, card
+  std::uint64_t total = kSmallFiles + folded_bytes(base, spec, folding);
   for (const fs::path& file : base.companion_files()) total += fs::file_size(file);
   return total;
 }

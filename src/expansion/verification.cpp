@@ -76,7 +76,7 @@ LogitDifference check_written(const fs::path& written, const ModelDirectory& bas
   at::Tensor expected;
   {
     Decoder decoder = Decoder::load(base, at::kFloat, device);
-    attach(decoder, folding.plan, stored).set_strength(folding.strength);
+    expand(decoder, folding.plan, stored, at::kFloat).set_strength(folding.strength);
     expected = probe_logits(decoder, probe_tokens(decoder.spec(), device));
   }
   const Decoder merged = Decoder::load(ModelDirectory::open(written), at::kFloat, device);
@@ -97,7 +97,7 @@ LogitDifference check_identity(const ModelDirectory& base, const ExpansionPlan& 
   Decoder decoder = Decoder::load(base, scalar_type(dtype), device);
   const TokenTensors probe = probe_tokens(decoder.spec(), device);
   const at::Tensor expected = probe_logits(decoder, probe);
-  expand(decoder, plan, scalar_type(dtype));
+  expand(decoder, plan, original_copies(base, plan), scalar_type(dtype));
   const LogitDifference difference = compare_logits(expected, probe_logits(decoder, probe));
   if (!difference.identical) {
     throw failure(fmt::format("the expanded model is not the base bit for bit: logits differ by up "

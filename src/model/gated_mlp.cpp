@@ -10,13 +10,15 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-struct GatedMlpFunction : torch::autograd::Function<GatedMlpFunction> {
-  // Places of the inputs among the tensors, as needs_input_grad counts them.
-  enum Input { kX, kGate, kGateBias, kUp, kUpBias, kDown };
+/// A bias that may not be there, as torch::autograd::Function wants it.
+std::optional<at::Tensor> optional_bias(const Linear& linear) {
+  return linear.bias.defined() ? std::optional(linear.bias) : std::nullopt;
+}
 
+struct GatedMlpFunction : torch::autograd::Function<GatedMlpFunction> {
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x, const at::Tensor& gate,
-                            const at::Tensor& gate_bias, const at::Tensor& up,
-                            const at::Tensor& up_bias, const at::Tensor& down,
+                            const std::optional<at::Tensor>& gate_bias, const at::Tensor& up,
+                            const std::optional<at::Tensor>& up_bias, const at::Tensor& down,
                             std::int64_t activation) {
     const at::Tensor g = at::linear(x, gate, gate_bias), u = at::linear(x, up, up_bias);
     const bool trains = gate.requires_grad() || up.requires_grad() || down.requires_grad();
@@ -24,6 +26,7 @@ struct GatedMlpFunction : torch::autograd::Function<GatedMlpFunction> {
       // x is needed for the weights' gradients only. The activation is cheap, and done again.
       ctx->save_for_backward({trains ? x : at::Tensor(), gate, up, down, g, u});
       ctx->saved_data["activation"] = activation;
+      ctx->saved_data["has_bias"] = gate_bias.has_value();
     }
     return at::linear(gated_activation(g, u, static_cast<Activation>(activation)), down);
   }
@@ -32,27 +35,31 @@ struct GatedMlpFunction : torch::autograd::Function<GatedMlpFunction> {
     const variable_list saved = ctx->get_saved_variables();
     const at::Tensor &x = saved[0], &gate = saved[1], &up = saved[2], &down = saved[3];
     const auto activation = static_cast<Activation>(ctx->saved_data["activation"].toInt());
+    const bool has_bias = ctx->saved_data["has_bias"].toBool();
+    // needs_input_grad counts the tensors that are there: x, gate, [bias,] up, [bias,] down.
+    const auto needs = [&](std::size_t with_bias, std::size_t without) {
+      return ctx->needs_input_grad(has_bias ? with_bias : without);
+    };
+    const bool needs_down = needs(5, 3);
     const at::Tensor& dy = grads[0];
-    variable_list out(7);
     const auto inner = gated_activation_backward(at::mm(dy, down), saved[4], saved[5], activation,
-                                                 ctx->needs_input_grad(kDown));
-    if (ctx->needs_input_grad(kDown)) out[kDown] = at::mm(dy.t(), inner.value);
-    if (ctx->needs_input_grad(kGate)) out[kGate] = at::mm(inner.gate.t(), x);
-    if (ctx->needs_input_grad(kUp)) out[kUp] = at::mm(inner.up.t(), x);
-    if (ctx->needs_input_grad(kGateBias)) out[kGateBias] = inner.gate.sum(0);
-    if (ctx->needs_input_grad(kUpBias)) out[kUpBias] = inner.up.sum(0);
-    if (ctx->needs_input_grad(kX)) {
-      out[kX] = at::mm(inner.gate, gate).addmm_(inner.up, up);
-    }
-    return out;
+                                                 needs_down);
+    at::Tensor dx, dgate, dgate_bias, dup, dup_bias, ddown;
+    if (needs_down) ddown = at::mm(dy.t(), inner.value);
+    if (needs(1, 1)) dgate = at::mm(inner.gate.t(), x);
+    if (needs(3, 2)) dup = at::mm(inner.up.t(), x);
+    if (has_bias && ctx->needs_input_grad(2)) dgate_bias = inner.gate.sum(0);
+    if (has_bias && ctx->needs_input_grad(4)) dup_bias = inner.up.sum(0);
+    if (needs(0, 0)) dx = at::mm(inner.gate, gate).addmm_(inner.up, up);
+    return {dx, dgate, dgate_bias, dup, dup_bias, ddown, {}};
   }
 };
 
 }  // namespace
 
 at::Tensor gated_mlp(const at::Tensor& x, const MlpWeights& weights, Activation activation) {
-  return GatedMlpFunction::apply(x, weights.gate.weight, weights.gate.bias, weights.up.weight,
-                                 weights.up.bias, weights.down.weight,
+  return GatedMlpFunction::apply(x, weights.gate.weight, optional_bias(weights.gate),
+                                 weights.up.weight, optional_bias(weights.up), weights.down.weight,
                                  static_cast<std::int64_t>(activation));
 }
 

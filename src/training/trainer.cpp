@@ -53,6 +53,7 @@ class Loop {
     if (job.resume_from) {
       state_ = load_snapshot(*job.resume_from, job.expansion.copies(), optimizer_, job.identity);
       stream_.seek(state_.position);
+      saved_step_ = state_.step;
       spdlog::info("resuming after step {} of {}", state_.step, outcome_.total_steps);
     }
     metrics_.emplace(job.run_directory / "metrics.jsonl", job.resume_from ? state_.step : -1);
@@ -76,11 +77,9 @@ class Loop {
     outcome_.tokens_per_second =
         outcome_.seconds > 0 ? static_cast<double>(tokens) / outcome_.seconds : 0;
     outcome_.signal = state_.step < outcome_.total_steps ? signals.caught() : 0;
-    if (outcome_.signal != 0) {
-      save();
-    } else {
-      outcome_.validation_after = validate();
-    }
+    // At the end too: what follows (evaluation, merging) may be ended, and would find it again.
+    if (state_.step > saved_step_) save();
+    if (outcome_.signal == 0) outcome_.validation_after = validate();
     metrics_->write(state_.step, outcome_.signal != 0 ? "interrupted" : "end",
                     {{"seconds", outcome_.seconds},
                      {"tokens_per_second", outcome_.tokens_per_second},
@@ -139,6 +138,7 @@ class Loop {
   void save() {
     save_snapshot(job_.run_directory, state_, job_.expansion.copies(), optimizer_, job_.identity,
                   training_.keep_checkpoints);
+    saved_step_ = state_.step;
     metrics_->write(state_.step, "checkpoint", Json::object());
   }
 
@@ -154,6 +154,7 @@ class Loop {
   TrainingState state_;
   TrainingOutcome outcome_;
   double smooth_loss_ = 0;
+  std::int64_t saved_step_ = 0;
 };
 
 }  // namespace

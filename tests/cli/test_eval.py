@@ -60,18 +60,27 @@ def transformers_blocks(model, ids, block_length):
     return blocks
 
 
-def test_known_losses(expandft, stories):
-    """What other programs measure for this model on these texts."""
-    found = evaluate(expandft, "--model", stories, "--tasks", "tinystories,shakespeare")
-    loss = {result["task"]: result["loss"] for result in found["tasks"]}
-    assert loss["tinystories"] == pytest.approx(1.43, abs=0.03)
-    assert loss["shakespeare"] == pytest.approx(5.07, abs=0.05)
+@pytest.mark.parametrize("name", ["tinystories", "tinyshakespeare"])
+def test_shipped_texts_agree_with_transformers(expandft, stories, source, tmp_path, name):
+    """The first 20 blocks of 256 tokens, over the ids that transformers' own tokenizer gives."""
+    from transformers import LlamaTokenizer
+
+    data = source / f"data/{name}.valid.txt"
+    text = data.read_text()
+    ids = [1] + LlamaTokenizer.from_pretrained(stories)(text[:40_000], add_special_tokens=False)["input_ids"]
+    blocks = transformers_blocks(stories, ids[:20 * 256], 256)
+    file = tmp_path / "task.json"
+    file.write_text(json.dumps({"name": "task", "type": "perplexity", "data": str(data), "max_tokens": 20 * 256}))
+    (result,) = evaluate(expandft, "--model", stories, "--tasks", file)["tasks"]
+    assert result["tokens"] == sum(tokens for _, tokens in blocks) == 20 * 255
+    assert result["loss"] == pytest.approx(-sum(log_prob for log_prob, _ in blocks) / result["tokens"], abs=1e-4)
 
 
 def test_comparison_agrees_with_transformers(expandft, stories, damaged, task):
     file = task()
-    rows = expandft("score", "--model", stories, "--text", file.with_suffix(".txt"), "--device", "cpu")
-    ids = [json.loads(line)["id"] for line in rows.stdout.splitlines()]
+    scored = expandft("score", "--model", stories, "--text", file.with_suffix(".txt"), "--device", "cpu")
+    rows = [json.loads(line) for line in scored.stdout.splitlines()]
+    ids = [row["id"] for row in rows]
     base, tuned = (transformers_blocks(model, ids, 32) for model in (stories, damaged))
     n = sum(tokens for _, tokens in base)
     d = [b - t for (b, _), (t, _) in zip(base, tuned)]
@@ -87,7 +96,9 @@ def test_comparison_agrees_with_transformers(expandft, stories, damaged, task):
     assert found["standard_error"] == pytest.approx(math.sqrt(len(d) / (len(d) - 1) * squares) / n, rel=1e-2)
     assert found["relative_change"] == pytest.approx(math.exp(ratio) - 1, abs=1e-4)
     assert found["verdict"] == "worse"
-    assert found["base"]["bits_per_byte"] == pytest.approx(-sum(b for b, _ in base) / math.log(2) / len(TEXT), rel=0.1)
+    predicted = "".join(row["token"] for i, row in enumerate(rows) if i % 32).replace("\u2581", " ")
+    size = len(predicted.encode()) - 1  # the space before the text is not part of it
+    assert found["base"]["bits_per_byte"] == pytest.approx(-sum(b for b, _ in base) / math.log(2) / size, rel=1e-4)
 
 
 def test_single_model(expandft, stories, task):
@@ -176,6 +187,57 @@ def test_different_tokenizers(expandft, stories, tiny_model, task):
     result = expandft("eval", "--model", other, "--base", stories, "--tasks", task(), "--device", "cpu")
     assert result.rc == 2
     assert "different tokenizers" in result.stderr
+    assert result.stdout == ""
+
+
+@pytest.fixture
+def adapter(expandft, stories, tmp_path, read_tensors):
+    """An adapter of two layers whose copies are the base's MLPs with some noise."""
+    import torch
+    from safetensors.torch import save_file
+
+    expanded = tmp_path / "expanded"
+    assert expandft("expand", "--model", stories, "--output", expanded, "--layers", "all", "--device", "cpu").rc == 0
+    fingerprint = json.loads((expanded / "expandft.json").read_text())["base_fingerprint"]
+    base, generator, tensors = read_tensors(stories), torch.Generator().manual_seed(0), {}
+    for layer in (1, 3):
+        for part in ("gate_proj", "up_proj", "down_proj"):
+            name = f"model.layers.{layer}.mlp.{part}"
+            weight = base[f"{name}.weight"]
+            noise = 0.5 * weight.std() * torch.randn(weight.shape, generator=generator)
+            tensors[f"{name}.copy1.weight"] = weight + noise
+    directory = tmp_path / "adapter"
+    directory.mkdir()
+    save_file(tensors, directory / "adapter_model.safetensors")
+    (directory / "adapter_config.json").write_text(json.dumps({
+        "format": "expandft-adapter", "format_version": 1, "base_model_name_or_path": "stories260K",
+        "base_fingerprint": fingerprint, "train": "new", "layers": [1, 3], "copies": 2, "num_hidden_layers": 5,
+        "hidden_size": 64, "intermediate_size": 172, "strength": 1.0}))
+    return directory
+
+
+def test_adapter(expandft, stories, adapter, task):
+    def difference(*options):
+        found = evaluate(expandft, "--base", stories, "--adapter", adapter, "--tasks", task(), *options)
+        assert found["adapter"] == str(adapter)
+        return found["original_tasks"][0]["difference"]
+
+    assert difference("--strength", "0") == 0, "strength 0 is the base, bit for bit"
+    assert 0 < difference("--strength", "0.3") < difference("--strength", "1") == difference()
+    # The same by way of the model alone, and of the merged model.
+    alone = evaluate(expandft, "--model", stories, "--adapter", adapter, "--tasks", task())["tasks"][0]["loss"]
+    base = evaluate(expandft, "--model", stories, "--tasks", task())["tasks"][0]["loss"]
+    assert alone - base == pytest.approx(difference(), abs=1e-12)
+    merged = adapter.parent / "merged"
+    assert expandft("merge", "--model", stories, "--adapter", adapter, "--output", merged, "--device", "cpu").rc == 0
+    folded = evaluate(expandft, "--model", merged, "--tasks", task())["tasks"][0]["loss"]
+    assert folded == pytest.approx(alone, abs=1e-5)
+
+
+def test_adapter_of_another_base(expandft, damaged, adapter, task):
+    result = expandft("eval", "--base", damaged, "--adapter", adapter, "--tasks", task(), "--device", "cpu")
+    assert result.rc == 2
+    assert "fingerprint" in result.stderr or "another" in result.stderr
     assert result.stdout == ""
 
 

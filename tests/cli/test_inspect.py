@@ -99,7 +99,7 @@ def test_merged_model(expandft, stories, tmp_path):
 @pytest.mark.parametrize("content, message", [
     (None, "no such directory"),
     ({}, "neither a model"),
-    ({"config.json": "{}"}, "config.json"),
+    ({"config.json": "{}"}, "no weights"),
     ({"adapter_config.json": '{"peft_type": "LORA"}'}, "adapter_config.json"),
     ({"config.resolved.json": "{"}, "config.resolved.json"),
 ])

@@ -6,8 +6,12 @@
 #if __has_include(<catch2/catch_all.hpp>)
 #include <catch2/catch_all.hpp>
 using Catch::Approx;
-inline auto has_text(const std::string& part) { return Catch::Matchers::ContainsSubstring(part); }
+inline auto has_text(const std::string& part) {
+  return Catch::Matchers::ContainsSubstring(part);
+}
 #else
 #include <catch2/catch.hpp>
-inline auto has_text(const std::string& part) { return Catch::Matchers::Contains(part); }
+inline auto has_text(const std::string& part) {
+  return Catch::Matchers::Contains(part);
+}
 #endif

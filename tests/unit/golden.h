@@ -1,13 +1,13 @@
 #pragma once
 
-#include <string>
-
-#include <ATen/ATen.h>
-
 #include "checkpoint/model_directory.h"
 #include "checkpoint/safetensors.h"
 #include "model/tensors.h"
 #include "model/token_tensors.h"
+
+#include <string>
+
+#include <ATen/ATen.h>
 
 namespace expandft {
 

@@ -7,7 +7,6 @@
 #include <limits>
 
 using namespace expandft;
-using Catch::Approx;
 
 namespace {
 

@@ -4,6 +4,8 @@
 #include "catch.h"
 #include "evaluation/stories.h"
 
+#include <c10/core/GradMode.h>
+
 using namespace expandft;
 
 namespace {

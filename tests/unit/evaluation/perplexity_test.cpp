@@ -7,7 +7,6 @@
 #include "evaluation/stories.h"
 
 using namespace expandft;
-using Catch::Approx;
 using expandft::testing::error_of;
 using expandft::testing::has;
 using expandft::testing::TempDirectory;

@@ -8,7 +8,6 @@
 #include <limits>
 
 using namespace expandft;
-using Catch::Approx;
 
 namespace {
 

@@ -1,11 +1,11 @@
-#include <map>
-
 #include "catch.h"
 #include "expansion/expansion.h"
 #include "golden.h"
 #include "training/adamw.h"
 #include "training/schedule.h"
 #include "training/trainer.h"
+
+#include <map>
 
 namespace expandft {
 namespace {
@@ -14,11 +14,11 @@ namespace {
 struct Expanded {
   explicit Expanded(const Golden& golden)
       : decoder(Decoder::load(golden.directory(), at::kFloat, at::kCPU)),
-        expansion(expand(decoder,
-                         {golden.settings().at("layers").get<std::vector<std::int64_t>>(),
-                          golden.settings().at("copies").get<std::int64_t>()},
-                         at::kFloat)) {}
+        plan{golden.settings().at("layers").get<std::vector<std::int64_t>>(),
+             golden.settings().at("copies").get<std::int64_t>()},
+        expansion(expand(decoder, plan, original_copies(golden.directory(), plan), at::kFloat)) {}
   Decoder decoder;
+  ExpansionPlan plan;
   Expansion expansion;
 };
 

@@ -1,11 +1,11 @@
-#include <cmath>
-
 #include "base/temp_directory.h"
 #include "catch.h"
 #include "expansion/merged_directory.h"
 #include "expansion/verification.h"
 #include "golden.h"
 #include "model/families.h"
+
+#include <cmath>
 
 namespace expandft {
 namespace {
@@ -28,13 +28,15 @@ ModelDirectory cast_model(const std::string& model, Dtype dtype, const fs::path&
 /// Copies that have moved away from their originals.
 CopyTensors moved_copies(const ModelDirectory& base, const ExpansionPlan& plan) {
   Decoder decoder = Decoder::load(base, at::kFloat, at::kCPU);
-  CopyTensors copies = expand(decoder, plan, at::kFloat).copies();
+  CopyTensors copies = expand(decoder, plan, original_copies(base, plan), at::kFloat).copies();
   at::manual_seed(3);
   for (auto& [name, tensor] : copies) tensor.add_(at::randn_like(tensor), 0.05);
   return copies;
 }
 
-DecoderSpec spec_of(const ModelDirectory& base) { return read_spec(base.config(), "config.json"); }
+DecoderSpec spec_of(const ModelDirectory& base) {
+  return read_spec(base.config(), "config.json");
+}
 
 TEST_CASE("shares of base and copies add up to one") {
   const std::int64_t k = GENERATE(2, 3, 4, 7);
@@ -153,8 +155,8 @@ TEST_CASE("a merge that rounded cannot be undone, and a changed one is noticed")
   const auto merge = [&](const char* name, std::int64_t k, double strength) {
     const Folding folding{{{0, 1, 2}, k}, Layout::kNative, strength};
     fs::create_directories(temp.path() / name);
-    write_merged(temp.path() / name, base, spec_of(base), folding,
-                 moved_copies(base, folding.plan), "");
+    write_merged(temp.path() / name, base, spec_of(base), folding, moved_copies(base, folding.plan),
+                 "");
     return temp.path() / name;
   };
   fs::create_directories(temp.path() / "back");

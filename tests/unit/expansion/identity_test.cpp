@@ -5,10 +5,6 @@
 namespace expandft {
 namespace {
 
-ExpansionPlan plan_of(std::vector<std::int64_t> layers, std::int64_t copies) {
-  return {std::move(layers), copies};
-}
-
 TEST_CASE("an expanded model is its base bit for bit at step 0") {
   const std::string model = GENERATE("gqa", "bias", "llama3-rope", "linear-rope");
   const at::ScalarType dtype = GENERATE(at::kFloat, at::kHalf, at::kBFloat16);
@@ -21,7 +17,8 @@ TEST_CASE("an expanded model is its base bit for bit at step 0") {
   // Copies in the model's own dtype, and as fp32 masters of it.
   const at::ScalarType copy_dtype = GENERATE(at::kFloat, at::kBFloat16);
   if (copy_dtype != at::kFloat && copy_dtype != dtype) return;
-  expand(decoder, plan_of({0, decoder.spec().layers - 1}, copies), copy_dtype);
+  const ExpansionPlan plan{{0, decoder.spec().layers - 1}, copies};
+  expand(decoder, plan, original_copies(golden.directory(), plan), copy_dtype);
   const LogitDifference difference = compare_logits(base, probe_logits(decoder, tokens));
   CHECK(difference.identical);
   CHECK(difference.scale > 0.1);
@@ -33,7 +30,9 @@ TEST_CASE("strength 0 is the base bit for bit whatever the copies are") {
   Decoder decoder = Decoder::load(golden.directory(), dtype, at::kCPU);
   const TokenTensors tokens = to_device(golden.batch(), at::kCPU);
   const at::Tensor base = probe_logits(decoder, tokens);
-  Expansion expansion = expand(decoder, plan_of({0, 1}, 3), at::kFloat);
+  const ExpansionPlan plan{{0, 1}, 3};
+  Expansion expansion =
+      expand(decoder, plan, original_copies(golden.directory(), plan), at::kFloat);
   for (const auto& [name, tensor] : expansion.copies()) at::Tensor(tensor).add_(0.05);
   CHECK_FALSE(compare_logits(base, probe_logits(decoder, tokens)).identical);
   expansion.set_strength(0);
@@ -44,7 +43,8 @@ TEST_CASE("generation step by step is the base's too at step 0") {
   const Golden golden("gqa");
   Decoder base = Decoder::load(golden.directory(), at::kFloat, at::kCPU);
   Decoder grown = Decoder::load(golden.directory(), at::kFloat, at::kCPU);
-  expand(grown, plan_of({0, 1, 2}, 2), at::kFloat);
+  const ExpansionPlan plan{{0, 1, 2}, 2};
+  expand(grown, plan, original_copies(golden.directory(), plan), at::kFloat);
   KvCache base_cache(base.spec()), grown_cache(grown.spec());
   for (std::int64_t id = 5; id < 15; ++id) {
     const at::Tensor ids = at::full({1}, id, at::kLong);

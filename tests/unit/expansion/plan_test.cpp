@@ -1,6 +1,7 @@
+#include "expansion/plan.h"
+
 #include "base/error.h"
 #include "catch.h"
-#include "expansion/plan.h"
 #include "golden.h"
 #include "model/families.h"
 
@@ -24,7 +25,8 @@ TEST_CASE("parameters are counted as the checkpoint holds them") {
 
 TEST_CASE("a plan counts what its copies add") {
   const DecoderSpec spec = spec_of("gqa");  // hidden 48, intermediate 80, 3 layers
-  const ExpansionPlan plan = make_plan(LayerSelection::parse(std::string("last:2"), "here"), 3, spec);
+  const ExpansionPlan plan =
+      make_plan(LayerSelection::parse(std::string("last:2"), "here"), 3, spec);
   CHECK(plan.layers == std::vector<std::int64_t>{1, 2});
   CHECK(count_new_parameters(plan, spec) == 2 * 2 * 3 * 48 * 80);
   CHECK(describe(plan, spec).find("2 of 3 layers (1, 2)") != std::string::npos);

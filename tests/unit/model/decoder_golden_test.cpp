@@ -10,8 +10,7 @@ TEST_CASE("logits equal the reference's", "[golden]") {
   CAPTURE(model);
   const Golden golden(model);
   const Decoder decoder = Decoder::load(golden.directory(), at::kFloat, at::kCPU);
-  const at::Tensor logits =
-      decoder.logits(decoder.hidden(to_device(golden.batch(), at::kCPU)));
+  const at::Tensor logits = decoder.logits(decoder.hidden(to_device(golden.batch(), at::kCPU)));
   const double worst = worst_difference(logits, golden.tensor("logits"));
   CAPTURE(worst);
   CHECK(worst < 1e-4);
@@ -41,7 +40,8 @@ TEST_CASE("the KV cache gives what the whole sequence gives") {
   std::vector<at::Tensor> parts;
   parts.push_back(decoder.hidden(ids.narrow(0, 0, 10), cache));
   parts.push_back(decoder.hidden(ids.narrow(0, 10, 5), cache));
-  for (std::int64_t i = 15; i < 40; ++i) parts.push_back(decoder.hidden(ids.narrow(0, i, 1), cache));
+  for (std::int64_t i = 15; i < 40; ++i)
+    parts.push_back(decoder.hidden(ids.narrow(0, i, 1), cache));
   CHECK(cache.length() == 40);
   CHECK(worst_difference(at::cat(parts), whole) < 1e-5);
 }

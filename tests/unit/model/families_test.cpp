@@ -1,7 +1,8 @@
+#include "model/families.h"
+
 #include "base/error.h"
 #include "catch.h"
 #include "golden.h"
-#include "model/families.h"
 
 namespace expandft {
 namespace {
@@ -25,8 +26,11 @@ std::string message_of(const Json& config) {
 
 TEST_CASE("both dialects of config.json give the same RoPE") {
   Json old_dialect = llama(), new_dialect = llama();
-  const Json scaling = {{"rope_type", "llama3"}, {"factor", 8.0}, {"low_freq_factor", 1.0},
-                        {"high_freq_factor", 4.0}, {"original_max_position_embeddings", 16}};
+  const Json scaling = {{"rope_type", "llama3"},
+                        {"factor", 8.0},
+                        {"low_freq_factor", 1.0},
+                        {"high_freq_factor", 4.0},
+                        {"original_max_position_embeddings", 16}};
   old_dialect["rope_theta"] = 5000.0;
   old_dialect["rope_scaling"] = scaling;
   new_dialect.erase("rope_theta");

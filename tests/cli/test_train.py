@@ -1,0 +1,263 @@
+"""expandft train: the main job, its outputs, and what ends it early."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+
+import pytest
+
+from training import events, write_config
+
+
+def train(expandft, config, *arguments, rc=0, **settings):
+    result = expandft("train", "--config", config, "--device", "cpu", "--threads", "1", *arguments, **settings)
+    assert result.rc == rc, result.stderr
+    return result
+
+
+def folder_state(folder):
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def test_writes_adapter_merged_model_and_summary(expandft, tmp_path, stories, read_tensors):
+    base = read_tensors(stories)
+    result = train(expandft, write_config(tmp_path, stories))
+    out = tmp_path / "out"
+    steps = events(out, "train")
+    assert [line["step"] for line in steps] == list(range(1, 9))
+    assert steps[-1]["loss"] < steps[0]["loss"]
+    for key in ("learning_rate", "grad_norm", "tokens", "tokens_per_second"):
+        assert all(line[key] >= 0 for line in steps), key
+    assert events(out, "start")[0]["seconds_since_launch"] > 0
+
+    summary = json.loads((out / "summary.json").read_text())
+    assert summary["validation_loss_after"] < summary["validation_loss_before"]
+    assert summary["evaluation"]["original_tasks"][0]["task"] == "stories"
+    assert "stories" in result.stdout and "adapter" in result.stdout
+
+    adapter = read_tensors(out / "adapter")
+    assert set(adapter) == {f"model.layers.{i}.mlp.{p}_proj.copy1.weight"
+                            for i in (3, 4) for p in ("gate", "up", "down")}
+    merged = read_tensors(out / "merged")
+    for name, tensor in base.items():
+        wide = merged[name]
+        if ".mlp." not in name:
+            assert wide.equal(tensor), name
+        elif "down_proj" in name:
+            grown = name.startswith(("model.layers.3.", "model.layers.4."))
+            assert wide[:, :172].equal(tensor * 0.5 if grown else tensor), name
+        else:
+            assert wide[:172].equal(tensor), name
+    for name, copy in adapter.items():
+        whole = merged[name.replace(".copy1", "")]
+        assert (whole[:, 172:] * 2 if "down_proj" in name else whole[172:]).equal(copy), name
+        assert not copy.equal(base[name.replace(".copy1", "")]), name
+    assert (out / "merged/tokenizer.model").read_bytes() == (stories / "tokenizer.model").read_bytes()
+    assert "expandft" in (out / "merged/README.md").read_text()
+
+
+def test_merged_equals_transformers_and_unmerges(expandft, tmp_path, stories, read_tensors):
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    train(expandft, write_config(tmp_path, stories))
+    merged = tmp_path / "out/merged"
+    ids = [1, 400, 300, 200, 301, 302, 17, 45]
+    (tmp_path / "ids.json").write_text(json.dumps(ids))
+    result = expandft("score", "--model", stories, "--adapter", tmp_path / "out/adapter", "--ids",
+                      tmp_path / "ids.json", "--device", "cpu")
+    assert result.rc == 0, result.stderr
+    ours = [json.loads(line)["logprob"] for line in result.stdout.splitlines()[1:]]
+    model = AutoModelForCausalLM.from_pretrained(merged, dtype=torch.float32)
+    with torch.no_grad():
+        logits = model(torch.tensor([ids])).logits[0, :-1].log_softmax(-1)
+    theirs = logits.gather(1, torch.tensor(ids[1:])[:, None])[:, 0].tolist()
+    assert ours == pytest.approx(theirs, abs=1e-4)
+
+    result = expandft("unmerge", "--model", merged, "--output", tmp_path / "back")
+    assert result.rc == 0, result.stderr
+    back, base = read_tensors(tmp_path / "back"), read_tensors(stories)
+    assert back.keys() == base.keys() and all(back[n].equal(base[n]) for n in base)
+
+
+def test_same_seed_same_weights(expandft, tmp_path, stories):
+    for name in ("a", "b"):
+        train(expandft, write_config(tmp_path, stories, f"{name}.json", output=name))
+    train(expandft, write_config(tmp_path, stories, "c.json", output="c", training__seed=4))
+    weights = {n: (tmp_path / n / "adapter/adapter_model.safetensors").read_bytes() for n in "abc"}
+    assert weights["a"] == weights["b"] != weights["c"]
+
+
+def test_accumulation_equals_one_piece(expandft, tmp_path, stories, read_tensors):
+    for name, micro in (("whole", 4), ("pieces", 1)):
+        train(expandft, write_config(tmp_path, stories, f"{name}.json", output=name, training__micro_batch_size=micro))
+    whole, pieces = (events(tmp_path / n, "train") for n in ("whole", "pieces"))
+    for a, b in zip(whole, pieces, strict=True):
+        assert a["loss"] == pytest.approx(b["loss"], rel=1e-5)
+        assert a["grad_norm"] == pytest.approx(b["grad_norm"], rel=1e-4)
+
+
+def test_killed_and_resumed_ends_in_the_same_weights(expandft, binary, tmp_path, stories):
+    changes = dict(training__max_steps=60, training__checkpoint_every=5, evaluation=None)
+    train(expandft, write_config(tmp_path, stories, "alone.json", output="alone", **changes))
+    config = write_config(tmp_path, stories, "killed.json", output="killed", **changes)
+    kill_at = random.randint(6, 50)
+    command = [binary, "train", "--config", config, "--device", "cpu", "--threads", "1", "--quiet"]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    metrics = tmp_path / "killed/metrics.jsonl"
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        if metrics.exists() and f'"step":{kill_at},' in metrics.read_text().replace(" ", ""):
+            break
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL, "the run ended before it could be killed"
+    assert not (tmp_path / "killed/merged").exists()
+
+    result = train(expandft, config, "--resume")
+    assert "resuming after step" in result.stderr
+    for file in ("adapter/adapter_model.safetensors", "merged/model.safetensors"):
+        assert (tmp_path / "killed" / file).read_bytes() == (tmp_path / "alone" / file).read_bytes(), kill_at
+    steps = [line["step"] for line in events(tmp_path / "killed", "train")]
+    assert steps == list(range(1, 61))
+    alone = [line["loss"] for line in events(tmp_path / "alone", "train")]
+    assert [line["loss"] for line in events(tmp_path / "killed", "train")] == alone
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_and_leaves(expandft, binary, tmp_path, stories, number):
+    changes = dict(training__max_steps=300, evaluation=None)
+    config = write_config(tmp_path, stories, **changes)
+    command = [binary, "train", "--config", config, "--device", "cpu", "--threads", "1"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    metrics = tmp_path / "out/metrics.jsonl"
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and not (metrics.exists() and '"train"' in metrics.read_text()):
+        time.sleep(0.005)
+    process.send_signal(number)
+    _, stderr = process.communicate(timeout=120)
+    assert process.returncode == 128 + number
+    assert "--resume" in stderr
+    assert events(tmp_path / "out")[-1]["event"] == "interrupted"
+    assert len(list((tmp_path / "out/checkpoints").iterdir())) == 1
+    done = events(tmp_path / "out", "interrupted")[0]["step"]
+    result = train(expandft, config, "--resume")
+    assert f"resuming after step {done}" in result.stderr
+    assert (tmp_path / "out/merged/config.json").exists()
+
+
+def test_a_changed_config_is_not_resumed(expandft, tmp_path, stories):
+    config = write_config(tmp_path, stories, training__checkpoint_every=4)
+    train(expandft, config)
+    (tmp_path / "out/summary.json").unlink()
+    result = train(expandft, config, "--resume", "--set", "training.learning_rate=0.5", rc=2)
+    assert "training.learning_rate: 0.002 in the snapshot, 0.5 now" in result.stderr
+
+
+def test_a_run_is_not_overwritten(expandft, tmp_path, stories):
+    config = write_config(tmp_path, stories, training__max_steps=2)
+    train(expandft, config)
+    before = folder_state(tmp_path / "out")
+    result = train(expandft, config, rc=2)
+    assert "--restart" in result.stderr
+    assert "finished" in train(expandft, config, "--resume").stdout
+    assert folder_state(tmp_path / "out") == before
+    train(expandft, config, "--restart")
+
+    other = tmp_path / "precious"
+    other.mkdir()
+    (other / "thesis.txt").write_text("years of work")
+    result = train(expandft, config, "--restart", "--set", f"output={other}", rc=2)
+    assert "precious" in result.stderr and (other / "thesis.txt").read_text() == "years of work"
+
+
+def test_dry_run_writes_nothing(expandft, tmp_path, stories):
+    config = write_config(tmp_path, stories)
+    result = train(expandft, config, "--dry-run", "--set", "training.learning_rate=0.001")
+    for text in ("training.learning_rate", "command line", "2 of 5 layers", "tokens/s", "moments"):
+        assert text in result.stdout, text
+    assert not (tmp_path / "out").exists()
+
+
+def test_divergence_ends_with_4(expandft, tmp_path, stories):
+    config = write_config(tmp_path, stories, training__learning_rate=1.0, training__clip_norm=0,
+                          training__max_steps=200, training__warmup=0, training__schedule="constant",
+                          training__checkpoint_every=2, evaluation=None)
+    # A rate of 1 blows the copies up within a few steps.
+    result = train(expandft, config, "--set", "training.epsilon=1e-12", rc=4)
+    assert "diverged" in result.stderr and "learning_rate" in result.stderr
+    assert not (tmp_path / "out/merged").exists()
+
+
+def test_json_lines_train_on_completions_only(expandft, tmp_path, stories):
+    rows = [{"question": f"{a} plus {b}", "answer": str(a + b)} for a in range(8) for b in range(8)]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    template = {"prompt": "Question: {question}\nAnswer:", "completion": " {answer}"}
+    config = write_config(tmp_path, stories, data__train="rows.jsonl", data__validation=None,
+                          data__template=template, evaluation=None)
+    result = train(expandft, config)
+    assert "64 rows" in result.stderr
+    summary = json.loads((tmp_path / "out/summary.json").read_text())
+    assert 0 < summary["targets"] < 0.5 * summary["tokens"]
+
+
+def test_only_the_progress_on_a_terminal(expandft, tmp_path, stories):
+    result = train(expandft, write_config(tmp_path, stories, training__max_steps=2))
+    assert "\r" not in result.stderr and "\x1b" not in result.stderr
+
+
+BAD_DATA = {
+    "empty": ("empty.txt", "", "empty"),
+    "no target tokens": ("rows.jsonl", '{"prompt": "a", "completion": ""}\n', "1"),
+    "too long": ("rows.jsonl", json.dumps({"prompt": "a", "completion": "word " * 400}) + "\n", "max_length"),
+    "damaged line": ("rows.jsonl", '{"prompt": "a", "completion": "b"}\n{"prompt": \n', "rows.jsonl:2"),
+    "missing field": ("rows.jsonl", '{"promt": "a", "completion": "b"}\n', "prompt"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_DATA)
+def test_bad_data_is_named(expandft, tmp_path, stories, case):
+    name, content, expected = BAD_DATA[case]
+    config = write_config(tmp_path, stories, data__train=name)
+    (tmp_path / name).write_text(content)
+    result = train(expandft, config, rc=2)
+    assert name in result.stderr and expected in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_bad_inputs_are_named(expandft, tmp_path, stories, tiny_model):
+    missing = train(expandft, write_config(tmp_path, tmp_path / "nowhere"), rc=2)
+    assert "nowhere" in missing.stderr
+    small = tiny_model(vocab_size=512)
+    config = json.loads((small / "config.json").read_text())
+    (small / "config.json").write_text(json.dumps(config | {"vocab_size": 300}))
+    mismatch = train(expandft, write_config(tmp_path, small), rc=2)
+    assert "512" in mismatch.stderr and "300" in mismatch.stderr
+    layers = train(expandft, write_config(tmp_path, stories, expansion__layers="3-9"), rc=2)
+    assert "3-9" in layers.stderr or "9" in layers.stderr
+    long = train(expandft, write_config(tmp_path, stories, data__max_length=4096), rc=2)
+    assert "512" in long.stderr and "max_length" in long.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
+def test_a_full_disk_leaves_nothing(expandft, tmp_path, stories):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", disk], capture_output=True).returncode:
+        pytest.skip("mounting is not allowed here")
+    try:
+        result = train(expandft, write_config(tmp_path, stories), "--set", f"output={disk}/run", rc=1)
+        assert "disk" in result.stderr or "space" in result.stderr or "room" in result.stderr
+        assert list(disk.iterdir()) == []
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
+def test_an_unwritable_output_is_named(expandft, tmp_path, stories):
+    (tmp_path / "file").write_text("not a folder")
+    result = train(expandft, write_config(tmp_path, stories), "--set", f"output={tmp_path}/file/run", rc=2)
+    assert "file" in result.stderr

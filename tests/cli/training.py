@@ -1,0 +1,44 @@
+"""What the tests of training share: a small run on the stories model."""
+
+import json
+
+TEXT = """First Citizen:
+Before we proceed any further, hear me speak.
+
+All:
+Speak, speak.
+"""
+
+
+def write_config(folder, model, name="run.json", **changes):
+    """Writes a run config with its data beside it; `changes` are dotted keys ("training__seed")."""
+    (folder / "train.txt").write_text(TEXT * 40)
+    (folder / "valid.txt").write_text(TEXT * 4)
+    (folder / "stories.txt").write_text("Once upon a time there was a little girl named Lily. " * 60)
+    (folder / "stories.json").write_text(json.dumps(
+        {"name": "stories", "type": "perplexity", "data": "stories.txt", "block_length": 64}))
+    config = {
+        "model": str(model), "output": "out",
+        "expansion": {"layers": "last:2", "copies": 2}, "train": "new",
+        "data": {"train": "train.txt", "validation": "valid.txt", "max_length": 64},
+        "training": {"max_steps": 8, "batch_size": 4, "micro_batch_size": 2, "learning_rate": 2e-3,
+                     "seed": 3},
+        "evaluation": {"original_tasks": ["./stories.json"]},
+    }
+    for key, value in changes.items():
+        *parents, last = key.split("__")
+        place = config
+        for parent in parents:
+            place = place.setdefault(parent, {})
+        if value is None:
+            place.pop(last, None)
+        else:
+            place[last] = value
+    file = folder / name
+    file.write_text(json.dumps(config))
+    return file
+
+
+def events(run, kind=None):
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    return [line for line in lines if kind in (None, line["event"])]
