@@ -82,7 +82,9 @@ at::ScalarType compute_dtype(Precision precision, at::Device device) {
 }
 
 std::string device_name(at::Device device) {
-  if (device.is_cpu()) return "CPU, " + std::to_string(at::get_num_threads()) + " threads";
+  if (device.is_cpu())
+    return "CPU, " + std::to_string(at::get_num_threads()) +
+           (at::get_num_threads() == 1 ? " thread" : " threads");
   return device.str();
 }
 

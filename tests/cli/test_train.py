@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -182,14 +183,18 @@ def test_dry_run_writes_nothing(expandft, tmp_path, stories):
     assert not (tmp_path / "out").exists()
 
 
-def test_divergence_ends_with_4(expandft, tmp_path, stories):
-    config = write_config(tmp_path, stories, training__learning_rate=1.0, training__clip_norm=0,
-                          training__max_steps=200, training__warmup=0, training__schedule="constant",
-                          training__checkpoint_every=2, evaluation=None)
-    # A rate of 1 blows the copies up within a few steps.
-    result = train(expandft, config, "--set", "training.epsilon=1e-12", rc=4)
-    assert "diverged" in result.stderr and "learning_rate" in result.stderr
-    assert not (tmp_path / "out/merged").exists()
+def test_divergence_ends_with_4(expandft, tmp_path, stories, read_tensors):
+    from safetensors.torch import save_file
+
+    model = tmp_path / "model"
+    shutil.copytree(stories, model)
+    tensors = read_tensors(model)
+    tensors["model.layers.2.mlp.up_proj.weight"] *= 1e30  # finite, but its products overflow
+    tensors["model.layers.2.mlp.down_proj.weight"] *= 1e30
+    save_file(tensors, model / "model.safetensors", metadata={"format": "pt"})
+    result = train(expandft, write_config(tmp_path, model, data__validation=None), rc=4)
+    assert "diverged" in result.stderr and "step 1" in result.stderr and "learning_rate" in result.stderr
+    assert not (tmp_path / "out/merged").exists() and not (tmp_path / "out/checkpoints").exists()
 
 
 def test_json_lines_train_on_completions_only(expandft, tmp_path, stories):
