@@ -3,6 +3,7 @@
 #include "expansion/attach.h"
 #include "model/families.h"
 #include "runtime/device.h"
+#include "runtime/memory.h"
 
 #include <utility>
 
@@ -60,6 +61,7 @@ Precision parse_precision(const std::string& name) {
 }
 
 at::Device prepare_device(const GlobalOptions& global) {
+  keep_freed_memory();
   if (global.threads > 0) at::set_num_threads(global.threads);
   return select_device(global.device);
 }

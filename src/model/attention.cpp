@@ -1,5 +1,8 @@
 #include "model/attention.h"
 
+#include "model/cpu_attention.h"
+
+#include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 namespace expandft {
@@ -46,9 +49,77 @@ at::Tensor repeat_heads(const at::Tensor& x, std::int64_t heads) {
   return x.unsqueeze(2).expand({-1, -1, groups, -1}).reshape({x.size(0), heads, x.size(2)});
 }
 
+/// Whether our own kernel takes these sequences: fp32, and none too long.
+bool suits_cpu_attention(const at::Tensor& q, const std::vector<std::int64_t>& offsets) {
+  if (q.scalar_type() != at::kFloat) return false;
+  for (std::size_t i = 0; i + 1 < offsets.size(); ++i) {
+    if (!CpuAttention::suits(offsets[i + 1] - offsets[i], q.size(2))) return false;
+  }
+  return true;
+}
+
+CpuAttention cpu_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                           double scale) {
+  return {.heads = q.size(1),
+          .kv_heads = k.size(1),
+          .dim = q.size(2),
+          .scale = static_cast<float>(scale),
+          .q = q.const_data_ptr<float>(),
+          .k = k.const_data_ptr<float>(),
+          .v = v.const_data_ptr<float>()};
+}
+
+/// Calls visit(begin, length, kv_head) for every sequence and key head, over the threads.
+template <typename Visit>
+void for_each_head(const std::vector<std::int64_t>& offsets, std::int64_t kv_heads, Visit visit) {
+  const auto sequences = static_cast<std::int64_t>(offsets.size()) - 1;
+  at::parallel_for(0, sequences * kv_heads, 1, [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t task = first; task < last; ++task) {
+      const auto sequence = static_cast<std::size_t>(task / kv_heads);
+      visit(offsets[sequence], offsets[sequence + 1] - offsets[sequence], task % kv_heads);
+    }
+  });
+}
+
+struct ShortAttentionFunction : torch::autograd::Function<ShortAttentionFunction> {
+  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& q, const at::Tensor& k,
+                            const at::Tensor& v, const std::vector<std::int64_t>& offsets,
+                            double scale) {
+    const std::int64_t tokens = q.size(0);
+    at::Tensor out = at::empty(q.sizes(), q.options());
+    at::Tensor lse = at::empty({q.size(1), tokens}, q.options());
+    const CpuAttention attention = cpu_attention(q, k, v, scale);
+    for_each_head(offsets, k.size(1),
+                  [&, y = out.data_ptr<float>(), l = lse.data_ptr<float>()](
+                      std::int64_t begin, std::int64_t length, std::int64_t h) {
+                    attention.forward(begin, length, h, y, l, tokens);
+                  });
+    ctx->save_for_backward({q, k, v, out, lse});
+    ctx->saved_data["offsets"] = offsets;
+    ctx->saved_data["scale"] = scale;
+    return out;
+  }
+
+  static variable_list backward(AutogradContext* ctx, variable_list grads) {
+    const variable_list saved = ctx->get_saved_variables();
+    const at::Tensor &q = saved[0], &k = saved[1], &v = saved[2], &out = saved[3], &lse = saved[4];
+    const at::Tensor dout = grads[0].contiguous();
+    at::Tensor dq = at::empty_like(q), dk = at::empty_like(k), dv = at::empty_like(v);
+    const CpuAttention attention = cpu_attention(q, k, v, ctx->saved_data["scale"].toDouble());
+    for_each_head(ctx->saved_data["offsets"].toIntVector(), k.size(1),
+                  [&, a = dq.data_ptr<float>(), b = dk.data_ptr<float>(), c = dv.data_ptr<float>()](
+                      std::int64_t begin, std::int64_t length, std::int64_t h) {
+                    attention.backward(begin, length, h, out.const_data_ptr<float>(),
+                                       dout.const_data_ptr<float>(), lse.const_data_ptr<float>(),
+                                       q.size(0), a, b, c);
+                  });
+    return {dq, dk, dv, {}, {}};
+  }
+};
+
 // The CPU's flash kernel, called directly: slices of one tensor, seen by autograd, would each get a
 // gradient of the whole tensor's size.
-struct CpuAttentionFunction : torch::autograd::Function<CpuAttentionFunction> {
+struct LongAttentionFunction : torch::autograd::Function<LongAttentionFunction> {
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& q, const at::Tensor& k,
                             const at::Tensor& v, const std::vector<std::int64_t>& offsets,
                             double scale) {
@@ -91,10 +162,14 @@ struct CpuAttentionFunction : torch::autograd::Function<CpuAttentionFunction> {
 
 at::Tensor causal_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                             const std::vector<std::int64_t>& offsets, double scale) {
+  if (q.is_cpu() && suits_cpu_attention(q, offsets)) {
+    return ShortAttentionFunction::apply(q.contiguous(), k.contiguous(), v.contiguous(), offsets,
+                                         scale);
+  }
   const at::Tensor keys = repeat_heads(k, q.size(1)), values = repeat_heads(v, q.size(1));
   if (q.is_cpu()) {
-    return CpuAttentionFunction::apply(q.contiguous(), keys.contiguous(), values.contiguous(),
-                                       offsets, scale);
+    return LongAttentionFunction::apply(q.contiguous(), keys.contiguous(), values.contiguous(),
+                                        offsets, scale);
   }
   std::vector<at::Tensor> parts;
   for (const Run& run : runs_of(offsets)) {

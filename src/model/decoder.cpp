@@ -3,6 +3,7 @@
 #include "model/attention.h"
 #include "model/families.h"
 #include "model/linear_cross_entropy.h"
+#include "model/matrix_product.h"
 #include "model/rms_norm.h"
 
 #include <utility>
@@ -68,7 +69,7 @@ at::Tensor Decoder::hidden(const at::Tensor& ids, KvCache& cache) const {
 }
 
 at::Tensor Decoder::logits(const at::Tensor& hidden) const {
-  return at::linear(hidden, weights_.head);
+  return product_transposed(hidden, weights_.head);
 }
 
 at::Tensor Decoder::loss(const TokenTensors& tokens) const {

@@ -1,6 +1,7 @@
 #include "model/gated_mlp.h"
 
 #include "model/activation.h"
+#include "model/matrix_product.h"
 
 #include <torch/csrc/autograd/custom_function.h>
 
@@ -10,17 +11,13 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-/// A bias that may not be there, as torch::autograd::Function wants it.
-std::optional<at::Tensor> optional_bias(const Linear& linear) {
-  return linear.bias.defined() ? std::optional(linear.bias) : std::nullopt;
-}
-
 struct GatedMlpFunction : torch::autograd::Function<GatedMlpFunction> {
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x, const at::Tensor& gate,
                             const std::optional<at::Tensor>& gate_bias, const at::Tensor& up,
                             const std::optional<at::Tensor>& up_bias, const at::Tensor& down,
                             std::int64_t activation) {
-    const at::Tensor g = at::linear(x, gate, gate_bias), u = at::linear(x, up, up_bias);
+    const at::Tensor g = product_transposed(x, gate, gate_bias);
+    const at::Tensor u = product_transposed(x, up, up_bias);
     const bool trains = gate.requires_grad() || up.requires_grad() || down.requires_grad();
     if (x.requires_grad() || trains) {
       // x is needed for the weights' gradients only. The activation is cheap, and done again.
@@ -28,7 +25,7 @@ struct GatedMlpFunction : torch::autograd::Function<GatedMlpFunction> {
       ctx->saved_data["activation"] = activation;
       ctx->saved_data["has_bias"] = gate_bias.has_value();
     }
-    return at::linear(gated_activation(g, u, static_cast<Activation>(activation)), down);
+    return product_transposed(gated_activation(g, u, static_cast<Activation>(activation)), down);
   }
 
   static variable_list backward(AutogradContext* ctx, variable_list grads) {
@@ -41,16 +38,16 @@ struct GatedMlpFunction : torch::autograd::Function<GatedMlpFunction> {
       return ctx->needs_input_grad(has_bias ? with_bias : without);
     };
     const bool needs_down = needs(5, 3);
-    const at::Tensor& dy = grads[0];
-    const auto inner = gated_activation_backward(at::mm(dy, down), saved[4], saved[5], activation,
-                                                 needs_down);
+    const at::Tensor dy = grads[0].contiguous();
+    const auto inner =
+        gated_activation_backward(product(dy, down), saved[4], saved[5], activation, needs_down);
     at::Tensor dx, dgate, dgate_bias, dup, dup_bias, ddown;
     if (needs_down) ddown = at::mm(dy.t(), inner.value);
     if (needs(1, 1)) dgate = at::mm(inner.gate.t(), x);
     if (needs(3, 2)) dup = at::mm(inner.up.t(), x);
     if (has_bias && ctx->needs_input_grad(2)) dgate_bias = inner.gate.sum(0);
     if (has_bias && ctx->needs_input_grad(4)) dup_bias = inner.up.sum(0);
-    if (needs(0, 0)) dx = at::mm(inner.gate, gate).addmm_(inner.up, up);
+    if (needs(0, 0)) dx = product(inner.gate, gate).add_(product(inner.up, up));
     return {dx, dgate, dgate_bias, dup, dup_bias, ddown, {}};
   }
 };
@@ -58,8 +55,8 @@ struct GatedMlpFunction : torch::autograd::Function<GatedMlpFunction> {
 }  // namespace
 
 at::Tensor gated_mlp(const at::Tensor& x, const MlpWeights& weights, Activation activation) {
-  return GatedMlpFunction::apply(x, weights.gate.weight, optional_bias(weights.gate),
-                                 weights.up.weight, optional_bias(weights.up), weights.down.weight,
+  return GatedMlpFunction::apply(x, weights.gate.weight, weights.gate.optional_bias(),
+                                 weights.up.weight, weights.up.optional_bias(), weights.down.weight,
                                  static_cast<std::int64_t>(activation));
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "checkpoint/model_directory.h"
+#include "model/linear.h"
 #include "model/spec.h"
 
 #include <vector>
@@ -8,13 +9,6 @@
 #include <ATen/ATen.h>
 
 namespace expandft {
-
-/// y = x·weightᵀ + bias. weight (out, in); bias (out) or undefined.
-struct Linear {
-  at::Tensor weight, bias;
-
-  at::Tensor operator()(const at::Tensor& x) const { return at::linear(x, weight, bias); }
-};
 
 /// A gated MLP of width p over hidden size h: gate and up (p, h), down (h, p).
 struct MlpWeights {

@@ -43,7 +43,7 @@ TEST_CASE("the KV cache gives what the whole sequence gives") {
   for (std::int64_t i = 15; i < 40; ++i)
     parts.push_back(decoder.hidden(ids.narrow(0, i, 1), cache));
   CHECK(cache.length() == 40);
-  CHECK(worst_difference(at::cat(parts), whole) < 1e-5);
+  CHECK(worst_difference(at::cat(parts), whole) < 5e-5);
 }
 
 TEST_CASE("sequences laid end to end do not see each other") {

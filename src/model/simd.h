@@ -1,0 +1,61 @@
+#pragma once
+
+#include <bit>
+#include <cstdint>
+
+// Sixteen floats at once, in the vector extension of GCC and Clang: one AVX-512 register, or as
+// many narrower ones as it takes. For kernels compiled for several targets (EXPANDFT_KERNEL), in
+// files with contraction to fused multiply-adds on. All is inlined: no vector crosses a call.
+#define EXPANDFT_INLINE inline __attribute__((always_inline))
+
+namespace expandft::simd {
+
+inline constexpr std::int64_t kFloats = 16;
+typedef float Floats __attribute__((vector_size(64)));
+typedef std::int32_t Ints __attribute__((vector_size(64)));
+typedef float LooseFloats __attribute__((vector_size(64), aligned(4), may_alias));
+
+EXPANDFT_INLINE Floats load(const float* from) {
+  return *reinterpret_cast<const LooseFloats*>(from);
+}
+EXPANDFT_INLINE void store(float* to, Floats x) {
+  *reinterpret_cast<LooseFloats*>(to) = x;
+}
+EXPANDFT_INLINE Floats fill(float x) {
+  return Floats{} + x;
+}
+EXPANDFT_INLINE Floats larger(Floats a, Floats b) {
+  return a > b ? a : b;
+}
+
+EXPANDFT_INLINE float sum(Floats x) {
+  float total = 0;
+  for (int i = 0; i < kFloats; ++i) total += x[i];
+  return total;
+}
+EXPANDFT_INLINE float largest(Floats x) {
+  float most = x[0];
+  for (int i = 1; i < kFloats; ++i) most = x[i] > most ? x[i] : most;
+  return most;
+}
+
+/// e^x for x ≤ 88, to about 1e-7 relative; 0 … 1e-38 below -87. x = n·ln 2 + r, |r| ≤ ln 2 / 2, and
+/// e^r by its Taylor polynomial.
+EXPANDFT_INLINE Floats exp(Floats x) {
+  x = larger(x, fill(-87.0F));
+  const Floats round = fill(12582912.0F);  // 1.5·2^23: adding it leaves no room for a fraction
+  const Floats n = (x * 1.44269504088896341F + round) - round;
+  const Floats r = (x - n * 0.693359375F) + n * 2.12194440e-4F;  // ln 2 in two parts
+  Floats y = fill(1.0F / 5040);
+  y = y * r + 1.0F / 720;
+  y = y * r + 1.0F / 120;
+  y = y * r + 1.0F / 24;
+  y = y * r + 1.0F / 6;
+  y = y * r + 0.5F;
+  y = y * r + 1.0F;
+  y = y * r + 1.0F;
+  const Ints exponent = (__builtin_convertvector(n, Ints) + 127) << 23;
+  return y * std::bit_cast<Floats>(exponent);
+}
+
+}  // namespace expandft::simd
