@@ -6,6 +6,7 @@
 #include "report/human.h"
 #include "runtime/device.h"
 
+#include <future>
 #include <utility>
 
 #include <spdlog/spdlog.h>
@@ -58,13 +59,16 @@ std::unique_ptr<TrainSetup> set_up_training(ResolvedConfig config, const GlobalO
   const at::Device device = prepare_device(global);
   spdlog::info("{} on {}: {}", base.path().filename().string(), device_name(device),
                describe(plan, spec));
-  Dataset training_data = load(run.data.train, run, *tokenizer);
-  std::optional<Dataset> validation_data;
-  if (run.data.validation) validation_data = load(*run.data.validation, run, *tokenizer);
-
+  // Tokenizing and loading weights take about as long: side by side.
+  auto data = std::async(std::launch::async, [&] {
+    std::optional<Dataset> validation;
+    if (run.data.validation) validation = load(*run.data.validation, run, *tokenizer);
+    return std::pair(load(run.data.train, run, *tokenizer), std::move(validation));
+  });
   Decoder decoder = Decoder::load(base, compute_dtype(run.training.precision, device), device);
   Expansion expansion = expand(decoder, plan, original_copies(base, plan), at::kFloat);
   const Dtype base_dtype = base.tensor(TensorNames::embedding()).dtype;
+  auto [training_data, validation_data] = data.get();
   return std::make_unique<TrainSetup>(
       TrainSetup{std::move(config), device, std::move(base), spec, base_dtype, std::move(tokenizer),
                  plan, folding, std::move(training_data), std::move(validation_data),
