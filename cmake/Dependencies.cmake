@@ -45,8 +45,8 @@ endif()
 
 find_path(XXHASH_INCLUDE xxhash.h)
 if(NOT XXHASH_INCLUDE)
-  FetchContent_Declare(xxhash GIT_REPOSITORY https://github.com/Cyan4973/xxHash GIT_TAG v0.8.2 GIT_SHALLOW ON)
-  FetchContent_Populate(xxhash)
+  expandft_fetch(xxhash https://github.com/Cyan4973/xxHash v0.8.2)  # its top folder has no CMake project
+  FetchContent_GetProperties(xxhash)
   set(XXHASH_INCLUDE ${xxhash_SOURCE_DIR})
 endif()
 add_library(expandft_xxhash INTERFACE)

@@ -1,6 +1,7 @@
 #include "base/error.h"
 #include "cli/app.h"
 
+#include <filesystem>
 #include <iostream>
 #include <new>
 
@@ -16,10 +17,15 @@ int main(int argc, char* argv[]) {
     return static_cast<int>(expandft::run_program(argc, argv));
   } catch (const expandft::Error& error) {
     return report(error.what(), error.code());
+  } catch (const std::filesystem::filesystem_error& error) {
+    // A net: paths are looked at without exceptions wherever a user names them.
+    const expandft::Error shown = expandft::input_error(
+        "cannot look at the path: " + error.code().message(), error.path1().string());
+    return report(shown.what(), shown.code());
   } catch (const c10::Error& error) {
     return report(error.what_without_backtrace(), ExitCode::kFailed);
   } catch (const std::bad_alloc&) {
-    return report("out of memory\n  hint:  a smaller model or batch, or --precision bfloat16",
+    return report("out of memory\n  hint:  a smaller model or batch, or a lower precision",
                   ExitCode::kFailed);
   } catch (const std::exception& error) {
     return report(error.what(), ExitCode::kFailed);

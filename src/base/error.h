@@ -8,10 +8,10 @@ namespace expandft {
 /// Exit codes of the program; docs/configuration.md lists them for users.
 enum class ExitCode : int {
   kDone = 0,
-  kFailed = 1,      // the machine let us down: disk full, device lost, a check that did not hold
-  kBadInput = 2,    // wrong usage, config, checkpoint or data
-  kDropped = 3,     // an original task dropped past the budget
-  kDiverged = 4,    // NaN or infinite loss
+  kFailed = 1,    // the machine let us down: disk full, device lost, a check that did not hold
+  kBadInput = 2,  // wrong usage, config, checkpoint or data
+  kDropped = 3,   // an original task dropped past the budget
+  kDiverged = 4,  // NaN or infinite loss
 };
 
 /// The one error type. It is thrown anywhere, and caught once, in main.

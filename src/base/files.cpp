@@ -60,6 +60,31 @@ bool is_written_directly(const fs::path& file) {
 
 }  // namespace
 
+bool is_there(const fs::path& path) {
+  std::error_code ignored;
+  return fs::exists(path, ignored);
+}
+
+bool is_file(const fs::path& path) {
+  std::error_code ignored;
+  return fs::is_regular_file(path, ignored);
+}
+
+bool is_folder(const fs::path& path) {
+  std::error_code ignored;
+  return fs::is_directory(path, ignored);
+}
+
+bool contains(const fs::path& directory, const fs::path& path) {
+  std::error_code error;
+  for (fs::path at = fs::weakly_canonical(path, error); !error; at = at.parent_path()) {
+    if (fs::equivalent(at, directory, error)) return true;
+    error.clear();
+    if (at == at.parent_path()) return false;
+  }
+  return false;
+}
+
 std::string read_file(const fs::path& file) {
   const Descriptor descriptor(open_to_read(file));
   const struct stat status = status_of(descriptor, file);

@@ -66,6 +66,13 @@ void sync_file(const fs::path& file);
 /// Waits until the names in a folder (created, renamed, removed) are on the disk.
 void sync_directory(const fs::path& directory);
 
+/// What is at a path, links followed. What cannot be looked at counts as not there.
+bool is_there(const fs::path& path);
+bool is_file(const fs::path& path);
+bool is_folder(const fs::path& path);
+/// Whether `path` is `directory` or lies in it, also by way of links and of other names.
+bool contains(const fs::path& directory, const fs::path& path);
+
 /// The folder that a path lies in; "." for a bare name.
 fs::path parent_of(const fs::path& path);
 /// The path without a separator at its end, so that it has a file name.

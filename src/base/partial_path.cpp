@@ -1,8 +1,8 @@
 #include "base/files.h"
+#include "base/process_start.h"
 
 #include <cerrno>
 #include <charconv>
-#include <fstream>
 #include <optional>
 #include <signal.h>
 #include <string>
@@ -11,19 +11,6 @@
 
 namespace expandft {
 namespace {
-
-/// Start time of a process in clock ticks since boot (field 22 of /proc/<pid>/stat; proc(5)).
-/// With it a process is known even when its number comes again, as it does in containers.
-std::string start_time(long process) {
-  std::ifstream file("/proc/" + std::to_string(process) + "/stat");
-  std::string text;
-  std::getline(file, text, '\0');
-  // Field 2, the command, is in parentheses and may hold blanks: count from its end.
-  std::size_t at = text.rfind(')');
-  for (int field = 2; field < 22 && at != text.npos; ++field) at = text.find(' ', at + 1);
-  if (at == text.npos) return "0";
-  return text.substr(at + 1, text.find(' ', at + 1) - at - 1);
-}
 
 std::string prefix_of(const fs::path& target) {
   return "." + without_trailing_separator(target).filename().string() + ".partial-";
@@ -39,8 +26,8 @@ std::optional<bool> is_dead(std::string_view owner) {
   if (!rest.starts_with('-')) return std::nullopt;
   if (::kill(static_cast<pid_t>(process), 0) != 0 && errno == ESRCH) return true;
   // A process whose time cannot be read, as under hidepid, may live.
-  const std::string started = start_time(process);
-  return started != "0" && rest.substr(1, rest.find('.') - 1) != started;
+  const auto started = start_ticks(process);
+  return started && rest.substr(1, rest.find('.') - 1) != std::to_string(*started);
 }
 
 }  // namespace
@@ -58,8 +45,8 @@ fs::path without_trailing_separator(const fs::path& path) {
 
 fs::path partial_path(const fs::path& target) {
   const long process = ::getpid();
-  return parent_of(target) /
-         (prefix_of(target) + std::to_string(process) + "-" + start_time(process));
+  return parent_of(target) / (prefix_of(target) + std::to_string(process) + "-" +
+                              std::to_string(start_ticks(process).value_or(0)));
 }
 
 void remove_dead_partials(const fs::path& target) {

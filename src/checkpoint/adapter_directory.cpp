@@ -124,7 +124,7 @@ std::string copy_tensor_name(std::int64_t layer, const std::string& projection, 
 AdapterDirectory AdapterDirectory::open(const fs::path& directory) {
   const fs::path config = directory / "adapter_config.json";
   const fs::path weights = directory / "adapter_model.safetensors";
-  if (!fs::is_regular_file(config)) {
+  if (!is_file(config)) {
     throw input_error("no adapter_config.json: this is no adapter directory", directory.string(),
                       "give the adapter/ folder that expandft train wrote");
   }

@@ -3,16 +3,17 @@
 #include "base/error.h"
 #include "base/json.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <fcntl.h>
+#include <optional>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <system_error>
 #include <unistd.h>
-#include <vector>
 
 namespace expandft {
 namespace {
@@ -66,19 +67,66 @@ bool is_mount_point(const fs::path& directory) {
 #endif
 }
 
-/// Whether `path` is `directory` or lies in it.
-bool contains(const fs::path& directory, const fs::path& path) {
+struct KindName {
+  OutputKind kind;
+  const char *in_marker, *with_article;
+};
+constexpr std::array kKindNames{KindName{OutputKind::kRun, "run", "a run"},
+                                KindName{OutputKind::kModel, "model", "a model"},
+                                KindName{OutputKind::kAdapter, "adapter", "an adapter"},
+                                KindName{OutputKind::kSnapshot, "snapshot", "a snapshot"}};
+
+const KindName& names_of(OutputKind kind) {
+  return *std::ranges::find(kKindNames, kind, &KindName::kind);
+}
+
+const char* name_of(OutputKind kind) {
+  return names_of(kind).with_article;
+}
+
+/// What to do about an output that is there: the commands that write models have --force.
+const char* way_out(OutputKind kind) {
+  return kind == OutputKind::kModel ? "choose another, or replace it with --force"
+                                    : "choose another, or move this away";
+}
+
+/// The kind that a directory's marker names, if it has one of ours.
+std::optional<OutputKind> kind_of(const fs::path& directory) {
+  const fs::path marker = directory / kMarker;
   std::error_code error;
-  for (fs::path at = fs::weakly_canonical(path, error); !error; at = at.parent_path()) {
-    if (fs::equivalent(at, directory, error)) return true;
-    error.clear();
-    if (at == at.parent_path()) return false;
+  if (!is_file(marker) || fs::file_size(marker, error) > 4096 || error) return std::nullopt;
+  try {
+    const Json json = read_json(marker);
+    if (!json.is_object() || json.value("written_by", Json()) != "expandft") return std::nullopt;
+    const Json kind = json.value("kind", Json());
+    for (const KindName& known : kKindNames) {
+      if (kind == known.in_marker) return known.kind;
+    }
+  } catch (const Error&) {
+    // A damaged marker says nothing.
   }
-  return false;
+  return std::nullopt;
+}
+
+/// A target that is, holds or lies in an input would replace it, or change it.
+void check_apart(const fs::path& target, const std::vector<fs::path>& inputs) {
+  for (const fs::path& input : inputs) {
+    // The input's own folder too: a link in the target may lead out of it.
+    if (contains(target, input) || (is_there(input) && contains(target, parent_of(input)))) {
+      throw input_error(
+          "the output is or holds the input " + input.string() + ", which would be replaced",
+          target.string(), "choose another output");
+    }
+    if (contains(input, target)) {
+      throw input_error(
+          "the output lies in the input " + input.string() + ", which is never changed",
+          target.string(), "choose another output");
+    }
+  }
 }
 
 /// Refuses a target that may not be replaced. Returns whether there is something to replace.
-bool check_existing(const fs::path& target, AtomicDirectory::Existing existing) {
+bool check_existing(const fs::path& target, AtomicDirectory::Existing existing, OutputKind kind) {
   using Existing = AtomicDirectory::Existing;
   std::error_code error;
   const fs::file_status status = fs::status(target, error);
@@ -90,9 +138,7 @@ bool check_existing(const fs::path& target, AtomicDirectory::Existing existing) 
   if (!fs::is_directory(status)) {
     if (existing == Existing::kReplace && fs::is_regular_file(status)) return true;
     throw input_error("found a file, expected a new directory", name,
-                      existing == Existing::kReplaceOurs
-                          ? "choose another, or replace it with --force"
-                          : "choose another");
+                      existing == Existing::kReplaceOurs ? way_out(kind) : "choose another");
   }
   if (is_mount_point(target)) {
     throw input_error("found a mount point, expected a directory that can be replaced whole", name,
@@ -112,10 +158,13 @@ bool check_existing(const fs::path& target, AtomicDirectory::Existing existing) 
     throw input_error("found a directory that is not empty, expected a new one", name,
                       "choose another");
   }
-  if (!is_ours(target)) {
-    throw input_error(
-        "found a directory that expandft did not write, expected a new or an earlier output", name,
-        "choose another, or replace it with --force");
+  const std::optional<OutputKind> found = kind_of(target);
+  if (found != kind) {
+    throw input_error(std::string("found ") +
+                          (found ? name_of(*found) + std::string(" that expandft wrote")
+                                 : "a directory that expandft did not write") +
+                          ", expected a new one or " + name_of(kind) + " to replace",
+                      name, way_out(kind));
   }
   return true;
 }
@@ -145,13 +194,24 @@ void check_parent(const fs::path& target, std::uint64_t needed_bytes) {
   }
 }
 
-void create_parents(const fs::path& directory) {
-  std::vector<fs::path> made;
+/// Creates a folder and those it lies in; `made` says which, outermost first.
+void create_folders(const fs::path& directory, std::vector<fs::path>& made) {
+  if (is_folder(directory)) return;
+  if (const fs::path parent = parent_of(directory); parent != directory) {
+    create_folders(parent, made);
+  }
   std::error_code error;
-  for (fs::path at = directory; !fs::exists(at, error); at = parent_of(at)) made.push_back(at);
-  fs::create_directories(directory, error);
+  const bool is_new = fs::create_directory(directory, error);
   if (error) throw failure("cannot create the folder: " + error.message(), directory.string());
-  for (const fs::path& path : made) sync_directory(parent_of(path));
+  if (!is_new) return;
+  made.push_back(directory);
+  sync_directory(parent_of(directory));
+}
+
+/// Of folders that were made for nothing, those that are still empty go again.
+void remove_empty(const std::vector<fs::path>& made) {
+  std::error_code ignored;
+  for (auto folder = made.rbegin(); folder != made.rend(); ++folder) fs::remove(*folder, ignored);
 }
 
 void sync_tree(const fs::path& directory) try {
@@ -192,36 +252,33 @@ void exchange(const fs::path& fresh, const fs::path& target) {
 
 }  // namespace
 
-bool is_ours(const fs::path& directory) {
-  const fs::path marker = directory / kMarker;
-  std::error_code error;
-  if (!fs::is_regular_file(marker, error) || fs::file_size(marker, error) > 4096 || error)
-    return false;
-  try {
-    const Json json = read_json(marker);
-    return json.is_object() && json.value("written_by", "") == "expandft";
-  } catch (const Error&) {
-    return false;
-  } catch (const Json::exception&) {
-    return false;  // "written_by" of another type
-  }
+bool is_ours(const fs::path& directory, OutputKind kind) {
+  return kind_of(directory) == kind;
 }
 
 void check_target(const fs::path& target, std::uint64_t needed_bytes,
-                  AtomicDirectory::Existing existing) {
+                  AtomicDirectory::Existing existing, OutputKind kind,
+                  const std::vector<fs::path>& inputs) {
   const fs::path resolved = resolve(target);
-  check_existing(resolved, existing);
+  check_apart(resolved, inputs);
+  check_existing(resolved, existing, kind);
   check_parent(resolved, needed_bytes);
 }
 
-AtomicDirectory::AtomicDirectory(fs::path target, std::uint64_t needed_bytes, Existing existing)
-    : target_(resolve(target)), path_(partial_path(target_)), existing_(existing) {
+AtomicDirectory::AtomicDirectory(fs::path target, std::uint64_t needed_bytes, Existing existing,
+                                 OutputKind kind)
+    : target_(resolve(target)), path_(partial_path(target_)), existing_(existing), kind_(kind) {
   remove_dead_partials(target_);
-  check_target(target_, needed_bytes, existing_);
-  create_parents(parent_of(target_));
-  if (::mkdir(path_.c_str(), 0777) != 0) {
-    throw failure("cannot create the folder: " + reason(errno), path_.string(),
-                  "choose another output");
+  check_target(target_, needed_bytes, existing_, kind_);
+  try {
+    create_folders(parent_of(target_), made_parents_);
+    if (::mkdir(path_.c_str(), 0777) != 0) {
+      throw failure("cannot create the folder: " + reason(errno), path_.string(),
+                    "choose another output");
+    }
+  } catch (...) {
+    remove_empty(made_parents_);
+    throw;
   }
 }
 
@@ -229,13 +286,15 @@ AtomicDirectory::~AtomicDirectory() {
   if (committed_) return;
   std::error_code ignored;
   fs::remove_all(path_, ignored);
+  remove_empty(made_parents_);
 }
 
 void AtomicDirectory::commit() {
-  write_file_atomically(path_ / kMarker, Json{{"written_by", "expandft"}}.dump() + "\n");
+  const Json marker = {{"written_by", "expandft"}, {"kind", names_of(kind_).in_marker}};
+  write_file_atomically(path_ / kMarker, marker.dump() + "\n");
   sync_tree(path_);
   // Again: something may have come there while we worked.
-  if (check_existing(target_, existing_)) {
+  if (check_existing(target_, existing_, kind_)) {
     exchange(path_, target_);
   } else {
     rename_or_throw(path_, target_);

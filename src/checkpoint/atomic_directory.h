@@ -3,9 +3,12 @@
 #include "base/files.h"
 
 #include <cstdint>
-#include <string>
+#include <vector>
 
 namespace expandft {
+
+/// What an output directory holds; its marker file, ".expandft", says so.
+enum class OutputKind { kRun, kModel, kAdapter, kSnapshot };
 
 /// A directory that appears whole or not at all. Files are written into path(), which lies beside
 /// the target; commit() fsyncs every file and folder and renames it into place. Without commit()
@@ -15,16 +18,17 @@ class AtomicDirectory {
   /// What may be done about a target that is there already.
   enum class Existing {
     kRefuse,       // an input error, unless it is an empty directory
-    kReplaceOurs,  // replaced when it carries our marker, else an input error with a hint of
-                   // --force
+    kReplaceOurs,  // replaced when it carries our marker and is of the same kind, else an input
+                   // error
     kReplace,      // replaced whatever it is (--force)
   };
   /// `needed_bytes`: what will be written; a failure that says how much is free when the disk has
-  /// no room. Leftovers of dead processes beside the target are removed, missing parents created.
+  /// no room. Leftovers of dead processes beside the target are removed, missing parents created;
+  /// without commit() they go again.
   /// A link is followed: what it leads to is replaced. A mount point, and a directory that holds
   /// the home or the working directory, are input errors whatever `existing` is, since they cannot
   /// be, or must not be, replaced whole. A folder that cannot be written is a failure.
-  AtomicDirectory(fs::path target, std::uint64_t needed_bytes, Existing existing);
+  AtomicDirectory(fs::path target, std::uint64_t needed_bytes, Existing existing, OutputKind kind);
   ~AtomicDirectory();
   AtomicDirectory(const AtomicDirectory&) = delete;
   AtomicDirectory& operator=(const AtomicDirectory&) = delete;
@@ -36,14 +40,18 @@ class AtomicDirectory {
 
  private:
   fs::path target_, path_;
+  std::vector<fs::path> made_parents_;  // outermost first
   Existing existing_;
+  OutputKind kind_;
   bool committed_ = false;
 };
 
-/// The marker file by which a directory is known as ours: ".expandft".
-bool is_ours(const fs::path& directory);
-/// Refuses early, before work starts, what the constructor would refuse.
+/// Whether the directory's marker says that expandft wrote it, and that it is of this kind.
+bool is_ours(const fs::path& directory, OutputKind kind);
+/// Refuses early, before work starts, what the constructor would refuse; and, whatever `existing`
+/// is, a target that is one of the `inputs`, holds one or lies in one.
 void check_target(const fs::path& target, std::uint64_t needed_bytes,
-                  AtomicDirectory::Existing existing);
+                  AtomicDirectory::Existing existing, OutputKind kind,
+                  const std::vector<fs::path>& inputs = {});
 
 }  // namespace expandft

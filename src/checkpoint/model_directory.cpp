@@ -12,11 +12,6 @@ namespace {
 
 constexpr const char* kDownloadAgain = "the model is incomplete: download it again";
 
-bool is_file(const fs::path& path) {
-  std::error_code ignored;
-  return fs::is_regular_file(path, ignored);
-}
-
 /// Whether the name is taken, be it by a link that leads nowhere.
 bool is_named(const fs::path& path) {
   std::error_code ignored;
@@ -57,7 +52,7 @@ void check_directory(const fs::path& directory) {
 Json read_config(const fs::path& directory) {
   const fs::path file = directory / "config.json";
   if (!is_named(file)) {
-    const bool is_cache = fs::is_directory(directory / "snapshots");
+    const bool is_cache = is_folder(directory / "snapshots");
     const bool is_adapter = is_file(directory / "adapter_config.json");
     throw input_error(
         "no config.json, expected a Hugging Face model directory", directory.string(),
@@ -77,8 +72,10 @@ Json read_config(const fs::path& directory) {
 [[noreturn]] void throw_no_weights(const fs::path& directory) {
   std::string pickle, other;
   std::vector<std::string> names;
-  for (const fs::directory_entry& entry : fs::directory_iterator(directory)) {
-    names.push_back(entry.path().filename().string());
+  std::error_code error;
+  for (fs::directory_iterator entry(directory, error), end; !error && entry != end;
+       entry.increment(error)) {
+    names.push_back(entry->path().filename().string());
   }
   std::ranges::sort(names);
   for (const std::string& name : names) {

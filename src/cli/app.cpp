@@ -28,14 +28,14 @@ constexpr const char* kFooter =
     "`expandft COMMAND --help` explains a command.\n"
     "Exit codes: 0 done, 1 failed, 2 wrong usage, config or input, 3 an original task dropped "
     "past\n"
-    "the budget, 4 diverged, 128+n ended by signal n after saving.";
+    "the budget (eval only), 4 diverged, 128+n ended by signal n after saving.";
 
 void add_global_options(CLI::App& app, GlobalOptions& options) {
   app.add_option("--device", options.device, "auto, cpu, cuda or cuda:N")
       ->type_name("NAME")
       ->capture_default_str()
       ->group("Global options");
-  app.add_option("--threads", options.threads, "CPU threads; 0: as many as there are cores")
+  app.add_option("--threads", options.threads, "CPU threads; 0: as LibTorch chooses, one per core")
       ->type_name("N")
       ->capture_default_str()
       ->check(in_range(0, 4096))
@@ -45,7 +45,7 @@ void add_global_options(CLI::App& app, GlobalOptions& options) {
       ->capture_default_str()
       ->check(one_of({"trace", "debug", "info", "warn", "error", "off"}))
       ->group("Global options");
-  app.add_flag("--quiet", options.quiet, "No progress, and only errors in the log")
+  app.add_flag("--quiet", options.quiet, "No progress, and only warnings and errors in the log")
       ->group("Global options");
   app.set_help_flag("-h,--help", "Print this help")->group("Global options");
 }

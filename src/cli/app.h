@@ -14,8 +14,8 @@ namespace expandft {
 struct GlobalOptions {
   std::string device = "auto";     // auto, cpu, cuda, cuda:N
   std::string log_level = "info";  // trace, debug, info, warn, error, off
-  bool quiet = false;              // no progress, and only errors in the log
-  int threads = 0;                 // of the CPU; 0: as LibTorch chooses
+  bool quiet = false;              // no progress, and only warnings and errors in the log
+  int threads = 0;                 // of the CPU; 0: as LibTorch chooses, one per core
 };
 
 /// What setup_<command> gets: the command's callback stores in `run` what there is to do, with

@@ -13,14 +13,14 @@ std::vector<TaskConfig> find_tasks(const std::vector<std::string>& names, const 
 
 /// What would keep the results from being written, found before they are computed.
 void check_json_target(const std::string& file) {
-  if (file.empty() || file == "-" || fs::is_directory(parent_of(file))) return;
+  if (file.empty() || file == "-" || is_folder(parent_of(file))) return;
   throw input_error("no such folder: " + parent_of(file).string(), "--json " + file);
 }
 
 /// The merged model of a run, or an input error that says how to get one.
 std::string merged_model(const RunConfig& run) {
   const fs::path merged = run.output / "merged";
-  if (!fs::is_directory(merged)) {
+  if (!is_folder(merged)) {
     throw input_error("the run has no merged model yet", merged.string(),
                       "run expandft train --config " + run.file.string() +
                           ", or name another model with --model or --adapter");
@@ -35,7 +35,7 @@ EvalPlan plan_evaluation(const EvalOptions& options) {
   EvalPlan plan;
   std::optional<RunConfig> run;
   if (!options.config.empty()) run = load_run_config(options.config).run;
-  const fs::path beside = run ? run->file.parent_path() : fs::current_path();
+  const fs::path beside = run ? run->file.parent_path() : fs::path(".");
 
   std::string base = options.base;
   if (base.empty() && run) base = run->model.string();

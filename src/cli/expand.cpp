@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <spdlog/spdlog.h>
 
@@ -53,7 +54,10 @@ ExitCode run_expand(const ExpandOptions& options, const GlobalOptions& global) {
   const ExpansionPlan plan = make_plan(wish.layers, wish.copies, spec);
   const Folding folding{plan, resolve_layout(wish.layout, plan, spec), 1.0};
   const auto existing = existing_policy(options.force);
-  check_target(options.output, merged_bytes(base, spec, folding), existing);
+  std::vector<fs::path> inputs{options.model};
+  if (!options.config.empty()) inputs.emplace_back(options.config);
+  check_target(options.output, merged_bytes(base, spec, folding), existing, OutputKind::kModel,
+               inputs);
   const at::Device device = prepare_device(global);
   spdlog::info("expanding {}", describe(plan, spec));
 

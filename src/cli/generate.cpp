@@ -35,7 +35,7 @@ std::vector<TokenId> end_tokens(const LoadedModel& model) {
   if (const auto eos = model.tokenizer->eos()) ids.push_back(*eos);
   add_end_tokens(model.directory.config(), ids);
   const fs::path file = model.directory.path() / "generation_config.json";
-  if (fs::exists(file)) {
+  if (is_there(file)) {
     const Json config = read_json(file);
     if (config.is_object()) add_end_tokens(config, ids);
   }
@@ -113,9 +113,10 @@ void add_sampling_options(CLI::App& command, GenerationOptions& options) {
 }  // namespace
 
 void setup_generate(CLI::App& app, Context& context) {
-  CLI::App* command = add_command(
-      app, context, "generate", "Continue a prompt, writing token by token",
-      "expandft generate --model runs/mathqa/merged --prompt 'Question: What is 2 + 3?\\nAnswer:'");
+  CLI::App* command =
+      add_command(app, context, "generate", "Continue a prompt, writing token by token",
+                  "expandft generate --model runs/mathqa/merged --prompt $'Question: What is 2 + "
+                  "3?\\nAnswer:'");
   command->group("Use");
   const auto options = std::make_shared<GenerateOptions>();
   command->add_option("--model", options->model.model, "Model directory")

@@ -18,12 +18,12 @@ struct InspectOptions {
 };
 
 Json facts_of(const fs::path& directory) {
-  if (!fs::is_directory(directory)) {
+  if (!is_folder(directory)) {
     throw input_error("no such directory", directory.string());
   }
-  if (fs::exists(directory / "config.resolved.json")) return run_facts(directory);
-  if (fs::exists(directory / "adapter_config.json")) return adapter_facts(directory);
-  if (fs::exists(directory / "config.json")) return model_facts(directory);
+  if (is_there(directory / "config.resolved.json")) return run_facts(directory);
+  if (is_there(directory / "adapter_config.json")) return adapter_facts(directory);
+  if (is_there(directory / "config.json")) return model_facts(directory);
   throw input_error(
       "neither a model (config.json), an adapter (adapter_config.json) nor a run "
       "(config.resolved.json)",
@@ -47,7 +47,8 @@ std::string value_text(const std::string& key, const Json& value) {
 /// "tokenizer: adds bos  yes" for {"tokenizer": {"adds_bos": true}}.
 void add_lines(Summary& summary, const Json& facts, const std::string& prefix) {
   for (const auto& [key, value] : facts.items()) {
-    if (key == "parts") continue;
+    // A table of its own; the base's whole config.json, which --json has.
+    if (key == "parts" || key == "base_config") continue;
     std::string label = key;
     std::ranges::replace(label, '_', ' ');
     if (value.is_object()) {

@@ -29,7 +29,8 @@ ExitCode run_merge(const MergeOptions& options, const GlobalOptions& global) {
   const Folding folding{plan, resolve_layout(parse_layout(options.layout), plan, spec),
                         options.strength};
   const auto existing = existing_policy(options.force);
-  check_target(options.output, merged_bytes(base, spec, folding), existing);
+  check_target(options.output, merged_bytes(base, spec, folding), existing, OutputKind::kModel,
+               {options.model, options.adapter});
   spdlog::info("merging {}", describe(plan, spec));
 
   const LogitDifference written =

@@ -101,7 +101,7 @@ Json model_facts(const fs::path& directory) {
     dtypes.emplace(safetensors_name(tensor.dtype));
     if (tensor.file) files.insert(tensor.file->path());
   }
-  Json facts = {{"kind", fs::exists(merged) ? "merged model" : "model"},
+  Json facts = {{"kind", is_there(merged) ? "merged model" : "model"},
                 {"family", model.config().value("model_type", Json())}};
   Json loads;
   try {
@@ -116,7 +116,7 @@ Json model_facts(const fs::path& directory) {
   facts["weight_files"] = files.size();
   facts["tokenizer"] = tokenizer_facts(directory);
   facts["loads_in"] = loads;
-  if (fs::exists(merged)) facts["expansion"] = read_json(merged);
+  if (is_there(merged)) facts["expansion"] = read_json(merged);
   facts["parts"] = part_facts(model, parameters);
   return facts;
 }

@@ -5,15 +5,23 @@
 #include "report/summary.h"
 
 namespace expandft {
+namespace {
+
+bool is_empty_folder(const fs::path& path) {
+  std::error_code error;
+  return is_folder(path) && fs::is_empty(path, error) && !error;
+}
+
+}  // namespace
 
 RunStart plan_start(const fs::path& run, bool resume, bool restart) {
-  if (!fs::exists(run) || (fs::is_directory(run) && fs::is_empty(run))) return RunStart::kFresh;
-  if (!is_ours(run)) {
+  if (!is_there(run) || is_empty_folder(run)) return RunStart::kFresh;
+  if (!is_ours(run, OutputKind::kRun)) {
     throw input_error("the output is there already, and is no run of expandft's", run.string(),
                       "choose another \"output\", or move this away");
   }
   if (restart) return RunStart::kFresh;
-  const bool finished = fs::exists(run / "summary.json");
+  const bool finished = is_there(run / "summary.json");
   if (resume) return finished ? RunStart::kFinished : RunStart::kResume;
   throw input_error(
       std::string("there is ") + (finished ? "a finished" : "an unfinished") + " run already",
@@ -24,7 +32,7 @@ RunStart plan_start(const fs::path& run, bool resume, bool restart) {
 
 void create_run_directory(const fs::path& run, const Json& resolved_config) {
   constexpr std::uint64_t kSmall = 1 << 20;
-  AtomicDirectory directory(run, kSmall, AtomicDirectory::Existing::kReplaceOurs);
+  AtomicDirectory directory(run, kSmall, AtomicDirectory::Existing::kReplaceOurs, OutputKind::kRun);
   write_json(directory.path() / "config.resolved.json", resolved_config);
   directory.commit();
 }

@@ -1,23 +1,42 @@
+#include "base/error.h"
 #include "checkpoint/adapter_directory.h"
 #include "cli/facts.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
 #include <vector>
 
 namespace expandft {
 namespace {
 
-/// The last event of each kind in metrics.jsonl. A torn last line is what a killed run leaves.
+/// An event of metrics.jsonl, or nothing when the line is damaged.
+std::optional<Json> parse_event(std::string_view line) {
+  try {
+    Json event = parse_json(line, "");
+    const bool whole =
+        event.is_object() && event.contains("event") && event.at("event").is_string();
+    return whole ? std::optional(std::move(event)) : std::nullopt;
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
+/// The last event of each kind in metrics.jsonl. A killed run leaves a torn last line, and damaged
+/// ones are left out, as on --resume.
 Json last_events(const fs::path& file) {
   Json events = Json::object();
-  if (!fs::exists(file)) return events;
+  if (!is_there(file)) return events;
   const std::string text = read_file(file);
   for (std::size_t begin = 0; begin < text.size();) {
     const std::size_t end = text.find('\n', begin);
     if (end == std::string::npos) break;
-    const Json event = parse_json(std::string_view(text).substr(begin, end - begin), file.string());
-    if (event.is_object()) events[event.value("event", "event")] = event;
+    if (const auto event = parse_event(std::string_view(text).substr(begin, end - begin))) {
+      events[event->at("event").get<std::string>()] = *event;
+    }
     begin = end + 1;
   }
   for (auto& [kind, event] : events.items()) event.erase("event");
@@ -26,10 +45,11 @@ Json last_events(const fs::path& file) {
 
 std::vector<std::string> folders_in(const fs::path& directory) {
   std::vector<std::string> names;
-  if (!fs::is_directory(directory)) return names;
-  for (const fs::directory_entry& entry : fs::directory_iterator(directory)) {
-    const std::string name = entry.path().filename().string();
-    if (entry.is_directory() && !name.starts_with('.')) names.push_back(name);
+  std::error_code error;
+  for (fs::directory_iterator entry(directory, error), end; !error && entry != end;
+       entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
+    if (is_folder(entry->path()) && !name.starts_with('.')) names.push_back(name);
   }
   std::ranges::sort(names);
   return names;
@@ -38,7 +58,7 @@ std::vector<std::string> folders_in(const fs::path& directory) {
 }  // namespace
 
 Json run_facts(const fs::path& directory) {
-  const bool finished = fs::exists(directory / "summary.json");
+  const bool finished = is_there(directory / "summary.json");
   const Json config = read_json(directory / "config.resolved.json");
   Json facts = {{"kind", "run"}, {"status", finished ? "finished" : "unfinished"}};
   for (const char* key : {"model", "expansion", "train", "strength"}) {
@@ -46,8 +66,8 @@ Json run_facts(const fs::path& directory) {
   }
   facts["last"] = last_events(directory / "metrics.jsonl");
   facts["checkpoints"] = folders_in(directory / "checkpoints");
-  facts["adapter"] = fs::exists(directory / "adapter" / "adapter_config.json");
-  facts["merged"] = fs::exists(directory / "merged" / "config.json");
+  facts["adapter"] = is_there(directory / "adapter" / "adapter_config.json");
+  facts["merged"] = is_there(directory / "merged" / "config.json");
   if (finished) facts["summary"] = read_json(directory / "summary.json");
   return facts;
 }

@@ -4,11 +4,15 @@
 #include "cli/train_setup.h"
 #include "cli/verbs.h"
 #include "cli/write_model.h"
+#include "evaluation/perplexity.h"
 #include "report/human.h"
 #include "report/summary.h"
 #include "training/snapshot.h"
 
+#include <algorithm>
+#include <cctype>
 #include <csignal>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <vector>
@@ -24,15 +28,24 @@ struct TrainOptions {
   bool dry_run = false, resume = false, restart = false;
 };
 
-/// A run needs room for its adapter, its merged model and one snapshot more than it keeps.
+/// The most snapshots that lie in the run directory together: one more than are kept, while it is
+/// written.
+std::uint64_t snapshots_at_once(const TrainSetup& setup) {
+  const TrainingConfig& training = setup.run().training;
+  if (training.checkpoint_every == 0) return 1;
+  const std::int64_t steps =
+      BatchStream(setup.training_data, setup.run().data, training).total_steps();
+  const std::int64_t written = steps / training.checkpoint_every + 1;  // and one at the end
+  return static_cast<std::uint64_t>(std::min(training.keep_checkpoints, written)) + 1;
+}
+
+/// A run needs room for its adapter, its merged model and its snapshots.
 void check_room(const TrainSetup& setup) {
-  const bool snapshots = setup.run().training.checkpoint_every > 0;
-  const auto kept = static_cast<std::uint64_t>(setup.run().training.keep_checkpoints + 1);
   const std::uint64_t snapshot = snapshot_bytes(setup.expansion.copies());
   check_target(setup.run().output,
                merged_bytes(setup.base, setup.spec, setup.folding) + snapshot / 3 +
-                   (snapshots ? kept : 1) * snapshot,
-               AtomicDirectory::Existing::kReplaceOurs);
+                   snapshots_at_once(setup) * snapshot,
+               AtomicDirectory::Existing::kReplaceOurs, OutputKind::kRun);
 }
 
 std::string outcome_text(const TrainSetup& setup, const TrainingOutcome& outcome) {
@@ -51,11 +64,24 @@ std::string outcome_text(const TrainSetup& setup, const TrainingOutcome& outcome
   return summary.text();
 }
 
+/// A word as a POSIX shell reads it back.
+std::string shell_quoted(const std::string& word) {
+  const bool plain = std::ranges::all_of(word, [](unsigned char c) {
+    return c < 128 && (std::isalnum(c) != 0 || std::strchr("_@%+=:,./-", c) != nullptr);
+  });
+  if (plain && !word.empty()) return word;
+  std::string out = "'";
+  for (const char c : word) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return out + "'";
+}
+
 ExitCode interrupted(const TrainingOutcome& outcome, const TrainOptions& options) {
   spdlog::warn("{} after step {} of {}; everything is saved",
                outcome.signal == SIGINT ? "interrupted" : "terminated", outcome.state.step,
                outcome.total_steps);
-  spdlog::warn("continue with: expandft train --config {} --resume", options.config);
+  std::string command = "expandft train --config " + shell_quoted(options.config);
+  for (const std::string& set : options.overrides) command += " --set " + shell_quoted(set);
+  spdlog::warn("continue with: {} --resume", command);
   return static_cast<ExitCode>(128 + outcome.signal);
 }
 
@@ -69,12 +95,13 @@ ExitCode run_train(const TrainOptions& options, const GlobalOptions& global) {
     return ExitCode::kDone;
   }
   const auto setup = set_up_training(std::move(config), global);
+  check_tasks(run_tasks(setup->run()), *setup->tokenizer, setup->spec);
   if (options.dry_run) {
     print(dry_run_report(*setup));
     return ExitCode::kDone;
   }
   check_room(*setup);
-  const std::string fingerprint = setup->base.fingerprint();
+  const std::string base_fingerprint = setup->base.fingerprint();
   std::optional<fs::path> snapshot;
   if (start == RunStart::kResume) snapshot = newest_snapshot(setup->run().output);
   if (start == RunStart::kResume && !snapshot) spdlog::info("no snapshot yet: from the beginning");
@@ -87,13 +114,14 @@ ExitCode run_train(const TrainOptions& options, const GlobalOptions& global) {
       .training_data = setup->training_data,
       .validation_data = setup->validation_data ? &*setup->validation_data : nullptr,
       .run_directory = setup->run().output,
-      .identity = snapshot_identity(setup->config.resolved, fingerprint),
+      .identity = snapshot_identity(setup->config.resolved, base_fingerprint,
+                                    fingerprint(setup->training_data)),
       .resume_from = snapshot,
       .quiet = global.quiet};
   const TrainingOutcome outcome = run_training(job);
   if (outcome.signal != 0) return interrupted(outcome, options);
 
-  write_run_adapter(*setup, fingerprint);
+  write_run_adapter(*setup, base_fingerprint);
   const ComparisonReport results = evaluate_run(*setup, global.quiet);
   finish_run(*setup, outcome, results);
   if (setup->run().training.checkpoint_every == 0) {

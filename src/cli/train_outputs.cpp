@@ -41,7 +41,8 @@ void write_run_adapter(const TrainSetup& setup, const std::string& fingerprint) 
     sources.push_back(source_of(name, tensor, setup.base_dtype));
     bytes += byte_size(sources.back());
   }
-  AtomicDirectory directory(setup.run().output / "adapter", bytes, kReplaceOurs);
+  AtomicDirectory directory(setup.run().output / "adapter", bytes, kReplaceOurs,
+                            OutputKind::kAdapter);
   write_adapter(directory.path(),
                 {.base_model = setup.base.path().string(),
                  .base_fingerprint = fingerprint,
@@ -56,14 +57,19 @@ void write_run_adapter(const TrainSetup& setup, const std::string& fingerprint) 
   directory.commit();
 }
 
-ComparisonReport evaluate_run(TrainSetup& setup, bool quiet) {
-  const EvaluationConfig& evaluation = setup.run().evaluation;
+std::vector<TaskConfig> run_tasks(const RunConfig& run) {
   std::vector<TaskConfig> tasks;
-  for (const auto* names : {&evaluation.original_tasks, &evaluation.tasks}) {
+  for (const auto* names : {&run.evaluation.original_tasks, &run.evaluation.tasks}) {
     for (const std::string& name : *names) {
-      tasks.push_back(find_task(name, setup.run().file.parent_path()));
+      tasks.push_back(find_task(name, run.file.parent_path()));
     }
   }
+  return tasks;
+}
+
+ComparisonReport evaluate_run(TrainSetup& setup, bool quiet) {
+  const EvaluationConfig& evaluation = setup.run().evaluation;
+  const std::vector<TaskConfig> tasks = run_tasks(setup.run());
   ProgressLine progress(quiet);
   setup.expansion.set_strength(0);
   const std::vector<TaskResult> base = evaluate_tasks(setup, tasks, "base", progress);
@@ -93,6 +99,7 @@ void finish_run(const TrainSetup& setup, const TrainingOutcome& outcome,
              {{"steps", outcome.state.step},
               {"tokens", outcome.state.tokens},
               {"targets", outcome.state.targets},
+              {"first_loss", outcome.first_loss},
               {"last_loss", outcome.last_loss},
               {"validation_loss_before", optional_number(outcome.validation_before)},
               {"validation_loss_after", optional_number(outcome.validation_after)},

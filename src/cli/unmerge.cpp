@@ -17,7 +17,10 @@ struct UnmergeOptions {
 ExitCode run_unmerge(const UnmergeOptions& options) {
   const ModelDirectory merged = ModelDirectory::open(options.model);
   read_merged_info(merged.path());  // refuses other models before anything is written
-  AtomicDirectory directory(options.output, unmerged_bytes(merged), existing_policy(options.force));
+  const std::uint64_t bytes = unmerged_bytes(merged);
+  const auto existing = existing_policy(options.force);
+  check_target(options.output, bytes, existing, OutputKind::kModel, {options.model});
+  AtomicDirectory directory(options.output, bytes, existing, OutputKind::kModel);
   write_unmerged(directory.path(), merged);
   directory.commit();
   Summary summary;

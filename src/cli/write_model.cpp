@@ -29,7 +29,8 @@ LogitDifference write_model(const fs::path& output, AtomicDirectory::Existing ex
                             const ModelDirectory& base, const DecoderSpec& spec,
                             const Folding& folding, const CopyTensors& copies,
                             const std::string& card, at::Device device) {
-  AtomicDirectory directory(output, merged_bytes(base, spec, folding), existing);
+  AtomicDirectory directory(output, merged_bytes(base, spec, folding), existing,
+                            OutputKind::kModel);
   write_merged(directory.path(), base, spec, folding, copies, card);
   const LogitDifference difference = check_written(directory.path(), base, folding, copies, device);
   directory.commit();

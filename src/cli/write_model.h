@@ -15,7 +15,8 @@ namespace expandft {
 void add_layout_option(CLI::App& command, std::string& layout);
 Layout parse_layout(const std::string& name);
 
-/// What may happen to an output that is there: --force replaces anything, else only what is ours.
+/// What may happen to an output that is there: --force replaces anything, else only a model of
+/// ours.
 AtomicDirectory::Existing existing_policy(bool force);
 
 /// Writes a merged model and checks what was written before it appears: a failure leaves nothing.

@@ -196,9 +196,9 @@ FieldTable run_config_fields(RunConfig& run) {
                               "What is computed in; `auto` chooses by device."),
       integer_field("training.seed", training.seed, from_to<std::int64_t>(0, kMostExactInJson),
                     "Start of the random numbers: same seed, same machine, same weights."),
-      integer_field("training.checkpoint_every", training.checkpoint_every,
-                    from_to<std::int64_t>(0, kMost),
-                    "Steps between checkpoints; 0: only when a signal ends the run."),
+      integer_field(
+          "training.checkpoint_every", training.checkpoint_every, from_to<std::int64_t>(0, kMost),
+          "Steps between checkpoints; 0: only at the end of training, or when a signal ends it."),
       integer_field("training.keep_checkpoints", training.keep_checkpoints,
                     from_to<std::int64_t>(1, kMost), "Checkpoints kept, the newest ones."),
       integer_field("training.validate_every", training.validate_every,
@@ -211,7 +211,7 @@ FieldTable run_config_fields(RunConfig& run) {
                   "tasks, or paths of task files."),
       names_field("evaluation.tasks", evaluation.tasks, "Tasks to get better at, named likewise."),
       drop_field("evaluation.max_drop", evaluation.max_drop,
-                 "How much worse an original task may get before the exit code is 3."),
+                 "How much worse an original task may get before eval ends with exit code 3."),
   };
   return table;
 }

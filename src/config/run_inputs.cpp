@@ -4,6 +4,7 @@
 
 #include <system_error>
 #include <utility>
+#include <vector>
 
 namespace expandft {
 namespace {
@@ -29,20 +30,44 @@ std::string data_problem(const fs::path& data) {
   return {};
 }
 
-bool is_within(const fs::path& inner, const fs::path& outer) {
-  std::error_code error;
-  const fs::path relative =
-      fs::weakly_canonical(inner, error).lexically_relative(fs::weakly_canonical(outer, error));
-  return !relative.empty() && *relative.begin() != "..";
+/// Whether replacing the output, as --restart does, would take this input away. A link in it counts
+/// as well, wherever it leads.
+bool is_in_output(const fs::path& input, const RunConfig& run) {
+  return contains(run.output, input) || (is_there(input) && contains(run.output, parent_of(input)));
+}
+
+/// The data, and the tasks with theirs; those of unknown tasks are left out.
+std::vector<fs::path> input_files(const RunConfig& run) {
+  std::vector<fs::path> files{run.data.train};
+  if (run.data.validation) files.push_back(*run.data.validation);
+  for (const auto* names : {&run.evaluation.original_tasks, &run.evaluation.tasks}) {
+    for (const std::string& name : *names) {
+      try {
+        const TaskConfig task = find_task(name, run.file.parent_path());
+        files.push_back(task.file);
+        files.push_back(task.data);
+      } catch (const Error&) {
+        // check_tasks says it.
+      }
+    }
+  }
+  return files;
 }
 
 std::string output_problem(const RunConfig& run) {
-  std::error_code error;
-  if (fs::exists(run.output, error) && !fs::is_directory(run.output, error)) {
+  if (is_there(run.output) && !is_folder(run.output)) {
     return "a file stands where the folder would be written: " + run.output.string();
   }
-  if (is_within(run.output, run.model)) {
+  if (contains(run.model, run.output)) {
     return "lies in the model's folder, which is never changed: " + run.output.string();
+  }
+  if (is_in_output(run.model, run)) {
+    return "holds the model, which a new run would replace: " + run.model.string();
+  }
+  for (const fs::path& file : input_files(run)) {
+    if (is_in_output(file, run)) {
+      return "holds an input of the run, which a new run would replace: " + file.string();
+    }
   }
   return {};
 }

@@ -17,13 +17,13 @@ double log_prob_sum(const std::vector<BlockScore>& blocks) {
   return sum;
 }
 
-void check_task(const TaskConfig& task, const Decoder& decoder) {
+void check_task(const TaskConfig& task, const DecoderSpec& spec) {
   if (task.type != "perplexity") {
     throw input_error(
         "task " + task.name + " is of type \"" + task.type + "\"; expected \"perplexity\"",
         task.file.string());
   }
-  const std::int64_t longest = decoder.spec().max_positions;
+  const std::int64_t longest = spec.max_positions;
   if (task.block_length < 2 || task.block_length > longest) {
     throw input_error("task " + task.name + " has blocks of " + std::to_string(task.block_length) +
                           " tokens; expected 2 to " + std::to_string(longest) +
@@ -39,6 +39,28 @@ bool has_extra_space(const Tokenizer& tokenizer, const std::vector<TokenId>& ids
   std::size_t bytes = 0;
   for (std::size_t i = 1; i < ids.size(); ++i) bytes += tokenizer.token_bytes(ids[i]).size();
   return tokenizer.strips_first_space() && bytes == text.size() + 1;
+}
+
+struct TaskText {
+  std::string text;
+  std::vector<TokenId> ids;  // all that are scored, BOS included
+  bool bos = false, extra_space = false;
+};
+
+TaskText read_text(const TaskConfig& task, const Tokenizer& tokenizer) {
+  TaskText out{.text = read_file(task.data),
+               .bos = tokenizer.adds_bos() && tokenizer.bos().has_value()};
+  out.ids = tokenizer.encode(out.text, {.bos = out.bos});
+  out.extra_space = out.bos && has_extra_space(tokenizer, out.ids, out.text);
+  if (task.max_tokens > 0 && std::ssize(out.ids) > task.max_tokens) {
+    out.ids.resize(static_cast<std::size_t>(task.max_tokens));
+  }
+  if (out.ids.size() < 2) {
+    throw input_error("task " + task.name + " has a text of " + std::to_string(out.ids.size()) +
+                          " tokens; nothing can be predicted",
+                      task.data.string());
+  }
+  return out;
 }
 
 /// Adds up the log-probabilities of a batch whose sequences are the blocks from `first` on.
@@ -70,21 +92,21 @@ double TaskResult::bits_per_byte() const {
   return -log_prob_sum(blocks) / (std::numbers::ln2 * static_cast<double>(bytes));
 }
 
+void check_tasks(const std::vector<TaskConfig>& tasks, const Tokenizer& tokenizer,
+                 const DecoderSpec& spec) {
+  for (const TaskConfig& task : tasks) {
+    check_task(task, spec);
+    read_text(task, tokenizer);
+  }
+}
+
 TaskResult evaluate(const Decoder& decoder, const Tokenizer& tokenizer, const TaskConfig& task,
                     const ProgressFn& progress, std::int64_t forward_tokens) {
-  check_task(task, decoder);
-  TaskResult result{.task = task, .bos = tokenizer.adds_bos() && tokenizer.bos().has_value()};
-  const std::string text = read_file(task.data);
-  std::vector<TokenId> ids = tokenizer.encode(text, {.bos = result.bos});
-  if (result.bos && has_extra_space(tokenizer, ids, text)) --result.bytes;
-  if (task.max_tokens > 0 && std::ssize(ids) > task.max_tokens) {
-    ids.resize(static_cast<std::size_t>(task.max_tokens));
-  }
-  if (ids.size() < 2) {
-    throw input_error("task " + task.name + " has a text of " + std::to_string(ids.size()) +
-                          " tokens; nothing can be predicted",
-                      task.data.string());
-  }
+  check_task(task, decoder.spec());
+  const TaskText source = read_text(task, tokenizer);
+  const std::vector<TokenId>& ids = source.ids;
+  TaskResult result{.task = task, .bos = source.bos};
+  if (source.extra_space) --result.bytes;
 
   std::vector<Example> blocks;
   const auto length = static_cast<std::size_t>(task.block_length);

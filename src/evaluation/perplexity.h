@@ -32,9 +32,13 @@ struct TaskResult {
 /// Called with the number of blocks done, and of all.
 using ProgressFn = std::function<void(std::int64_t done, std::int64_t total)>;
 
+/// Input error, before any work, when a task is not of type "perplexity", has blocks longer than
+/// the model's positions, or a text that cannot be read or has fewer than two tokens.
+void check_tasks(const std::vector<TaskConfig>& tasks, const Tokenizer& tokenizer,
+                 const DecoderSpec& spec);
+
 /// Scores a perplexity task's text block by block. As many blocks as fit in `forward_tokens` are
-/// computed at once. Input error when the text has fewer than two tokens, or when blocks are longer
-/// than the model's positions; failure when a log-probability is not finite.
+/// computed at once. Input errors are check_tasks'; failure when a log-probability is not finite.
 TaskResult evaluate(const Decoder& decoder, const Tokenizer& tokenizer, const TaskConfig& task,
                     const ProgressFn& progress = {}, std::int64_t forward_tokens = 4096);
 

@@ -8,7 +8,7 @@
 namespace expandft {
 
 /// Opens an adapter and makes sure that it belongs to this base: an input error when its
-/// fingerprint is another's.
+/// fingerprint is another's, or when its sizes or biases are not the base's.
 AdapterDirectory open_adapter(const fs::path& adapter, const ModelDirectory& base);
 
 /// Expands a decoder of `base` with the adapter at a strength from 0 (the base) to 1 (as trained).

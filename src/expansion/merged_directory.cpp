@@ -5,6 +5,9 @@
 #include "model/tensors.h"
 
 #include <algorithm>
+#include <functional>
+#include <set>
+#include <system_error>
 #include <utility>
 
 namespace expandft {
@@ -14,6 +17,8 @@ constexpr const char* kInfoFile = "expandft.json";
 constexpr const char* kRemainderFile = "expandft_unmerge.safetensors";
 constexpr const char* kFormat = "expandft-merged";
 constexpr std::int64_t kVersion = 1;
+constexpr std::int64_t kMaxCopies = 64;  // as the run config allows
+constexpr const char* kMergeAgain = "the model is damaged: merge it again";
 
 /// Unsigned view of the bits, so that NaNs and zeros compare as bytes.
 at::Tensor bits(const at::Tensor& tensor) {
@@ -95,11 +100,79 @@ bool is_folded(const std::string& name) {
          name.ends_with("mlp.up_proj.bias");
 }
 
+/// expandft.json against the tensors that it speaks of.
+void check_widths(const MergedInfo& info, const ModelDirectory& merged) {
+  for (const std::int64_t layer : info.layers) {
+    const std::string name = TensorNames::layer(layer, "mlp.down_proj.weight");
+    if (!merged.has(name)) {
+      throw input_error("\"layers\" names layer " + std::to_string(layer) +
+                            ", but there is no tensor \"" + name + "\"",
+                        (merged.path() / kInfoFile).string(), kMergeAgain);
+    }
+  }
+  for (const auto& [name, view] : merged.tensors()) {
+    if (!is_folded(name)) continue;
+    const std::size_t dim = name.ends_with("down_proj.weight") ? 1 : 0;
+    const std::size_t rank = name.ends_with(".bias") ? 1 : 2;
+    // Divided, not multiplied: the product of what the file says may be too large.
+    if (view.shape.size() != rank || view.shape[dim] % info.copies != 0 ||
+        view.shape[dim] / info.copies != info.intermediate_size) {
+      throw input_error("the tensor \"" + name + "\" has the shape " + Json(view.shape).dump() +
+                            "; expected a width of " + std::to_string(info.copies) + " times " +
+                            std::to_string(info.intermediate_size) + ", as expandft.json says",
+                        merged.path().string(), kMergeAgain);
+    }
+  }
+}
+
+/// The tensors of the remainder file, which may only speak of numbers that are there.
+std::map<std::string, TensorView> read_remainder(const MergedInfo& info,
+                                                 const ModelDirectory& merged) {
+  const fs::path file = merged.path() / kRemainderFile;
+  if (!is_there(file)) return {};
+  std::map<std::string, TensorView> lost = SafetensorsFile::open(file).tensors();
+  std::set<std::string> known;
+  const auto damaged = [&](const std::string& what) {
+    return input_error(what, file.string(), kMergeAgain);
+  };
+  for (const std::int64_t layer : info.layers) {
+    const std::string name = TensorNames::layer(layer, "mlp.down_proj.weight");
+    const auto index = lost.find(name + ".index"), value = lost.find(name + ".value");
+    if (index == lost.end() && value == lost.end()) continue;
+    if (index == lost.end() || value == lost.end()) {
+      throw damaged("of \"" + name + "\" there is one of .index and .value, expected both");
+    }
+    const TensorView& down = merged.tensor(name);
+    const Shape& places = index->second.shape;
+    if (places.size() != 1 || value->second.shape != places || index->second.dtype != Dtype::kI64 ||
+        value->second.dtype != down.dtype) {
+      throw damaged("the tensors \"" + name + ".index\" and .value do not go together; expected " +
+                    "lists of the same length, of I64 and " +
+                    std::string(safetensors_name(down.dtype)));
+    }
+    const std::int64_t numbers = down.shape[0] * info.intermediate_size;
+    const at::Tensor indices = mapped_tensor(index->second);
+    if (indices.numel() > 0 &&
+        (indices.min().item<std::int64_t>() < 0 || indices.max().item<std::int64_t>() >= numbers)) {
+      throw damaged("the tensor \"" + name +
+                    ".index\" names numbers that are not there; expected " + "0 to " +
+                    std::to_string(numbers - 1));
+    }
+    known.insert({index->first, value->first});
+  }
+  for (const auto& [name, view] : lost) {
+    if (!known.contains(name)) {
+      throw damaged("the tensor \"" + name + "\" is of no layer that grew");
+    }
+  }
+  return lost;
+}
+
 }  // namespace
 
 MergedInfo read_merged_info(const fs::path& directory) {
   const fs::path file = directory / kInfoFile;
-  if (!fs::is_regular_file(file)) {
+  if (!is_file(file)) {
     throw input_error("no expandft.json: this model was not merged by expandft", directory.string(),
                       "give the merged/ folder that expandft train, expand or merge wrote");
   }
@@ -117,15 +190,24 @@ MergedInfo read_merged_info(const fs::path& directory) {
     info.intermediate_size = json.at("base_intermediate_size");
     info.strength = json.at("strength");
     info.layout = json.at("layout") == "padded" ? Layout::kPadded : Layout::kNative;
+    const bool has_layout = info.layout == Layout::kPadded || json.at("layout") == "native";
     info.reversible = json.at("reversible");
-    if (info.intermediate_size < 1 || info.copies < 2 ||
+    const bool ascending =
+        std::ranges::adjacent_find(info.layers, std::greater_equal{}) == info.layers.end();
+    if (!has_layout || info.layers.empty() || !ascending || info.layers.front() < 0 ||
+        info.intermediate_size < 1 || info.copies < 2 || info.copies > kMaxCopies ||
         !(info.strength >= 0 && info.strength <= 1)) {
-      throw input_error("a field is out of range", file.string());
+      throw input_error(
+          "a field is out of range; expected \"layers\" ascending from 0, \"copies\" from 2 to " +
+              std::to_string(kMaxCopies) +
+              ", \"base_intermediate_size\" from 1, \"strength\" from 0 to 1 and \"layout\" "
+              "native or padded",
+          file.string(), kMergeAgain);
     }
     return info;
   } catch (const Json::exception& error) {
     throw input_error(std::string("a field is missing or of the wrong type: ") + error.what(),
-                      file.string(), "the model is damaged: merge it again");
+                      file.string(), kMergeAgain);
   }
 }
 
@@ -133,7 +215,11 @@ std::uint64_t merged_bytes(const ModelDirectory& base, const DecoderSpec& spec,
                            const Folding& folding) {
   constexpr std::uint64_t kSmallFiles = 1 << 20;  // config, headers, card
   std::uint64_t total = kSmallFiles + folded_bytes(base, spec, folding);
-  for (const fs::path& file : base.companion_files()) total += fs::file_size(file);
+  for (const fs::path& file : base.companion_files()) {
+    std::error_code error;
+    const std::uintmax_t size = fs::file_size(file, error);
+    if (!error) total += size;  // else reading it will tell
+  }
   return total;
 }
 
@@ -173,10 +259,8 @@ void write_unmerged(const fs::path& directory, const ModelDirectory& merged) {
                           std::to_string(info.strength) + ", so its weights were rounded",
                       merged.path().string(), "use the base it was made of: " + info.base_model);
   }
-  std::map<std::string, TensorView> lost;
-  if (const fs::path file = merged.path() / kRemainderFile; fs::exists(file)) {
-    lost = SafetensorsFile::open(file).tensors();
-  }
+  check_widths(info, merged);
+  const std::map<std::string, TensorView> lost = read_remainder(info, merged);
   std::vector<TensorSource> sources;
   for (const auto& [name, view] : merged.tensors()) {
     sources.push_back(is_folded(name) ? unfolded(name, view, info, lost) : source_of(name, view));

@@ -38,7 +38,8 @@ void write_merged(const fs::path& directory, const ModelDirectory& base, const D
                   const Folding& folding, const CopyTensors& copies, const std::string& card);
 
 /// Takes the base back out of a merged model, into `directory`, and makes sure by its fingerprint
-/// that every byte of every tensor is the base's. Input error when the merge is not reversible;
+/// that every byte of every tensor is the base's. Input error when the merge is not reversible, or
+/// when expandft.json or expandft_unmerge.safetensors do not fit the tensors;
 /// failure when the bytes differ.
 void write_unmerged(const fs::path& directory, const ModelDirectory& merged);
 std::uint64_t unmerged_bytes(const ModelDirectory& merged);

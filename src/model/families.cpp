@@ -55,7 +55,9 @@ class Fields {
     if (!has(key)) return {};
     const Json& value = object_.at(key);
     const Json& first = value.is_array() && !value.empty() ? value.front() : value;
-    if (!first.is_number_integer()) refuse(key, "a token id");
+    if (!first.is_number_integer() || first.get<std::int64_t>() < 0) {
+      refuse(key, "a token id, 0 or above");
+    }
     return first.get<std::int64_t>();
   }
 

@@ -14,7 +14,11 @@ using OneDnnLinear = at::Tensor(const at::Tensor&, const at::Tensor&,
 std::optional<c10::TypedOperatorHandle<OneDnnLinear>> find_one_dnn_linear() {
   const auto handle = c10::Dispatcher::singleton().findSchema({"mkldnn::_linear_pointwise", ""});
   if (!handle || !at::globalContext().userEnabledMkldnn()) return {};
-  return handle->typed<OneDnnLinear>();
+  try {
+    return handle->typed<OneDnnLinear>();
+  } catch (const c10::Error&) {
+    return {};  // another LibTorch's operator of this name takes other arguments
+  }
 }
 
 at::Tensor call(const c10::TypedOperatorHandle<OneDnnLinear>& one_dnn, const at::Tensor& x,

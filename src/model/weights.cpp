@@ -29,12 +29,13 @@ class Loader {
                         directory_.path().string(),
                         "config.json and the weights do not belong together");
     }
-    try {
-      return load_tensor(view, dtype_, device_);
-    } catch (const Error& error) {
-      throw Error(error.code(), "tensor \"" + name + "\": " + error.message(),
-                  directory_.path().string(), error.hint());
+    if (view.dtype != Dtype::kF32 && view.dtype != Dtype::kF16 && view.dtype != Dtype::kBF16) {
+      throw input_error(
+          "tensor \"" + name + "\" has dtype " + std::string(safetensors_name(view.dtype)) +
+              "; expected F32, F16 or BF16",
+          directory_.path().string(), "quantised checkpoints are not supported: use the original");
     }
+    return load_tensor(view, dtype_, device_);
   }
 
   Linear linear(const std::string& prefix, std::int64_t out, std::int64_t in, bool bias) const {

@@ -32,8 +32,9 @@ struct DecoderWeights {
   at::Tensor head;        // (V, h); the embedding itself when tied
 };
 
-/// Loads every weight the spec needs. A missing tensor or a shape other than the config's is an
-/// input error that names the tensor, what was found and what was expected.
+/// Loads every weight the spec needs. A missing tensor, a shape other than the config's, or a dtype
+/// other than F32, F16 and BF16 is an input error that names the tensor, what was found and what
+/// was expected.
 DecoderWeights load_weights(const ModelDirectory& directory, const DecoderSpec& spec,
                             at::ScalarType dtype, at::Device device);
 

@@ -15,7 +15,7 @@ at::Device select_device(const std::string& name);
 /// The dtype to compute in. auto: float32 on a CPU, bfloat16 on a GPU.
 at::ScalarType compute_dtype(Precision precision, at::Device device);
 
-/// What the device is called, for the log: "CPU, 2 threads", "NVIDIA H100 80GB HBM3".
+/// The device in words, for the log: "CPU, 2 threads", "cuda:0".
 std::string device_name(at::Device device);
 
 }  // namespace expandft

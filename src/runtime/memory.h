@@ -3,8 +3,8 @@
 namespace expandft {
 
 /// Lets the allocator keep what is freed instead of giving it back to the system. A training step
-/// frees and asks again for the same tensors; each time fresh pages would be faulted in and cleared,
-/// which costs some 10 % of a step on a CPU. To be called once, at the start.
+/// frees and asks again for the same tensors; each time fresh pages would be faulted in and
+/// cleared, which costs up to a fifth of a step on a CPU. To be called once, at the start.
 void keep_freed_memory();
 
 }  // namespace expandft

@@ -1,26 +1,27 @@
 #include "runtime/process.h"
 
-#include <fstream>
-#include <sstream>
-#include <string>
+#include "base/process_start.h"
+
+#include <chrono>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
 namespace expandft {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+const Clock::time_point kLoaded = Clock::now();  // when the program was loaded
+
+}  // namespace
 
 double seconds_since_launch() {
-  // Field 22 of /proc/self/stat (proc(5)): start after boot, in clock ticks. The second field is
-  // the program's name in parentheses, and may hold anything.
-  std::ifstream file("/proc/self/stat");
-  std::string text((std::istreambuf_iterator<char>(file)), {});
-  std::istringstream rest(text.substr(text.rfind(')') + 1));
-  std::string field;
-  for (int i = 3; i <= 22; ++i) rest >> field;
+  const auto ticks = start_ticks(getpid());
+  if (!ticks) return std::chrono::duration<double>(Clock::now() - kLoaded).count();
   timespec now = {};
   clock_gettime(CLOCK_BOOTTIME, &now);
   return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9 -
-         std::stod(field) / static_cast<double>(sysconf(_SC_CLK_TCK));
+         static_cast<double>(*ticks) / static_cast<double>(sysconf(_SC_CLK_TCK));
 }
 
 std::int64_t peak_resident_bytes() {

@@ -39,6 +39,10 @@ struct Dataset {
 /// and damaged lines are input errors with the line number.
 Dataset load_dataset(const DatasetOptions& options, const Tokenizer& tokenizer);
 
+/// XXH3-64 over the examples' token ids and learned marks, as 16 hex digits: what training sees of
+/// the data, wherever it lies.
+std::string fingerprint(const Dataset& dataset);
+
 /// One training sequence's worth of examples (indices into Dataset::examples).
 using Pack = std::vector<std::uint32_t>;
 

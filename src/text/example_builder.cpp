@@ -111,11 +111,16 @@ void ExampleBuilder::add_stream(std::string_view text) {
 }
 
 void ExampleBuilder::add_blocks(const std::vector<TokenId>& tokens) {
-  for (std::size_t at = 0; at + 2 <= tokens.size(); at += max_length_) {
-    const std::size_t end = std::min(at + max_length_, tokens.size());
-    if (end - at < 2) break;  // one token predicts nothing
+  if (tokens.size() < 2) return;
+  for (std::size_t at = 0, end = 0; at < tokens.size(); at = end) {
+    const std::size_t left = tokens.size() - at;
+    // A last block of one token would predict nothing: the last two share their tokens. Where even
+    // three do not fit in two blocks (max_length 2), the last one repeats a token as its first.
+    const bool shares = left == max_length_ + 1;
+    end = at + (shares ? (left + 1) / 2 : std::min(left, max_length_));
+    const std::size_t begin = left == 1 ? at - 1 : at;
     Example block;
-    block.tokens.assign(tokens.begin() + static_cast<std::ptrdiff_t>(at),
+    block.tokens.assign(tokens.begin() + static_cast<std::ptrdiff_t>(begin),
                         tokens.begin() + static_cast<std::ptrdiff_t>(end));
     block.learned.assign(block.tokens.size(), 1);
     add_example(std::move(block));

@@ -27,7 +27,7 @@ class ExampleBuilder {
   /// One row of JSON lines: BOS, prompt, completion, EOS. A `text` row that is too long goes on
   /// in further examples.
   void add_row(const RenderedRow& row, std::int64_t line);
-  /// A text without rows: BOS, then blocks of max_length tokens.
+  /// A text without rows: BOS, then blocks of max_length tokens; the last two may be shorter.
   void add_stream(std::string_view text);
   /// Throws what was collected: rows without learned tokens, rows whose answer is too long, no
   /// examples at all.

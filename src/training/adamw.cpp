@@ -3,6 +3,17 @@
 #include <algorithm>
 
 namespace expandft {
+namespace {
+
+/// Each tensor begins at a multiple of 64 bytes: kernels may sum in another order elsewhere, and an
+/// expanded model would no longer be its base bit for bit.
+constexpr std::int64_t kAlignment = 16;
+
+std::int64_t padded(const at::Tensor& tensor) {
+  return (tensor.numel() + kAlignment - 1) / kAlignment * kAlignment;
+}
+
+}  // namespace
 
 AdamW::AdamW(const NamedTensors& parameters, const TrainingConfig& training)
     : training_(training), views_(parameters) {
@@ -10,14 +21,14 @@ AdamW::AdamW(const NamedTensors& parameters, const TrainingConfig& training)
   std::stable_partition(views_.begin(), views_.end(), decays);
   std::int64_t total = 0;
   for (const auto& named : views_) {
-    total += named.second.numel();
+    total += padded(named.second);
     if (decays(named)) decayed_ = total;
   }
   const auto options =
       at::TensorOptions()
           .dtype(at::kFloat)
           .device(views_.empty() ? at::Device(at::kCPU) : views_.front().second.device());
-  parameters_ = at::empty({total}, options);
+  parameters_ = at::zeros({total}, options);
   gradients_ = at::zeros({total}, options);
   first_moments_ = at::zeros({total}, options);
   second_moments_ = at::zeros({total}, options);
@@ -32,8 +43,14 @@ AdamW::AdamW(const NamedTensors& parameters, const TrainingConfig& training)
     tensor.set_data(view);
     tensor.requires_grad_(true);
     tensor.mutable_grad() = own(gradients_);
-    place += tensor.numel();
+    place += padded(tensor);
   }
+}
+
+std::int64_t AdamW::parameter_count() const {
+  std::int64_t count = 0;
+  for (const auto& [name, tensor] : views_) count += tensor.numel();
+  return count;
 }
 
 double AdamW::gradient_norm() const {
@@ -72,7 +89,7 @@ AdamW::NamedTensors AdamW::moments() const {
     };
     out.emplace_back(name + ".exp_avg", own(first_moments_));
     out.emplace_back(name + ".exp_avg_sq", own(second_moments_));
-    place += tensor.numel();
+    place += padded(tensor);
   }
   return out;
 }

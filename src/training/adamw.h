@@ -29,7 +29,7 @@ class AdamW {
   void step(double learning_rate);
 
   std::int64_t steps() const { return steps_; }
-  std::int64_t parameter_count() const { return parameters_.numel(); }
+  std::int64_t parameter_count() const;
 
   /// First and second moments by parameter, named "<parameter>.exp_avg" and ".exp_avg_sq".
   NamedTensors moments() const;
@@ -40,9 +40,10 @@ class AdamW {
   void step_range(std::int64_t begin, std::int64_t end, double learning_rate, double decay);
 
   TrainingConfig training_;
-  std::vector<std::pair<std::string, at::Tensor>> views_;               // decayed ones first
-  at::Tensor parameters_, gradients_, first_moments_, second_moments_;  // (all)
-  std::int64_t decayed_ = 0;  // numbers that decay: the first of the buffers
+  NamedTensors views_;  // decayed ones first
+  // (all views, each padded to kAlignment numbers; the padding stays 0)
+  at::Tensor parameters_, gradients_, first_moments_, second_moments_;
+  std::int64_t decayed_ = 0;  // numbers that decay, padding included: the first of the buffers
   std::int64_t steps_ = 0;
 };
 

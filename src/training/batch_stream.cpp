@@ -1,6 +1,10 @@
 #include "training/batch_stream.h"
 
+#include "base/error.h"
+
 #include <numeric>
+#include <string>
+#include <utility>
 
 namespace expandft {
 
@@ -20,21 +24,23 @@ std::int64_t BatchStream::tokens_of(const Pack& pack) const {
       });
 }
 
-bool BatchStream::full(std::int64_t packs, std::int64_t tokens) const {
-  if (training_.batch_size) return packs >= *training_.batch_size;
-  // One more pack could exceed the budget; a step holds at least one.
-  return packs > 0 && tokens + data_.max_length > training_.batch_tokens.value_or(0);
+bool BatchStream::takes(std::int64_t packs, std::int64_t tokens, const Pack& pack) const {
+  if (packs == 0) return true;
+  if (training_.batch_size) return packs < *training_.batch_size;
+  return tokens + tokens_of(pack) <= training_.batch_tokens.value_or(0);
 }
 
 StepBatch BatchStream::next() {
   StepBatch step;
   std::int64_t packs = 0;
-  while (!full(packs, step.tokens)) {
+  while (true) {
     if (position_.pack == order_.size()) {
       if (is_last(position_.epoch)) break;
       seek({position_.epoch + 1, 0});
     }
-    const Pack& pack = order_[position_.pack++];
+    const Pack& pack = order_[position_.pack];
+    if (!takes(packs, step.tokens, pack)) break;
+    ++position_.pack;
     if (packs % training_.micro_batch_size == 0) {
       step.micro_batches.emplace_back();
     }
@@ -53,7 +59,16 @@ bool BatchStream::is_last(std::uint64_t epoch) const {
 }
 
 void BatchStream::seek(StreamPosition position) {
-  if (position.epoch != position_.epoch) order_ = order_of(position.epoch);
+  const bool moves = position.epoch != position_.epoch;
+  std::vector<Pack> order = moves ? order_of(position.epoch) : std::vector<Pack>();
+  const std::size_t packs = (moves ? order : order_).size();
+  const bool has_epoch =
+      !training_.epochs || position.epoch < static_cast<std::uint64_t>(*training_.epochs);
+  if (!has_epoch || position.pack > packs) {
+    throw input_error("there is no pack " + std::to_string(position.pack) + " of epoch " +
+                      std::to_string(position.epoch) + " in the data");
+  }
+  if (moves) order_ = std::move(order);
   position_ = position;
 }
 
@@ -62,7 +77,7 @@ std::int64_t BatchStream::total_steps() const {
   std::int64_t steps = 0, packs = 0, tokens = 0;
   for (std::int64_t epoch = 0; epoch < training_.epochs.value_or(1); ++epoch) {
     for (const Pack& pack : order_of(static_cast<std::uint64_t>(epoch))) {
-      if (full(packs, tokens)) {
+      if (!takes(packs, tokens, pack)) {
         ++steps;
         packs = tokens = 0;
       }

@@ -32,6 +32,7 @@ class BatchStream {
   /// Empty (no pieces) at the end of the stream.
   StepBatch next();
   StreamPosition position() const { return position_; }
+  /// Input error when the order of that epoch has no such place, or the stream no such epoch.
   void seek(StreamPosition position);
   /// training.max_steps, or the steps that training.epochs take.
   std::int64_t total_steps() const;
@@ -40,8 +41,8 @@ class BatchStream {
 
  private:
   std::vector<Pack> order_of(std::uint64_t epoch) const;
-  /// Whether a step of so many packs and tokens is complete.
-  bool full(std::int64_t packs, std::int64_t tokens) const;
+  /// Whether a step of so many packs and tokens takes one more pack. A step holds at least one.
+  bool takes(std::int64_t packs, std::int64_t tokens, const Pack& pack) const;
   bool is_last(std::uint64_t epoch) const;
   std::int64_t tokens_of(const Pack& pack) const;
 

@@ -6,9 +6,11 @@
 
 #include <algorithm>
 #include <charconv>
+#include <system_error>
 #include <vector>
 
 #include <spdlog/fmt/fmt.h>
+#include <spdlog/spdlog.h>
 
 namespace expandft {
 namespace {
@@ -30,10 +32,35 @@ std::vector<fs::path> snapshots_of(const fs::path& run) {
   const fs::path folder = run / "checkpoints";
   if (!fs::is_directory(folder)) return found;
   for (const auto& entry : fs::directory_iterator(folder)) {
-    if (entry.is_directory() && step_of(entry.path()) >= 0) found.push_back(entry.path());
+    const fs::path& path = entry.path();
+    if (step_of(path) >= 0 && is_ours(path, OutputKind::kSnapshot) &&
+        is_file(path / "state.json")) {
+      found.push_back(path);
+    }
   }
   std::ranges::sort(found, {}, step_of);
   return found;
+}
+
+/// Removes the oldest snapshots past `keep`. A name goes at once, so that a half-removed one is
+/// never taken for a whole one.
+void prune(const fs::path& run, std::int64_t keep) {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(run / "checkpoints", error)) {
+    // What an ended process could not finish removing.
+    const std::string name = entry.path().filename().string();
+    const std::size_t end = name.find(".partial-");
+    if (!name.starts_with(".step-") || end == name.npos) continue;
+    remove_dead_partials(entry.path().parent_path() / name.substr(1, end - 1));
+  }
+  std::vector<fs::path> all = snapshots_of(run);
+  for (std::int64_t i = 0; i + keep < std::ssize(all); ++i) {
+    const fs::path& old = all[static_cast<std::size_t>(i)];
+    const fs::path aside = partial_path(old);
+    fs::rename(old, aside, error);
+    if (!error) fs::remove_all(aside, error);
+    if (error) spdlog::warn("{}: cannot be removed: {}", old.string(), error.message());
+  }
 }
 
 std::vector<TensorSource> sources(const CopyTensors& tensors) {
@@ -52,11 +79,34 @@ void restore(const fs::path& file, const CopyTensors& tensors) {
     if (found == saved.tensors().end() || found->second.shape != tensor.sizes().vec() ||
         scalar_type(found->second.dtype) != tensor.scalar_type()) {
       throw input_error("tensor \"" + name + "\" is missing or has another shape or dtype",
-                        file.string(), "delete this snapshot; the one before it will be used");
+                        file.string(), kDeleteSnapshot);
     }
     at::Tensor live = tensor;
     live.copy_(mapped_tensor(found->second));
   }
+}
+
+/// A count of state.json, which may have been edited or damaged.
+std::int64_t count_of(const Json& json, const char* key) {
+  const Json& value = json.at(key);
+  if (!value.is_number_integer() || value.get<std::int64_t>() < 0) {
+    throw input_error(std::string("\"") + key + "\" is " + value.dump() + "; expected a count");
+  }
+  return value.get<std::int64_t>();
+}
+
+TrainingState state_of(const Json& json) {
+  TrainingState state{.step = count_of(json, "step"),
+                      .position = {static_cast<std::uint64_t>(count_of(json, "epoch")),
+                                   static_cast<std::uint64_t>(count_of(json, "pack"))},
+                      .tokens = count_of(json, "tokens"),
+                      .targets = count_of(json, "targets"),
+                      .first_loss = json.at("first_loss"),
+                      .last_loss = json.at("last_loss")};
+  if (const Json& before = json.at("validation_before"); !before.is_null()) {
+    state.validation_before = before.get<double>();
+  }
+  return state;
 }
 
 /// "training.seed: 7 in the snapshot, 8 now" for each differing leaf.
@@ -79,21 +129,25 @@ void differences(const std::string& path, const Json& saved, const Json& now,
 void save_snapshot(const fs::path& run, const TrainingState& state, const CopyTensors& copies,
                    const AdamW& optimizer, const Json& identity, std::int64_t keep) {
   const fs::path target = run / "checkpoints" / fmt::format("step-{:06}", state.step);
-  AtomicDirectory directory(target, snapshot_bytes(copies),
-                            AtomicDirectory::Existing::kReplaceOurs);
+  AtomicDirectory directory(target, snapshot_bytes(copies), AtomicDirectory::Existing::kReplaceOurs,
+                            OutputKind::kSnapshot);
   write_safetensors(directory.path() / "copies.safetensors", sources(copies), {});
   write_safetensors(directory.path() / "optimizer.safetensors", sources(optimizer.moments()), {});
-  const Json json = {
-      {"format", "expandft-snapshot"}, {"format_version", kVersion},  {"step", state.step},
-      {"epoch", state.position.epoch}, {"pack", state.position.pack}, {"tokens", state.tokens},
-      {"targets", state.targets},      {"identity", identity}};
+  const auto& before = state.validation_before;
+  const Json json = {{"format", "expandft-snapshot"},
+                     {"format_version", kVersion},
+                     {"step", state.step},
+                     {"epoch", state.position.epoch},
+                     {"pack", state.position.pack},
+                     {"tokens", state.tokens},
+                     {"targets", state.targets},
+                     {"first_loss", state.first_loss},
+                     {"last_loss", state.last_loss},
+                     {"validation_before", before ? Json(*before) : Json()},
+                     {"identity", identity}};
   write_file_atomically(directory.path() / "state.json", json.dump(2) + "\n");
   directory.commit();
-
-  std::vector<fs::path> all = snapshots_of(run);
-  for (std::int64_t i = 0; i + keep < static_cast<std::int64_t>(all.size()); ++i) {
-    fs::remove_all(all[static_cast<std::size_t>(i)]);
-  }
+  prune(run, keep);
 }
 
 std::optional<fs::path> newest_snapshot(const fs::path& run) {
@@ -109,16 +163,15 @@ TrainingState load_snapshot(const fs::path& snapshot, const CopyTensors& copies,
   Json saved;
   try {
     if (json.at("format") != "expandft-snapshot" || json.at("format_version") != kVersion) {
-      throw input_error("not a snapshot that this version reads", file.string());
+      throw input_error("its format is not one that this version reads");
     }
-    state = {.step = json.at("step"),
-             .position = {json.at("epoch"), json.at("pack")},
-             .tokens = json.at("tokens"),
-             .targets = json.at("targets")};
+    state = state_of(json);
     saved = json.at("identity");
   } catch (const Json::exception& error) {
     throw input_error(std::string("damaged snapshot: ") + error.what(), file.string(),
-                      "delete this snapshot; the one before it will be used");
+                      kDeleteSnapshot);
+  } catch (const Error& error) {
+    throw input_error("damaged snapshot: " + error.message(), file.string(), kDeleteSnapshot);
   }
   std::vector<std::string> changed;
   differences("", saved, identity, changed);
@@ -140,15 +193,17 @@ std::uint64_t snapshot_bytes(const CopyTensors& copies) {
   return bytes;
 }
 
-Json snapshot_identity(const Json& resolved_config, const std::string& base_fingerprint) {
-  Json identity = {{"base_fingerprint", base_fingerprint}};
+Json snapshot_identity(const Json& resolved_config, const std::string& base_fingerprint,
+                       const std::string& data_fingerprint) {
+  Json identity = {{"base_fingerprint", base_fingerprint}, {"data_fingerprint", data_fingerprint}};
   for (const char* key : {"expansion", "train", "data", "training"}) {
     identity[key] = resolved_config.at(key);
   }
   for (const char* key : {"checkpoint_every", "keep_checkpoints", "validate_every", "log_every"}) {
     identity["training"].erase(key);
   }
-  identity["data"].erase("validation");
+  // The data's content counts, not where it lies.
+  for (const char* key : {"train", "validation"}) identity["data"].erase(key);
   return identity;
 }
 

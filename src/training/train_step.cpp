@@ -12,8 +12,8 @@ void require_finite(double value, const char* what, std::int64_t step) {
   if (std::isfinite(value)) return;
   throw Error(ExitCode::kDiverged, fmt::format("training diverged: the {} is {}", what, value),
               fmt::format("step {}", step + 1),
-              "lower training.learning_rate, lengthen training.warmup, or look at the data of this "
-              "step; the last snapshot is kept, and --resume continues from it");
+              "lower training.learning_rate or lengthen training.warmup and begin again with "
+              "--restart, or look at the data of this step");
 }
 
 }  // namespace
@@ -36,7 +36,8 @@ StepResult train_step(const Decoder& decoder, AdamW& optimizer, const StepBatch&
   return result;
 }
 
-double mean_loss(const Decoder& decoder, const Dataset& dataset, std::int64_t tokens_at_once) {
+std::optional<double> mean_loss(const Decoder& decoder, const Dataset& dataset,
+                                std::int64_t tokens_at_once, const std::function<bool()>& stop) {
   const c10::NoGradGuard no_grad;
   double sum = 0;
   std::int64_t targets = 0;
@@ -51,10 +52,12 @@ double mean_loss(const Decoder& decoder, const Dataset& dataset, std::int64_t to
   for (const Example& example : dataset.examples) {
     if (batch.tokens() > 0 &&
         batch.tokens() + static_cast<std::int64_t>(example.tokens.size()) > tokens_at_once) {
+      if (stop && stop()) return {};
       flush();
     }
     batch.append(example);
   }
+  if (stop && stop()) return {};
   flush();
   return targets > 0 ? sum / static_cast<double>(targets) : 0.0;
 }

@@ -1,6 +1,8 @@
 #include "training/trainer.h"
 
+#include "base/error.h"
 #include "report/progress.h"
+#include "report/summary.h"
 #include "runtime/process.h"
 #include "training/schedule.h"
 
@@ -52,49 +54,66 @@ class Loop {
     outcome_.total_steps = stream_.total_steps();
     if (job.resume_from) {
       state_ = load_snapshot(*job.resume_from, job.expansion.copies(), optimizer_, job.identity);
-      stream_.seek(state_.position);
+      go_to_place(*job.resume_from / "state.json");
       saved_step_ = state_.step;
+      // What the weights do not depend on (strength, layout, evaluation) may have changed.
+      write_json(job.run_directory / "config.resolved.json", job.config.resolved);
       spdlog::info("resuming after step {} of {}", state_.step, outcome_.total_steps);
     }
     metrics_.emplace(job.run_directory / "metrics.jsonl", job.resume_from ? state_.step : -1);
   }
 
   TrainingOutcome run() {
-    const SignalWatch signals;
-    if (state_.step == 0) outcome_.validation_before = validate();
+    if (state_.step == 0) state_.validation_before = validate();
     metrics_->write(
         state_.step, "start",
         {{"total_steps", outcome_.total_steps}, {"seconds_since_launch", seconds_since_launch()}});
     const Clock::time_point start = Clock::now();
     std::int64_t tokens = 0;
-    while (state_.step < outcome_.total_steps && signals.caught() == 0) {
+    while (state_.step < outcome_.total_steps && signals_.caught() == 0) {
       tokens += step();
       const bool last = state_.step == outcome_.total_steps;
       if (due(training_.validate_every) && !last) validate();
-      if (due(training_.checkpoint_every) && signals.caught() == 0) save();
+      if (due(training_.checkpoint_every) && signals_.caught() == 0) save();
     }
     outcome_.seconds = seconds_since(start);
     outcome_.tokens_per_second =
         outcome_.seconds > 0 ? static_cast<double>(tokens) / outcome_.seconds : 0;
-    outcome_.signal = state_.step < outcome_.total_steps ? signals.caught() : 0;
     // At the end too: what follows (evaluation, merging) may be ended, and would find it again.
     if (state_.step > saved_step_) save();
-    if (outcome_.signal == 0) outcome_.validation_after = validate();
+    if (signals_.caught() == 0) outcome_.validation_after = validate();
+    outcome_.signal = signals_.caught();
     metrics_->write(state_.step, outcome_.signal != 0 ? "interrupted" : "end",
                     {{"seconds", outcome_.seconds},
                      {"tokens_per_second", outcome_.tokens_per_second},
                      {"peak_memory_bytes", peak_resident_bytes()}});
     progress_.clear();
     outcome_.state = state_;
+    outcome_.first_loss = state_.first_loss;
+    outcome_.last_loss = state_.last_loss;
+    outcome_.validation_before = state_.validation_before;
     return outcome_;
   }
 
  private:
+  /// Goes to the snapshot's place in the data, if there is one.
+  void go_to_place(const fs::path& file) try {
+    if (state_.step > outcome_.total_steps) {
+      throw input_error("step " + std::to_string(state_.step) + " of " +
+                        std::to_string(outcome_.total_steps));
+    }
+    stream_.seek(state_.position);
+  } catch (const Error& error) {
+    throw input_error("damaged snapshot: " + error.message(), file.string(), kDeleteSnapshot);
+  }
+
   std::int64_t step() {
     const Clock::time_point start = Clock::now();
     const double rate = learning_rate_at(training_, state_.step, outcome_.total_steps);
     const StepResult result =
         train_step(job_.decoder, optimizer_, stream_.next(), rate, training_.clip_norm);
+    if (state_.step == 0) state_.first_loss = result.loss;
+    state_.last_loss = result.loss;
     ++state_.step;
     state_.position = stream_.position();
     state_.tokens += result.tokens;
@@ -102,8 +121,6 @@ class Loop {
     const double seconds = seconds_since(start);
     speed_.step(result.tokens, seconds);
 
-    if (outcome_.first_loss == 0) outcome_.first_loss = result.loss;
-    outcome_.last_loss = result.loss;
     smooth_loss_ = smooth_loss_ == 0 ? result.loss : 0.9 * smooth_loss_ + 0.1 * result.loss;
     const bool last = state_.step == outcome_.total_steps;
     if (due(training_.log_every) || last) {
@@ -126,12 +143,16 @@ class Loop {
 
   bool due(std::int64_t every) const { return every > 0 && state_.step % every == 0; }
 
+  /// Nothing without validation data, or when a signal comes meanwhile.
   std::optional<double> validate() {
     if (job_.validation_data == nullptr) return {};
-    const double loss = mean_loss(job_.decoder, *job_.validation_data, kValidationTokens);
-    metrics_->write(state_.step, "validation", {{"loss", loss}});
+    const std::optional<double> loss =
+        mean_loss(job_.decoder, *job_.validation_data, kValidationTokens,
+                  [this] { return signals_.caught() != 0; });
+    if (!loss) return {};
+    metrics_->write(state_.step, "validation", {{"loss", *loss}});
     progress_.clear();
-    spdlog::info("step {:>5}: validation loss {:.4f}", state_.step, loss);
+    spdlog::info("step {:>5}: validation loss {:.4f}", state_.step, *loss);
     return loss;
   }
 
@@ -146,6 +167,7 @@ class Loop {
 
   const TrainingJob& job_;
   const TrainingConfig& training_;
+  const SignalWatch signals_;
   AdamW optimizer_;
   BatchStream stream_;
   ProgressLine progress_;

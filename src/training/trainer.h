@@ -28,8 +28,11 @@ struct StepResult {
 StepResult train_step(const Decoder& decoder, AdamW& optimizer, const StepBatch& batch,
                       double learning_rate, double clip_norm);
 
-/// Mean loss (nats a target) over a data set, without gradients.
-double mean_loss(const Decoder& decoder, const Dataset& dataset, std::int64_t tokens_at_once);
+/// Mean loss (nats a target) over a data set, without gradients. Nothing when `stop`, which is
+/// asked before each piece of `tokens_at_once`, says to stop.
+std::optional<double> mean_loss(const Decoder& decoder, const Dataset& dataset,
+                                std::int64_t tokens_at_once,
+                                const std::function<bool()>& stop = {});
 
 /// A training run between its beginning and its outputs.
 struct TrainingJob {
@@ -47,14 +50,14 @@ struct TrainingJob {
 struct TrainingOutcome {
   TrainingState state;
   std::int64_t total_steps = 0;
-  double first_loss = 0, last_loss = 0;
+  double first_loss = 0, last_loss = 0;                       // of the whole run, as the next line
   std::optional<double> validation_before, validation_after;  // nats a target
   double seconds = 0, tokens_per_second = 0;                  // of this process
-  int signal = 0;  // 0, or what ended the run early; a snapshot was saved
+  int signal = 0;  // 0, or what ended it early (after the last step too); a snapshot was saved
 };
 
 /// Trains to the end, or until a signal comes. Writes metrics.jsonl and snapshots into the run
-/// directory and a progress line to the terminal.
+/// directory, on resuming config.resolved.json too, and a progress line to the terminal.
 TrainingOutcome run_training(const TrainingJob& job);
 
 }  // namespace expandft

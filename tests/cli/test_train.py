@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shlex
 import shutil
 import signal
 import subprocess
@@ -131,9 +132,12 @@ def test_killed_and_resumed_ends_in_the_same_weights(expandft, binary, tmp_path,
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_saves_and_leaves(expandft, binary, tmp_path, stories, number):
     changes = dict(training__max_steps=300, evaluation=None)
-    config = write_config(tmp_path, stories, **changes)
-    command = [binary, "train", "--config", config, "--device", "cpu", "--threads", "1"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    config = write_config(tmp_path, stories, "Lily's run.json", **changes)
+    settings = ["--set", "training.learning_rate=0.001", "--set", "data.train=./train.txt"]
+    command = [binary, "train", "--config", config, "--device", "cpu", "--threads", "1", *settings]
+    # A shell's background jobs ignore SIGINT, and so would what they start.
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=tmp_path,
+                               preexec_fn=lambda: signal.signal(number, signal.SIG_DFL))
     metrics = tmp_path / "out/metrics.jsonl"
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and not (metrics.exists() and '"train"' in metrics.read_text()):
@@ -141,13 +145,119 @@ def test_a_signal_saves_and_leaves(expandft, binary, tmp_path, stories, number):
     process.send_signal(number)
     _, stderr = process.communicate(timeout=120)
     assert process.returncode == 128 + number
-    assert "--resume" in stderr
+    hint = stderr.split("continue with: ")[1].splitlines()[0]
+    assert shlex.split(hint) == ["expandft", "train", "--config", str(config), *settings, "--resume"]
     assert events(tmp_path / "out")[-1]["event"] == "interrupted"
     assert len(list((tmp_path / "out/checkpoints").iterdir())) == 1
     done = events(tmp_path / "out", "interrupted")[0]["step"]
-    result = train(expandft, config, "--resume")
-    assert f"resuming after step {done}" in result.stderr
+    result = expandft(*shlex.split(hint)[1:], "--device", "cpu", "--threads", "1", cwd=tmp_path)
+    assert result.rc == 0 and f"resuming after step {done}" in result.stderr, result.stderr
     assert (tmp_path / "out/merged/config.json").exists()
+
+
+def test_a_signal_during_the_last_validation_is_not_lost(expandft, binary, tmp_path, stories):
+    config = write_config(tmp_path, stories, training__max_steps=2)
+    (tmp_path / "valid.txt").write_text("Once upon a time there was a little girl named Lily.\n" * 4000)
+    command = [binary, "train", "--config", config, "--device", "cpu", "--threads", "1"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    checkpoint = tmp_path / "out/checkpoints/step-000002"  # written just before
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and not checkpoint.exists():
+        time.sleep(0.001)
+    process.send_signal(signal.SIGTERM)
+    _, stderr = process.communicate(timeout=120)
+    assert process.returncode == 128 + signal.SIGTERM, stderr
+    assert "after step 2 of 2" in stderr and "--resume" in stderr
+    assert not (tmp_path / "out/merged").exists() and not (tmp_path / "out/summary.json").exists()
+    assert [line["step"] for line in events(tmp_path / "out", "validation")] == [0]
+    train(expandft, config, "--resume")
+    assert [line["step"] for line in events(tmp_path / "out", "validation")] == [0, 2]
+
+
+def test_resumed_after_the_last_step_it_tells_the_same(expandft, tmp_path, stories):
+    config = write_config(tmp_path, stories, training__checkpoint_every=4)
+    train(expandft, config)
+    out = tmp_path / "out"
+    before, card = json.loads((out / "summary.json").read_text()), (out / "merged/README.md").read_text()
+    assert before["first_loss"] > before["last_loss"] > 0 and before["validation_loss_before"] > 0
+    (out / "summary.json").unlink()
+    shutil.rmtree(out / "merged")
+    train(expandft, config, "--resume")
+    after = json.loads((out / "summary.json").read_text())
+    for key in before.keys() - {"seconds", "tokens_per_second", "peak_memory_bytes"}:
+        assert after[key] == before[key], key
+    assert (out / "merged/README.md").read_text() == card
+
+
+def test_what_weights_do_not_depend_on_may_change_when_resuming(expandft, tmp_path, stories):
+    config = write_config(tmp_path, stories, training__checkpoint_every=4)
+    train(expandft, config)
+    (tmp_path / "out/summary.json").unlink()
+    train(expandft, config, "--resume", "--set", "strength=0.5")
+    assert json.loads((tmp_path / "out/config.resolved.json").read_text())["strength"] == 0.5
+    assert "Strength: 0.5" in (tmp_path / "out/merged/README.md").read_text()
+
+
+def test_other_data_is_not_resumed(expandft, tmp_path, stories):
+    config = write_config(tmp_path, stories, training__checkpoint_every=4)
+    train(expandft, config)
+    (tmp_path / "out/summary.json").unlink()
+    before = folder_state(tmp_path / "out")
+    data = tmp_path / "train.txt"
+    text = data.read_text()
+    data.write_text(text.replace("Speak", "Shout", 1))
+    result = train(expandft, config, "--resume", "--set", "strength=0.5", rc=2)
+    assert "data_fingerprint" in result.stderr
+    assert folder_state(tmp_path / "out") == before
+    (tmp_path / "moved.txt").write_text(text)  # the same rows elsewhere are the same data
+    train(expandft, config, "--resume", "--set", f"data.train={tmp_path}/moved.txt")
+
+
+@pytest.mark.parametrize("changes", [{"pack": 10**6}, {"epoch": 10**6}, {"step": 9}, {"pack": -1}])
+def test_a_snapshot_beyond_the_data_is_refused(expandft, tmp_path, stories, changes):
+    config = write_config(tmp_path, stories, training__max_steps=None, training__epochs=1,
+                          training__checkpoint_every=2, evaluation=None)
+    train(expandft, config)
+    (tmp_path / "out/summary.json").unlink()
+    steps = events(tmp_path / "out", "train")[-1]["step"]
+    if "step" in changes:
+        changes = {"step": steps + 1}
+    newest = max((tmp_path / "out/checkpoints").iterdir())
+    state = json.loads((newest / "state.json").read_text())
+    (newest / "state.json").write_text(json.dumps(state | changes))
+    result = train(expandft, config, "--resume", rc=2)
+    assert "damaged snapshot" in result.stderr and "state.json" in result.stderr
+
+
+def test_keeping_all_snapshots_asks_for_no_more_room_than_they_take(expandft, tmp_path, stories):
+    config = write_config(tmp_path, stories, training__checkpoint_every=4, training__keep_checkpoints=10**9)
+    train(expandft, config)
+    assert sorted(p.name for p in (tmp_path / "out/checkpoints").iterdir()) == ["step-000004", "step-000008"]
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_half_precisions_learn(expandft, tmp_path, stories, precision):
+    config = write_config(tmp_path, stories, training__precision=precision, evaluation=None)
+    train(expandft, config)
+    losses = [line["loss"] for line in events(tmp_path / "out", "train")]
+    assert len(losses) == 8 and losses[-1] < losses[0] - 0.1
+    summary = json.loads((tmp_path / "out/summary.json").read_text())
+    assert summary["validation_loss_after"] < summary["validation_loss_before"]
+
+
+@pytest.mark.parametrize("task, text, expected", [
+    ({"block_length": 600}, "Once upon a time", "512"),
+    ({}, "", "nothing can be predicted"),
+    ({"max_tokens": 1}, "Once upon a time", "nothing can be predicted"),
+])
+def test_tasks_are_checked_before_training(expandft, tmp_path, stories, task, text, expected):
+    (tmp_path / "bad.txt").write_text(text)
+    (tmp_path / "bad.json").write_text(json.dumps({"name": "bad", "type": "perplexity", "data": "bad.txt"} | task))
+    config = write_config(tmp_path, stories, evaluation__tasks=["./bad.json"])
+    result = train(expandft, config, rc=2)
+    assert "bad" in result.stderr and expected in result.stderr
+    assert not (tmp_path / "out").exists()
+    train(expandft, config, "--dry-run", rc=2)
 
 
 def test_a_changed_config_is_not_resumed(expandft, tmp_path, stories):
@@ -194,6 +304,7 @@ def test_divergence_ends_with_4(expandft, tmp_path, stories, read_tensors):
     save_file(tensors, model / "model.safetensors", metadata={"format": "pt"})
     result = train(expandft, write_config(tmp_path, model, data__validation=None), rc=4)
     assert "diverged" in result.stderr and "step 1" in result.stderr and "learning_rate" in result.stderr
+    assert "snapshot" not in result.stderr  # there is none
     assert not (tmp_path / "out/merged").exists() and not (tmp_path / "out/checkpoints").exists()
 
 

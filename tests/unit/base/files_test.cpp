@@ -182,3 +182,34 @@ TEST_CASE("Parents of paths", "[files]") {
   CHECK(without_trailing_separator("a/b/") == "a/b");
   CHECK(without_trailing_separator("/") == "/");
 }
+
+TEST_CASE("What is at a path is told without exceptions", "[files]") {
+  const TempDirectory directory;
+  write_file_atomically(directory / "file", "x");
+  fs::create_symlink("nowhere", directory / "dangling");
+  CHECK((is_there(directory / "file") && is_file(directory / "file")));
+  CHECK_FALSE(is_folder(directory / "file"));
+  CHECK((is_there(directory.path()) && is_folder(directory.path())));
+  CHECK_FALSE(is_file(directory.path()));
+  for (const fs::path& path :
+       {directory / "none", directory / "file/below", directory / "dangling",
+        directory / std::string(300, 'a'), fs::path(std::string(5000, 'a')), fs::path()}) {
+    CHECK_FALSE(is_there(path));
+    CHECK_FALSE(is_file(path));
+    CHECK_FALSE(is_folder(path));
+  }
+}
+
+TEST_CASE("What a directory contains is told by where names lead", "[files]") {
+  const TempDirectory directory;
+  fs::create_directories(directory / "a/b");
+  fs::create_directories(directory / "ab");
+  fs::create_directory_symlink(directory / "a", directory / "link");
+  CHECK(contains(directory / "a", directory / "a"));
+  CHECK(contains(directory / "a", directory / "a/b/new/deep"));
+  CHECK(contains(directory / "a/b/..", directory / "link/b"));
+  CHECK(contains(directory / "link", directory / "a/"));
+  CHECK_FALSE(contains(directory / "a", directory / "ab"));
+  CHECK_FALSE(contains(directory / "a/b", directory / "a"));
+  CHECK_FALSE(contains(directory / "none", directory / "none/below"));
+}

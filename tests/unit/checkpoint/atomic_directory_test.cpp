@@ -14,13 +14,15 @@
 using namespace expandft;
 using namespace expandft::testing;
 using Existing = AtomicDirectory::Existing;
+using enum OutputKind;
 
 namespace {
 
 constexpr Existing kAll[] = {Existing::kRefuse, Existing::kReplaceOurs, Existing::kReplace};
 
-void make(const fs::path& target, const std::string& text, Existing existing = Existing::kRefuse) {
-  AtomicDirectory directory(target, 100, existing);
+void make(const fs::path& target, const std::string& text, Existing existing = Existing::kRefuse,
+          OutputKind kind = kModel) {
+  AtomicDirectory directory(target, 100, existing, kind);
   write_file_atomically(directory.path() / "a.txt", text);
   fs::create_directory(directory.path() / "sub");
   write_file_atomically(directory.path() / "sub/b.txt", text);
@@ -32,9 +34,10 @@ std::size_t count_entries(const fs::path& directory) {
       std::distance(fs::directory_iterator(directory), fs::directory_iterator()));
 }
 
-Error refusal(const fs::path& target, Existing existing, std::uint64_t needed_bytes = 1) {
-  const Error early = error_of([&] { check_target(target, needed_bytes, existing); });
-  const Error late = error_of([&] { AtomicDirectory(target, needed_bytes, existing); });
+Error refusal(const fs::path& target, Existing existing, std::uint64_t needed_bytes = 1,
+              OutputKind kind = kModel) {
+  const Error early = error_of([&] { check_target(target, needed_bytes, existing, kind); });
+  const Error late = error_of([&] { AtomicDirectory(target, needed_bytes, existing, kind); });
   CHECK(early.message() == late.message());
   CHECK(early.where() == late.where());
   return late;
@@ -46,7 +49,7 @@ TEST_CASE("A directory appears at commit, marked as ours", "[atomic_directory]")
   const TempDirectory temp;
   const fs::path target = temp / "new/parents/out";
   {
-    AtomicDirectory directory(target, 100, Existing::kRefuse);
+    AtomicDirectory directory(target, 100, Existing::kRefuse, kModel);
     CHECK(directory.target() == target);
     CHECK(directory.path().parent_path() == target.parent_path());
     write_file_atomically(directory.path() / "a.txt", "x");
@@ -55,7 +58,7 @@ TEST_CASE("A directory appears at commit, marked as ours", "[atomic_directory]")
     CHECK(read_file(target / "a.txt") == "x");
   }
   CHECK(read_file(target / "a.txt") == "x");
-  CHECK(is_ours(target));
+  CHECK(is_ours(target, kModel));
   CHECK(count_entries(target.parent_path()) == 1);
 }
 
@@ -63,7 +66,7 @@ TEST_CASE("Without commit nothing is left, and the old one stays", "[atomic_dire
   const TempDirectory temp;
   make(temp / "out", "old");
   {
-    AtomicDirectory directory(temp / "out", 100, Existing::kReplaceOurs);
+    AtomicDirectory directory(temp / "out", 100, Existing::kReplaceOurs, kModel);
     write_file_atomically(directory.path() / "a.txt", "new");
   }
   CHECK(read_file(temp / "out/a.txt") == "old");
@@ -116,7 +119,7 @@ TEST_CASE("What may replace what", "[atomic_directory]") {
 
 TEST_CASE("A target that comes while we work is not overwritten", "[atomic_directory]") {
   const TempDirectory temp;
-  AtomicDirectory directory(temp / "out", 1, Existing::kReplaceOurs);
+  AtomicDirectory directory(temp / "out", 1, Existing::kReplaceOurs, kModel);
   fs::create_directory(temp / "out");
   write_file_atomically(temp / "out/theirs", "x");
   CHECK(error_of([&] { directory.commit(); }).code() == ExitCode::kBadInput);
@@ -125,18 +128,22 @@ TEST_CASE("A target that comes while we work is not overwritten", "[atomic_direc
 
 TEST_CASE("Only a marker of ours makes a directory ours", "[atomic_directory]") {
   const TempDirectory temp;
-  CHECK_FALSE(is_ours(temp.path()));
-  CHECK_FALSE(is_ours(temp / "none"));
+  CHECK_FALSE(is_ours(temp.path(), kModel));
+  CHECK_FALSE(is_ours(temp / "none", kModel));
   for (const char* const text :
-       {"", "{", "[]", "{\"written_by\": 7}", "{\"written_by\": \"other\"}"}) {
+       {"", "{", "[]", R"({"written_by": 7, "kind": "model"})",
+        R"({"written_by": "other", "kind": "model"})", R"({"written_by": "expandft"})",
+        R"({"written_by": "expandft", "kind": 1})",
+        R"({"written_by": "expandft", "kind": "thesis"})",
+        R"({"written_by": "expandft", "kind": "run"})"}) {
     write_file_atomically(temp / ".expandft", text);
-    CHECK_FALSE(is_ours(temp.path()));
+    CHECK_FALSE(is_ours(temp.path(), kModel));
   }
-  write_file_atomically(temp / ".expandft", "{\"written_by\": \"expandft\"}");
-  CHECK(is_ours(temp.path()));
-  write_file_atomically(temp / ".expandft",
-                        "{\"written_by\": \"expandft\"" + std::string(10000, ' ') + "}");
-  CHECK_FALSE(is_ours(temp.path()));
+  write_file_atomically(temp / ".expandft", R"({"written_by": "expandft", "kind": "model"})");
+  CHECK(is_ours(temp.path(), kModel));
+  write_file_atomically(temp / ".expandft", R"({"written_by": "expandft", "kind": "model")" +
+                                                std::string(10000, ' ') + "}");
+  CHECK_FALSE(is_ours(temp.path(), kModel));
 }
 
 TEST_CASE("There is no instant without a whole directory while one is replaced",
@@ -165,7 +172,7 @@ TEST_CASE("A process killed while it writes leaves the old directory, and the ne
   REQUIRE(::pipe(ready) == 0);
   const pid_t child = ::fork();
   if (child == 0) {
-    AtomicDirectory directory(temp / "out", 1, Existing::kReplaceOurs);
+    AtomicDirectory directory(temp / "out", 1, Existing::kReplaceOurs, kModel);
     write_file_atomically(directory.path() / "a.txt", "torn");
     (void)!::write(ready[1], "x", 1);
     for (;;) ::pause();
@@ -199,7 +206,7 @@ TEST_CASE("A full file system ends in a failure and no directory", "[atomic_dire
   if (::mount("tmpfs", temp.path().c_str(), "tmpfs", 0, "size=20m") != 0) return;
   std::string message, hint;
   try {
-    AtomicDirectory directory(temp / "out", 1000, Existing::kRefuse);
+    AtomicDirectory directory(temp / "out", 1000, Existing::kRefuse, kModel);
     write_file_atomically(directory.path() / "large", std::string(30 << 20, 'x'));
     directory.commit();
   } catch (const Error& error) {
@@ -217,7 +224,7 @@ TEST_CASE("A mount point is refused before work starts", "[atomic_directory]") {
   const TempDirectory temp;
   fs::create_directory(temp / "out");
   if (::mount("tmpfs", (temp / "out").c_str(), "tmpfs", 0, "size=256k") != 0) return;
-  const Error error = error_of([&] { check_target(temp / "out", 1, Existing::kReplace); });
+  const Error error = error_of([&] { check_target(temp / "out", 1, Existing::kReplace, kModel); });
   ::umount((temp / "out").c_str());
   CHECK(error.code() == ExitCode::kBadInput);
   CHECK(has(error.message(), "mount point"));
@@ -232,7 +239,7 @@ TEST_CASE("A parent that cannot be written is a failure", "[atomic_directory]") 
   if (child == 0) {
     if (::getuid() == 0 && ::setuid(65534) != 0) ::_exit(9);
     try {
-      check_target(temp / "out", 1, Existing::kRefuse);
+      check_target(temp / "out", 1, Existing::kRefuse, kModel);
     } catch (const Error& error) {
       ::_exit(has(error.message(), "cannot write in the folder") && error.where() == temp.path() &&
                       error.code() == ExitCode::kFailed
@@ -290,4 +297,78 @@ TEST_CASE("A trailing slash changes nothing", "[atomic_directory]") {
   const TempDirectory temp;
   make(temp / "out/", "x");
   CHECK(read_file(temp / "out/a.txt") == "x");
+}
+
+TEST_CASE("Each kind of output replaces its own kind only", "[atomic_directory]") {
+  const TempDirectory temp;
+  constexpr OutputKind kKinds[] = {kRun, kModel, kAdapter, kSnapshot};
+  for (const OutputKind there : kKinds) {
+    for (const OutputKind wanted : kKinds) {
+      fs::remove_all(temp / "out");
+      make(temp / "out", "old", Existing::kRefuse, there);
+      CHECK(is_ours(temp / "out", wanted) == (there == wanted));
+      if (there == wanted) {
+        make(temp / "out", "new", Existing::kReplaceOurs, wanted);
+        CHECK(read_file(temp / "out/a.txt") == "new");
+      } else {
+        const Error error = refusal(temp / "out", Existing::kReplaceOurs, 1, wanted);
+        CHECK(error.code() == ExitCode::kBadInput);
+        CHECK(has(error.hint(), "--force") == (wanted == kModel));
+        CHECK(read_file(temp / "out/a.txt") == "old");
+      }
+    }
+  }
+  make(temp / "out", "old", Existing::kReplace, kRun);
+  CHECK(has(refusal(temp / "out", Existing::kReplaceOurs).message(), "found a run that expandft"));
+}
+
+TEST_CASE("An output is never one of the inputs, holds none and lies in none",
+          "[atomic_directory]") {
+  const TempDirectory temp;
+  make(temp / "runs/model", "base");
+  fs::create_directory_symlink(temp / "runs/model", temp / "link");
+  fs::create_directory(temp / "out");
+  fs::create_directory_symlink(temp / "runs/model", temp / "out/link");
+  const fs::path model = temp / "runs/model";
+  const auto check = [&](const fs::path& target, const fs::path& input, const char* message) {
+    CAPTURE(target, input);
+    for (const Existing existing : kAll) {
+      const Error error = error_of([&] {
+        check_target(target, 1, existing, kModel, {temp / "elsewhere", input});
+      });
+      CHECK(error.code() == ExitCode::kBadInput);
+      CHECK(has(error.message(), message));
+      CHECK(error.where() == target);
+    }
+  };
+  check(model, model, "is or holds the input");
+  check(temp / "runs", model, "is or holds the input");
+  check(temp / "runs", model / "a.txt", "is or holds the input");
+  check(temp / "out", temp / "out/link", "is or holds the input");
+  check(model, temp / "link", "is or holds the input");
+  check(model / "inside/deep", model, "lies in the input");
+  check(model / "inside", temp / "link", "lies in the input");
+  CHECK(read_file(model / "a.txt") == "base");
+  CHECK_NOTHROW(check_target(temp / "runs/model2", 1, Existing::kRefuse, kModel, {model}));
+}
+
+TEST_CASE("Parents that were made for nothing go again", "[atomic_directory]") {
+  const TempDirectory temp;
+  fs::create_directory(temp / "own");
+  {
+    AtomicDirectory directory(temp / "own/new/deep/out", 1, Existing::kRefuse, kModel);
+    CHECK(fs::exists(temp / "own/new/deep"));
+  }
+  CHECK(fs::exists(temp / "own"));
+  CHECK(fs::is_empty(temp / "own"));
+  {
+    AtomicDirectory directory(temp / "own/new/deep/out", 1, Existing::kRefuse, kModel);
+    write_file_atomically(temp / "own/new/theirs", "x");
+  }
+  CHECK(fs::exists(temp / "own/new/theirs"));
+  CHECK_FALSE(fs::exists(temp / "own/new/deep"));
+  // The parents can be made, but not the folder in the last: its name grows too long.
+  const std::string name(250, 'x');
+  CHECK_THROWS_AS(AtomicDirectory(temp / "a/b" / name, 1, Existing::kRefuse, kModel), Error);
+  CHECK_FALSE(fs::exists(temp / "a"));
 }

@@ -54,6 +54,38 @@ TEST_CASE("each missing input is an input error at its JSON path", "[config]") {
     run.output = run.model / "inside";
     CHECK(has(error().message(), "never changed"));
   }
+  SECTION("an output that holds an input") {
+    for (const char* const inside : {"out/merged", "out/deep/model"}) {
+      fs::create_directories(folder / inside);
+      write_text(folder / inside / "config.json", "{}");
+    }
+    run.output = folder / "out";
+    run.model = folder / "out/merged";
+    CHECK(error().where() == "output");
+    CHECK(has(error().message(), "holds the model"));
+    run.model = folder / "out/deep/model";
+    CHECK(has(error().message(),
+              "holds the model, which a new run would replace: " + run.model.string()));
+    run.model = folder / "model";
+    CHECK_NOTHROW(check_run_inputs(run));
+    run.data.train = folder / "out/train.txt";
+    fs::create_symlink(folder / "train.txt", run.data.train);  // the link would go
+    CHECK(error().where() == "output");
+    CHECK(has(error().message(), "holds an input of the run"));
+    CHECK(has(error().message(), run.data.train.string()));
+    run.data.train = folder / "train.txt";
+    write_text(folder / "out/valid.txt", "a");
+    run.data.validation = folder / "out/valid.txt";
+    CHECK(has(error().message(), "out/valid.txt"));
+    run.data.validation.reset();
+    run.output = folder / "tasks";
+    CHECK(has(error().message(), "tasks/mine.json"));
+    run.output = folder / "text";
+    write_text(folder / "text/valid.txt", "a");
+    write_text(folder / "tasks/mine.json",
+               R"({"name": "mine", "type": "perplexity", "data": "../text/valid.txt"})");
+    CHECK(has(error().message(), "text/valid.txt"));
+  }
   SECTION("data") {
     fs::remove(folder / "train.txt");
     CHECK(error().where() == "data.train");

@@ -123,3 +123,26 @@ TEST_CASE("texts and blocks that cannot be scored are input errors") {
             "513 tokens; the model reads at most 512"));
   CHECK(score_tokens(model.decoder, {1}, "text").empty());
 }
+
+TEST_CASE("tasks that cannot be evaluated are refused before any work") {
+  const Stories model;
+  const TempDirectory folder;
+  const fs::path good = folder / "good.txt", empty = folder / "empty.txt";
+  write_file_atomically(good, kText);
+  write_file_atomically(empty, "");
+  const auto refuse = [&](const TaskConfig& bad) {
+    return error_of([&] {
+      check_tasks({task_of(good, 16), bad}, *model.tokenizer, model.decoder.spec());
+    });
+  };
+  CHECK_NOTHROW(check_tasks({task_of(good, 512)}, *model.tokenizer, model.decoder.spec()));
+  CHECK_THAT(refuse(task_of(good, 513)).message(), has_text("513") && has_text("512"));
+  CHECK_THAT(refuse(task_of(good, 1)).message(), has_text("blocks of 1 "));
+  CHECK_THAT(refuse(task_of(empty, 16)).message(), has_text("nothing can be predicted"));
+  CHECK_THAT(refuse(task_of(folder / "none.txt", 16)).what(), has_text("none.txt"));
+  TaskConfig task = task_of(good, 16);
+  task.max_tokens = 1;
+  CHECK(refuse(task).code() == ExitCode::kBadInput);
+  task.type = "arithmetic";
+  CHECK_THAT(refuse(task).message(), has_text("arithmetic"));
+}

@@ -54,6 +54,15 @@ TEST_CASE("defaults of a llama config") {
   CHECK(read_dtype(llama(), "") == Dtype::kF32);
 }
 
+TEST_CASE("special tokens outside the vocabulary are read") {
+  Json config = llama();
+  config["bos_token_id"] = 600;
+  config["eos_token_id"] = Json{2, 3};
+  const DecoderSpec spec = read_spec(config, "");
+  CHECK(spec.bos == 600);
+  CHECK(spec.eos == 2);
+}
+
 TEST_CASE("what is not supported is named") {
   const auto with = [](const char* key, Json value) {
     Json config = llama();
@@ -69,6 +78,8 @@ TEST_CASE("what is not supported is named") {
   CHECK_THAT(with("num_key_value_heads", 3), has_text("num_key_value_heads"));
   CHECK_THAT(with("head_dim", 7), has_text("head_dim"));
   CHECK_THAT(with("rms_norm_eps", 0), has_text("rms_norm_eps"));
+  CHECK_THAT(with("bos_token_id", -1), has_text("bos_token_id") && has_text("-1"));
+  CHECK_THAT(with("eos_token_id", Json{-2, 5}), has_text("eos_token_id") && has_text("-2"));
   CHECK_THAT(with("tie_word_embeddings", 1), has_text("tie_word_embeddings"));
   Json missing = llama();
   missing.erase("vocab_size");

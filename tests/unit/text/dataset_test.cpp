@@ -199,13 +199,50 @@ TEST_CASE("plain text becomes blocks", "[dataset]") {
   }
 }
 
-TEST_CASE("a last block of one token is dropped", "[dataset]") {
-  DataFile file("d.txt", "aaaaa");
-  const auto count = static_cast<std::int64_t>(file.load().examples.at(0).tokens.size());
-  file.options.max_length = count - 1;
-  const Dataset dataset = file.load();
-  CHECK(dataset.examples.size() == 1);
-  CHECK(dataset.report.tokens == count - 1);
+TEST_CASE("no block has a single token: the last two share theirs", "[dataset]") {
+  for (const auto& [name, content] :
+       {std::pair<std::string, std::string>{"d.txt", "Once upon a time there was."},
+        {"d.jsonl", R"({"text": "Once upon a time there was."})"}}) {
+    DataFile file(name, content);
+    const Ids whole = file.load().examples.at(0).tokens;
+    for (std::size_t length = 2; length <= whole.size(); ++length) {
+      CAPTURE(name, length, whole.size());
+      file.options.max_length = static_cast<std::int64_t>(length);
+      const Dataset dataset = file.load();
+      Ids joined;
+      for (const Example& block : dataset.examples) {
+        CHECK(block.tokens.size() >= 2);
+        CHECK(block.tokens.size() <= length);
+        CHECK(block.learned.size() == block.tokens.size());
+        // Where three tokens do not fit in two blocks, the last one repeats a token.
+        const bool repeats =
+            length == 2 && whole.size() % 2 == 1 && &block == &dataset.examples.back();
+        joined.insert(joined.end(), block.tokens.begin() + (repeats ? 1 : 0), block.tokens.end());
+      }
+      CHECK(joined == whole);
+      CHECK(dataset.examples.size() == (whole.size() + length - 1) / length);
+    }
+  }
+}
+
+TEST_CASE("the fingerprint tells the examples, not the file", "[dataset]") {
+  const auto print = [](const std::string& name, const std::string& content, bool learn_prompt) {
+    DataFile file(name, content);
+    file.options.learn_prompt = learn_prompt;
+    return fingerprint(file.load());
+  };
+  const std::string row = R"({"prompt": "Once upon", "completion": " a time."})";
+  const std::string other = R"({"prompt": "Once upon", "completion": " a while."})";
+  const std::string first = print("d.jsonl", row, false);
+  CHECK(first.size() == 16);
+  CHECK(first.find_first_not_of("0123456789abcdef") == std::string::npos);
+  CHECK(print("e.json", row + "\n\n", false) == first);
+  CHECK(print("d.jsonl", other, false) != first);
+  CHECK(print("d.jsonl", row, true) != first);
+  CHECK(print("d.jsonl", row + "\n" + row, false) != first);
+  const Dataset one{.examples = {{{1, 2, 3, 4}, {1, 1, 1, 1}}}, .report = {}};
+  const Dataset two{.examples = {{{1, 2}, {1, 1}}, {{3, 4}, {1, 1}}}, .report = {}};
+  CHECK(fingerprint(one) != fingerprint(two));
 }
 
 TEST_CASE("packed JSON lines are read", "[dataset]") {

@@ -1,0 +1,34 @@
+#include "text/dataset.h"
+
+#include <memory>
+#include <new>
+
+#include <xxhash.h>
+
+namespace expandft {
+
+std::string fingerprint(const Dataset& dataset) {
+  const std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)> state(XXH3_createState(),
+                                                                       &XXH3_freeState);
+  if (state == nullptr) throw std::bad_alloc();
+  XXH3_64bits_reset(state.get());
+  for (const Example& example : dataset.examples) {
+    // The length comes first, so that examples cannot run together.
+    const std::uint64_t length = example.tokens.size();
+    XXH3_64bits_update(state.get(), &length, sizeof length);
+    if (length == 0) continue;
+    XXH3_64bits_update(state.get(), example.tokens.data(), length * sizeof(TokenId));
+    XXH3_64bits_update(state.get(), example.learned.data(), example.learned.size());
+  }
+  XXH64_canonical_t canonical;
+  XXH64_canonicalFromHash(&canonical, XXH3_64bits_digest(state.get()));
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string text;
+  for (const unsigned char byte : canonical.digest) {
+    text += kDigits[byte >> 4];
+    text += kDigits[byte & 15];
+  }
+  return text;
+}
+
+}  // namespace expandft

@@ -1,0 +1,120 @@
+#include "training/adamw.h"
+
+#include "catch.h"
+#include "expansion/verification.h"
+#include "training/small_run.h"
+
+#include <cmath>
+
+namespace expandft {
+namespace {
+
+at::Tensor numbers(const std::vector<std::int64_t>& shape, std::uint64_t seed) {
+  auto generator = at::make_generator<at::CPUGeneratorImpl>(seed);
+  return at::randn(shape, generator, at::TensorOptions().dtype(at::kFloat));
+}
+
+struct Reference {
+  at::Tensor weight, m, v;  // double
+
+  explicit Reference(const at::Tensor& start)
+      : weight(start.detach().to(at::kDouble, false, true)),
+        m(at::zeros_like(weight)),
+        v(at::zeros_like(weight)) {}
+
+  /// arXiv 1711.05101, algorithm 2 with the schedule multiplier in the learning rate.
+  void step(const at::Tensor& gradient, const TrainingConfig& t, double rate, double decay, int n) {
+    const at::Tensor g = gradient.to(at::kDouble);
+    m = t.beta1 * m + (1 - t.beta1) * g;
+    v = t.beta2 * v + (1 - t.beta2) * g * g;
+    const at::Tensor corrected_m = m / (1 - std::pow(t.beta1, n));
+    const at::Tensor corrected_v = v / (1 - std::pow(t.beta2, n));
+    weight = weight - rate * decay * weight - rate * corrected_m / (corrected_v.sqrt() + t.epsilon);
+  }
+};
+
+TEST_CASE("AdamW follows its formulas, and decays matrices alone") {
+  TrainingConfig training;
+  training.weight_decay = 0.1;
+  training.beta2 = 0.95;
+  // A bias between matrices, and sizes that are no multiples of anything.
+  const AdamW::NamedTensors parameters = {
+      {"a", numbers({5, 7}, 1)}, {"bias", numbers({5}, 2)}, {"b", numbers({3, 11}, 3)}};
+  std::vector<Reference> references;
+  for (const auto& [name, tensor] : parameters) references.emplace_back(tensor);
+  AdamW optimizer(parameters, training);
+  CHECK(optimizer.parameter_count() == 35 + 5 + 33);
+  for (int n = 1; n <= 5; ++n) {
+    optimizer.zero_grad();
+    const double rate = 0.02 / n;
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+      const at::Tensor& tensor = parameters[i].second;
+      const at::Tensor gradient = numbers(tensor.sizes().vec(), 10 * static_cast<unsigned>(n) + i);
+      tensor.grad().copy_(gradient);
+      references[i].step(gradient, training, rate, tensor.dim() > 1 ? 0.1 : 0.0, n);
+    }
+    optimizer.step(rate);
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+      CAPTURE(n, parameters[i].first);
+      CHECK(worst_difference(parameters[i].second.detach(), references[i].weight) < 1e-6);
+    }
+  }
+  CHECK(optimizer.steps() == 5);
+  for (const auto& [name, moment] : optimizer.moments()) {
+    if (name == "bias.exp_avg") CHECK(worst_difference(moment, references[1].m) < 1e-6);
+    if (name == "b.exp_avg_sq") CHECK(worst_difference(moment, references[2].v) < 1e-6);
+  }
+}
+
+TEST_CASE("the norm is over all gradients, and clipping scales them to it") {
+  const AdamW::NamedTensors parameters = {{"a", numbers({3, 3}, 1)}, {"b", numbers({7}, 2)}};
+  AdamW optimizer(parameters, {});
+  parameters[0].second.grad().fill_(2);
+  parameters[1].second.grad().fill_(-4);
+  const double norm = optimizer.gradient_norm();
+  CHECK(norm == Approx(std::sqrt(9 * 4.0 + 7 * 16.0)));
+  optimizer.clip_gradients(norm, 0);
+  CHECK(optimizer.gradient_norm() == Approx(norm));
+  optimizer.clip_gradients(norm, 2 * norm);
+  CHECK(optimizer.gradient_norm() == Approx(norm));
+  optimizer.clip_gradients(norm, 1);
+  CHECK(optimizer.gradient_norm() == Approx(1.0));
+  CHECK(parameters[1].second.grad()[0].item<double>() == Approx(-4 / norm));
+}
+
+TEST_CASE("every tensor begins at 64 bytes, and the padding between stays 0") {
+  const AdamW::NamedTensors parameters = {
+      {"a", numbers({5, 7}, 1)}, {"bias", numbers({5}, 2)}, {"b", numbers({3, 11}, 3)}};
+  TrainingConfig training;
+  training.weight_decay = 0.1;
+  AdamW optimizer(parameters, training);
+  for (const auto& [name, tensor] : parameters) tensor.grad().fill_(1);
+  optimizer.step(0.1);
+  const auto moments = optimizer.moments();
+  const auto check = [](const std::string& name, const at::Tensor& tensor) {
+    CAPTURE(name);
+    CHECK(reinterpret_cast<std::uintptr_t>(tensor.data_ptr()) % 64 == 0);
+    const std::int64_t end = tensor.storage_offset() + tensor.numel(), next = (end + 15) / 16 * 16;
+    const at::Tensor gap =
+        at::empty({0}, tensor.options()).set_(tensor.storage(), end, {next - end}, {1});
+    CHECK(gap.abs().sum().item<double>() == 0);
+  };
+  for (const auto& [name, tensor] : parameters) {
+    check(name, tensor.detach());
+    check(name + "'s gradient", tensor.grad());
+  }
+  for (const auto& [name, tensor] : moments) check(name, tensor);
+}
+
+TEST_CASE("an expanded model is its base bit for bit with its copies in AdamW's buffers") {
+  const std::string model = GENERATE("gqa", "bias");
+  const Golden golden(model);
+  const TokenTensors tokens = to_device(golden.batch(), at::kCPU);
+  const at::Tensor base =
+      probe_logits(Decoder::load(golden.directory(), at::kFloat, at::kCPU), tokens);
+  const SmallRun run(model);
+  CHECK(compare_logits(base, probe_logits(run.decoder, tokens)).identical);
+}
+
+}  // namespace
+}  // namespace expandft

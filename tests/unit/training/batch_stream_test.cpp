@@ -1,0 +1,161 @@
+#include "training/batch_stream.h"
+
+#include "base/temp_directory.h"
+#include "catch.h"
+
+#include <algorithm>
+#include <map>
+
+namespace expandft {
+namespace {
+
+using testing::error_of;
+
+/// Examples whose tokens are all the example's index, so that each can be known again.
+Dataset numbered(const std::vector<std::size_t>& lengths) {
+  Dataset dataset;
+  for (std::size_t i = 0; i < lengths.size(); ++i) {
+    dataset.examples.push_back({std::vector<TokenId>(lengths[i], static_cast<TokenId>(i)),
+                                std::vector<std::uint8_t>(lengths[i], 1)});
+  }
+  return dataset;
+}
+
+Dataset mixed() {
+  std::vector<std::size_t> lengths;
+  for (std::size_t i = 0; i < 37; ++i) lengths.push_back(2 + (i * 7) % 15);
+  return numbered(lengths);
+}
+
+DataConfig data_of(bool packing) {
+  DataConfig data;
+  data.max_length = 16;
+  data.packing = packing;
+  return data;
+}
+
+TrainingConfig training_of(std::optional<std::int64_t> epochs, std::optional<std::int64_t> size,
+                           std::optional<std::int64_t> tokens) {
+  TrainingConfig training;
+  training.epochs = epochs;
+  if (!epochs) training.max_steps = 1000;
+  training.batch_size = size;
+  training.batch_tokens = tokens;
+  training.micro_batch_size = 3;
+  return training;
+}
+
+std::vector<TokenId> examples_of(const StepBatch& step) {
+  std::vector<TokenId> out;
+  for (const TokenBatch& piece : step.micro_batches) {
+    for (std::int64_t i = 0; i < piece.sequences(); ++i) {
+      out.push_back(
+          piece.ids[static_cast<std::size_t>(piece.offsets[static_cast<std::size_t>(i)])]);
+    }
+  }
+  return out;
+}
+
+TEST_CASE("every example comes once an epoch, and the steps are as many as announced") {
+  const Dataset dataset = mixed();
+  const bool packing = GENERATE(true, false);
+  const bool by_tokens = GENERATE(true, false);
+  const std::int64_t epochs = GENERATE(1, 3);
+  CAPTURE(packing, by_tokens, epochs);
+  const TrainingConfig training =
+      by_tokens ? training_of(epochs, {}, 50) : training_of(epochs, 4, {});
+  BatchStream stream(dataset, data_of(packing), training);
+  std::map<TokenId, std::int64_t> seen;
+  std::int64_t steps = 0, tokens = 0;
+  for (StepBatch step = stream.next(); !step.micro_batches.empty(); step = stream.next()) {
+    ++steps;
+    std::int64_t in_pieces = 0, sequences = 0;
+    for (const TokenBatch& piece : step.micro_batches) in_pieces += piece.tokens();
+    for (const TokenId example : examples_of(step)) ++seen[example], ++sequences;
+    CHECK(step.tokens == in_pieces);
+    CHECK(step.targets == in_pieces - sequences);
+    if (by_tokens) CHECK(step.tokens <= 50);
+    tokens += step.tokens;
+  }
+  CHECK(steps == stream.total_steps());
+  REQUIRE(seen.size() == dataset.examples.size());
+  for (const auto& [example, times] : seen) CHECK(times == epochs);
+  std::int64_t all = 0;
+  for (const Example& example : dataset.examples) all += std::ssize(example.tokens);
+  CHECK(tokens == all * epochs);
+  CHECK(stream.next().micro_batches.empty());
+}
+
+TEST_CASE("a step may span the end of an epoch") {
+  const Dataset dataset = numbered({4, 4, 4, 4, 4});
+  BatchStream stream(dataset, data_of(false), training_of(2, 4, {}));
+  CHECK(stream.total_steps() == 3);
+  CHECK(examples_of(stream.next()).size() == 4);
+  CHECK(examples_of(stream.next()).size() == 4);
+  CHECK(stream.position() == StreamPosition{1, 3});
+  CHECK(examples_of(stream.next()).size() == 2);
+}
+
+TEST_CASE("a budget of tokens is filled by short sequences too") {
+  // 16 may be the longest, but these have 4: five of them fit into 20.
+  const Dataset dataset = numbered(std::vector<std::size_t>(10, 4));
+  BatchStream stream(dataset, data_of(false), training_of(1, {}, 20));
+  CHECK(stream.total_steps() == 2);
+  CHECK(stream.next().tokens == 20);
+  CHECK(stream.next().tokens == 20);
+}
+
+TEST_CASE("a step holds at least one pack, however small the budget") {
+  const Dataset dataset = numbered({10, 10, 10});
+  BatchStream stream(dataset, data_of(false), training_of(1, {}, 3));
+  CHECK(stream.total_steps() == 3);
+  CHECK(stream.next().tokens == 10);
+}
+
+TEST_CASE("pieces hold as many packs as micro_batch_size says") {
+  const Dataset dataset = numbered(std::vector<std::size_t>(8, 4));
+  BatchStream stream(dataset, data_of(false), training_of(1, 8, {}));
+  const StepBatch step = stream.next();
+  REQUIRE(step.micro_batches.size() == 3);
+  CHECK(step.micro_batches[0].sequences() == 3);
+  CHECK(step.micro_batches[2].sequences() == 2);
+}
+
+TEST_CASE("seeking a position deals what a stream that walked there deals") {
+  const Dataset dataset = mixed();
+  const TrainingConfig training =
+      GENERATE(training_of({}, 4, {}), training_of({}, {}, 50), training_of(9, 5, {}));
+  BatchStream walked(dataset, data_of(true), training);
+  for (int i = 0; i < 12; ++i) walked.next();
+  BatchStream sought(dataset, data_of(true), training);
+  sought.seek(walked.position());
+  for (int i = 0; i < 12; ++i) CHECK(examples_of(sought.next()) == examples_of(walked.next()));
+  CHECK(sought.position() == walked.position());
+}
+
+TEST_CASE("another epoch and another seed have another order") {
+  const Dataset dataset = mixed();
+  TrainingConfig training = training_of(2, 37, {});
+  BatchStream stream(dataset, data_of(false), training);
+  const auto first = examples_of(stream.next()), second = examples_of(stream.next());
+  CHECK(first != second);
+  ++training.seed;
+  CHECK(examples_of(BatchStream(dataset, data_of(false), training).next()) != first);
+}
+
+TEST_CASE("a position that the data has not is refused") {
+  const Dataset dataset = numbered({4, 4, 4});
+  BatchStream stream(dataset, data_of(false), training_of(2, 1, {}));
+  const StreamPosition position =
+      GENERATE(StreamPosition{0, 4}, StreamPosition{1, 4}, StreamPosition{2, 0});
+  const Error error = error_of([&] { stream.seek(position); });
+  CHECK(error.code() == ExitCode::kBadInput);
+  CHECK_THAT(error.message(), has_text("no pack " + std::to_string(position.pack)));
+  CHECK(stream.position() == StreamPosition{0, 0});
+  CHECK(examples_of(stream.next()).size() == 1);
+  stream.seek({1, 3});
+  CHECK(stream.next().micro_batches.empty());
+}
+
+}  // namespace
+}  // namespace expandft

@@ -1,0 +1,34 @@
+#pragma once
+
+#include "expansion/expansion.h"
+#include "golden.h"
+#include "training/adamw.h"
+
+#include <utility>
+
+namespace expandft {
+
+/// A golden model with two expanded layers, and AdamW over their copies.
+struct SmallRun {
+  explicit SmallRun(const std::string& model = "gqa", const TrainingConfig& training = {})
+      : golden(model),
+        decoder(Decoder::load(golden.directory(), at::kFloat, at::kCPU)),
+        expansion(expand(decoder, plan, original_copies(golden.directory(), plan), at::kFloat)),
+        optimizer(expansion.copies(), training) {}
+
+  /// A step on random gradients, so that the moments are not 0.
+  void random_step() {
+    optimizer.zero_grad();
+    for (const auto& [name, tensor] : expansion.copies())
+      tensor.grad().copy_(at::randn_like(tensor));
+    optimizer.step(1e-2);
+  }
+
+  ExpansionPlan plan{{0, 1}, 2};
+  Golden golden;
+  Decoder decoder;
+  Expansion expansion;
+  AdamW optimizer;
+};
+
+}  // namespace expandft

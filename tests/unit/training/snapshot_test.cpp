@@ -1,0 +1,193 @@
+#include "training/snapshot.h"
+
+#include "base/temp_directory.h"
+#include "catch.h"
+#include "report/summary.h"
+#include "training/small_run.h"
+
+#include <set>
+
+namespace expandft {
+namespace {
+
+using testing::error_of;
+using testing::TempDirectory;
+
+const Json kIdentity = {{"base_fingerprint", "00ff"},
+                        {"data_fingerprint", "12ab"},
+                        {"training", {{"seed", 7}, {"learning_rate", 0.001}}}};
+
+TrainingState state_at(std::int64_t step) {
+  return {.step = step,
+          .position = {2, 5},
+          .tokens = 1000,
+          .targets = 900,
+          .first_loss = 3.25,
+          .last_loss = 1.0 / 3,
+          .validation_before = 2.0 / 3};
+}
+
+fs::path save(const fs::path& run, const SmallRun& from, std::int64_t step, std::int64_t keep = 2) {
+  save_snapshot(run, state_at(step), from.expansion.copies(), from.optimizer, kIdentity, keep);
+  return newest_snapshot(run).value();
+}
+
+Error load_error(const fs::path& snapshot, const Json& identity = kIdentity) {
+  SmallRun run;
+  const Error error =
+      error_of([&] { load_snapshot(snapshot, run.expansion.copies(), run.optimizer, identity); });
+  CHECK(error.code() == ExitCode::kBadInput);
+  return error;
+}
+
+std::set<std::string> names_in(const fs::path& folder) {
+  std::set<std::string> names;
+  for (const auto& entry : fs::directory_iterator(folder)) names.insert(entry.path().filename());
+  return names;
+}
+
+TEST_CASE("a snapshot brings back weights, moments and state, and training goes on the same") {
+  const TempDirectory folder;
+  SmallRun saved, loaded;
+  for (int i = 0; i < 3; ++i) saved.random_step();
+  const fs::path snapshot = save(folder.path(), saved, 3);
+  CHECK(snapshot.filename() == "step-000003");
+  const TrainingState state =
+      load_snapshot(snapshot, loaded.expansion.copies(), loaded.optimizer, kIdentity);
+  const TrainingState expected = state_at(3);
+  CHECK(state.step == 3);
+  CHECK(state.position == expected.position);
+  CHECK(state.tokens == 1000);
+  CHECK(state.targets == 900);
+  CHECK(state.first_loss == expected.first_loss);
+  CHECK(state.last_loss == expected.last_loss);
+  CHECK(state.validation_before == expected.validation_before);
+  CHECK(loaded.optimizer.steps() == 3);
+  for (SmallRun* run : {&saved, &loaded}) {
+    run->optimizer.zero_grad();
+    for (const auto& [name, tensor] : run->expansion.copies()) tensor.grad().fill_(0.5);
+    run->optimizer.step(1e-3);
+  }
+  const auto a = saved.expansion.copies(), b = loaded.expansion.copies();
+  for (std::size_t i = 0; i < a.size(); ++i) CHECK(a[i].second.equal(b[i].second));
+}
+
+TEST_CASE("a state without validation has none") {
+  const TempDirectory folder;
+  SmallRun run;
+  TrainingState state = state_at(1);
+  state.validation_before.reset();
+  save_snapshot(folder.path(), state, run.expansion.copies(), run.optimizer, kIdentity, 1);
+  const fs::path snapshot = newest_snapshot(folder.path()).value();
+  CHECK_FALSE(load_snapshot(snapshot, run.expansion.copies(), run.optimizer, kIdentity)
+                  .validation_before.has_value());
+}
+
+TEST_CASE("the newest snapshots are kept") {
+  const TempDirectory folder;
+  SmallRun run;
+  for (const std::int64_t step : {5, 10, 15}) save(folder.path(), run, step);
+  const fs::path checkpoints = folder / "checkpoints";
+  CHECK(names_in(checkpoints) == std::set<std::string>{"step-000010", "step-000015"});
+  CHECK(save(folder.path(), run, 1000000, 1).filename() == "step-1000000");
+  CHECK(names_in(checkpoints) == std::set<std::string>{"step-1000000"});
+}
+
+TEST_CASE("what an ended process was removing goes, and what is no snapshot is not taken for one") {
+  const TempDirectory folder;
+  SmallRun run;
+  CHECK_FALSE(newest_snapshot(folder.path()));
+  save(folder.path(), run, 5);
+  const fs::path checkpoints = folder / "checkpoints";
+  // No process has this number and start time.
+  fs::create_directory(checkpoints / ".step-000002.partial-1-1");
+  fs::create_directory(checkpoints / "step-000009");  // no marker
+  fs::copy(checkpoints / "step-000005", checkpoints / "step-000011");
+  fs::remove(checkpoints / "step-000011" / "state.json");
+  fs::create_directory(checkpoints / "step-x");
+  CHECK(newest_snapshot(folder.path())->filename() == "step-000005");
+  save(folder.path(), run, 6, 1);
+  CHECK(names_in(checkpoints) ==
+        std::set<std::string>{"step-000006", "step-000009", "step-000011", "step-x"});
+}
+
+TEST_CASE("another config is refused with what differs") {
+  const TempDirectory folder;
+  SmallRun run;
+  const fs::path snapshot = save(folder.path(), run, 5);
+  Json now = kIdentity;
+  now["training"]["seed"] = 8;
+  now["data_fingerprint"] = "34cd";
+  const Error error = load_error(snapshot, now);
+  CHECK_THAT(error.message(), has_text("training.seed: 7 in the snapshot, 8 now") &&
+                                  has_text("data_fingerprint: \"12ab\" in the snapshot") &&
+                                  !has_text("learning_rate"));
+  CHECK_THAT(error.hint(), has_text("--restart"));
+}
+
+TEST_CASE("a damaged snapshot is refused, and which file it is") {
+  const TempDirectory folder;
+  SmallRun run;
+  const fs::path snapshot = save(folder.path(), run, 5), file = snapshot / "state.json";
+  const Json good = read_json(file);
+  SECTION("counts") {
+    const std::string key = GENERATE("step", "epoch", "pack", "tokens", "targets");
+    const Json value = GENERATE(Json(-1), Json(1.5), Json("5"), Json());
+    Json bad = good;
+    bad[key] = value;
+    write_json(file, bad);
+    const Error error = load_error(snapshot);
+    CHECK_THAT(error.message(), has_text("damaged snapshot") && has_text("\"" + key + "\""));
+    CHECK(error.where() == file.string());
+    CHECK(error.hint() == kDeleteSnapshot);
+  }
+  SECTION("missing keys") {
+    const std::string key =
+        GENERATE("format", "step", "pack", "last_loss", "validation_before", "identity");
+    Json bad = good;
+    bad.erase(key);
+    write_json(file, bad);
+    CHECK_THAT(load_error(snapshot).message(), has_text("damaged snapshot") && has_text(key));
+  }
+  SECTION("another format") {
+    Json bad = good;
+    bad["format_version"] = 99;
+    write_json(file, bad);
+    CHECK_THAT(load_error(snapshot).message(), has_text("format"));
+  }
+  SECTION("a torn file") {
+    const std::string name = GENERATE("copies.safetensors", "optimizer.safetensors");
+    fs::resize_file(snapshot / name, fs::file_size(snapshot / name) / 2);
+    CHECK_THAT(load_error(snapshot).where(), has_text(name));
+  }
+  SECTION("tensors of another model") {
+    fs::copy_file(snapshot / "copies.safetensors", snapshot / "optimizer.safetensors",
+                  fs::copy_options::overwrite_existing);
+    const Error error = load_error(snapshot);
+    CHECK_THAT(error.message(), has_text(".exp_avg"));
+    CHECK(error.hint() == kDeleteSnapshot);
+  }
+}
+
+TEST_CASE("the identity holds what weights depend on, and not where data lies") {
+  const Json resolved = {
+      {"expansion", {{"copies", 2}}},
+      {"train", "new"},
+      {"strength", 0.5},
+      {"data", {{"train", "/a/train.txt"}, {"validation", nullptr}, {"max_length", 64}}},
+      {"training",
+       {{"seed", 7},
+        {"checkpoint_every", 5},
+        {"keep_checkpoints", 2},
+        {"validate_every", 0},
+        {"log_every", 1}}}};
+  CHECK(snapshot_identity(resolved, "b", "d") == Json{{"base_fingerprint", "b"},
+                                                      {"data_fingerprint", "d"},
+                                                      {"expansion", {{"copies", 2}}},
+                                                      {"train", "new"},
+                                                      {"data", {{"max_length", 64}}},
+                                                      {"training", {{"seed", 7}}}});
+}
+
+}  // namespace
+}  // namespace expandft
