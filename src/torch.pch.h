@@ -1,11 +1,6 @@
 // The precompiled header of everything that uses LibTorch. autograd/custom_function.h brings
 // torch::autograd::Function without the 25 s of torch/torch.h.
 #pragma GCC system_header
-#include <ATen/ATen.h>
-#include <torch/csrc/autograd/custom_function.h>
-#include <torch/csrc/autograd/autograd.h>
-#include <torch/library.h>
-
 #include <algorithm>
 #include <functional>
 #include <map>
@@ -13,3 +8,8 @@
 #include <optional>
 #include <string>
 #include <vector>
+
+#include <ATen/ATen.h>
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/csrc/autograd/custom_function.h>
+#include <torch/library.h>
