@@ -1,13 +1,17 @@
 #include "base/error.h"
 #include "cli/app.h"
 
+#include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <iostream>
 #include <new>
 
 #include <c10/util/Exception.h>
 
-int main(int argc, char* argv[]) {
+namespace {
+
+int run(int argc, char* argv[]) {
   using expandft::ExitCode;
   const auto report = [](const char* message, ExitCode code) {
     std::cerr << "error: " << message << '\n';
@@ -30,4 +34,14 @@ int main(int argc, char* argv[]) {
   } catch (const std::exception& error) {
     return report(error.what(), ExitCode::kFailed);
   }
+}
+
+}  // namespace
+
+int main(int argc, char* argv[]) {
+  const int code = run(argc, argv);
+  // All files are written and closed by now. LibTorch's static objects are not taken down: that
+  // takes time, in an order nobody controls, and gives nothing.
+  std::fflush(nullptr);
+  std::_Exit(code);
 }
