@@ -1,4 +1,5 @@
 #include "base/error.h"
+#include "base/hex.h"
 #include "checkpoint/model_directory.h"
 
 #include <memory>
@@ -28,13 +29,7 @@ class Hash {
   std::string hex() const {
     XXH128_canonical_t canonical;
     XXH128_canonicalFromHash(&canonical, XXH3_128bits_digest(state_.get()));
-    constexpr char kDigits[] = "0123456789abcdef";
-    std::string text;
-    for (const unsigned char byte : canonical.digest) {
-      text += kDigits[byte >> 4];
-      text += kDigits[byte & 15];
-    }
-    return text;
+    return expandft::hex(canonical.digest);
   }
 
  private:

@@ -93,6 +93,15 @@ CLI::App* add_command(CLI::App& app, Context& context, const std::string& name,
   return command;
 }
 
+void add_set_option(CLI::App& command, std::vector<std::string>& overrides) {
+  command
+      .add_option("--set", overrides,
+                  "A value to use in place of the config's, as training.learning_rate=2e-4; may "
+                  "stand several times")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
+}
+
 void setup_app(CLI::App& app, Context& context) {
   app.description(kDescription);
   app.footer(kFooter);

@@ -32,6 +32,9 @@ void setup_app(CLI::App& app, Context& context);
 CLI::App* add_command(CLI::App& app, Context& context, const std::string& name,
                       const std::string& description, const std::string& example);
 
+/// --set KEY=VALUE, several times: for commands that read a run config.
+void add_set_option(CLI::App& command, std::vector<std::string>& overrides);
+
 /// Parses the arguments and runs the command. Errors of usage are input errors of the same kind as
 /// all others. Without arguments prints the help.
 ExitCode run_program(int argc, const char* const* argv);

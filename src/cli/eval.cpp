@@ -84,13 +84,8 @@ ExitCode run_comparison(const EvalOptions& options, const EvalPlan& plan,
   const std::vector<TaskResult> tuned_results =
       evaluate_all(load_model(plan.tuned, global), tasks, progress);
 
-  ComparisonReport report{.budget = plan.budget};
-  for (std::size_t i = 0; i < tasks.size(); ++i) {
-    const bool is_original = i < plan.originals.size();
-    (is_original ? report.originals : report.news)
-        .push_back(compare(base_results[i], tuned_results[i],
-                           is_original ? plan.budget : std::optional<DropBudget>()));
-  }
+  const ComparisonReport report =
+      compare_tasks(base_results, tuned_results, plan.originals.size(), plan.budget);
   if (options.json != "-") print(comparison_table(report));
   if (!options.json.empty()) {
     Json json = {{"base", plan.base->model}, {"tuned", plan.tuned.model}};

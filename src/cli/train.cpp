@@ -149,12 +149,7 @@ void setup_train(CLI::App& app, Context& context) {
   command->add_option("--config", options->config, "Run config: docs/configuration.md")
       ->type_name("FILE")
       ->required();
-  command
-      ->add_option("--set", options->overrides,
-                   "A value to use in place of the config's, as training.learning_rate=2e-4; may "
-                   "stand several times")
-      ->type_name("KEY=VALUE")
-      ->allow_extra_args(false);
+  add_set_option(*command, options->overrides);
   CLI::Option* dry_run = command->add_flag(
       "--dry-run", options->dry_run,
       "Print the resolved config, the plan, memory and the speed of two steps; write nothing");

@@ -76,13 +76,7 @@ ComparisonReport evaluate_run(TrainSetup& setup, bool quiet) {
   setup.expansion.set_strength(setup.run().strength);
   const std::vector<TaskResult> tuned = evaluate_tasks(setup, tasks, "tuned", progress);
 
-  ComparisonReport report{.budget = evaluation.max_drop};
-  for (std::size_t i = 0; i < tasks.size(); ++i) {
-    const bool original = i < evaluation.original_tasks.size();
-    (original ? report.originals : report.news)
-        .push_back(compare(base[i], tuned[i], original ? report.budget : std::nullopt));
-  }
-  return report;
+  return compare_tasks(base, tuned, evaluation.original_tasks.size(), evaluation.max_drop);
 }
 
 void finish_run(const TrainSetup& setup, const TrainingOutcome& outcome,

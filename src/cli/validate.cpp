@@ -57,12 +57,7 @@ void setup_validate(CLI::App& app, Context& context) {
   command->group("Look");
   const auto options = std::make_shared<ValidateOptions>();
   command->add_option("config", options->configs, "Run configs")->required()->type_name("CONFIG");
-  command
-      ->add_option("--set", options->overrides,
-                   "A value to use in place of the config's, as training.learning_rate=2e-4; may "
-                   "stand several times")
-      ->type_name("KEY=VALUE")
-      ->allow_extra_args(false);
+  add_set_option(*command, options->overrides);
   command->add_flag("--json", options->json, "Verdicts as JSON");
   command->callback(
       [&context, options] { context.run = [options] { return run_validate(*options); }; });

@@ -49,6 +49,18 @@ Table make_table(const ComparisonReport& report) {
 
 }  // namespace
 
+ComparisonReport compare_tasks(const std::vector<TaskResult>& base,
+                               const std::vector<TaskResult>& tuned, std::size_t originals,
+                               const std::optional<DropBudget>& budget) {
+  ComparisonReport report{.budget = budget};
+  for (std::size_t i = 0; i < base.size(); ++i) {
+    const bool original = i < originals;
+    (original ? report.originals : report.news)
+        .push_back(compare(base[i], tuned[i], original ? budget : std::nullopt));
+  }
+  return report;
+}
+
 std::string comparison_table(const ComparisonReport& report) {
   return make_table(report).text();
 }

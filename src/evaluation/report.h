@@ -16,6 +16,12 @@ struct ComparisonReport {
   std::optional<DropBudget> budget;
 };
 
+/// Compares task by task. The first `originals` tasks are the original ones, which the budget holds
+/// for.
+ComparisonReport compare_tasks(const std::vector<TaskResult>& base,
+                               const std::vector<TaskResult>& tuned, std::size_t originals,
+                               const std::optional<DropBudget>& budget);
+
 /// A table for a terminal, one line a task.
 std::string comparison_table(const ComparisonReport& report);
 /// The same for a model card.

@@ -12,11 +12,6 @@
 namespace expandft {
 namespace {
 
-bool is_power_of_two(double x) {
-  int exponent = 0;
-  return x > 0 && std::frexp(x, &exponent) == 0.5;
-}
-
 /// A writable tensor over the bytes that a source is to fill.
 at::Tensor over(std::span<std::byte> bytes, const Shape& shape, Dtype dtype) {
   return at::from_blob(bytes.data(), shape, at::TensorOptions().dtype(scalar_type(dtype)));
@@ -81,6 +76,11 @@ double base_share(const Folding& folding) {
 
 double copy_share(const Folding& folding) {
   return folding.strength / static_cast<double>(folding.plan.copies);
+}
+
+bool is_power_of_two(double x) {
+  int exponent = 0;
+  return x > 0 && std::frexp(x, &exponent) == 0.5;
 }
 
 bool is_reversible(const Folding& folding) {

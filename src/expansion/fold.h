@@ -19,6 +19,8 @@ struct Folding {
 /// The base's share of down, (k − s(k−1)) / k, and each copy's, s / k.
 double base_share(const Folding& folding);
 double copy_share(const Folding& folding);
+/// Whether multiplying by x is exact in binary floating point, underflow apart.
+bool is_power_of_two(double x);
 /// Whether the base can be taken out of the folded model bit for bit: its share is a power of two.
 bool is_reversible(const Folding& folding);
 

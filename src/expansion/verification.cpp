@@ -51,10 +51,7 @@ at::Tensor probe_logits(const Decoder& decoder, const TokenTensors& probe) {
 }
 
 double fold_tolerance(const Folding& folding, Dtype dtype, double scale) {
-  const auto exact = [](double share) {
-    int exponent = 0;
-    return share == 0 || std::frexp(share, &exponent) == 0.5;
-  };
+  const auto exact = [](double share) { return share == 0 || is_power_of_two(share); };
   const bool rounded = !exact(base_share(folding)) || !exact(copy_share(folding));
   // Half a unit in the last place of each weight of down, grown through the layers: the factors
   // leave room of about ten times what is seen on real and random models.

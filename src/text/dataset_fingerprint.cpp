@@ -1,3 +1,4 @@
+#include "base/hex.h"
 #include "text/dataset.h"
 
 #include <memory>
@@ -22,13 +23,7 @@ std::string fingerprint(const Dataset& dataset) {
   }
   XXH64_canonical_t canonical;
   XXH64_canonicalFromHash(&canonical, XXH3_64bits_digest(state.get()));
-  constexpr char kDigits[] = "0123456789abcdef";
-  std::string text;
-  for (const unsigned char byte : canonical.digest) {
-    text += kDigits[byte >> 4];
-    text += kDigits[byte & 15];
-  }
-  return text;
+  return hex(canonical.digest);
 }
 
 }  // namespace expandft
