@@ -7,6 +7,7 @@
 #include "evaluation/perplexity.h"
 #include "report/human.h"
 #include "report/summary.h"
+#include "runtime/signals.h"
 #include "training/snapshot.h"
 
 #include <algorithm>
@@ -94,6 +95,7 @@ ExitCode run_train(const TrainOptions& options, const GlobalOptions& global) {
     print("the run in " + config.run.output.string() + " is finished; nothing to do\n");
     return ExitCode::kDone;
   }
+  const SignalThread signals;  // before LibTorch starts threads
   const auto setup = set_up_training(std::move(config), global);
   check_tasks(run_tasks(setup->run()), *setup->tokenizer, setup->spec);
   if (options.dry_run) {

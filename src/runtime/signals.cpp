@@ -1,12 +1,14 @@
 #include "runtime/signals.h"
 
+#include <atomic>
 #include <csignal>
 
 namespace expandft {
 namespace {
 
 // A handler can reach nothing but a global: this is the one there is.
-volatile std::sig_atomic_t caught_signal = 0;
+std::atomic<int> caught_signal = 0;
+static_assert(std::atomic<int>::is_always_lock_free, "a handler may take no lock");
 
 void note(int signal) {
   caught_signal = signal;
@@ -24,7 +26,30 @@ struct sigaction watch(int signal) {
   return before;
 }
 
+sigset_t ending_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGTERM);
+  return set;
+}
+
 }  // namespace
+
+SignalThread::SignalThread() {
+  const sigset_t taken = ending_signals();
+  pthread_sigmask(SIG_BLOCK, &taken, &before_);
+  thread_ = std::thread([taken, end = ended_.get_future()] {
+    pthread_sigmask(SIG_UNBLOCK, &taken, nullptr);
+    end.wait();
+  });
+}
+
+SignalThread::~SignalThread() {
+  ended_.set_value();
+  thread_.join();
+  pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+}
 
 SignalWatch::SignalWatch() {
   caught_signal = 0;

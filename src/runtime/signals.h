@@ -1,8 +1,27 @@
 #pragma once
 
+#include <future>
 #include <signal.h>
+#include <thread>
 
 namespace expandft {
+
+/// While it lives, SIGINT and SIGTERM are taken by a thread of their own: this thread, and those
+/// that it starts from now on, block them. Matrix products put the stack pointer into workspace on
+/// the heap, where the frame of a signal would be written over other memory (a run died of it).
+/// Make it before other threads exist. What a signal does stays as it is.
+class SignalThread {
+ public:
+  SignalThread();
+  ~SignalThread();
+  SignalThread(const SignalThread&) = delete;
+  SignalThread& operator=(const SignalThread&) = delete;
+
+ private:
+  sigset_t before_{};
+  std::promise<void> ended_;
+  std::thread thread_;
+};
 
 /// While it lives, SIGINT and SIGTERM do not end the process but are noted; a second one of the
 /// same kind ends it at once. One that the process was started to ignore (nohup) stays ignored.

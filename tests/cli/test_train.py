@@ -144,7 +144,7 @@ def test_a_signal_saves_and_leaves(expandft, binary, tmp_path, stories, number):
         time.sleep(0.005)
     process.send_signal(number)
     _, stderr = process.communicate(timeout=120)
-    assert process.returncode == 128 + number
+    assert process.returncode == 128 + number, stderr
     hint = stderr.split("continue with: ")[1].splitlines()[0]
     assert shlex.split(hint) == ["expandft", "train", "--config", str(config), *settings, "--resume"]
     assert events(tmp_path / "out")[-1]["event"] == "interrupted"

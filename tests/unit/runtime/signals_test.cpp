@@ -2,7 +2,10 @@
 
 #include "catch.h"
 
+#include <atomic>
 #include <csignal>
+#include <thread>
+#include <unistd.h>
 
 namespace expandft {
 namespace {
@@ -11,6 +14,15 @@ int noted_elsewhere = 0;
 
 void note_elsewhere(int signal) {
   noted_elsewhere = signal;
+}
+
+std::atomic<int> note_count = 0;
+std::atomic<bool> handled_by_computing_thread = false;
+thread_local bool computes = false;
+
+void note_thread(int) {
+  if (computes) handled_by_computing_thread = true;
+  ++note_count;
 }
 
 using Handler = void (*)(int);
@@ -66,6 +78,34 @@ TEST_CASE("afterwards the earlier action is there again") {
   std::raise(SIGINT);
   CHECK(noted_elsewhere == SIGINT);
   std::signal(SIGINT, before);
+}
+
+TEST_CASE("the signals of a process are handled by the signal thread, not by those that compute") {
+  const int number = GENERATE(SIGINT, SIGTERM);
+  const Handler before = std::signal(number, note_thread);
+  note_count = 0;
+  handled_by_computing_thread = false;
+  {
+    const SignalThread signals;
+    computes = true;
+    std::atomic<bool> stop = false;
+    std::thread started_later([&] {
+      computes = true;
+      while (!stop) std::this_thread::yield();
+    });
+    for (int i = 1; i <= 20; ++i) {
+      kill(getpid(), number);
+      while (note_count < i) std::this_thread::yield();
+    }
+    stop = true;
+    started_later.join();
+    CHECK_FALSE(handled_by_computing_thread);
+  }
+  kill(getpid(), number);
+  CHECK(note_count == 21);
+  CHECK(handled_by_computing_thread);  // the mask of before is back
+  computes = false;
+  std::signal(number, before);
 }
 
 }  // namespace expandft
