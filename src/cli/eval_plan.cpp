@@ -5,12 +5,6 @@
 namespace expandft {
 namespace {
 
-std::vector<TaskConfig> find_tasks(const std::vector<std::string>& names, const fs::path& beside) {
-  std::vector<TaskConfig> tasks;
-  for (const std::string& name : names) tasks.push_back(find_task(name, beside));
-  return tasks;
-}
-
 /// What would keep the results from being written, found before they are computed.
 void check_json_target(const std::string& file) {
   if (file.empty() || file == "-" || is_folder(parent_of(file))) return;

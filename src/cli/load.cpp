@@ -14,11 +14,9 @@ namespace expandft {
 namespace {
 
 std::unique_ptr<const Tokenizer> load_tokenizer(const ModelDirectory& directory, TokenizerUse use) {
-  const fs::path config = directory.path() / "config.json";
   try {
     auto tokenizer = Tokenizer::load(directory.path());
-    check_vocabulary(*tokenizer, read_spec(directory.config(), config.string()).vocab,
-                     directory.path().string());
+    check_vocabulary(*tokenizer, read_spec(directory).vocab, directory.path().string());
     return tokenizer;
   } catch (const Error& error) {
     if (use == TokenizerUse::kRequired) throw;

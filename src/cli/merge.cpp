@@ -23,7 +23,7 @@ struct MergeOptions {
 
 ExitCode run_merge(const MergeOptions& options, const GlobalOptions& global) {
   const ModelDirectory base = ModelDirectory::open(options.model);
-  const DecoderSpec spec = read_spec(base.config(), (base.path() / "config.json").string());
+  const DecoderSpec spec = read_spec(base);
   const AdapterDirectory adapter = open_adapter(options.adapter, base);
   const ExpansionPlan plan{adapter.info().layers, adapter.info().copies};
   const Folding folding{plan, resolve_layout(parse_layout(options.layout), plan, spec),

@@ -1,7 +1,5 @@
 #include "cli/model_card.h"
 
-#include "report/human.h"
-
 #include <spdlog/fmt/fmt.h>
 
 namespace expandft {

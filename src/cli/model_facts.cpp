@@ -92,7 +92,7 @@ Json loads_in(const Json& config) {
 
 Json model_facts(const fs::path& directory) {
   const ModelDirectory model = ModelDirectory::open(directory);
-  const fs::path config = directory / "config.json", merged = directory / "expandft.json";
+  const fs::path merged = directory / "expandft.json";
   std::int64_t parameters = 0;
   std::set<std::string> dtypes;
   std::set<fs::path> files;
@@ -105,7 +105,7 @@ Json model_facts(const fs::path& directory) {
                 {"family", model.config().value("model_type", Json())}};
   Json loads;
   try {
-    facts.update(spec_facts(read_spec(model.config(), config.string())));
+    facts.update(spec_facts(read_spec(model)));
     loads = loads_in(model.config());
   } catch (const Error& error) {
     loads = {{"expandft", "no: " + error.message()}};

@@ -58,13 +58,10 @@ void write_run_adapter(const TrainSetup& setup, const std::string& fingerprint) 
 }
 
 std::vector<TaskConfig> run_tasks(const RunConfig& run) {
-  std::vector<TaskConfig> tasks;
-  for (const auto* names : {&run.evaluation.original_tasks, &run.evaluation.tasks}) {
-    for (const std::string& name : *names) {
-      tasks.push_back(find_task(name, run.file.parent_path()));
-    }
-  }
-  return tasks;
+  const EvaluationConfig& evaluation = run.evaluation;
+  std::vector<std::string> names = evaluation.original_tasks;
+  names.insert(names.end(), evaluation.tasks.begin(), evaluation.tasks.end());
+  return find_tasks(names, run.file.parent_path());
 }
 
 ComparisonReport evaluate_run(TrainSetup& setup, bool quiet) {

@@ -3,7 +3,6 @@
 #include "base/error.h"
 #include "cli/load.h"
 #include "model/families.h"
-#include "report/human.h"
 #include "runtime/device.h"
 
 #include <future>
@@ -39,7 +38,7 @@ std::unique_ptr<TrainSetup> set_up_training(ResolvedConfig config, const GlobalO
   check_run_inputs(config.run);
   const RunConfig& run = config.run;
   ModelDirectory base = ModelDirectory::open(run.model);
-  const DecoderSpec spec = read_spec(base.config(), (base.path() / "config.json").string());
+  const DecoderSpec spec = read_spec(base);
   const ExpansionPlan plan = make_plan(run.expansion.layers, run.expansion.copies, spec);
   const Folding folding{plan, resolve_layout(run.layout, plan, spec), run.strength};
   if (run.data.max_length > spec.max_positions) {

@@ -131,6 +131,12 @@ TaskConfig find_task(const std::string& name_or_path, const fs::path& beside) {
   return task;
 }
 
+std::vector<TaskConfig> find_tasks(const std::vector<std::string>& names, const fs::path& beside) {
+  std::vector<TaskConfig> tasks;
+  for (const std::string& name : names) tasks.push_back(find_task(name, beside));
+  return tasks;
+}
+
 std::vector<TaskConfig> list_tasks(const fs::path& beside) {
   std::vector<TaskConfig> tasks;
   for (const Candidate& one : candidates(beside)) tasks.push_back(load_task(one.file));

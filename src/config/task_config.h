@@ -28,6 +28,8 @@ bool is_task_path(const std::string& name_or_path);
 /// tree, or configs/tasks of the source tree). The error lists the names that are there. A task
 /// whose data file is missing is an input error.
 TaskConfig find_task(const std::string& name_or_path, const fs::path& beside);
+/// find_task of each, in order.
+std::vector<TaskConfig> find_tasks(const std::vector<std::string>& names, const fs::path& beside);
 /// All tasks that find_task finds by name, nearest folder first; a name shadows later ones.
 std::vector<TaskConfig> list_tasks(const fs::path& beside);
 /// docs/configuration.md's rows of task keys, from the table that parses.

@@ -11,7 +11,7 @@ namespace {
 
 /// The adapter's own words on its base, and its biases, against what the base is.
 void check_sizes(const AdapterDirectory& adapter, const ModelDirectory& base) {
-  const DecoderSpec spec = read_spec(base.config(), (base.path() / "config.json").string());
+  const DecoderSpec spec = read_spec(base);
   const AdapterInfo& info = adapter.info();
   const std::string config = (adapter.path() / "adapter_config.json").string();
   const std::string hint =

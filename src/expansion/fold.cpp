@@ -1,11 +1,9 @@
 #include "expansion/fold.h"
 
-#include "base/error.h"
 #include "model/tensors.h"
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <map>
 #include <utility>
 

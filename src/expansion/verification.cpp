@@ -69,7 +69,6 @@ LogitDifference check_written(const fs::path& written, const ModelDirectory& bas
   for (const auto& [name, tensor] : copies) {
     stored.emplace_back(name, tensor.detach().to(scalar_type(dtype)));
   }
-  LogitDifference difference;
   at::Tensor expected;
   {
     Decoder decoder = Decoder::load(base, at::kFloat, device);
@@ -77,7 +76,8 @@ LogitDifference check_written(const fs::path& written, const ModelDirectory& bas
     expected = probe_logits(decoder, probe_tokens(decoder.spec(), device));
   }
   const Decoder merged = Decoder::load(ModelDirectory::open(written), at::kFloat, device);
-  difference = compare_logits(expected, probe_logits(merged, probe_tokens(merged.spec(), device)));
+  const LogitDifference difference =
+      compare_logits(expected, probe_logits(merged, probe_tokens(merged.spec(), device)));
   const double tolerance = fold_tolerance(folding, dtype, difference.scale);
   if (!std::isfinite(difference.worst) || difference.worst > tolerance) {
     throw failure(fmt::format("the merged model does not compute what base and copies do: logits "

@@ -20,8 +20,7 @@ Decoder::Decoder(DecoderSpec spec, DecoderWeights weights)
 }
 
 Decoder Decoder::load(const ModelDirectory& directory, at::ScalarType dtype, at::Device device) {
-  const DecoderSpec spec =
-      read_spec(directory.config(), (directory.path() / "config.json").string());
+  const DecoderSpec spec = read_spec(directory);
   return {spec, load_weights(directory, spec, dtype, device)};
 }
 

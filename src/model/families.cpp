@@ -160,6 +160,10 @@ DecoderSpec read_spec(const Json& config, const std::string& where) {
   return spec;
 }
 
+DecoderSpec read_spec(const ModelDirectory& directory) {
+  return read_spec(directory.config(), (directory.path() / "config.json").string());
+}
+
 Dtype read_dtype(const Json& config, const std::string& where) {
   const Fields fields(config, where);
   const char* key = fields.has("dtype") ? "dtype" : "torch_dtype";
