@@ -1,4 +1,4 @@
-"""The method in PyTorch, on transformers' own Llama as the base model.
+"""The method in PyTorch, on transformers' own models as the base.
 
 An expanded layer computes its MLP in the split form
 
@@ -19,6 +19,29 @@ from torch.nn import functional
 
 PROJECTIONS = ("gate_proj", "up_proj", "down_proj")
 NO_TARGET = -100
+
+
+class UnfusedMlp(nn.Module):
+    """An MLP whose gate_up_proj = [gate; up] is taken apart (Phi-3): the same function."""
+
+    def __init__(self, mlp):
+        super().__init__()
+        hidden, width = mlp.down_proj.out_features, mlp.down_proj.in_features
+        self.gate_proj, self.up_proj = (nn.Linear(hidden, width, bias=False, dtype=mlp.down_proj.weight.dtype)
+                                        for _ in range(2))
+        with torch.no_grad():
+            self.gate_proj.weight.copy_(mlp.gate_up_proj.weight[:width])
+            self.up_proj.weight.copy_(mlp.gate_up_proj.weight[width:])
+        self.down_proj = mlp.down_proj
+        self.act_fn = mlp.activation_fn
+
+    def forward(self, x):
+        return self.down_proj(self.act_fn(self.gate_proj(x)) * self.up_proj(x))
+
+
+def decoder_layers(model):
+    """The layers of a language model, also inside a multimodal one."""
+    return model.get_decoder().layers
 
 
 class MlpCopy(nn.Module):
@@ -68,9 +91,12 @@ def expand(model, layers, k):
     """Replaces the MLPs of `layers` by split ones whose copies equal the original; freezes the rest."""
     model.requires_grad_(False)
     for i in layers:
-        split = SplitMlp(model.model.layers[i].mlp, k)
+        layer = decoder_layers(model)[i]
+        if hasattr(layer.mlp, "gate_up_proj"):
+            layer.mlp = UnfusedMlp(layer.mlp).requires_grad_(False)
+        split = SplitMlp(layer.mlp, k)
         split.copies.requires_grad_(True)
-        model.model.layers[i].mlp = split
+        layer.mlp = split
     return model
 
 
@@ -83,7 +109,7 @@ def set_strength(model, strength):
 def copy_parameters(model):
     """name -> parameter of every copy: model.layers.{i}.mlp.{projection}.copy{j}.{weight,bias}."""
     named = {}
-    for i, layer in enumerate(model.model.layers):
+    for i, layer in enumerate(decoder_layers(model)):
         if not isinstance(layer.mlp, SplitMlp):
             continue
         for j, copy in enumerate(layer.mlp.copies, start=1):
@@ -103,7 +129,7 @@ def perturb_copies(model, noise, generator):
 @torch.no_grad()
 def fold(model):
     """Makes every split MLP one ordinary MLP of k times the width (at its strength), in place."""
-    for layer in model.model.layers:
+    for layer in decoder_layers(model):
         split = layer.mlp
         if not isinstance(split, SplitMlp):
             continue

@@ -61,9 +61,9 @@ ExitCode run_expand(const ExpandOptions& options, const GlobalOptions& global) {
   const at::Device device = prepare_device(global);
   spdlog::info("expanding {}", describe(plan, spec));
 
-  const Dtype dtype = base.tensor(TensorNames::embedding()).dtype;
+  const Dtype dtype = base.tensor(spec.names.embedding()).dtype;
   const LogitDifference split = check_identity(base, plan, dtype, device);
-  const CopyTensors copies = original_copies(base, plan);
+  const CopyTensors copies = original_copies(base, spec, plan);
   const LogitDifference written = write_model(options.output, existing, base, spec, folding, copies,
                                               expanded_model_card(base, spec, folding), device);
 

@@ -65,8 +65,8 @@ std::unique_ptr<TrainSetup> set_up_training(ResolvedConfig config, const GlobalO
     return std::pair(load(run.data.train, run, *tokenizer), std::move(validation));
   });
   Decoder decoder = Decoder::load(base, compute_dtype(run.training.precision, device), device);
-  Expansion expansion = expand(decoder, plan, original_copies(base, plan), at::kFloat);
-  const Dtype base_dtype = base.tensor(TensorNames::embedding()).dtype;
+  Expansion expansion = expand(decoder, plan, original_copies(base, spec, plan), at::kFloat);
+  const Dtype base_dtype = base.tensor(spec.names.embedding()).dtype;
   auto [training_data, validation_data] = data.get();
   return std::make_unique<TrainSetup>(
       TrainSetup{std::move(config), device, std::move(base), spec, base_dtype, std::move(tokenizer),

@@ -1,7 +1,9 @@
 #include "expansion/expansion.h"
 
+#include "expansion/mlp_tensors.h"
 #include "model/tensors.h"
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -61,17 +63,17 @@ Expansion expand(Decoder& decoder, const ExpansionPlan& plan, const CopyTensors&
   return {plan, std::move(mlps)};
 }
 
-CopyTensors original_copies(const ModelDirectory& base, const ExpansionPlan& plan) {
+CopyTensors original_copies(const ModelDirectory& base, const DecoderSpec& spec,
+                            const ExpansionPlan& plan) {
   CopyTensors copies;
-  for (const std::int64_t layer : plan.layers) {
-    for (std::int64_t j = 1; j < plan.copies; ++j) {
-      for (const std::string projection : {"gate_proj", "up_proj", "down_proj"}) {
-        for (const std::string part : {"weight", "bias"}) {
-          const std::string name = TensorNames::layer(layer, "mlp." + projection + "." + part);
-          if (!base.has(name) || (projection == "down_proj" && part == "bias")) continue;
-          copies.emplace_back(copy_tensor_name(layer, projection, j, part),
-                              mapped_tensor(base.tensor(name)));
-        }
+  for (const auto& [name, which] : mlp_tensors(spec)) {
+    if (!std::ranges::binary_search(plan.layers, which.layer) || !base.has(name)) continue;
+    const at::Tensor original = mapped_tensor(base.tensor(name));
+    for (std::int64_t i = 0; i < which.sections(); ++i) {
+      const std::string& projection = which.projections[static_cast<std::size_t>(i)];
+      for (std::int64_t j = 1; j < plan.copies; ++j) {
+        copies.emplace_back(copy_tensor_name(which.layer, projection, j, which.part),
+                            which.section(original, i));
       }
     }
   }

@@ -13,7 +13,7 @@
 
 namespace expandft {
 
-/// The copies of an expansion by tensor name (copy_tensor_name), in the order of layers and copies.
+/// The copies of an expansion by tensor name (copy_tensor_name).
 using CopyTensors = std::vector<std::pair<std::string, at::Tensor>>;
 
 /// The handle of an expanded decoder: sets its strength and reaches its copies.
@@ -39,7 +39,8 @@ Expansion expand(Decoder& decoder, const ExpansionPlan& plan, const CopyTensors&
                  at::ScalarType copy_dtype);
 
 /// Copies that equal their originals, mapped from the base's file.
-CopyTensors original_copies(const ModelDirectory& base, const ExpansionPlan& plan);
+CopyTensors original_copies(const ModelDirectory& base, const DecoderSpec& spec,
+                            const ExpansionPlan& plan);
 /// An adapter's copies, mapped from its file.
 CopyTensors adapter_copies(const AdapterDirectory& adapter);
 

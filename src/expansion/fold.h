@@ -24,9 +24,13 @@ bool is_power_of_two(double x);
 /// Whether the base can be taken out of the folded model bit for bit: its share is a power of two.
 bool is_reversible(const Folding& folding);
 
+/// Width of a layer's MLP in the folded model.
+std::int64_t folded_width(const Folding& folding, const DecoderSpec& spec, std::int64_t layer);
+
 /// The tensors of the folded model, made one by one as they are written, in the base's names and
 /// dtypes. gate' = [gate; copy_1; …] and up' likewise (rows), down' = [share·down | share·copy_1 |
-/// …] (columns); biases of gate and up are laid end to end, down's is left alone. Layers that do
+/// …] (columns); biases of gate and up are laid end to end, down's is left alone; a
+/// fused tensor widens inside each of its parts. Layers that do
 /// not grow are padded with zeros in the padded layout. `copies` may be in any dtype.
 std::vector<TensorSource> fold(const ModelDirectory& base, const DecoderSpec& spec,
                                const Folding& folding, const CopyTensors& copies);

@@ -1,6 +1,7 @@
 #include "expansion/merged_directory.h"
 
 #include "base/error.h"
+#include "expansion/mlp_tensors.h"
 #include "model/families.h"
 #include "model/tensors.h"
 
@@ -35,10 +36,11 @@ at::Tensor lost_numbers(const at::Tensor& base, double share) {
 
 /// What unmerge needs besides the folded weights: for "down" of each grown layer the places and
 /// values of numbers that underflow when divided. Almost always empty.
-std::vector<TensorSource> remainder(const ModelDirectory& base, const Folding& folding) {
+std::vector<TensorSource> remainder(const ModelDirectory& base, const TensorNames& names,
+                                    const Folding& folding) {
   std::vector<TensorSource> out;
   for (const std::int64_t layer : folding.plan.layers) {
-    const std::string name = TensorNames::layer(layer, "mlp.down_proj.weight");
+    const std::string name = names.layer(layer, "mlp.down_proj.weight");
     const TensorView& view = base.tensor(name);
     const at::Tensor values = mapped_tensor(view);
     const at::Tensor places = lost_numbers(values, base_share(folding));
@@ -69,23 +71,34 @@ void copy_companions(const ModelDirectory& from, const fs::path& to) {
   }
 }
 
-/// The folded tensor's share that was the base's: first rows or columns, scaled back.
-TensorSource unfolded(const std::string& name, const TensorView& view, const MergedInfo& info,
+/// What is known of a merged model before its base is taken out.
+struct Merged {
+  const ModelDirectory& directory;
+  MergedInfo info;
+  DecoderSpec base;                         // what the base computes
+  std::map<std::string, MlpTensor> folded;  // the tensors that may have widened
+
+  Folding folding() const { return {{info.layers, info.copies}, info.layout, info.strength}; }
+  bool grew(std::int64_t layer) const { return std::ranges::binary_search(info.layers, layer); }
+};
+
+/// The parts of the folded tensor that were the base's: first rows or columns, scaled back.
+TensorSource unfolded(const std::string& name, const TensorView& view, const Merged& merged,
                       const std::map<std::string, TensorView>& lost) {
-  const bool down = name.ends_with("down_proj.weight");
-  const std::int64_t dim = down ? 1 : 0;
+  const MlpTensor which = merged.folded.at(name);
+  const std::int64_t own = merged.info.intermediate_size;
   Shape shape = view.shape;
-  shape.at(static_cast<std::size_t>(dim)) = info.intermediate_size;
-  const bool grown = std::ranges::any_of(info.layers, [&](std::int64_t layer) {
-    return name.starts_with(TensorNames::layer(layer, "mlp."));
-  });
-  const Folding folding{{info.layers, info.copies}, info.layout, info.strength};
-  const double back = down && grown ? 1.0 / base_share(folding) : 1.0;
+  shape.at(static_cast<std::size_t>(which.dim())) = own * which.sections();
+  const double back =
+      which.is_down() && merged.grew(which.layer) ? 1.0 / base_share(merged.folding()) : 1.0;
   auto fill = [=](std::span<std::byte> bytes) {
-    at::Tensor out =
+    const at::Tensor out =
         at::from_blob(bytes.data(), shape, at::TensorOptions().dtype(scalar_type(view.dtype)));
-    const at::Tensor own = mapped_tensor(view).narrow(dim, 0, info.intermediate_size);
-    out.copy_(back == 1.0 ? own : own.mul(back));
+    const at::Tensor wide = mapped_tensor(view);
+    for (std::int64_t i = 0; i < which.sections(); ++i) {
+      const at::Tensor part = which.section(wide, i).narrow(which.dim(), 0, own);
+      which.section(out, i).copy_(back == 1.0 ? part : part.mul(back));
+    }
     if (const auto places = lost.find(name + ".index"); places != lost.end()) {
       out.view(-1).index_put_({mapped_tensor(places->second)},
                               mapped_tensor(lost.at(name + ".value")));
@@ -94,41 +107,41 @@ TensorSource unfolded(const std::string& name, const TensorView& view, const Mer
   return {name, view.dtype, std::move(shape), std::move(fill)};
 }
 
-bool is_folded(const std::string& name) {
-  return name.ends_with("mlp.gate_proj.weight") || name.ends_with("mlp.up_proj.weight") ||
-         name.ends_with("mlp.down_proj.weight") || name.ends_with("mlp.gate_proj.bias") ||
-         name.ends_with("mlp.up_proj.bias");
-}
-
 /// expandft.json against the tensors that it speaks of.
-void check_widths(const MergedInfo& info, const ModelDirectory& merged) {
-  for (const std::int64_t layer : info.layers) {
-    const std::string name = TensorNames::layer(layer, "mlp.down_proj.weight");
-    if (!merged.has(name)) {
+void check_widths(const Merged& merged) {
+  const std::string file = (merged.directory.path() / kInfoFile).string();
+  if (merged.info.intermediate_size != merged.base.intermediate) {
+    throw input_error("\"base_intermediate_size\" is " +
+                          std::to_string(merged.info.intermediate_size) +
+                          "; \"base_config\" says " + std::to_string(merged.base.intermediate),
+                      file, kMergeAgain);
+  }
+  for (const std::int64_t layer : merged.info.layers) {
+    const std::string name = merged.base.names.layer(layer, "mlp.down_proj.weight");
+    if (!merged.directory.has(name)) {
       throw input_error("\"layers\" names layer " + std::to_string(layer) +
                             ", but there is no tensor \"" + name + "\"",
-                        (merged.path() / kInfoFile).string(), kMergeAgain);
+                        file, kMergeAgain);
     }
   }
-  for (const auto& [name, view] : merged.tensors()) {
-    if (!is_folded(name)) continue;
-    const std::size_t dim = name.ends_with("down_proj.weight") ? 1 : 0;
-    const std::size_t rank = name.ends_with(".bias") ? 1 : 2;
-    // Divided, not multiplied: the product of what the file says may be too large.
-    if (view.shape.size() != rank || view.shape[dim] % info.copies != 0 ||
-        view.shape[dim] / info.copies != info.intermediate_size) {
-      throw input_error("the tensor \"" + name + "\" has the shape " + Json(view.shape).dump() +
-                            "; expected a width of " + std::to_string(info.copies) + " times " +
-                            std::to_string(info.intermediate_size) + ", as expandft.json says",
-                        merged.path().string(), kMergeAgain);
+  for (const auto& [name, which] : merged.folded) {
+    if (!merged.directory.has(name)) continue;
+    const Shape& shape = merged.directory.tensor(name).shape;
+    const auto dim = static_cast<std::size_t>(which.dim());
+    const std::int64_t width = folded_width(merged.folding(), merged.base, which.layer);
+    if (shape.size() != (which.part == "bias" ? 1 : 2) || shape[dim] != which.sections() * width) {
+      throw input_error("the tensor \"" + name + "\" has the shape " + Json(shape).dump() +
+                            "; expected a width of " + std::to_string(which.sections() * width) +
+                            ", as expandft.json says",
+                        merged.directory.path().string(), kMergeAgain);
     }
   }
 }
 
 /// The tensors of the remainder file, which may only speak of numbers that are there.
-std::map<std::string, TensorView> read_remainder(const MergedInfo& info,
-                                                 const ModelDirectory& merged) {
-  const fs::path file = merged.path() / kRemainderFile;
+std::map<std::string, TensorView> read_remainder(const Merged& merged) {
+  const MergedInfo& info = merged.info;
+  const fs::path file = merged.directory.path() / kRemainderFile;
   if (!is_there(file)) return {};
   std::map<std::string, TensorView> lost = SafetensorsFile::open(file).tensors();
   std::set<std::string> known;
@@ -136,13 +149,13 @@ std::map<std::string, TensorView> read_remainder(const MergedInfo& info,
     return input_error(what, file.string(), kMergeAgain);
   };
   for (const std::int64_t layer : info.layers) {
-    const std::string name = TensorNames::layer(layer, "mlp.down_proj.weight");
+    const std::string name = merged.base.names.layer(layer, "mlp.down_proj.weight");
     const auto index = lost.find(name + ".index"), value = lost.find(name + ".value");
     if (index == lost.end() && value == lost.end()) continue;
     if (index == lost.end() || value == lost.end()) {
       throw damaged("of \"" + name + "\" there is one of .index and .value, expected both");
     }
-    const TensorView& down = merged.tensor(name);
+    const TensorView& down = merged.directory.tensor(name);
     const Shape& places = index->second.shape;
     if (places.size() != 1 || value->second.shape != places || index->second.dtype != Dtype::kI64 ||
         value->second.dtype != down.dtype) {
@@ -236,7 +249,7 @@ void write_merged(const fs::path& directory, const ModelDirectory& base, const D
                         .reversible = is_reversible(folding)};
   write_sharded_safetensors(directory, fold(base, spec, folding, copies), kMaxShardBytes);
   if (info.reversible) {
-    if (const auto lost = remainder(base, folding); !lost.empty()) {
+    if (const auto lost = remainder(base, spec.names, folding); !lost.empty()) {
       write_safetensors(directory / kRemainderFile, lost, {});
     }
   }
@@ -259,11 +272,16 @@ void write_unmerged(const fs::path& directory, const ModelDirectory& merged) {
                           std::to_string(info.strength) + ", so its weights were rounded",
                       merged.path().string(), "use the base it was made of: " + info.base_model);
   }
-  check_widths(info, merged);
-  const std::map<std::string, TensorView> lost = read_remainder(info, merged);
+  const std::string where = (merged.path() / kInfoFile).string() + ", base_config";
+  DecoderSpec base = read_spec(parse_json(info.base_config, where), where);
+  base.names = find_tensor_names(merged);
+  const Merged known{merged, info, base, mlp_tensors(base)};
+  check_widths(known);
+  const std::map<std::string, TensorView> lost = read_remainder(known);
   std::vector<TensorSource> sources;
   for (const auto& [name, view] : merged.tensors()) {
-    sources.push_back(is_folded(name) ? unfolded(name, view, info, lost) : source_of(name, view));
+    sources.push_back(known.folded.contains(name) ? unfolded(name, view, known, lost)
+                                                  : source_of(name, view));
   }
   write_sharded_safetensors(directory, sources, kMaxShardBytes);
   copy_companions(merged, directory);

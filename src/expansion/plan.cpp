@@ -29,6 +29,12 @@ ExpansionPlan make_plan(const LayerSelection& layers, std::int64_t copies,
     throw input_error("copies is " + std::to_string(copies) + "; expected at least 2", {},
                       "2 doubles the width of each chosen MLP");
   }
+  if (!spec.layer_widths.empty()) {
+    throw input_error(
+        "the layers of this model have MLPs of different widths: it was expanded "
+        "before, in the layout \"remote-code\"",
+        {}, "expand its base, or merge in the layout \"padded\" and expand that");
+  }
   return {layers.resolve(spec.layers), copies};
 }
 
@@ -56,12 +62,18 @@ std::string layout_name(Layout layout) {
 }
 
 std::int64_t count_parameters(const DecoderSpec& spec) {
-  const std::int64_t h = spec.hidden, p = spec.intermediate;
+  const std::int64_t h = spec.hidden;
   const std::int64_t q = spec.heads * spec.head_dim, kv = spec.kv_heads * spec.head_dim;
-  const std::int64_t attention =
-      2 * h * q + 2 * h * kv + (spec.attention_bias ? q + 2 * kv + h : 0);
-  const std::int64_t mlp = 3 * h * p + (spec.mlp_bias ? 2 * p + h : 0);
-  return (spec.tied ? 1 : 2) * spec.vocab * h + spec.layers * (attention + mlp + 2 * h) + h;
+  const std::int64_t attention = 2 * h * q + 2 * h * kv + (spec.qkv_bias ? q + 2 * kv : 0) +
+                                 (spec.output_bias ? h : 0) +
+                                 (spec.query_key_norm ? 2 * spec.head_dim : 0);
+  const std::int64_t norms = (spec.norms_after_blocks ? 4 : 2) * h;
+  std::int64_t mlps = 0;
+  for (std::int64_t i = 0; i < spec.layers; ++i) {
+    const std::int64_t p = spec.width(i);
+    mlps += 3 * h * p + (spec.mlp_bias ? 2 * p + h : 0);
+  }
+  return (spec.tied ? 1 : 2) * spec.vocab * h + spec.layers * (attention + norms) + mlps + h;
 }
 
 std::int64_t count_new_parameters(const ExpansionPlan& plan, const DecoderSpec& spec) {

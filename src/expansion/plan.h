@@ -15,7 +15,8 @@ struct ExpansionPlan {
   std::int64_t copies = 2;           // k, the original included
 };
 
-/// Resolves the selection; input errors as LayerSelection::resolve.
+/// Resolves the selection; input errors as LayerSelection::resolve, and for a model whose layers
+/// have different widths.
 ExpansionPlan make_plan(const LayerSelection& layers, std::int64_t copies, const DecoderSpec& spec);
 
 /// kAuto as what it stands for: native when every layer grows, else padded. Input error when native
@@ -23,7 +24,7 @@ ExpansionPlan make_plan(const LayerSelection& layers, std::int64_t copies, const
 Layout resolve_layout(Layout layout, const ExpansionPlan& plan, const DecoderSpec& spec);
 std::string layout_name(Layout layout);
 
-/// Parameters of the model, embedding counted once when tied.
+/// Parameters of the decoder, embedding counted once when tied.
 std::int64_t count_parameters(const DecoderSpec& spec);
 /// Parameters that the copies add.
 std::int64_t count_new_parameters(const ExpansionPlan& plan, const DecoderSpec& spec);

@@ -1,6 +1,7 @@
 #include "expansion/verification.h"
 
 #include "base/error.h"
+#include "model/families.h"
 #include "model/tensors.h"
 
 #include <cmath>
@@ -64,7 +65,7 @@ double fold_tolerance(const Folding& folding, Dtype dtype, double scale) {
 LogitDifference check_written(const fs::path& written, const ModelDirectory& base,
                               const Folding& folding, const CopyTensors& copies,
                               at::Device device) {
-  const Dtype dtype = base.tensor(TensorNames::embedding()).dtype;
+  const Dtype dtype = base.tensor(find_tensor_names(base).embedding()).dtype;
   CopyTensors stored;  // as an adapter holds them: rounded to the base's dtype
   for (const auto& [name, tensor] : copies) {
     stored.emplace_back(name, tensor.detach().to(scalar_type(dtype)));
@@ -94,7 +95,7 @@ LogitDifference check_identity(const ModelDirectory& base, const ExpansionPlan& 
   Decoder decoder = Decoder::load(base, scalar_type(dtype), device);
   const TokenTensors probe = probe_tokens(decoder.spec(), device);
   const at::Tensor expected = probe_logits(decoder, probe);
-  expand(decoder, plan, original_copies(base, plan), scalar_type(dtype));
+  expand(decoder, plan, original_copies(base, decoder.spec(), plan), scalar_type(dtype));
   const LogitDifference difference = compare_logits(expected, probe_logits(decoder, probe));
   if (!difference.identical) {
     throw failure(fmt::format("the expanded model is not the base bit for bit: logits differ by up "

@@ -3,13 +3,19 @@
 namespace expandft {
 namespace {
 
+constexpr const char* gelu_approximation(Activation activation) {
+  return activation == Activation::kGeluTanh ? "tanh" : "none";
+}
+
 at::Tensor activate(const at::Tensor& x, Activation activation) {
-  return activation == Activation::kSilu ? at::silu(x) : at::gelu(x, "tanh");
+  return activation == Activation::kSilu ? at::silu(x)
+                                         : at::gelu(x, gelu_approximation(activation));
 }
 
 at::Tensor activate_backward(const at::Tensor& grad, const at::Tensor& x, Activation activation) {
-  return activation == Activation::kSilu ? at::silu_backward(grad, x)
-                                         : at::gelu_backward(grad, x, "tanh");
+  return activation == Activation::kSilu
+             ? at::silu_backward(grad, x)
+             : at::gelu_backward(grad, x, gelu_approximation(activation));
 }
 
 }  // namespace

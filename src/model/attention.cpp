@@ -1,6 +1,10 @@
 #include "model/attention.h"
 
+#include "model/capped_attention.h"
 #include "model/cpu_attention.h"
+#include "model/sequence_runs.h"
+
+#include <algorithm>
 
 #include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
@@ -11,34 +15,8 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-/// Consecutive sequences of one length, computed in one call.
-struct Run {
-  std::int64_t begin, count, length;
-  std::int64_t tokens() const { return count * length; }
-};
-
-std::vector<Run> runs_of(const std::vector<std::int64_t>& offsets) {
-  std::vector<Run> runs;
-  for (std::size_t i = 0; i + 1 < offsets.size(); ++i) {
-    const std::int64_t length = offsets[i + 1] - offsets[i];
-    if (!runs.empty() && runs.back().length == length) {
-      ++runs.back().count;
-    } else {
-      runs.push_back({offsets[i], 1, length});
-    }
-  }
-  return runs;
-}
-
-/// Tokens of a run as (count, heads, length, dim), a view.
-at::Tensor heads_first(const at::Tensor& x, const Run& run) {
-  return x.narrow(0, run.begin, run.tokens())
-      .view({run.count, run.length, x.size(1), x.size(2)})
-      .transpose(1, 2);
-}
-
 /// (count, heads, length, dim) back to the run's place in `out` (N, heads, dim).
-void put_back(const at::Tensor& x, const Run& run, at::Tensor& out) {
+void put_back(const at::Tensor& x, const SequenceRun& run, at::Tensor& out) {
   heads_first(out, run).copy_(x);
 }
 
@@ -47,6 +25,28 @@ at::Tensor repeat_heads(const at::Tensor& x, std::int64_t heads) {
   const std::int64_t groups = heads / x.size(1);
   if (groups == 1) return x;
   return x.unsqueeze(2).expand({-1, -1, groups, -1}).reshape({x.size(0), heads, x.size(2)});
+}
+
+/// The window, where it leaves out tokens of sequences of this length.
+std::optional<std::int64_t> narrowing(std::optional<std::int64_t> window, std::int64_t length) {
+  return window && *window < length ? window : std::nullopt;
+}
+
+std::int64_t longest(const std::vector<std::int64_t>& offsets) {
+  std::int64_t most = 0;
+  for (std::size_t i = 0; i + 1 < offsets.size(); ++i) {
+    most = std::max(most, offsets[i + 1] - offsets[i]);
+  }
+  return most;
+}
+
+/// 0 where a token of a run sees another, -inf elsewhere; none when it sees all before it.
+std::optional<at::Tensor> window_mask(const SequenceRun& run, std::int64_t window,
+                                      const at::Tensor& like) {
+  if (run.length <= window) return std::nullopt;
+  const at::Tensor hidden =
+      visible_tokens(run.length, run.length, window, like.device()).logical_not_();
+  return at::zeros({run.length, run.length}, like.options()).masked_fill_(hidden, -INFINITY);
 }
 
 /// Whether our own kernel takes these sequences: fp32, and none too long.
@@ -122,19 +122,20 @@ struct ShortAttentionFunction : torch::autograd::Function<ShortAttentionFunction
 struct LongAttentionFunction : torch::autograd::Function<LongAttentionFunction> {
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& q, const at::Tensor& k,
                             const at::Tensor& v, const std::vector<std::int64_t>& offsets,
-                            double scale) {
+                            double scale, std::int64_t window) {
     at::Tensor out = at::empty(q.sizes(), q.options());
     variable_list saved{q, k, v, out};
-    for (const Run& run : runs_of(offsets)) {
+    for (const SequenceRun& run : sequence_runs(offsets)) {
       auto [y, lse] = at::_scaled_dot_product_flash_attention_for_cpu(
           heads_first(q, run), heads_first(k, run), heads_first(v, run), /*dropout_p=*/0.0,
-          /*is_causal=*/true, /*attn_mask=*/{}, scale);
+          /*is_causal=*/true, window_mask(run, window, q), scale);
       put_back(y, run, out);
       saved.push_back(lse);
     }
     ctx->save_for_backward(saved);
     ctx->saved_data["offsets"] = offsets;
     ctx->saved_data["scale"] = scale;
+    ctx->saved_data["window"] = window;
     return out;
   }
 
@@ -142,58 +143,79 @@ struct LongAttentionFunction : torch::autograd::Function<LongAttentionFunction> 
     const variable_list saved = ctx->get_saved_variables();
     const at::Tensor &q = saved[0], &k = saved[1], &v = saved[2], &out = saved[3];
     const double scale = ctx->saved_data["scale"].toDouble();
+    const std::int64_t window = ctx->saved_data["window"].toInt();
     const at::Tensor dout = grads[0].contiguous();
     at::Tensor dq = at::empty_like(q), dk = at::empty_like(k), dv = at::empty_like(v);
     std::size_t next = 4;
-    for (const Run& run : runs_of(ctx->saved_data["offsets"].toIntVector())) {
+    for (const SequenceRun& run : sequence_runs(ctx->saved_data["offsets"].toIntVector())) {
       auto [gq, gk, gv] = at::_scaled_dot_product_flash_attention_for_cpu_backward(
           heads_first(dout, run), heads_first(q, run), heads_first(k, run), heads_first(v, run),
           heads_first(out, run), saved[next++], /*dropout_p=*/0.0, /*is_causal=*/true,
-          /*attn_mask=*/{}, scale);
+          window_mask(run, window, q), scale);
       put_back(gq, run, dq);
       put_back(gk, run, dk);
       put_back(gv, run, dv);
     }
-    return {dq, dk, dv, {}, {}};
+    return {dq, dk, dv, {}, {}, {}};
   }
 };
 
 }  // namespace
 
 at::Tensor causal_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                            const std::vector<std::int64_t>& offsets, double scale) {
-  if (q.is_cpu() && suits_cpu_attention(q, offsets)) {
+                            const std::vector<std::int64_t>& offsets,
+                            const AttentionOptions& options) {
+  if (options.softcap) return capped_attention(q, k, v, offsets, options);
+  const std::int64_t length = longest(offsets);
+  const bool narrow = narrowing(options.window, length).has_value();
+  if (q.is_cpu() && !narrow && suits_cpu_attention(q, offsets)) {
     return ShortAttentionFunction::apply(q.contiguous(), k.contiguous(), v.contiguous(), offsets,
-                                         scale);
+                                         options.scale);
   }
+  const std::int64_t window = options.window.value_or(length);
   const at::Tensor keys = repeat_heads(k, q.size(1)), values = repeat_heads(v, q.size(1));
   if (q.is_cpu()) {
     return LongAttentionFunction::apply(q.contiguous(), keys.contiguous(), values.contiguous(),
-                                        offsets, scale);
+                                        offsets, options.scale, window);
   }
   std::vector<at::Tensor> parts;
-  for (const Run& run : runs_of(offsets)) {
+  for (const SequenceRun& run : sequence_runs(offsets)) {
+    std::optional<at::Tensor> mask;
+    if (run.length > window) mask = visible_tokens(run.length, run.length, window, q.device());
     const at::Tensor y = at::scaled_dot_product_attention(
-        heads_first(q, run), heads_first(keys, run), heads_first(values, run), /*attn_mask=*/{},
-        /*dropout_p=*/0.0, /*is_causal=*/true, scale);
+        heads_first(q, run), heads_first(keys, run), heads_first(values, run), mask,
+        /*dropout_p=*/0.0, /*is_causal=*/!mask.has_value(), options.scale);
     parts.push_back(y.transpose(1, 2).reshape({run.tokens(), q.size(1), q.size(2)}));
   }
   return at::cat(parts);
 }
 
 at::Tensor cached_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                            double scale) {
-  const std::int64_t n = q.size(0), length = k.size(0);
+                            const AttentionOptions& options) {
+  // Keys that no new token sees are left out.
+  const std::int64_t n = q.size(0);
+  const std::int64_t length =
+      std::min(k.size(0), options.window ? *options.window + n - 1 : k.size(0));
   const auto batch = [&](const at::Tensor& x) {
-    return repeat_heads(x, q.size(1)).transpose(0, 1).unsqueeze(0);
+    return repeat_heads(x.narrow(0, x.size(0) - length, length), q.size(1))
+        .transpose(0, 1)
+        .unsqueeze(0);
   };
+  const at::Tensor queries = q.transpose(0, 1).unsqueeze(0), keys = batch(k), values = batch(v);
   std::optional<at::Tensor> mask;
-  if (n > 1) {
-    // Token i of the new ones sees the length - n before them, and the new ones up to itself.
-    mask = at::ones({n, length}, q.options().dtype(at::kBool)).tril_(length - n);
+  if (n > 1) mask = visible_tokens(n, length, options.window, q.device());
+  at::Tensor y;
+  if (options.softcap) {
+    const double cap = *options.softcap;
+    at::Tensor scores =
+        at::matmul(queries, keys.transpose(-1, -2)).to(at::kFloat).mul_(options.scale / cap);
+    scores.tanh_().mul_(cap);
+    if (mask) scores.masked_fill_(mask->logical_not(), -INFINITY);
+    y = at::matmul(scores.softmax(-1).to(v.scalar_type()), values);
+  } else {
+    y = at::scaled_dot_product_attention(queries, keys, values, mask, /*dropout_p=*/0.0,
+                                         /*is_causal=*/false, options.scale);
   }
-  const at::Tensor y = at::scaled_dot_product_attention(
-      batch(q), batch(k), batch(v), mask, /*dropout_p=*/0.0, /*is_causal=*/false, scale);
   return y.squeeze(0).transpose(0, 1);
 }
 

@@ -3,17 +3,15 @@
 #include "model/attention.h"
 #include "model/families.h"
 #include "model/linear_cross_entropy.h"
-#include "model/matrix_product.h"
 #include "model/rms_norm.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace expandft {
 
 Decoder::Decoder(DecoderSpec spec, DecoderWeights weights)
     : spec_(std::move(spec)), weights_(std::move(weights)) {
-  rope_frequencies_ = at::tensor(rope_frequencies(spec_.rope, spec_.head_dim), at::kDouble)
-                          .to(at::TensorOptions().dtype(at::kFloat).device(device()));
   for (const LayerWeights& layer : weights_.layers) {
     mlps_.push_back(std::make_unique<DenseMlp>(layer.mlp, spec_.activation));
   }
@@ -24,62 +22,101 @@ Decoder Decoder::load(const ModelDirectory& directory, at::ScalarType dtype, at:
   return {spec, load_weights(directory, spec, dtype, device)};
 }
 
-// attend(layer, q, k, v): q (N, heads, dim), k and v (N, kv_heads, dim) -> (N, heads, dim)
+AttentionOptions Decoder::attention_options(std::int64_t layer) const {
+  return {.scale = spec_.query_scale,
+          .window = spec_.attention(layer).window,
+          .softcap = spec_.attention_softcap};
+}
+
+// attend(layer, q, k, v): q (N, heads, dim), k and v (N, kv_heads, dim), before RoPE
+// -> (N, heads, dim)
 template <typename Attend>
-at::Tensor Decoder::forward(const at::Tensor& ids, const at::Tensor& positions,
-                            Attend attend) const {
-  const std::int64_t n = ids.size(0);
+at::Tensor Decoder::attention_block(std::int64_t index, const at::Tensor& x, Attend attend) const {
+  const LayerWeights& layer = weights_.layers[static_cast<std::size_t>(index)];
+  const auto heads = [&](const Linear& linear, std::int64_t count, const at::Tensor& norm) {
+    const at::Tensor y = linear(x).view({x.size(0), count, spec_.head_dim});
+    return norm.defined() ? rms_norm(y, norm, spec_.norm_eps, spec_.norm_adds_one) : y;
+  };
+  const at::Tensor q = heads(layer.attention.q, spec_.heads, layer.query_norm);
+  const at::Tensor k = heads(layer.attention.k, spec_.kv_heads, layer.key_norm);
+  const at::Tensor v = heads(layer.attention.v, spec_.kv_heads, {});
+  const at::Tensor y = attend(index, q, k, v);
+  return layer.attention.o(y.reshape({x.size(0), spec_.heads * spec_.head_dim}));
+}
+
+template <typename Attend>
+at::Tensor Decoder::forward(const at::Tensor& ids, Attend attend) const {
+  const auto norm = [&](const at::Tensor& x, const at::Tensor& weight) {
+    return rms_norm(x, weight, spec_.norm_eps, spec_.norm_adds_one);
+  };
+  const auto after = [&](const at::Tensor& x, const at::Tensor& weight) {
+    return weight.defined() ? norm(x, weight) : x;
+  };
   at::Tensor x = at::embedding(weights_.embedding, ids);
-  const RopeAngles angles = rope_angles(rope_frequencies_, positions, x.scalar_type());
+  if (spec_.embedding_scale != 1) x = x * at::scalar_tensor(spec_.embedding_scale, x.options());
   for (std::int64_t i = 0; i < spec_.layers; ++i) {
     const LayerWeights& layer = weights_.layers[static_cast<std::size_t>(i)];
-    const at::Tensor a = rms_norm(x, layer.attention_norm, spec_.norm_eps);
-    const auto heads = [&](const Linear& linear, std::int64_t count) {
-      return linear(a).view({n, count, spec_.head_dim});
-    };
-    const at::Tensor q = apply_rope(heads(layer.attention.q, spec_.heads), angles);
-    const at::Tensor k = apply_rope(heads(layer.attention.k, spec_.kv_heads), angles);
-    const at::Tensor v = heads(layer.attention.v, spec_.kv_heads);
-    x = x + layer.attention.o(attend(i, q, k, v).reshape({n, spec_.heads * spec_.head_dim}));
-    x = x + mlp(i).forward(rms_norm(x, layer.mlp_norm, spec_.norm_eps));
+    x = x + after(attention_block(i, norm(x, layer.attention_norm), attend),
+                  layer.after_attention_norm);
+    x = x + after(mlp(i).forward(norm(x, layer.mlp_norm)), layer.after_mlp_norm);
   }
-  return rms_norm(x, weights_.final_norm, spec_.norm_eps);
+  return norm(x, weights_.final_norm);
 }
 
 at::Tensor Decoder::hidden(const TokenTensors& tokens) const {
-  return forward(tokens.ids, tokens.positions,
-                 [&](std::int64_t, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
-                   return causal_attention(q, k, v, tokens.offsets, spec_.query_scale);
-                 });
+  std::vector<RopeAngles> angles;
+  for (const AttentionKind& kind : spec_.attention_kinds) {
+    angles.push_back(rope_angles(kind.rope, spec_.rotary_dim, tokens.positions, tokens.offsets,
+                                 weights_.embedding.scalar_type()));
+  }
+  return forward(tokens.ids, [&](std::int64_t layer, const at::Tensor& q, const at::Tensor& k,
+                                 const at::Tensor& v) {
+    const RopeAngles& turn = angles[spec_.kind_of_layer[static_cast<std::size_t>(layer)]];
+    return causal_attention(apply_rope(q, turn), apply_rope(k, turn), v, tokens.offsets,
+                            attention_options(layer));
+  });
 }
 
 at::Tensor Decoder::hidden(const at::Tensor& ids, KvCache& cache) const {
   const c10::NoGradGuard no_grad;
-  const at::Tensor positions =
-      at::arange(cache.length(), cache.length() + ids.size(0), ids.options());
-  at::Tensor out = forward(
-      ids, positions,
-      [&](std::int64_t layer, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
-        const KvCache::View all = cache.append(layer, k, v);
-        return cached_attention(q, all.keys, all.values, spec_.query_scale);
-      });
-  cache.advance(ids.size(0));
+  const std::int64_t n = ids.size(0), before = cache.length(), length = before + n;
+  const auto keeps = [&](const AttentionKind& kind) {
+    return same_frequencies(kind.rope, before, length);
+  };
+  if (before > 0 && !std::ranges::all_of(spec_.attention_kinds, keeps)) {
+    // What is cached was computed with other frequencies: all of it is computed again.
+    const at::Tensor all = at::cat({cache.ids(), ids});
+    cache = KvCache(spec_);
+    return hidden(all, cache).narrow(0, before, n);
+  }
+  std::vector<RopeAngles> angles;
+  for (const AttentionKind& kind : spec_.attention_kinds) {
+    angles.push_back(rope_angles(kind.rope, spec_.rotary_dim, length, n, ids.options(),
+                                 weights_.embedding.scalar_type()));
+  }
+  const at::Tensor out = forward(ids, [&](std::int64_t layer, const at::Tensor& q,
+                                          const at::Tensor& k, const at::Tensor& v) {
+    const RopeAngles& turn = angles[spec_.kind_of_layer[static_cast<std::size_t>(layer)]];
+    const KvCache::View all = cache.append(layer, apply_rope(k, turn), v);
+    return cached_attention(apply_rope(q, turn), all.keys, all.values, attention_options(layer));
+  });
+  cache.advance(ids);
   return out;
 }
 
 at::Tensor Decoder::logits(const at::Tensor& hidden) const {
-  return product_transposed(hidden, weights_.head);
+  return head_logits(hidden, weights_.head, spec_.logit_softcap);
 }
 
 at::Tensor Decoder::loss(const TokenTensors& tokens) const {
   return linear_cross_entropy(hidden(tokens).index_select(0, tokens.target_rows), weights_.head,
-                              tokens.targets);
+                              tokens.targets, spec_.logit_softcap);
 }
 
 at::Tensor Decoder::log_probs(const TokenTensors& tokens) const {
   const c10::NoGradGuard no_grad;
   return target_log_probs(hidden(tokens).index_select(0, tokens.target_rows), weights_.head,
-                          tokens.targets);
+                          tokens.targets, spec_.logit_softcap);
 }
 
 }  // namespace expandft

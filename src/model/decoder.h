@@ -1,6 +1,7 @@
 #pragma once
 
 #include "checkpoint/model_directory.h"
+#include "model/attention.h"
 #include "model/gated_mlp.h"
 #include "model/kv_cache.h"
 #include "model/rope.h"
@@ -47,11 +48,13 @@ class Decoder {
 
  private:
   template <typename Attend>
-  at::Tensor forward(const at::Tensor& ids, const at::Tensor& positions, Attend attend) const;
+  at::Tensor forward(const at::Tensor& ids, Attend attend) const;
+  template <typename Attend>
+  at::Tensor attention_block(std::int64_t index, const at::Tensor& x, Attend attend) const;
+  AttentionOptions attention_options(std::int64_t layer) const;
 
   DecoderSpec spec_;
   DecoderWeights weights_;
-  at::Tensor rope_frequencies_;  // (dim / 2), fp32
   std::vector<std::unique_ptr<Mlp>> mlps_;
 };
 

@@ -1,176 +1,234 @@
 #include "model/families.h"
 
 #include "base/error.h"
+#include "model/config_fields.h"
+#include "model/family.h"
 
+#include <algorithm>
 #include <cmath>
-#include <limits>
+#include <utility>
 
 namespace expandft {
 namespace {
 
-/// Reads typed fields of config.json; errors name the field, what was found and what was expected.
-class Fields {
- public:
-  Fields(const Json& object, std::string where) : object_(object), where_(std::move(where)) {}
+constexpr const char* kFull = "full_attention";
+constexpr const char* kSliding = "sliding_attention";
 
-  bool has(const char* key) const { return object_.contains(key) && !object_.at(key).is_null(); }
-
-  [[noreturn]] void refuse(const char* key, const std::string& expected,
-                           const std::string& hint = {}) const {
-    const std::string found = has(key) ? object_.at(key).dump() : "nothing";
-    throw input_error("field \"" + std::string(key) + "\" is " + found + "; expected " + expected,
-                      where_, hint);
-  }
-
-  std::int64_t integer(const char* key, std::optional<std::int64_t> fallback = {}) const {
-    if (!has(key) && fallback) return *fallback;
-    constexpr std::int64_t kMost = std::int64_t{1} << 31;
-    if (!has(key) || !object_.at(key).is_number_integer()) refuse(key, "a positive integer");
-    const auto value = object_.at(key).get<std::int64_t>();
-    if (value < 1 || value > kMost) refuse(key, "an integer from 1 to 2147483648");
-    return value;
-  }
-
-  double number(const char* key, std::optional<double> fallback = {}) const {
-    if (!has(key) && fallback) return *fallback;
-    if (!has(key) || !object_.at(key).is_number()) refuse(key, "a positive number");
-    const auto value = object_.at(key).get<double>();
-    if (!(value > 0) || !std::isfinite(value)) refuse(key, "a positive number");
-    return value;
-  }
-
-  bool boolean(const char* key, bool fallback) const {
-    if (!has(key)) return fallback;
-    if (!object_.at(key).is_boolean()) refuse(key, "true or false");
-    return object_.at(key).get<bool>();
-  }
-
-  std::string text(const char* key, const std::string& fallback) const {
-    if (!has(key)) return fallback;
-    if (!object_.at(key).is_string()) refuse(key, "a string");
-    return object_.at(key).get<std::string>();
-  }
-
-  std::optional<std::int64_t> token(const char* key) const {
-    if (!has(key)) return {};
-    const Json& value = object_.at(key);
-    const Json& first = value.is_array() && !value.empty() ? value.front() : value;
-    if (!first.is_number_integer() || first.get<std::int64_t>() < 0) {
-      refuse(key, "a token id, 0 or above");
-    }
-    return first.get<std::int64_t>();
-  }
-
-  Fields inside(const char* key) const {
-    if (!object_.at(key).is_object()) refuse(key, "an object");
-    return {object_.at(key), where_ + ", " + key};
-  }
-
- private:
-  const Json& object_;
-  std::string where_;
-};
-
-RopeSpec read_rope(const Fields& fields) {
-  RopeSpec rope;
-  rope.theta = fields.number("rope_theta", 10000.0);
-  const char* nested = fields.has("rope_parameters") ? "rope_parameters"
-                       : fields.has("rope_scaling")  ? "rope_scaling"
-                                                     : nullptr;
-  if (nested == nullptr) return rope;
-
-  const Fields scaling = fields.inside(nested);
-  rope.theta = scaling.number("rope_theta", rope.theta);
-  if (scaling.has("partial_rotary_factor") && scaling.number("partial_rotary_factor") != 1.0) {
-    scaling.refuse("partial_rotary_factor", "1.0: this family rotates whole heads");
-  }
-  const char* type_key = scaling.has("rope_type") ? "rope_type" : "type";
-  const std::string type = scaling.text(type_key, "default");
-  if (type == "default") return rope;
-  rope.factor = scaling.number("factor");
-  if (type == "linear") {
-    rope.scaling = RopeScaling::kLinear;
-  } else if (type == "llama3") {
-    rope.scaling = RopeScaling::kLlama3;
-    rope.low_freq_factor = scaling.number("low_freq_factor");
-    rope.high_freq_factor = scaling.number("high_freq_factor");
-    rope.original_max_positions = scaling.integer("original_max_position_embeddings");
-    if (rope.high_freq_factor <= rope.low_freq_factor) {
-      scaling.refuse("high_freq_factor", "more than low_freq_factor");
-    }
-  } else {
-    scaling.refuse(type_key, "\"default\", \"linear\" or \"llama3\"",
-                   "other kinds of RoPE scaling are not supported by this version");
-  }
-  return rope;
-}
-
-Activation read_activation(const Fields& fields) {
-  const std::string name = fields.text("hidden_act", "silu");
+Activation read_activation(const ConfigFields& fields, const Family& family) {
+  const bool legacy = family.gelu_means_tanh && fields.has("hidden_activation");
+  const char* key = legacy ? "hidden_activation" : family.activation_key;
+  const std::string name = fields.text(key, "");
   if (name == "silu" || name == "swish") return Activation::kSilu;
   if (name == "gelu_pytorch_tanh" || name == "gelu_new") return Activation::kGeluTanh;
-  fields.refuse("hidden_act", "\"silu\" or \"gelu_pytorch_tanh\"");
+  if (name == "gelu") return family.gelu_means_tanh ? Activation::kGeluTanh : Activation::kGelu;
+  fields.refuse(key, "\"silu\", \"gelu_pytorch_tanh\" or \"gelu\"");
 }
 
-DecoderSpec read_llama(const Fields& fields) {
-  DecoderSpec spec;
+void read_layer_widths(const ConfigFields& fields, DecoderSpec& spec) {
+  if (!fields.has(kLayerWidthsKey)) return;
+  const std::string expected =
+      "a positive integer for each of the " + std::to_string(spec.layers) + " layers";
+  const Json& widths = fields.object().at(kLayerWidthsKey);
+  if (!widths.is_array() || std::ssize(widths) != spec.layers) {
+    fields.refuse(kLayerWidthsKey, expected);
+  }
+  for (const Json& width : widths) {
+    if (!width.is_number_integer() || width < 1 || width > (std::int64_t{1} << 31)) {
+      fields.refuse(kLayerWidthsKey, expected);
+    }
+    spec.layer_widths.push_back(width.get<std::int64_t>());
+  }
+}
+
+void read_sizes(const ConfigFields& fields, DecoderSpec& spec) {
   spec.vocab = fields.integer("vocab_size");
   spec.hidden = fields.integer("hidden_size");
   spec.layers = fields.integer("num_hidden_layers");
   spec.intermediate = fields.integer("intermediate_size");
   spec.heads = fields.integer("num_attention_heads");
   spec.kv_heads = fields.integer("num_key_value_heads", spec.heads);
+  const std::string heads = std::to_string(spec.heads);
   if (spec.heads % spec.kv_heads != 0) {
-    fields.refuse("num_key_value_heads",
-                  "a divisor of num_attention_heads (" + std::to_string(spec.heads) + ")");
+    fields.refuse("num_key_value_heads", "a divisor of num_attention_heads (" + heads + ")");
   }
   if (!fields.has("head_dim") && spec.hidden % spec.heads != 0) {
-    fields.refuse("hidden_size",
-                  "a multiple of num_attention_heads (" + std::to_string(spec.heads) + ")");
+    fields.refuse("hidden_size", "a multiple of num_attention_heads (" + heads + ")");
   }
   spec.head_dim = fields.integer("head_dim", spec.hidden / spec.heads);
   if (spec.head_dim % 2 != 0) fields.refuse("head_dim", "an even number: RoPE turns pairs");
-  spec.max_positions = fields.integer("max_position_embeddings", 2048);
-  spec.norm_eps = fields.number("rms_norm_eps", 1e-6);
-  spec.query_scale = 1.0 / std::sqrt(static_cast<double>(spec.head_dim));
-  spec.activation = read_activation(fields);
-  spec.rope = read_rope(fields);
-  spec.attention_bias = fields.boolean("attention_bias", false);
-  spec.mlp_bias = fields.boolean("mlp_bias", false);
+  spec.max_positions = fields.integer("max_position_embeddings");
+}
+
+/// Which layers see a window: layer_types where the config has them, else the family's rule.
+std::vector<bool> windowed_layers(const ConfigFields& fields, const Family& family,
+                                  const DecoderSpec& spec) {
+  const auto count = static_cast<std::size_t>(spec.layers);
+  std::vector<bool> windowed(count, false);
+  const bool by_switch = family.windows == WindowRule::kFromLayer;  // off unless the config says so
+  const bool has_window =
+      fields.has("sliding_window") && (!by_switch || fields.boolean("use_sliding_window", false));
+  if (family.windows == WindowRule::kAll) {
+    windowed.assign(count, has_window);
+  } else if (family.windows == WindowRule::kFromLayer) {
+    const std::int64_t first = has_window ? fields.integer("max_window_layers") : spec.layers;
+    for (auto i = static_cast<std::size_t>(first); i < count; ++i) windowed[i] = true;
+  } else if (family.windows == WindowRule::kAllButEach) {
+    const auto period =
+        static_cast<std::size_t>(fields.integer("sliding_window_pattern", family.window_period));
+    for (std::size_t i = 0; i < count; ++i) windowed[i] = (i + 1) % period != 0;
+  }
+  constexpr const char* kTypes = "layer_types";
+  if (!fields.has(kTypes)) return windowed;
+
+  const std::vector<bool> by_rule = windowed;
+  const std::vector<std::string> types = fields.texts(kTypes, count);
+  for (std::size_t i = 0; i < count; ++i) {
+    if (types[i] != kFull && types[i] != kSliding) {
+      fields.refuse(kTypes, std::string("\"") + kFull + "\" and \"" + kSliding + "\" only");
+    }
+    windowed[i] = types[i] == kSliding;
+  }
+  const bool reads_types =
+      family.windows == WindowRule::kFromLayer || family.windows == WindowRule::kAllButEach;
+  if (!reads_types && windowed != by_rule) {
+    fields.refuse(kTypes, "layers that are alike: this family has no other");
+  }
+  if (std::ranges::count(windowed, true) > 0 && !has_window) {
+    fields.refuse(by_switch ? "use_sliding_window" : "sliding_window",
+                  "a window for the layers of layer_types that are \"sliding_attention\"");
+  }
+  return windowed;
+}
+
+void read_attention(const ConfigFields& fields, const Family& family, DecoderSpec& spec) {
+  const std::vector<bool> windowed = windowed_layers(fields, family, spec);
+  const bool some = std::ranges::count(windowed, true) > 0;
+  const bool all = std::ranges::count(windowed, false) == 0;
+  if (!all) spec.attention_kinds.push_back({read_rope(fields, family.rope, kFull, spec), {}});
+  if (some) {
+    const RopeRules& rules = family.window_rope ? *family.window_rope : family.rope;
+    spec.attention_kinds.push_back(
+        {read_rope(fields, rules, kSliding, spec), fields.integer("sliding_window")});
+  }
+  for (const bool w : windowed) spec.kind_of_layer.push_back(w && !all ? 1 : 0);
+
+  const double scalar = family.query_pre_attn_scalar ? fields.number("query_pre_attn_scalar")
+                                                     : static_cast<double>(spec.head_dim);
+  spec.query_scale = 1.0 / std::sqrt(scalar);
+  if (family.attention_softcap) {
+    spec.attention_softcap = fields.optional_number("attn_logit_softcapping");
+  }
+}
+
+bool read_bias(const ConfigFields& fields, Bias rule, const char* key) {
+  if (rule == Bias::kByConfig) return fields.boolean(key, false);
+  if (rule == Bias::kNever && fields.boolean(key, false)) {
+    fields.refuse(key, "false: this family has no such biases");
+  }
+  return rule == Bias::kAlways;
+}
+
+/// Fields that would change what is computed, and that no family here knows.
+void refuse_unknown_arithmetic(const ConfigFields& fields, const Family& family) {
+  const auto refuse_number = [&](const char* key) {
+    if (fields.has(key)) fields.refuse(key, "nothing: it is not supported for this family");
+  };
+  if (!family.attention_softcap) refuse_number("attn_logit_softcapping");
+  if (!family.logit_softcap) refuse_number("final_logit_softcapping");
+  for (const char* key : {"num_experts", "num_local_experts", "clip_qkv", "logit_scale",
+                          "logits_scaling", "embedding_multiplier", "residual_multiplier",
+                          "attention_multiplier", "qk_layernorm", "use_qk_norm", "alibi"}) {
+    if (fields.has(key) && fields.object().at(key) != false) refuse_number(key);
+  }
+  if (fields.boolean("use_bidirectional_attention", false)) {
+    fields.refuse("use_bidirectional_attention", "false: only causal attention is supported");
+  }
+}
+
+DecoderSpec read_decoder(const ConfigFields& fields, const Family& family) {
+  DecoderSpec spec;
+  spec.family = family.model_type;
+  refuse_unknown_arithmetic(fields, family);
+  read_sizes(fields, spec);
+  read_layer_widths(fields, spec);
+  read_attention(fields, family, spec);
+  spec.norm_eps = fields.number("rms_norm_eps");
+  spec.activation = read_activation(fields, family);
+  spec.norm_adds_one = family.norm_adds_one;
+  spec.norms_after_blocks = family.norms_after_blocks;
+  spec.query_key_norm = family.query_key_norm;
+  spec.fused_projections = family.fused_projections;
+  if (family.scales_embedding) {
+    spec.embedding_scale = std::sqrt(static_cast<double>(spec.hidden));
+  }
+  if (family.logit_softcap) spec.logit_softcap = fields.optional_number("final_logit_softcapping");
+  spec.qkv_bias = read_bias(fields, family.qkv_bias, "attention_bias");
+  spec.output_bias = family.output_bias == Bias::kByConfig && spec.qkv_bias;
+  spec.mlp_bias = read_bias(fields, family.mlp_bias, "mlp_bias");
   spec.tied = fields.boolean("tie_word_embeddings", false);
   spec.bos = fields.token("bos_token_id");
   spec.eos = fields.token("eos_token_id");
   return spec;
 }
 
+/// Fields of `config` that are not null, over the defaults.
+Json with_defaults(const Json& config, std::string_view defaults) {
+  Json merged = Json::parse(defaults);
+  for (const auto& [key, value] : config.items()) {
+    // null states that there is none of what a default would give.
+    merged[key] = value;
+  }
+  return merged;
+}
+
+/// Prefixes of the decoder's tensors, and the head that goes with each.
+constexpr std::pair<const char*, const char*> kNames[] = {
+    {"model.", "lm_head.weight"},
+    {"model.language_model.", "lm_head.weight"},
+    {"language_model.model.", "language_model.lm_head.weight"},
+};
+
 }  // namespace
 
+Json& decoder_config(Json& config) {
+  const bool multimodal = config.contains("text_config") && config["text_config"].is_object();
+  return multimodal ? config["text_config"] : config;
+}
+
 DecoderSpec read_spec(const Json& config, const std::string& where) {
-  const Fields fields(config, where);
-  const std::string family = fields.text("model_type", "");
-  if (fields.has("quantization_config")) {
-    fields.refuse("quantization_config", "nothing: a checkpoint that is not quantised",
-                  "expand the original, then quantise the merged model");
+  const ConfigFields outer(config, where);
+  if (outer.has("quantization_config")) {
+    outer.refuse("quantization_config", "nothing: a checkpoint that is not quantised",
+                 "expand the original, then quantise the merged model");
   }
-  if (family != "llama") {
-    fields.refuse("model_type", "\"llama\"", "the family is not supported by this version");
+  const std::string type = outer.text("model_type", "");
+  if (type != "gemma3") {
+    const Family& family = find_family(type, where);
+    return read_decoder({with_defaults(config, family.defaults), where}, family);
   }
-  DecoderSpec spec = read_llama(fields);
-  spec.family = family;
+  const ConfigFields inner = outer.inside("text_config");
+  const std::string inner_type = inner.text("model_type", "gemma3_text");
+  if (inner_type != "gemma3_text") inner.refuse("model_type", "\"gemma3_text\"");
+  const Family& family = find_family(inner_type, inner.where());
+  Json text = with_defaults(inner.object(), family.defaults);
+  if (outer.has("tie_word_embeddings")) text["tie_word_embeddings"] = config["tie_word_embeddings"];
+  DecoderSpec spec = read_decoder({text, inner.where()}, family);
+  spec.family = type;
   return spec;
 }
 
-DecoderSpec read_spec(const ModelDirectory& directory) {
-  return read_spec(directory.config(), (directory.path() / "config.json").string());
+TensorNames find_tensor_names(const ModelDirectory& directory) {
+  for (const auto& [body, head] : kNames) {
+    TensorNames names{body, head};
+    if (directory.has(names.embedding())) return names;
+  }
+  return {};  // loading will name what is missing
 }
 
-Dtype read_dtype(const Json& config, const std::string& where) {
-  const Fields fields(config, where);
-  const char* key = fields.has("dtype") ? "dtype" : "torch_dtype";
-  const std::string name = fields.text(key, "float32");
-  const auto dtype = dtype_from_config(name);
-  if (!dtype) fields.refuse(key, "\"float32\", \"float16\" or \"bfloat16\"");
-  return *dtype;
+DecoderSpec read_spec(const ModelDirectory& directory) {
+  DecoderSpec spec = read_spec(directory.config(), (directory.path() / "config.json").string());
+  spec.names = find_tensor_names(directory);
+  return spec;
 }
 
 }  // namespace expandft

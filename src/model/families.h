@@ -9,16 +9,24 @@
 
 namespace expandft {
 
-/// Reads config.json into a spec. Both dialects are read: rope_theta and rope_scaling as most
-/// published checkpoints have them, and nested rope_parameters as transformers 5 writes them.
-/// An unknown family, or a field that changes the arithmetic and is not supported, is an input
-/// error that names the field: never a silent wrong answer. `where`: the file, for messages.
+/// Reads config.json into a spec, with the defaults of the transformers package. Both dialects are
+/// read: as most published checkpoints have them, and as transformers 5 writes them. Of a
+/// multimodal Gemma 3 the text part is read. An unknown family, or a field that changes the
+/// arithmetic and is not supported, is an input error that names the field: never a silent wrong
+/// answer. `where`: the file, for messages.
 DecoderSpec read_spec(const Json& config, const std::string& where);
 
-/// The same of a model directory's config.json.
+/// The same of a model directory's config.json, with the names that its tensors have.
 DecoderSpec read_spec(const ModelDirectory& directory);
 
-/// The dtype that config.json names ("dtype" or "torch_dtype"), float32 when it names none.
-Dtype read_dtype(const Json& config, const std::string& where);
+/// The names that a model directory's tensors have.
+TensorNames find_tensor_names(const ModelDirectory& directory);
+
+/// Where config.json holds the widths of layers that differ (layout "remote-code").
+inline constexpr const char* kLayerWidthsKey = "layer_intermediate_sizes";
+
+/// The object of config.json that holds the decoder's sizes: "text_config" of a multimodal model,
+/// else the config itself.
+Json& decoder_config(Json& config);
 
 }  // namespace expandft

@@ -15,30 +15,33 @@ std::int64_t chunk_rows(std::int64_t vocab) {
   return std::max<std::int64_t>(1, (std::int64_t{1} << 22) / vocab / 16) * 16;
 }
 
-/// Calls visit(begin, log_probs) with the log-probabilities (rows, V) of each chunk of rows.
+/// Calls visit(begin, logits) with the logits (rows, V), in fp32, of each chunk of rows.
 template <typename Visit>
-void for_each_chunk(const at::Tensor& hidden, const at::Tensor& head, Visit visit) {
+void for_each_chunk(const at::Tensor& hidden, const at::Tensor& head, std::optional<double> softcap,
+                    Visit visit) {
   const std::int64_t rows = hidden.size(0), step = chunk_rows(head.size(0));
   for (std::int64_t begin = 0; begin < rows; begin += step) {
     const std::int64_t count = std::min(step, rows - begin);
-    const at::Tensor logits = product_transposed(hidden.narrow(0, begin, count), head);
-    visit(begin, at::log_softmax(logits.to(at::kFloat), -1));
+    visit(begin, head_logits(hidden.narrow(0, begin, count), head, softcap).to(at::kFloat));
   }
 }
 
 struct LinearCrossEntropyFunction : torch::autograd::Function<LinearCrossEntropyFunction> {
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& hidden, const at::Tensor& head,
-                            const at::Tensor& targets) {
+                            const at::Tensor& targets, std::optional<double> softcap) {
     const bool wants_grad = hidden.requires_grad();
     at::Tensor grad = wants_grad ? at::empty_like(hidden) : at::Tensor();
     at::Tensor loss = at::zeros({}, hidden.options().dtype(at::kDouble));
-    for_each_chunk(hidden, head, [&](std::int64_t begin, at::Tensor log_probs) {
+    for_each_chunk(hidden, head, softcap, [&](std::int64_t begin, const at::Tensor& logits) {
+      const at::Tensor log_probs = at::log_softmax(logits, -1);
       const at::Tensor target = targets.narrow(0, begin, log_probs.size(0)).unsqueeze(1);
       loss.sub_(log_probs.gather(1, target).sum());
       if (!wants_grad) return;
       // d loss / d logits = softmax - onehot(target)
       at::Tensor dlogits = log_probs.exp_();
       dlogits.scatter_add_(1, target, at::full_like(target, -1, dlogits.options()));
+      // Through cap·tanh(x / cap): times 1 - (logit / cap)².
+      if (softcap) dlogits.mul_((logits / *softcap).square_().neg_().add_(1));
       grad.narrow(0, begin, dlogits.size(0)).copy_(product(dlogits.to(head.scalar_type()), head));
     });
     ctx->save_for_backward({grad});
@@ -47,22 +50,29 @@ struct LinearCrossEntropyFunction : torch::autograd::Function<LinearCrossEntropy
 
   static variable_list backward(AutogradContext* ctx, variable_list grads) {
     const at::Tensor grad = ctx->get_saved_variables()[0];
-    return {grad * grads[0], {}, {}};
+    return {grad * grads[0], {}, {}, {}};
   }
 };
 
 }  // namespace
 
+at::Tensor head_logits(const at::Tensor& hidden, const at::Tensor& head,
+                       std::optional<double> softcap) {
+  at::Tensor logits = product_transposed(hidden, head);
+  return softcap ? logits.div_(*softcap).tanh_().mul_(*softcap) : logits;
+}
+
 at::Tensor linear_cross_entropy(const at::Tensor& hidden, const at::Tensor& head,
-                                const at::Tensor& targets) {
-  return LinearCrossEntropyFunction::apply(hidden, head, targets);
+                                const at::Tensor& targets, std::optional<double> softcap) {
+  return LinearCrossEntropyFunction::apply(hidden, head, targets, softcap);
 }
 
 at::Tensor target_log_probs(const at::Tensor& hidden, const at::Tensor& head,
-                            const at::Tensor& targets) {
+                            const at::Tensor& targets, std::optional<double> softcap) {
   const c10::NoGradGuard no_grad;
   at::Tensor out = at::empty({hidden.size(0)}, hidden.options().dtype(at::kFloat));
-  for_each_chunk(hidden, head, [&](std::int64_t begin, const at::Tensor& log_probs) {
+  for_each_chunk(hidden, head, softcap, [&](std::int64_t begin, const at::Tensor& logits) {
+    const at::Tensor log_probs = at::log_softmax(logits, -1);
     const at::Tensor target = targets.narrow(0, begin, log_probs.size(0)).unsqueeze(1);
     out.narrow(0, begin, log_probs.size(0)).copy_(log_probs.gather(1, target).squeeze(1));
   });

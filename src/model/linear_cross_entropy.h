@@ -1,17 +1,23 @@
 #pragma once
 
+#include <optional>
+
 #include <ATen/ATen.h>
 
 namespace expandft {
 
-/// Sum of -log softmax(hidden·headᵀ)[target] over the rows, in fp32, for a frozen head.
+/// Logits are hidden·headᵀ; with a soft cap, cap·tanh(hidden·headᵀ / cap).
+at::Tensor head_logits(const at::Tensor& hidden, const at::Tensor& head,
+                       std::optional<double> softcap);
+
+/// Sum of -log softmax(logits)[target] over the rows, in fp32, for a frozen head.
 /// hidden (M, h), head (V, h), targets (M) of int64, all valid ids. Never holds M × V numbers: the
 /// rows are taken in chunks, and the gradient of `hidden` is made in the forward pass.
 at::Tensor linear_cross_entropy(const at::Tensor& hidden, const at::Tensor& head,
-                                const at::Tensor& targets);
+                                const at::Tensor& targets, std::optional<double> softcap = {});
 
-/// log softmax(hidden·headᵀ)[target] for each row: (M), fp32. No gradients.
+/// log softmax(logits)[target] for each row: (M), fp32. No gradients.
 at::Tensor target_log_probs(const at::Tensor& hidden, const at::Tensor& head,
-                            const at::Tensor& targets);
+                            const at::Tensor& targets, std::optional<double> softcap = {});
 
 }  // namespace expandft

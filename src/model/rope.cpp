@@ -1,5 +1,6 @@
 #include "model/rope.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -21,8 +22,24 @@ double llama3_smoothed(double frequency, const RopeSpec& spec) {
   return (1 - smooth) * frequency / spec.factor + smooth * frequency;
 }
 
+/// YaRN (arXiv 2309.00071): between scaled and unscaled frequencies, by a ramp over the dimensions.
+double yarn_interpolated(double frequency, double pair, const RopeSpec& spec, double dim) {
+  const auto dimension_of = [&](double rotations) {
+    const auto original = static_cast<double>(spec.original_max_positions);
+    return dim * std::log(original / (rotations * 2 * std::numbers::pi)) /
+           (2 * std::log(spec.theta));
+  };
+  double low = dimension_of(spec.beta_fast), high = dimension_of(spec.beta_slow);
+  if (spec.truncate) low = std::floor(low), high = std::ceil(high);
+  low = std::max(low, 0.0);
+  high = std::min(high, dim - 1);
+  if (low == high) high += 0.001;
+  const double ramp = std::clamp((pair - low) / (high - low), 0.0, 1.0);
+  return frequency / spec.factor * ramp + frequency * (1 - ramp);
+}
+
 at::Tensor rotate(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin, bool back) {
-  const std::int64_t half = x.size(-1) / 2;
+  const std::int64_t half = cos.size(-1);
   const at::Tensor first = x.narrow(-1, 0, half), second = x.narrow(-1, half, half);
   const at::Tensor c = cos.unsqueeze(1), s = sin.unsqueeze(1);
   at::Tensor out = at::empty_like(x, at::MemoryFormat::Contiguous);
@@ -31,6 +48,9 @@ at::Tensor rotate(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& 
   at::mul_out(out_second, second, c);
   out_first.addcmul_(second, s, back ? 1 : -1);
   out_second.addcmul_(first, s, back ? -1 : 1);
+  if (const std::int64_t rest = x.size(-1) - 2 * half; rest > 0) {
+    out.narrow(-1, 2 * half, rest).copy_(x.narrow(-1, 2 * half, rest));
+  }
   return out;
 }
 
@@ -46,13 +66,30 @@ struct RopeFunction : torch::autograd::Function<RopeFunction> {
   }
 };
 
+/// (N, dim / 2), fp32.
+at::Tensor angles_of(const RopeSpec& spec, std::int64_t dim, const at::Tensor& positions,
+                     std::int64_t length) {
+  const at::Tensor frequencies = at::tensor(rope_frequencies(spec, dim, length), at::kDouble)
+                                     .to(positions.options().dtype(at::kFloat));
+  return at::outer(positions.to(at::kFloat), frequencies);
+}
+
+RopeAngles cos_and_sin(const at::Tensor& angles, const RopeSpec& spec, at::ScalarType dtype) {
+  const auto scaled = [&](at::Tensor x) {
+    return (spec.attention_factor == 1 ? x : x.mul_(spec.attention_factor)).to(dtype);
+  };
+  return {scaled(angles.cos()), scaled(angles.sin())};
+}
+
 }  // namespace
 
-std::vector<double> rope_frequencies(const RopeSpec& spec, std::int64_t dim) {
+std::vector<double> rope_frequencies(const RopeSpec& spec, std::int64_t dim, std::int64_t length) {
   std::vector<double> frequencies;
-  for (std::int64_t i = 0; i < dim; i += 2) {
-    const double plain =
-        1.0 / std::pow(spec.theta, static_cast<double>(i) / static_cast<double>(dim));
+  const auto size = static_cast<double>(dim);
+  for (std::int64_t i = 0; i < dim / 2; ++i) {
+    const auto pair = static_cast<double>(i);
+    const double plain = 1.0 / std::pow(spec.theta, 2 * pair / size);
+    const auto place = static_cast<std::size_t>(i);
     switch (spec.scaling) {
       case RopeScaling::kNone:
         frequencies.push_back(plain);
@@ -63,15 +100,41 @@ std::vector<double> rope_frequencies(const RopeSpec& spec, std::int64_t dim) {
       case RopeScaling::kLlama3:
         frequencies.push_back(llama3_smoothed(plain, spec));
         break;
+      case RopeScaling::kYarn:
+        frequencies.push_back(yarn_interpolated(plain, pair, spec, size));
+        break;
+      case RopeScaling::kLongRope:
+        frequencies.push_back(plain / (length > spec.original_max_positions
+                                           ? spec.long_factor.at(place)
+                                           : spec.short_factor.at(place)));
+        break;
     }
   }
   return frequencies;
 }
 
-RopeAngles rope_angles(const at::Tensor& frequencies, const at::Tensor& positions,
-                       at::ScalarType dtype) {
-  const at::Tensor angles = at::outer(positions.to(at::kFloat), frequencies);
-  return {angles.cos().to(dtype), angles.sin().to(dtype)};
+bool same_frequencies(const RopeSpec& spec, std::int64_t before, std::int64_t after) {
+  return spec.scaling != RopeScaling::kLongRope ||
+         (before > spec.original_max_positions) == (after > spec.original_max_positions);
+}
+
+RopeAngles rope_angles(const RopeSpec& spec, std::int64_t dim, const at::Tensor& positions,
+                       const std::vector<std::int64_t>& offsets, at::ScalarType dtype) {
+  if (spec.scaling != RopeScaling::kLongRope) {
+    return cos_and_sin(angles_of(spec, dim, positions, 0), spec, dtype);
+  }
+  std::vector<at::Tensor> angles;
+  for (std::size_t i = 0; i + 1 < offsets.size(); ++i) {
+    const std::int64_t length = offsets[i + 1] - offsets[i];
+    angles.push_back(angles_of(spec, dim, positions.narrow(0, offsets[i], length), length));
+  }
+  return cos_and_sin(at::cat(angles), spec, dtype);
+}
+
+RopeAngles rope_angles(const RopeSpec& spec, std::int64_t dim, std::int64_t length, std::int64_t n,
+                       const at::TensorOptions& options, at::ScalarType dtype) {
+  const at::Tensor positions = at::arange(length - n, length, options.dtype(at::kLong));
+  return cos_and_sin(angles_of(spec, dim, positions, length), spec, dtype);
 }
 
 at::Tensor apply_rope(const at::Tensor& x, const RopeAngles& angles) {

@@ -7,45 +7,82 @@
 
 namespace expandft {
 
-enum class Activation { kSilu, kGeluTanh };
+enum class Activation { kSilu, kGelu, kGeluTanh };
 
 /// How the rotary frequencies are stretched past the context the model was first trained on.
-enum class RopeScaling { kNone, kLinear, kLlama3 };
+enum class RopeScaling { kNone, kLinear, kLlama3, kYarn, kLongRope };
 
 /// Rotary position embedding of one kind of layer.
 struct RopeSpec {
   double theta = 10000.0;
   RopeScaling scaling = RopeScaling::kNone;
   double factor = 1.0;
+  std::int64_t original_max_positions = 8192;
+  double attention_factor = 1.0;  // YaRN and LongRoPE: multiplies cos and sin
   // Llama 3's smoothing between scaled and unscaled frequencies:
   double low_freq_factor = 1.0, high_freq_factor = 4.0;
-  std::int64_t original_max_positions = 8192;
+  // YaRN: rotations over the original context at which scaling ends and begins, and whether the
+  // dimensions found from them are rounded outwards.
+  double beta_fast = 32.0, beta_slow = 1.0;
+  bool truncate = true;
+  // LongRoPE: divisors of the frequencies, for sequences up to the original context and beyond.
+  std::vector<double> short_factor, long_factor;
+
+  bool operator==(const RopeSpec&) const = default;
+};
+
+/// What the attention of a layer sees, and how it is told positions.
+struct AttentionKind {
+  RopeSpec rope;
+  std::optional<std::int64_t> window;  // tokens seen, the token itself included; none: all
+};
+
+/// Names of a checkpoint's tensors. Multimodal checkpoints put a prefix before the decoder's.
+struct TensorNames {
+  std::string body = "model.";
+  std::string head = "lm_head.weight";
+
+  std::string embedding() const { return body + "embed_tokens.weight"; }
+  std::string final_norm() const { return body + "norm.weight"; }
+  /// "model.layers.3." + part, as in layer(3, "mlp.gate_proj.weight").
+  std::string layer(std::int64_t index, const std::string& part) const {
+    return body + "layers." + std::to_string(index) + "." + part;
+  }
 };
 
 /// What a decoder computes, as data: the forward pass asks this, never the family's name.
 struct DecoderSpec {
   std::string family;  // config.json's model_type, for messages
+  TensorNames names;
   std::int64_t vocab = 0, hidden = 0, layers = 0, intermediate = 0;
   std::int64_t heads = 0, kv_heads = 0, head_dim = 0;
+  std::int64_t rotary_dim = 0;  // the first numbers of a head, which RoPE turns
   std::int64_t max_positions = 0;
   double norm_eps = 1e-6;
-  double query_scale = 1.0;  // multiplies q·k before the softmax
+  double query_scale = 1.0;      // multiplies q·k before the softmax
+  double embedding_scale = 1.0;  // multiplies embeddings, rounded to their dtype
+  std::optional<double> attention_softcap, logit_softcap;  // cap·tanh(x / cap)
   Activation activation = Activation::kSilu;
-  RopeSpec rope;
-  bool attention_bias = false;  // on q, k, v and o
-  bool mlp_bias = false;        // on gate, up and down
-  bool tied = false;            // the head is the embedding
-  std::optional<std::int64_t> bos, eos;
-};
 
-/// Names of the tensors in the checkpoint.
-struct TensorNames {
-  static std::string embedding() { return "model.embed_tokens.weight"; }
-  static std::string final_norm() { return "model.norm.weight"; }
-  static std::string head() { return "lm_head.weight"; }
-  /// "model.layers.3." + part, as in layer(3, "mlp.gate_proj.weight").
-  static std::string layer(std::int64_t index, const std::string& part) {
-    return "model.layers." + std::to_string(index) + "." + part;
+  std::vector<AttentionKind> attention_kinds;
+  std::vector<std::size_t> kind_of_layer;  // (layers): index into attention_kinds
+
+  std::vector<std::int64_t> layer_widths;  // of each layer's MLP, where they differ; else empty
+
+  bool norm_adds_one = false;       // norms multiply by (1 + w), in fp32, and cast afterwards
+  bool norms_after_blocks = false;  // of attention and MLP, before the residual sum
+  bool query_key_norm = false;      // of each head of q and k, before RoPE
+  bool qkv_bias = false, output_bias = false, mlp_bias = false;
+  bool fused_projections = false;  // qkv_proj = [q; k; v], gate_up_proj = [gate; up]
+  bool tied = false;               // the head is the embedding
+  std::optional<std::int64_t> bos, eos;
+
+  /// Width of a layer's MLP.
+  std::int64_t width(std::int64_t layer) const {
+    return layer_widths.empty() ? intermediate : layer_widths.at(static_cast<std::size_t>(layer));
+  }
+  const AttentionKind& attention(std::int64_t layer) const {
+    return attention_kinds.at(kind_of_layer.at(static_cast<std::size_t>(layer)));
   }
 };
 

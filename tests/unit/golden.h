@@ -5,11 +5,26 @@
 #include "model/tensors.h"
 #include "model/token_tensors.h"
 
+#include <algorithm>
+#include <stdexcept>
 #include <string>
+#include <vector>
 
 #include <ATen/ATen.h>
 
 namespace expandft {
+
+/// Every folder of tests/golden/models; with `file`, those that hold it.
+inline std::vector<std::string> golden_models(const std::string& file = "golden.safetensors") {
+  std::vector<std::string> names;
+  for (const auto& entry :
+       fs::directory_iterator(fs::path(EXPANDFT_TEST_DATA) / "golden" / "models")) {
+    if (fs::exists(entry.path() / file)) names.push_back(entry.path().filename().string());
+  }
+  std::ranges::sort(names);
+  if (names.empty()) throw std::runtime_error("no goldens that hold " + file);
+  return names;
+}
 
 /// A folder of tests/golden/models: a checkpoint, and what the reference computes on it.
 class Golden {

@@ -16,7 +16,8 @@ struct Expanded {
       : decoder(Decoder::load(golden.directory(), at::kFloat, at::kCPU)),
         plan{golden.settings().at("layers").get<std::vector<std::int64_t>>(),
              golden.settings().at("copies").get<std::int64_t>()},
-        expansion(expand(decoder, plan, original_copies(golden.directory(), plan), at::kFloat)) {}
+        expansion(expand(decoder, plan, original_copies(golden.directory(), decoder.spec(), plan),
+                         at::kFloat)) {}
   Decoder decoder;
   ExpansionPlan plan;
   Expansion expansion;
@@ -24,7 +25,7 @@ struct Expanded {
 
 TEST_CASE("loss, logits and every gradient of an expanded model equal the reference's",
           "[golden]") {
-  const std::string model = GENERATE("gqa", "bias");
+  const std::string model = GENERATE(from_range(golden_models("expanded.safetensors")));
   CAPTURE(model);
   const Golden golden(model, "expanded.safetensors");
   Expanded expanded(golden);
@@ -50,7 +51,9 @@ TEST_CASE("loss, logits and every gradient of an expanded model equal the refere
     CHECK(worst_difference(tensor.grad(), expected) < 1e-4 * scale);
     ++compared;
   }
-  CHECK(compared == (model == "gqa" ? 6 : 2 * 2 * 5));
+  const std::size_t tensors = expanded.decoder.spec().mlp_bias ? 5 : 3;
+  CHECK(compared ==
+        expanded.plan.layers.size() * static_cast<std::size_t>(expanded.plan.copies - 1) * tensors);
 
   expanded.expansion.set_strength(0.5);
   CHECK(worst_difference(expanded.decoder.logits(expanded.decoder.hidden(tokens)).detach(),

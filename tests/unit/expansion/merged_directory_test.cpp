@@ -16,7 +16,7 @@ using testing::error_of;
 using testing::has;
 using testing::TempDirectory;
 
-const std::string kDown = TensorNames::layer(1, "mlp.down_proj.weight");
+const std::string kDown = TensorNames{}.layer(1, "mlp.down_proj.weight");
 
 /// A merged model whose layers 0 and 1 have two copies; the third is padded.
 class Merged {
@@ -26,7 +26,7 @@ class Merged {
     const Folding folding{{{0, 1}, 2}, Layout::kPadded, 1.0};
     fs::create_directory(path());
     fs::create_directory(temp_ / "back");
-    write_merged(path(), base_, spec, folding, original_copies(base_, folding.plan), "card");
+    write_merged(path(), base_, spec, folding, original_copies(base_, spec, folding.plan), "card");
     numbers_ = spec.hidden * spec.intermediate;
   }
 
@@ -74,12 +74,12 @@ TEST_CASE("expandft.json is held against the tensors") {
     const auto width = GENERATE(std::int64_t{1}, std::int64_t{47}, std::int64_t{1} << 62);
     merged.set("base_intermediate_size", width);
     const Error error = merged.refusal();
-    CHECK(has(error.message(), "2 times " + std::to_string(width)));
-    CHECK(has(error.message(), "_proj.weight"));
+    CHECK(has(error.message(), "\"base_intermediate_size\" is " + std::to_string(width)));
+    CHECK(has(error.message(), "\"base_config\" says 80"));
   }
   SECTION("other copies") {
     merged.set("copies", 4);
-    CHECK(has(merged.refusal().message(), "4 times"));
+    CHECK(has(merged.refusal().message(), "expected a width of 320"));
   }
   SECTION("layers that are not there") {
     merged.set("layers", {0, 3});
@@ -131,8 +131,8 @@ TEST_CASE("numbers to put back are held against the tensors") {
   }
   SECTION("a layer that did not grow, or another tensor") {
     const std::string name =
-        GENERATE(as<std::string>{}, TensorNames::layer(2, "mlp.down_proj.weight") + ".index",
-                 TensorNames::layer(1, "mlp.up_proj.weight") + ".value", "other");
+        GENERATE(as<std::string>{}, TensorNames{}.layer(2, "mlp.down_proj.weight") + ".index",
+                 TensorNames{}.layer(1, "mlp.up_proj.weight") + ".value", "other");
     merged.set_remainder({{name, index}});
     CHECK(has(merged.refusal().message(), "\"" + name + "\" is of no layer that grew"));
   }

@@ -6,7 +6,7 @@ namespace expandft {
 namespace {
 
 TEST_CASE("logits equal the reference's", "[golden]") {
-  const std::string model = GENERATE("gqa", "bias", "llama3-rope", "linear-rope");
+  const std::string model = GENERATE(from_range(golden_models()));
   CAPTURE(model);
   const Golden golden(model);
   const Decoder decoder = Decoder::load(golden.directory(), at::kFloat, at::kCPU);
@@ -30,7 +30,9 @@ TEST_CASE("log-probabilities are those of the logits") {
 }
 
 TEST_CASE("the KV cache gives what the whole sequence gives") {
-  const Golden golden("gqa");
+  const std::string model = GENERATE(from_range(golden_models()));
+  CAPTURE(model);
+  const Golden golden(model);
   const Decoder decoder = Decoder::load(golden.directory(), at::kFloat, at::kCPU);
   const TokenBatch batch = golden.batch();
   const at::Tensor whole = decoder.hidden(to_device(batch, at::kCPU)).narrow(0, 17, 40);
@@ -43,7 +45,10 @@ TEST_CASE("the KV cache gives what the whole sequence gives") {
   for (std::int64_t i = 15; i < 40; ++i)
     parts.push_back(decoder.hidden(ids.narrow(0, i, 1), cache));
   CHECK(cache.length() == 40);
-  CHECK(worst_difference(at::cat(parts), whole) < 5e-5);
+  // What was computed before the sequence grew past a change of frequencies had the earlier ones.
+  const std::int64_t first = model == "phi3" ? 16 : 0, count = 40 - first;
+  CHECK(worst_difference(at::cat(parts).narrow(0, first, count), whole.narrow(0, first, count)) <
+        5e-5);
 }
 
 TEST_CASE("sequences laid end to end do not see each other") {

@@ -38,10 +38,10 @@ TEST_CASE("both dialects of config.json give the same RoPE") {
   new_dialect["rope_parameters"]["rope_theta"] = 5000.0;
   const DecoderSpec a = read_spec(old_dialect, ""), b = read_spec(new_dialect, "");
   for (const DecoderSpec& spec : {a, b}) {
-    CHECK(spec.rope.theta == 5000.0);
-    CHECK(spec.rope.scaling == RopeScaling::kLlama3);
-    CHECK(spec.rope.factor == 8.0);
-    CHECK(spec.rope.original_max_positions == 16);
+    CHECK(spec.attention(0).rope.theta == 5000.0);
+    CHECK(spec.attention(0).rope.scaling == RopeScaling::kLlama3);
+    CHECK(spec.attention(0).rope.factor == 8.0);
+    CHECK(spec.attention(0).rope.original_max_positions == 16);
   }
 }
 
@@ -49,9 +49,9 @@ TEST_CASE("defaults of a llama config") {
   const DecoderSpec spec = read_spec(llama(), "");
   CHECK(spec.head_dim == 8);
   CHECK_FALSE(spec.tied);
-  CHECK_FALSE(spec.attention_bias);
+  CHECK_FALSE(spec.qkv_bias);
+  CHECK_FALSE(spec.attention(0).window);
   CHECK(spec.norm_eps == 1e-6);
-  CHECK(read_dtype(llama(), "") == Dtype::kF32);
 }
 
 TEST_CASE("special tokens outside the vocabulary are read") {
@@ -72,7 +72,7 @@ TEST_CASE("what is not supported is named") {
   CHECK_THAT(with("model_type", "mamba"), has_text("mamba") && has_text("model_type"));
   CHECK_THAT(with("hidden_act", "relu"), has_text("hidden_act") && has_text("relu"));
   CHECK_THAT(with("quantization_config", Json{{"bits", 4}}), has_text("quantization_config"));
-  CHECK_THAT(with("rope_scaling", Json{{"type", "yarn"}, {"factor", 4.0}}), has_text("yarn"));
+  CHECK_THAT(with("rope_scaling", Json{{"type", "ntk"}, {"factor", 4.0}}), has_text("ntk"));
   CHECK_THAT(with("hidden_size", -4), has_text("hidden_size") && has_text("-4"));
   CHECK_THAT(with("hidden_size", "64"), has_text("hidden_size"));
   CHECK_THAT(with("num_key_value_heads", 3), has_text("num_key_value_heads"));
@@ -84,6 +84,89 @@ TEST_CASE("what is not supported is named") {
   Json missing = llama();
   missing.erase("vocab_size");
   CHECK_THAT(message_of(missing), has_text("vocab_size") && has_text("config.json"));
+}
+
+TEST_CASE("a published multimodal Gemma 3 leaves most sizes to the defaults") {
+  // As gemma-3-4b-it has it.
+  const Json config = Json::parse(R"({"model_type": "gemma3", "eos_token_id": [1, 106],
+    "text_config": {"hidden_size": 2560, "intermediate_size": 10240, "model_type": "gemma3_text",
+                    "num_hidden_layers": 34, "sliding_window": 1024,
+                    "rope_scaling": {"factor": 8.0, "rope_type": "linear"}},
+    "vision_config": {"hidden_size": 1152}})");
+  const DecoderSpec spec = read_spec(config, "config.json");
+  CHECK(spec.vocab == 262208);
+  CHECK(spec.heads == 8);
+  CHECK(spec.kv_heads == 4);
+  CHECK(spec.head_dim == 256);
+  CHECK(spec.tied);
+  CHECK(spec.attention(0).window == 1024);
+  CHECK(spec.attention(0).rope == RopeSpec{.original_max_positions = 131072});
+  CHECK_FALSE(spec.attention(5).window);
+  CHECK(spec.attention(5).rope.theta == 1e6);
+  CHECK(spec.attention(5).rope.scaling == RopeScaling::kLinear);
+  CHECK(spec.attention(5).rope.factor == 8.0);
+}
+
+TEST_CASE("a family's fields that would change the arithmetic are named") {
+  const auto of = [](const char* family, const char* key, Json value) {
+    Json config = llama();
+    config["model_type"] = family;
+    config[key] = std::move(value);
+    return message_of(config);
+  };
+  CHECK_THAT(of("mistral", "attention_bias", true), has_text("attention_bias"));
+  CHECK_THAT(of("qwen2", "mlp_bias", true), has_text("mlp_bias"));
+  CHECK_THAT(of("llama", "final_logit_softcapping", 30.0), has_text("final_logit_softcapping"));
+  CHECK_THAT(of("gemma3_text", "attn_logit_softcapping", 50.0), has_text("attn_logit_softcapping"));
+  CHECK_THAT(of("gemma3_text", "use_bidirectional_attention", true),
+             has_text("use_bidirectional_attention"));
+  CHECK_THAT(of("gemma3_text", "rope_parameters", Json{{"rope_theta", 5.0}}),
+             has_text("full_attention"));
+  CHECK_THAT(of("llama", "num_local_experts", 8), has_text("num_local_experts"));
+  CHECK_THAT(of("llama", "partial_rotary_factor", 0.5), has_text("partial_rotary_factor"));
+  CHECK_THAT(of("phi3", "partial_rotary_factor", 0.2), has_text("an even number"));
+  CHECK_THAT(of("phi3", "rope_scaling", Json{{"type", "linear"}, {"factor", 2.0}}),
+             has_text("longrope"));
+  CHECK_THAT(
+      of("phi3", "rope_scaling",
+         Json{{"type", "longrope"}, {"short_factor", Json{1.0}}, {"long_factor", Json{1.0}}}),
+      has_text("short_factor") && has_text("4 positive numbers"));
+  const Json types = {"full_attention", "sliding_attention", "chunked_attention", "x", "x"};
+  CHECK_THAT(of("gemma2", "layer_types", types), has_text("layer_types") && has_text("chunked"));
+  CHECK_THAT(of("gemma2", "layer_types", Json{"full_attention"}), has_text("a list of 5 strings"));
+  const Json mixed = {"full_attention", "sliding_attention", "full_attention", "full_attention",
+                      "full_attention"};
+  CHECK_THAT(of("mistral", "layer_types", mixed), has_text("layer_types"));
+  CHECK_THAT(of("qwen2", "layer_types", mixed), has_text("sliding_window"));
+  CHECK_THAT(of("llama", "layer_intermediate_sizes", Json{1, 2}), has_text("each of the 5 layers"));
+}
+
+TEST_CASE("windows are where the family's rule puts them") {
+  const auto windowed = [](Json config) {
+    config["num_hidden_layers"] = 5;
+    const DecoderSpec spec = read_spec(config, "");
+    std::string layers;
+    for (std::int64_t i = 0; i < spec.layers; ++i) layers += spec.attention(i).window ? 'w' : '-';
+    return layers;
+  };
+  Json config = llama();
+  config["sliding_window"] = 16;
+  CHECK(windowed(config) == "-----");
+  config["model_type"] = "mistral";
+  CHECK(windowed(config) == "wwwww");
+  config["sliding_window"] = nullptr;
+  CHECK(windowed(config) == "-----");
+  config["sliding_window"] = 16;
+  config["model_type"] = "gemma2";
+  CHECK(windowed(config) == "w-w-w");
+  config["model_type"] = "gemma3_text";
+  config["sliding_window_pattern"] = 3;
+  CHECK(windowed(config) == "ww-ww");
+  config["model_type"] = "qwen3";
+  config["max_window_layers"] = 3;
+  CHECK(windowed(config) == "-----");
+  config["use_sliding_window"] = true;
+  CHECK(windowed(config) == "---ww");
 }
 
 }  // namespace

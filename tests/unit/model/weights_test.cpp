@@ -36,6 +36,28 @@ TEST_CASE("weights of integers or doubles are refused with name and dtype") {
   CHECK_THAT(error.message(), has_text(changed) && has_text(name) && has_text("expected F32"));
 }
 
+TEST_CASE("a tensor that would change the function and is not used is refused") {
+  const TempDirectory folder;
+  const ModelDirectory golden = Golden("gqa").directory();
+  fs::copy_file(golden.path() / "config.json", folder.path() / "config.json");
+  const std::string extra =
+      GENERATE("model.layers.1.self_attn.q_norm.weight", "model.layers.0.self_attn.q_proj.bias",
+               "model.layers.3.input_layernorm.weight", "model.norm.bias");
+  std::vector<TensorSource> sources;
+  for (const auto& [name, view] : golden.tensors()) sources.push_back(source_of(name, view));
+  sources.push_back(source_of(extra, at::ones({12}), Dtype::kF32));
+  // These two change nothing: one is derived, the other tied.
+  sources.push_back(
+      source_of("model.layers.0.self_attn.rotary_emb.inv_freq", at::ones({6}), Dtype::kF32));
+  sources.push_back(source_of("lm_head.weight", at::ones({96, 48}), Dtype::kF32));
+  write_safetensors(folder.path() / "model.safetensors", sources, {});
+  const ModelDirectory directory = ModelDirectory::open(folder.path());
+  const Error error =
+      error_of([&] { load_weights(directory, read_spec(directory), at::kFloat, at::kCPU); });
+  CHECK(error.code() == ExitCode::kBadInput);
+  CHECK_THAT(error.message(), has_text("\"" + extra + "\"") && has_text("no use"));
+}
+
 TEST_CASE("weights of a half precision are loaded") {
   const Dtype dtype = GENERATE(Dtype::kF16, Dtype::kBF16);
   const TempDirectory folder;

@@ -13,7 +13,8 @@ struct SmallRun {
   explicit SmallRun(const std::string& model = "gqa", const TrainingConfig& training = {})
       : golden(model),
         decoder(Decoder::load(golden.directory(), at::kFloat, at::kCPU)),
-        expansion(expand(decoder, plan, original_copies(golden.directory(), plan), at::kFloat)),
+        expansion(expand(decoder, plan, original_copies(golden.directory(), decoder.spec(), plan),
+                         at::kFloat)),
         optimizer(expansion.copies(), training) {}
 
   /// A step on random gradients, so that the moments are not 0.
