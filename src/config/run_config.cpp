@@ -165,6 +165,7 @@ FieldTable run_config_fields(RunConfig& run) {
            {"mistral-nemo", "mistral-nemo"},
            {"chatml", "chatml"},
            {"qwen3", "qwen3"},
+           {"zephyr", "zephyr"},
            {"phi3", "phi3"}},
           "How lines with `messages` are written; `auto` tells it from the model's chat template."),
       integer_field("training.epochs", training.epochs, from_to<std::int64_t>(1, kMost),

@@ -105,6 +105,18 @@ ChatFormat phi3(const char* name) {
   return format;
 }
 
+ChatFormat zephyr() {
+  ChatFormat format;
+  format.name = "zephyr";
+  format.user_before = "<|user|>\n";
+  format.system_before = "<|system|>\n";
+  format.user_after = format.system_after = "{eos}\n";
+  format.answer_before = "<|assistant|>\n";
+  format.answer_end = "{eos}";
+  format.answer_after = "\n";
+  return format;
+}
+
 std::vector<ChatFormat> make_formats() {
   std::vector<ChatFormat> formats = {
       gemma("gemma", SystemRule::kFirstUser),          // Gemma 3
@@ -120,6 +132,7 @@ std::vector<ChatFormat> make_formats() {
       mistral("mistral-v0.2", "[INST] ", " [/INST]", SystemRule::kRefused),               //
       chatml("chatml"),
       chatml("qwen3"),
+      zephyr(),
       phi3("phi3"),
       phi3("phi3.5"),
       phi3("phi3-first"),  // the first Phi-3 mini and medium
@@ -165,8 +178,8 @@ const ChatFormat* find_chat_format(std::string_view name) {
 }
 
 ChatFormat with_tokens(ChatFormat format, const std::string& bos, const std::string& eos) {
-  for (std::string* text :
-       {&format.start, &format.user_before, &format.answer_end, &format.finish}) {
+  for (std::string* text : {&format.start, &format.user_before, &format.user_after,
+                            &format.system_after, &format.answer_end, &format.finish}) {
     *text = with_tokens(*text, bos, eos);
   }
   return format;

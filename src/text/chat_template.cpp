@@ -140,6 +140,14 @@ const std::vector<Signature>& signatures() {
         "'<|im_start|>'+message['role']+'\n'+content+'<|im_end|>'+'\n'",
         "'<|im_start|>'+message['role']+'\n'+content }}", asks},
        {"|trim", "strip(", "think"}},
+      // A newline after "}}" is written: it has to be there.
+      {"zephyr",
+       {"%}\n{{ '<|user|>\n'+message['content']+eos_token }}\n{%",
+        "%}\n{{ '<|system|>\n'+message['content']+eos_token }}\n{%",
+        "%}\n{{ '<|assistant|>\n'+message['content']+eos_token }}\n{% endif %}\n{%",
+        "if loop.last and add_generation_prompt %}\n{{ '<|assistant|>' }}\n{% endif %}\n{% endfor "
+        "%}"},
+       {}},
       {"phi3",
        {"if message['role'] == 'system' %}", "'<|system|>\n'+message['content']+'<|end|>\n'",
         "'<|user|>\n'+message['content']+'<|end|>\n'",
@@ -167,10 +175,19 @@ const std::vector<Signature>& signatures() {
 std::optional<std::string> default_system_in(const std::string& normal, const std::string& where) {
   const std::string before = "<|im_start|>system\n", after = "<|im_end|>";
   for (std::size_t at = 0; (at = normal.find(before, at)) != normal.npos;) {
+    const bool begins_text = at > 0 && normal[at - 1] == '\'';
     at += before.size();
     if (normal.compare(at, 1, "'") == 0) continue;  // goes on with a message's content
-    const std::string text = normal.substr(at, normal.find(after, at) - at);
-    if (text.find_first_of("'\\{}") != text.npos) {
+    const std::size_t end = normal.find(after, at);
+    bool plain = begins_text && end != normal.npos;
+    std::string text;
+    for (std::size_t i = at; plain && i < end; ++i) {
+      const bool escaped = normal[i] == '\\';
+      if (escaped) ++i;
+      if (escaped ? normal[i] != '\\' && normal[i] != '\'' : normal[i] == '\'') plain = false;
+      text += normal[i];
+    }
+    if (!plain) {
       throw input_error("the chat template's default system text cannot be told from its code",
                         where, kHint);
     }

@@ -54,7 +54,9 @@ TEST_CASE("every published template is told from the others", "[chat]") {
       {"chatml", "chatml"},
       {"qwen2", "chatml"},
       {"qwen2.5", "chatml"},
+      {"qwen2.5-escapes", "chatml"},
       {"smollm2", "chatml"},
+      {"zephyr", "zephyr"},
       {"qwen3", "qwen3"},
       {"qwen3-2507", "chatml"},
       {"phi3", "phi3"},
@@ -111,8 +113,12 @@ TEST_CASE("a template that is not known is refused", "[chat]") {
   refuse(replaced(published("phi3"), "{{ eos_token }}", ""), {"<|system|>"});
   refuse(replaced(published("qwen3"), "reasoning_content.strip('\\n')", "reasoning_content"),
          {"<tool_call>"});
-  refuse(replaced(published("qwen2"), "You are a helpful assistant.", "You\\'re kind"),
-         {"default system text"});
+  for (const std::string text : {"You\\x27re kind", "You ' + name", "\\\\nabla"}) {
+    refuse(replaced(published("qwen2"), "You are a helpful assistant.", text),
+           {"default system text"});
+  }
+  refuse(replaced(published("zephyr"), "eos_token }}\n{% elif", "eos_token }}{% elif"),
+         {"<|user|>"});
 }
 
 TEST_CASE("a damaged place of the template is refused", "[chat]") {
