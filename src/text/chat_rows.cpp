@@ -2,8 +2,6 @@
 
 #include "base/error.h"
 
-#include <algorithm>
-
 namespace expandft {
 namespace {
 
@@ -116,24 +114,29 @@ std::vector<ChatMessage> read_messages(const Json& row, const std::string& where
   return messages;
 }
 
-std::optional<std::vector<ChatMessage>> without_oldest_exchange(
-    const std::vector<ChatMessage>& messages) {
+std::vector<std::size_t> later_beginnings(const std::vector<ChatMessage>& messages) {
+  std::vector<std::size_t> begins;
   bool answered = false;
+  std::size_t last_answered = 0;  // beginnings that an answer follows
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    if (messages[i].role == ChatRole::kAssistant) {
+      answered = true;
+      last_answered = begins.size();
+    } else if (messages[i].role == ChatRole::kUser && answered) {
+      begins.push_back(i);
+      answered = false;
+    }
+  }
+  begins.resize(last_answered);
+  return begins;
+}
+
+std::vector<ChatMessage> beginning_at(const std::vector<ChatMessage>& messages, std::size_t begin) {
   std::vector<ChatMessage> kept;
   for (std::size_t i = 0; i < messages.size(); ++i) {
-    const ChatRole role = messages[i].role;
-    if (role == ChatRole::kSystem) kept.push_back(messages[i]);
-    if (role == ChatRole::kAssistant) answered = true;
-    if (role != ChatRole::kUser || !answered) continue;
-    const auto rest = messages.begin() + static_cast<std::ptrdiff_t>(i);
-    const bool has_answer = std::any_of(rest, messages.end(), [](const ChatMessage& message) {
-      return message.role == ChatRole::kAssistant;
-    });
-    if (!has_answer) return std::nullopt;
-    kept.insert(kept.end(), rest, messages.end());
-    return kept;
+    if (i >= begin || messages[i].role == ChatRole::kSystem) kept.push_back(messages[i]);
   }
-  return std::nullopt;
+  return kept;
 }
 
 }  // namespace expandft

@@ -3,7 +3,6 @@
 #include "base/json.h"
 #include "text/chat_format.h"
 
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,9 +16,10 @@ bool is_chat_row(const Json& row);
 /// {"type": "text", "text": …}, whose texts are joined. Input errors, at `where`, for all else.
 std::vector<ChatMessage> read_messages(const Json& row, const std::string& where);
 
-/// The conversation without its oldest exchange (what stands before the second question), system
-/// messages kept; nothing when no answer would be left.
-std::optional<std::vector<ChatMessage>> without_oldest_exchange(
-    const std::vector<ChatMessage>& messages);
+/// Where a conversation may begin instead of at its first message: at each question that follows an
+/// answer and is followed by one. In order.
+std::vector<std::size_t> later_beginnings(const std::vector<ChatMessage>& messages);
+/// The conversation from that message on, with the system messages that stand before it.
+std::vector<ChatMessage> beginning_at(const std::vector<ChatMessage>& messages, std::size_t begin);
 
 }  // namespace expandft

@@ -8,6 +8,11 @@
 
 namespace expandft {
 
+/// What to do when the format cannot be told.
+inline constexpr const char* kChatFormatHint =
+    "set data.chat_format to the format that the model was trained with, or say with data.template "
+    "how a row becomes text";
+
 /// The Jinja text of a model directory, and where it stands.
 struct ChatTemplate {
   std::string text, where;

@@ -108,7 +108,10 @@ void ExampleBuilder::add_row(const RenderedRow& row, std::int64_t line) {
 void ExampleBuilder::add_chat(const std::vector<ChatMessage>& messages, const ChatFormat& format,
                               const std::string& where, std::int64_t line) {
   ++dataset_.report.rows;
-  RenderedChat chat = render_chat(format, messages, where);
+  const auto encode = [&](const std::vector<ChatMessage>& part) {
+    return encode_chat(render_chat(format, part, where), format, tokenizer_);
+  };
+  Example example = encode(messages);
   const bool learns = std::any_of(messages.begin(), messages.end(), [&](const ChatMessage& m) {
     return (m.role == ChatRole::kAssistant || options_.learn_prompt) &&
            leading_space(m.content) != m.content.size();
@@ -117,21 +120,22 @@ void ExampleBuilder::add_chat(const std::vector<ChatMessage>& messages, const Ch
     unlearned_lines_.push_back(line);
     return;
   }
-  Example example = encode_chat(chat, format, tokenizer_);
-  bool truncated = false;
-  std::optional<std::vector<ChatMessage>> rest = messages;
-  while (example.tokens.size() > max_length_) {
-    rest = without_oldest_exchange(*rest);
-    if (!rest) {
+  if (example.tokens.size() > max_length_) {
+    // The earliest beginning from which it fits; the later, the shorter.
+    const std::vector<std::size_t> begins = later_beginnings(messages);
+    const auto begin = std::partition_point(begins.begin(), begins.end(), [&](std::size_t at) {
+      return encode(beginning_at(messages, at)).tokens.size() > max_length_;
+    });
+    if (!begins.empty()) {
+      example = encode(beginning_at(messages, begin != begins.end() ? *begin : begins.back()));
+    }
+    if (example.tokens.size() > max_length_) {
       too_long_lines_.push_back(line);
       longest_ = std::max(longest_, example.tokens.size());
       return;
     }
-    truncated = true;
-    chat = render_chat(format, *rest, where);
-    example = encode_chat(chat, format, tokenizer_);
+    ++dataset_.report.truncated_rows;
   }
-  if (truncated) ++dataset_.report.truncated_rows;
   if (options_.learn_prompt) example.learned.assign(example.tokens.size(), 1);
   add_example(std::move(example));
 }

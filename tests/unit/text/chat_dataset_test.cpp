@@ -148,22 +148,42 @@ TEST_CASE("what is left of a conversation", "[chat]") {
                                      : ChatRole::kAssistant,
                           ""});
     }
-    const auto left = without_oldest_exchange(messages);
-    if (!left) return std::string("nothing");
-    std::string letters;
-    for (const ChatMessage& kept : *left) {
-      letters += kept.role == ChatRole::kSystem ? 's' : kept.role == ChatRole::kUser ? 'u' : 'a';
+    std::string all;
+    for (const std::size_t begin : later_beginnings(messages)) {
+      if (!all.empty()) all += ' ';
+      for (const ChatMessage& kept : beginning_at(messages, begin)) {
+        all += kept.role == ChatRole::kSystem ? 's' : kept.role == ChatRole::kUser ? 'u' : 'a';
+      }
     }
-    return letters;
+    return all;
   };
   CHECK(roles_left("suaua") == "sua");
-  CHECK(roles_left("uauaua") == "uaua");
-  CHECK(roles_left("ua") == "nothing");
-  CHECK(roles_left("uau") == "nothing");
+  CHECK(roles_left("uauaua") == "uaua ua");
+  CHECK(roles_left("ua") == "");
+  CHECK(roles_left("uau") == "");
+  CHECK(roles_left("uauau") == "uau");
   CHECK(roles_left("uaaua") == "ua");
-  CHECK(roles_left("uuauua") == "uua");
+  CHECK(roles_left("uauua") == "uua");
   CHECK(roles_left("aua") == "ua");
   CHECK(roles_left("uasua") == "sua");
+  CHECK(roles_left("sus") == "");
+}
+
+TEST_CASE("a conversation of thousands of turns is cut in a moment", "[dataset][chat]") {
+  std::vector<std::string> turns;
+  for (int i = 0; i < 3000; ++i) {
+    turns.push_back(message("user", "Question " + std::to_string(i)));
+    turns.push_back(message("assistant", "Answer " + std::to_string(i)));
+  }
+  ChatData data(row(turns));
+  data.options.max_length = 256;
+  const Dataset dataset = data.load();
+  const Example& example = dataset.examples.at(0);
+  CHECK(dataset.report.truncated_rows == 1);
+  CHECK(example.tokens.size() <= 256);
+  CHECK(example.tokens.size() > 180);
+  const std::string learned = data.text(example, true);
+  CHECK(learned.ends_with("Answer 2999<|im_end|>"));
 }
 
 TEST_CASE("conversations that cannot be read are refused with their place", "[dataset][chat]") {
