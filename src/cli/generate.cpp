@@ -2,6 +2,7 @@
 #include "cli/output.h"
 #include "cli/verbs.h"
 #include "evaluation/generation.h"
+#include "text/chat_template.h"
 #include "text/stream_decoder.h"
 
 #include <memory>
@@ -18,6 +19,8 @@ struct GenerateOptions {
   ModelOptions model;
   std::optional<std::string> prompt, prompt_file;
   GenerationOptions generation;
+  bool chat = false;
+  std::string chat_format = "auto";
   bool echo = false, json = false;
 };
 
@@ -47,14 +50,34 @@ std::string read_prompt(const GenerateOptions& options) {
   return read_text(options.prompt_file.value_or("-"));
 }
 
+/// What the model is given to continue, and the ids that end what it writes.
+struct Question {
+  std::string text;
+  std::vector<TokenId> ids, end_tokens;
+};
+
+Question ask(const std::string& prompt, const GenerateOptions& options, const LoadedModel& model) {
+  const Tokenizer& tokenizer = *model.tokenizer;
+  Question question{prompt, {}, end_tokens(model)};
+  if (!options.chat) {
+    question.ids = tokenizer.encode(prompt, {.bos = tokenizer.adds_bos()});
+    return question;
+  }
+  const ChatFormat format = chat_format_of(model.directory.path(), options.chat_format, tokenizer);
+  question.text = render_prompt(format, {{ChatRole::kUser, prompt}}, "--prompt");
+  question.ids = tokenizer.encode(question.text);
+  const std::vector<TokenId> end = tokenizer.encode(format.answer_end, {.continuation = true});
+  question.end_tokens.insert(question.end_tokens.end(), end.begin(), end.end());
+  return question;
+}
+
 ExitCode run_generate(GenerateOptions options, const GlobalOptions& global) {
   const std::string prompt = read_prompt(options);
   const LoadedModel model = load_model(options.model, global);
-  const std::vector<TokenId> ids =
-      model.tokenizer->encode(prompt, {.bos = model.tokenizer->adds_bos()});
-  options.generation.end_tokens = end_tokens(model);
+  const Question question = ask(prompt, options, model);
+  options.generation.end_tokens = question.end_tokens;
 
-  StreamDecoder stream(*model.tokenizer, !prompt.empty());
+  StreamDecoder stream(*model.tokenizer, !question.text.empty());
   std::string text;
   const auto add = [&](const std::string& piece) {
     text += piece;
@@ -62,9 +85,9 @@ ExitCode run_generate(GenerateOptions options, const GlobalOptions& global) {
     print(piece);
     flush_output();
   };
-  if (options.echo) add(prompt);
-  const Generation generation =
-      generate(model.decoder, ids, options.generation, [&](TokenId id) { add(stream.push(id)); });
+  if (options.echo) add(question.text);
+  const Generation generation = generate(model.decoder, question.ids, options.generation,
+                                         [&](TokenId id) { add(stream.push(id)); });
   add(stream.finish());
   if (generation.stop == StopReason::kContext) {
     spdlog::warn("stopped: the model has no positions left ({})",
@@ -73,7 +96,7 @@ ExitCode run_generate(GenerateOptions options, const GlobalOptions& global) {
   if (options.json) {
     print_json({{"prompt", prompt},
                 {"text", text},
-                {"prompt_tokens", ids},
+                {"prompt_tokens", question.ids},
                 {"tokens", generation.tokens},
                 {"stop", stop_text(generation.stop)}});
   } else {
@@ -128,6 +151,14 @@ void setup_generate(CLI::App& app, Context& context) {
   command->add_option("--prompt-file", options->prompt_file, "The same from a file (-: stdin)")
       ->type_name("FILE")
       ->excludes(prompt);
+  CLI::Option* chat = command->add_flag(
+      "--chat", options->chat, "Write the prompt as a user's message in the model's chat format");
+  command
+      ->add_option("--chat-format", options->chat_format,
+                   "The format of --chat, as data.chat_format names it")
+      ->type_name("NAME")
+      ->capture_default_str()
+      ->needs(chat);
   add_sampling_options(*command, options->generation);
   command->add_flag("--echo", options->echo, "Print the prompt too");
   command->add_flag("--json", options->json, "Text, tokens and the reason for the end as JSON");

@@ -15,8 +15,11 @@ namespace {
 
 Dataset load(const fs::path& path, const RunConfig& run, const Tokenizer& tokenizer) {
   const DataConfig& data = run.data;
-  DatasetOptions options{
-      .path = path, .max_length = data.max_length, .learn_prompt = data.learn_prompt};
+  DatasetOptions options{.path = path,
+                         .max_length = data.max_length,
+                         .learn_prompt = data.learn_prompt,
+                         .model = run.model,
+                         .chat_format = data.chat_format};
   if (data.text_template) {
     options.prompt = data.text_template->prompt;
     options.completion = data.text_template->completion;
@@ -26,8 +29,9 @@ Dataset load(const fs::path& path, const RunConfig& run, const Tokenizer& tokeni
   spdlog::info("{}: {} rows, {} sequences, {} tokens, {} of them learned", path.filename().string(),
                report.rows, report.examples, report.tokens, report.targets);
   if (report.truncated_rows > 0) {
-    spdlog::warn("{}: {} rows lost the beginning of their prompt to fit {} tokens",
-                 path.filename().string(), report.truncated_rows, data.max_length);
+    spdlog::warn(
+        "{}: {} rows lost the beginning of their prompt, or their oldest turns, to fit {} tokens",
+        path.filename().string(), report.truncated_rows, data.max_length);
   }
   return dataset;
 }

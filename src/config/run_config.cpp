@@ -112,7 +112,7 @@ FieldTable run_config_fields(RunConfig& run) {
       {"data.template",
        "How a JSON line becomes text. `{field}` stands for the line's field, `{{` and `}}` for "
        "braces. Without it, lines have `prompt` and `completion`, `instruction`, `input` and "
-       "`output`, or `text`.",
+       "`output`, `messages`, or `text`.",
        true},
       {"training", "How it learns."},
       {"evaluation", "What is measured before and after."},
@@ -153,6 +153,21 @@ FieldTable run_config_fields(RunConfig& run) {
       flag_field("data.packing", data.packing,
                  "Put several examples in one sequence; they do not see each other."),
       flag_field("data.learn_prompt", data.learn_prompt, "Let prompt tokens carry loss too."),
+      choice_field<std::string>(
+          "data.chat_format", data.chat_format,
+          {{"auto", "auto"},
+           {"gemma", "gemma"},
+           {"llama2", "llama2"},
+           {"llama3", "llama3"},
+           {"llama3.1", "llama3.1"},
+           {"mistral", "mistral"},
+           {"mistral-v3", "mistral-v3"},
+           {"mistral-nemo", "mistral-nemo"},
+           {"chatml", "chatml"},
+           {"qwen3", "qwen3"},
+           {"zephyr", "zephyr"},
+           {"phi3", "phi3"}},
+          "How lines with `messages` are written; `auto` tells it from the model's chat template."),
       integer_field("training.epochs", training.epochs, from_to<std::int64_t>(1, kMost),
                     "Passes over the training data. Not together with `max_steps`.")
           .defaults_to(1),

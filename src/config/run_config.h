@@ -34,6 +34,7 @@ struct DataConfig {
   std::int64_t max_length = 1024;               // tokens a sequence
   bool packing = true;
   bool learn_prompt = false;  // loss on prompt tokens too
+  std::string chat_format = "auto";
 };
 
 struct TrainingConfig {

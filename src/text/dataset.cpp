@@ -1,6 +1,8 @@
 #include "text/dataset.h"
 
 #include "base/error.h"
+#include "text/chat_rows.h"
+#include "text/chat_template.h"
 #include "text/example_builder.h"
 #include "text/rows.h"
 #include "text/text_file.h"
@@ -38,9 +40,16 @@ Dataset load_dataset(const DatasetOptions& options, const Tokenizer& tokenizer) 
     check_text(text, options.path.string());
     builder.add_stream(without_byte_order_mark(text));
   } else {
+    std::optional<ChatFormat> format;  // looked up when a row needs it
     for_each_json_line(text, options.path.string(), [&](const Json& row, std::int64_t line) {
       const std::string where = options.path.string() + ":" + std::to_string(line);
-      builder.add_row(renderer.render(row, where), line);
+      if (!renderer.is_chat(row)) {
+        builder.add_row(renderer.render(row, where), line);
+        return;
+      }
+      const std::vector<ChatMessage> messages = read_messages(row, where);
+      if (!format) format = chat_format_of(options.model, options.chat_format, tokenizer);
+      builder.add_chat(messages, *format, where, line);
     });
   }
   return builder.finish();

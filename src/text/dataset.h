@@ -17,13 +17,15 @@ struct DatasetOptions {
   std::optional<std::string> completion;  // prompt/completion, instruction/… or text is read
   std::int64_t max_length = 1024;         // tokens a sequence
   bool learn_prompt = false;              // loss on prompt tokens too
+  fs::path model;                         // its files say how conversations are written
+  std::string chat_format = "auto";       // or a name of text/chat_format.h
 };
 
 /// What happened on the way; shown before training and saved with the run.
 struct DatasetReport {
   std::int64_t rows = 0, examples = 0, tokens = 0, targets = 0;
-  std::int64_t truncated_rows =
-      0;  // rows whose prompt's beginning was cut to keep the answer whole
+  // Rows that lost the beginning of their prompt, or conversations their oldest exchanges.
+  std::int64_t truncated_rows = 0;
 };
 
 struct Dataset {
@@ -35,8 +37,10 @@ struct Dataset {
 /// of max_length tokens. Rows: BOS, prompt, completion, EOS; loss on completion and EOS. A row
 /// longer than max_length loses the beginning of its prompt, never its answer; a row whose answer
 /// alone is too long is an input error that counts such rows. A "text" row that is too long goes
-/// on in further examples. Rows with an empty or blank answer, an empty data set, missing fields
-/// and damaged lines are input errors with the line number.
+/// on in further examples. Conversations (text/chat_rows.h) are written in the model's chat format
+/// (text/chat_template.h); loss on answers and the tokens that end them; one that is too long loses
+/// its oldest exchanges, never system text. Rows with an empty or blank answer, an empty data set,
+/// missing fields and damaged lines are input errors with the line number.
 Dataset load_dataset(const DatasetOptions& options, const Tokenizer& tokenizer);
 
 /// XXH3-64 over the examples' token ids and learned marks, as 16 hex digits: what training sees of

@@ -1,6 +1,8 @@
 #include "text/example_builder.h"
 
 #include "base/error.h"
+#include "text/chat_example.h"
+#include "text/chat_rows.h"
 #include "text/utf8.h"
 
 #include <algorithm>
@@ -103,6 +105,41 @@ void ExampleBuilder::add_row(const RenderedRow& row, std::int64_t line) {
   add_example(std::move(example));
 }
 
+void ExampleBuilder::add_chat(const std::vector<ChatMessage>& messages, const ChatFormat& format,
+                              const std::string& where, std::int64_t line) {
+  ++dataset_.report.rows;
+  const auto encode = [&](const std::vector<ChatMessage>& part) {
+    return encode_chat(render_chat(format, part, where), format, tokenizer_);
+  };
+  Example example = encode(messages);
+  const bool learns = std::any_of(messages.begin(), messages.end(), [&](const ChatMessage& m) {
+    return (m.role == ChatRole::kAssistant || options_.learn_prompt) &&
+           leading_space(m.content) != m.content.size();
+  });
+  if (!learns) {
+    unlearned_lines_.push_back(line);
+    return;
+  }
+  if (example.tokens.size() > max_length_) {
+    // The earliest beginning from which it fits; the later, the shorter.
+    const std::vector<std::size_t> begins = later_beginnings(messages);
+    const auto begin = std::partition_point(begins.begin(), begins.end(), [&](std::size_t at) {
+      return encode(beginning_at(messages, at)).tokens.size() > max_length_;
+    });
+    if (!begins.empty()) {
+      example = encode(beginning_at(messages, begin != begins.end() ? *begin : begins.back()));
+    }
+    if (example.tokens.size() > max_length_) {
+      too_long_lines_.push_back(line);
+      longest_ = std::max(longest_, example.tokens.size());
+      return;
+    }
+    ++dataset_.report.truncated_rows;
+  }
+  if (options_.learn_prompt) example.learned.assign(example.tokens.size(), 1);
+  add_example(std::move(example));
+}
+
 void ExampleBuilder::add_stream(std::string_view text) {
   ++dataset_.report.rows;
   EncodeOptions options;
@@ -139,13 +176,15 @@ Dataset ExampleBuilder::finish() {
   const std::string file = options_.path.string();
   if (!unlearned_lines_.empty()) {
     throw input_error(count_of_rows(unlearned_lines_.size()) +
-                          " with an empty answer: nothing would be learned from them (" +
+                          " with an empty answer or none: nothing would be learned from them (" +
                           line_list(unlearned_lines_) + ")",
                       file, "take these rows out of the data, or correct data.template");
   }
   if (!too_long_lines_.empty()) {
     throw input_error(
-        count_of_rows(too_long_lines_.size()) + " whose answer alone is longer than max_length " +
+        count_of_rows(too_long_lines_.size()) +
+            " whose answer alone (of a conversation: whose last exchange) is longer than "
+            "max_length " +
             std::to_string(max_length_) + " (" + line_list(too_long_lines_) +
             "; the longest needs " + std::to_string(longest_) + " tokens)",
         file, "raise data.max_length to " + std::to_string(longest_) + ", or shorten the answers");

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "text/chat_format.h"
 #include "text/dataset.h"
 #include "text/rows.h"
 
@@ -27,6 +28,9 @@ class ExampleBuilder {
   /// One row of JSON lines: BOS, prompt, completion, EOS. A `text` row that is too long goes on
   /// in further examples.
   void add_row(const RenderedRow& row, std::int64_t line);
+  /// A conversation in the format. One that is too long loses its oldest exchanges.
+  void add_chat(const std::vector<ChatMessage>& messages, const ChatFormat& format,
+                const std::string& where, std::int64_t line);
   /// A text without rows: BOS, then blocks of max_length tokens; the last two may be shorter.
   void add_stream(std::string_view text);
   /// Throws what was collected: rows without learned tokens, rows whose answer is too long, no

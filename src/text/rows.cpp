@@ -1,6 +1,7 @@
 #include "text/rows.h"
 
 #include "base/error.h"
+#include "text/chat_rows.h"
 
 namespace expandft {
 namespace {
@@ -50,12 +51,16 @@ RenderedRow RowRenderer::render(const Json& row, const std::string& where) const
   std::string fields;
   for (const auto& item : row.items()) fields += (fields.empty() ? "" : ", ") + item.key();
   throw input_error(
-      "expected the fields prompt and completion, or instruction and output, or text; found: " +
+      "expected the fields prompt and completion, or instruction and output, or messages, or text; "
+      "found: " +
           (fields.empty() ? "no fields" : fields),
-      where,
-      row.contains("messages")
-          ? "chat rows (messages) are not read in this version: set data.template"
-          : "say with data.template how a row becomes text");
+      where, "say with data.template how a row becomes text");
+}
+
+bool RowRenderer::is_chat(const Json& row) const {
+  return !completion_ && is_chat_row(row) &&
+         !(row.contains("prompt") && row.contains("completion")) &&
+         !(row.contains("instruction") && row.contains("output"));
 }
 
 }  // namespace expandft

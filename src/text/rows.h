@@ -26,6 +26,9 @@ class RowRenderer {
   explicit RowRenderer(const DatasetOptions& options);
   /// Input errors, at `where`: none of the forms fits, or a field is no string.
   RenderedRow render(const Json& row, const std::string& where) const;
+  /// Whether the row is a conversation, for text/chat_rows.h: no template and no form with prompt
+  /// and answer comes before.
+  bool is_chat(const Json& row) const;
 
  private:
   std::optional<TextTemplate> prompt_, completion_;

@@ -73,7 +73,8 @@ TEST_CASE("every key reaches its member", "[config]") {
     "strength": 0.5,
     "data": {"train": "t.jsonl", "validation": "v.jsonl",
              "template": {"prompt": "{q}", "completion": "{a}"},
-             "max_length": 64, "packing": false, "learn_prompt": true},
+             "max_length": 64, "packing": false, "learn_prompt": true,
+             "chat_format": "chatml"},
     "training": {"max_steps": 1e3, "batch_size": 16.0, "micro_batch_size": 3,
                  "learning_rate": 1, "schedule": "linear", "warmup": 100,
                  "final_learning_rate": 0.1, "weight_decay": 0.01, "beta1": 0, "beta2": 0.5,
@@ -97,6 +98,7 @@ TEST_CASE("every key reaches its member", "[config]") {
   CHECK(run.data.max_length == 64);
   CHECK_FALSE(run.data.packing);
   CHECK(run.data.learn_prompt);
+  CHECK(run.data.chat_format == "chatml");
   const TrainingConfig& training = run.training;
   CHECK(training.max_steps == 1000);
   CHECK_FALSE(training.epochs);
@@ -131,7 +133,7 @@ TEST_CASE("every key reaches its member", "[config]") {
   }
   SECTION("it has every key, in the order of the schema") {
     CHECK(config.resolved.begin().key() == "model");
-    CHECK(config.origins.size() == 37);
+    CHECK(config.origins.size() == 38);
     const Json schema = run_config_schema();
     std::vector<std::string> in_schema, in_config;
     for (const auto& [key, unused] : schema["properties"].items()) in_schema.push_back(key);
@@ -375,5 +377,5 @@ TEST_CASE("origins are described a line each, aligned", "[config]") {
   CHECK(has(text, "(command line)\n"));
   CHECK(has(text, "data.template.prompt          \"Q:\\n{q}\""));
   CHECK(has(text, "data.template.completion      \" {a}\""));
-  CHECK(std::count(text.begin(), text.end(), '\n') == 37);
+  CHECK(std::count(text.begin(), text.end(), '\n') == 38);
 }

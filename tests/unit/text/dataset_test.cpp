@@ -297,7 +297,7 @@ TEST_CASE("data that cannot be read is refused with its place", "[dataset]") {
   refuse("d.jsonl", "{\"text\": \"a\"}\n{\"txt\": \"a\"}\n",
          {"d.jsonl:2", "found: txt", "data.template"});
   refuse("d.jsonl", "{}", {"d.jsonl:1", "no fields"});
-  refuse("d.jsonl", R"({"messages": []})", {"d.jsonl:1", "chat rows"});
+  refuse("d.jsonl", R"({"messages": []})", {"d.jsonl:1", "no messages"});
   refuse("d.jsonl", R"({"prompt": 3, "completion": "x"})", {"d.jsonl:1", "\"prompt\"", "number"});
   refuse("d.jsonl", R"({"text": null})", {"d.jsonl:1", "\"text\" is null"});
   refuse("d.jsonl", R"({"instruction": "a", "input": 4, "output": "b"})", {"\"input\"", "number"});

@@ -1,0 +1,14 @@
+#pragma once
+
+#include "text/batch.h"
+#include "text/chat_format.h"
+#include "text/tokenizer.h"
+
+namespace expandft {
+
+/// Ids of a rendered conversation, and which of them are learned: those of the answers, each with
+/// its end-of-turn token. The text is encoded whole, as transformers does, so BOS is there where
+/// the format writes it. A token that begins before an answer and reaches into it is learned.
+Example encode_chat(const RenderedChat& chat, const ChatFormat& format, const Tokenizer& tokenizer);
+
+}  // namespace expandft

@@ -1,0 +1,87 @@
+#include "text/chat_template.h"
+
+#include "base/error.h"
+#include "base/json.h"
+
+namespace expandft {
+namespace {
+
+std::optional<ChatTemplate> template_in(const fs::path& file) {
+  std::error_code ignored;
+  if (!fs::exists(file, ignored)) return std::nullopt;
+  const Json json = read_json(file);
+  const std::string where = file.string() + ": chat_template";
+  if (!json.is_object() || !json.contains("chat_template")) return std::nullopt;
+  const Json& value = json["chat_template"];
+  if (value.is_null()) return std::nullopt;
+  if (value.is_string()) return ChatTemplate{value.get<std::string>(), where};
+  if (!value.is_array()) throw input_error("expected a text, or a list of templates", where);
+  for (const Json& item : value) {
+    if (!item.is_object() || !item.contains("name") || !item.contains("template") ||
+        !item["template"].is_string()) {
+      throw input_error("expected templates with \"name\" and \"template\"", where);
+    }
+    if (item["name"] == "default") return ChatTemplate{item["template"], where};
+  }
+  throw input_error("the list of templates has none named \"default\"", where, kChatFormatHint);
+}
+
+bool has_token(const Tokenizer& tokenizer, const std::string& text) {
+  EncodeOptions options;
+  options.continuation = true;
+  const std::vector<TokenId> ids = tokenizer.encode(text, options);
+  return ids.size() == 1 && tokenizer.token(ids[0]) == text;
+}
+
+ChatFormat format_by_tokens(const fs::path& directory, const Tokenizer& tokenizer) {
+  constexpr std::pair<const char*, const char*> kTokens[] = {
+      {"<start_of_turn>", "gemma"}, {"<|im_start|>", "chatml"}, {"<|start_header_id|>", "llama3"}};
+  for (const auto& [token, name] : kTokens) {
+    if (has_token(tokenizer, token)) return *find_chat_format(name);
+  }
+  throw input_error(
+      "chat rows need the model's chat template, and there is none: no chat_template.jinja and no "
+      "\"chat_template\" in tokenizer_config.json; nor are there tokens that tell the format",
+      directory.string(), kChatFormatHint);
+}
+
+}  // namespace
+
+std::optional<ChatTemplate> read_chat_template(const fs::path& directory) {
+  if (directory.empty()) return std::nullopt;
+  std::error_code ignored;
+  const fs::path jinja = directory / "chat_template.jinja";
+  if (fs::exists(jinja, ignored)) return ChatTemplate{read_file(jinja), jinja.string()};
+  if (auto found = template_in(directory / "tokenizer_config.json")) return found;
+  return template_in(directory / "chat_template.json");
+}
+
+ChatFormat chat_format_of(const fs::path& directory, const std::string& name,
+                          const Tokenizer& tokenizer) {
+  ChatFormat format;
+  if (name != "auto") {
+    const ChatFormat* const named = find_chat_format(name);
+    if (named == nullptr) {
+      std::vector<std::string> names;
+      for (const ChatFormat& known : chat_formats()) names.push_back(known.name);
+      const std::string near = nearest(name, names);
+      throw input_error("there is no chat format \"" + name + "\"", "data.chat_format",
+                        near.empty() ? "" : "did you mean \"" + near + "\"?");
+    }
+    format = *named;
+  } else if (const auto chat_template = read_chat_template(directory)) {
+    format = recognise_chat_template(*chat_template);
+  } else {
+    format = format_by_tokens(directory, tokenizer);
+  }
+  const auto text_of = [&](std::optional<TokenId> id) { return id ? tokenizer.token(*id) : ""; };
+  format = with_tokens(std::move(format), text_of(tokenizer.bos()), text_of(tokenizer.eos()));
+  if (!has_token(tokenizer, format.answer_end)) {
+    throw input_error("the chat format " + format.name + " ends a turn with \"" +
+                          format.answer_end + "\", which is no token of the model's tokenizer",
+                      directory.string(), kChatFormatHint);
+  }
+  return format;
+}
+
+}  // namespace expandft
