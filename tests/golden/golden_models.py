@@ -10,6 +10,8 @@ from transformers import AutoModelForCausalLM
 
 MODELS = Path(__file__).parent / "models"
 NAMES = sorted(directory.name for directory in MODELS.iterdir() if directory.is_dir())
+# One of each way in which a checkpoint holds its MLPs: plain, with biases, under a prefix, fused.
+STORED_APART = ["gqa", "bias", "gemma3-multimodal", "phi3"]
 
 sys.path.append(str(Path(__file__).parents[2] / "scripts/golden"))
 from reference import flat_logits  # noqa: E402
@@ -19,6 +21,11 @@ DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.
 
 def read_config(directory):
     return json.loads((Path(directory) / "config.json").read_text())
+
+
+def intermediate_size(directory):
+    config = read_config(directory)
+    return config.get("text_config", config)["intermediate_size"]
 
 
 def golden(name):
