@@ -137,7 +137,9 @@ void BpeModel::read_merges(const JsonNode& node) {
                             "\", which the vocabulary lacks",
                         node.where() + place);
     };
-    merges_.set(id(left), id(right), {rank++, id(joined)});
+    const TokenId left_id = id(left);
+    const TokenId right_id = id(right);
+    merges_.set(left_id, right_id, {rank++, id(joined)});
     if (cuts_before_mark_ && has_inner_mark(joined)) cuts_before_mark_ = false;
   }
 }

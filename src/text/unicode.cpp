@@ -119,16 +119,17 @@ bool is_punctuation(char32_t character) {
 }
 
 bool starts_with_word_character(std::string_view text) {
-  return !text.empty() && is_word_character(first_character(text));
+  if (text.empty()) return false;
+  const std::string_view first = text.substr(0, character_length(text));
+  return find_invalid_utf8(first) == first.npos && is_word_character(first_character(first));
 }
 
 bool ends_with_word_character(std::string_view text) {
   if (text.empty()) return false;
   std::size_t start = text.size() - 1;
   while (start > 0 && (static_cast<unsigned char>(text[start]) & 0xC0) == 0x80) --start;
-  // The text may be broken here: SentencePiece's own tokenizer mends it only later.
-  return find_invalid_utf8(text.substr(start)) == text.npos &&
-         is_word_character(first_character(text.substr(start)));
+  const std::string_view last = text.substr(start);
+  return find_invalid_utf8(last) == last.npos && is_word_character(first_character(last));
 }
 
 }  // namespace expandft

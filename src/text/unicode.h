@@ -6,7 +6,7 @@
 
 namespace expandft {
 
-// All text here is well-formed UTF-8; the tables are utf8proc's.
+// The tables are utf8proc's. Text is well-formed UTF-8 unless a function says otherwise.
 
 enum class UnicodeForm { kNfc, kNfd, kNfkc, kNfkd };
 
@@ -22,7 +22,7 @@ bool is_number(char32_t character);
 /// General category P, or punctuation or a symbol of ASCII.
 bool is_punctuation(char32_t character);
 /// Whether the text starts or ends with a letter, mark, digit, connector or joiner (\w of
-/// Unicode Technical Standard 18).
+/// Unicode Technical Standard 18). Broken characters are none of these.
 bool starts_with_word_character(std::string_view text);
 bool ends_with_word_character(std::string_view text);
 

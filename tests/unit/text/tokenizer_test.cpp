@@ -6,6 +6,8 @@
 #include "text/sentencepiece_model.h"
 #include "text/stream_decoder.h"
 
+#include <algorithm>
+
 using namespace expandft;
 
 namespace {
@@ -205,6 +207,19 @@ TEST_CASE("wrong values in the JSON files are refused with their path", "[tokeni
   directory.write("tokenizer_config.json", "{}");
   directory.write("added_tokens.json", R"({"<x>": "1"})");
   expect_input_error([&] { directory.load(); }, {"added_tokens.json", "<x>"});
+}
+
+TEST_CASE("single_word is read from tokenizer_config.json", "[tokenizer]") {
+  const ModelDirectory directory;
+  directory.write("tokenizer_config.json", R"({"added_tokens_decoder": {"32000":
+    {"content": "<x>", "single_word": true}}})");
+  const auto tokenizer = directory.load();
+  const auto has_token = [&](const char* text) {
+    const Ids ids = tokenizer->encode(text);
+    return std::find(ids.begin(), ids.end(), 32000) != ids.end();
+  };
+  CHECK(has_token("a <x> b"));
+  CHECK_FALSE(has_token("a<x> b"));
 }
 
 TEST_CASE("a tokenizer larger than the model's vocabulary is refused", "[tokenizer]") {
