@@ -3,6 +3,8 @@
 #include "base/error.h"
 #include "text/utf8.h"
 
+#include <algorithm>
+
 #include <oniguruma.h>
 
 namespace expandft {
@@ -99,8 +101,10 @@ std::vector<Match> RegularExpression::find_all(std::string_view text) const {
                             " bytes: " + message_of(found, nullptr),
                         compiled_->where);
     }
-    const Match match{static_cast<std::size_t>(region->beg[0]),
-                      static_cast<std::size_t>(region->end[0])};
+    const auto last = static_cast<std::size_t>(region->end[0]);
+    // \K inside a look-around can move the start to before this search or past the match's end.
+    const std::size_t first = std::max(static_cast<std::size_t>(region->beg[0]), from);
+    const Match match{std::min(first, last), last};
     if (match.begin == match.end && !matches.empty() && matches.back().end == match.end) {
       from += from < text.size() ? character_length(text.substr(from)) : 1;
       continue;
