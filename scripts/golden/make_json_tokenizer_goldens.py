@@ -194,9 +194,11 @@ def medley(corpus):
 
 
 def config(**values):
-    return {"tokenizer_class": "PreTrainedTokenizerFast", **values}
+    return {"tokenizer_class": "PreTrainedTokenizerFast"} | values
 
 
+# Class rules in place of the file's own.
+LLAMA_CLASS = config(tokenizer_class="LlamaTokenizer", bos_token="<s>", eos_token="</s>", unk_token="<unk>", legacy=False)
 # name: how it is made, files beside tokenizer.json
 CASES = {
     "llama3": (llama3, {"tokenizer_config.json": config(bos_token="<|begin_of_text|>", eos_token="<|end_of_text|>")}),
@@ -212,6 +214,8 @@ CASES = {
     "metaspace-first": (metaspace_first, {"tokenizer_config.json": config(bos_token="<s>", eos_token="</s>", extra_special_tokens=["two words"])}),
     "metaspace-always": (metaspace_always, {"tokenizer_config.json": config(bos_token="<s>", eos_token="</s>")}),
     "metaspace-never": (metaspace_never, {"tokenizer_config.json": config(eos_token="</s>")}),
+    "llama-class": (phi3, {"tokenizer_config.json": LLAMA_CLASS, "config.json": {"model_type": "llama"}}),
+    "llama-class-legacy": (phi3, {"tokenizer_config.json": {**LLAMA_CLASS, "legacy": True}}),
     "medley": (medley, {"tokenizer_config.json": config(eos_token="<s>")}),
 }
 
@@ -238,7 +242,8 @@ def golden(content, files):
             Path(folder, name).write_text(json.dumps(value))
         tokenizer = AutoTokenizer.from_pretrained(folder)
         alone = Tokenizer.from_file(str(Path(folder, "tokenizer.json")))
-    assert type(tokenizer).__name__ == "TokenizersBackend", type(tokenizer)
+    named = files.get("tokenizer_config.json", {}).get("tokenizer_class") == "LlamaTokenizer"
+    assert type(tokenizer).__name__ == ("LlamaTokenizer" if named else "TokenizersBackend"), type(tokenizer)
     rows = []
     for text in TEXTS + MORE_TEXTS:
         ids = tokenizer.encode(text, add_special_tokens=False)

@@ -2,11 +2,22 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "text/llama_class.h"
 #include "text/utf8.h"
 
 #include <algorithm>
 
 namespace expandft {
+namespace {
+
+TokenizerJson read_parts(std::string_view file, const std::string& where,
+                         const TokenizerConfig& config) {
+  Json json = parse_json(file, where);
+  apply_llama_class(config, json);
+  return read_tokenizer_json(json, where);
+}
+
+}  // namespace
 
 JsonTokenizer::JsonTokenizer(const fs::path& directory)
     : JsonTokenizer(read_file(directory / "tokenizer.json"),
@@ -14,7 +25,7 @@ JsonTokenizer::JsonTokenizer(const fs::path& directory)
 
 JsonTokenizer::JsonTokenizer(std::string_view file, const std::string& where,
                              const TokenizerConfig& config)
-    : file_(read_tokenizer_json(parse_json(file, where), where)),
+    : file_(read_parts(file, where, config)),
       tokens_(file_.model.tokens()),
       next_id_(static_cast<TokenId>(file_.model.count())) {
   for (const AddedToken& token : file_.added) add_token(token, where);

@@ -15,15 +15,14 @@ namespace expandft {
 
 /// Reads tokenizer.json, model type BPE: byte-level (Llama 3, Qwen) or with byte fallback (Phi-3,
 /// and Llama 2, Mistral and Gemma where they come without tokenizer.model). The ids are those of
-/// tokenizers 0.23, and of AutoTokenizer of transformers 5.23 where that runs the file as it is:
+/// AutoTokenizer of transformers 5.23 for the same directory, and of tokenizers 0.23 for the file
+/// alone. They differ from each other for LlamaTokenizer only: llama_class.h.
 /// - Added tokens are those of tokenizer.json, then those that only the files beside it name, which
 ///   get the ids after the vocabulary. Flags follow added_tokens_decoder where there is one.
 /// - BOS and EOS are put as post_processor says; add_bos_token and add_eos_token are not looked at,
 ///   as in transformers 5.
 /// - Which tokens are BOS and EOS: those that post_processor puts, else those of
 ///   tokenizer_config.json or special_tokens_map.json.
-/// A difference: for some classes (LlamaTokenizer, GemmaTokenizer) AutoTokenizer 5 keeps vocabulary
-/// and merges and replaces the rest of the file by the class's own rules. Here the file holds.
 class JsonTokenizer final : public Tokenizer {
  public:
   explicit JsonTokenizer(const fs::path& directory);

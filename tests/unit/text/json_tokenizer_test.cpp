@@ -181,6 +181,29 @@ TEST_CASE("the files beside tokenizer.json name tokens and add some", "[json_tok
                 {"\"<x>\" has id 50", "expected 11, the next free id"});
 }
 
+TEST_CASE("LlamaTokenizer's rules take the place of the file's", "[json_tokenizer]") {
+  TokenizerConfig config;
+  config.tokenizer_class = "LlamaTokenizer";
+  Json json = marked_tokenizer();
+  json["added_tokens"] = Json::parse(R"([{"id": 0, "content": "<unk>", "special": true}])");
+  const std::string text = " ab<unk>ab";
+  CHECK(make(json).encode(text) == Ids{3, 4, 2, 0, 4, 2});
+  for (const char* key : {"normalizer", "pre_tokenizer", "decoder"}) json.erase(key);
+  CHECK(make(json, config).encode(text) == Ids{4, 2, 0, 5});  // one prefix, none before a space
+  CHECK(make(json, config).decode({4, 2}, true) == "ab");
+  config.legacy = true;
+  CHECK(make(json, config).encode(text) == Ids{4, 2, 0, 4, 2});
+  config.add_prefix_space = false;
+  CHECK(make(json, config).encode("ab") == Ids{5});
+  CHECK_FALSE(make(json, config).strips_first_space());
+  config.model_type = "phi3";  // registered with a class that takes the file as it is
+  CHECK(make(marked_tokenizer(), config).encode(" ab") == Ids{3, 4, 2});
+  config.model_type = "llama";
+  CHECK(make(small_tokenizer(), config).encode(" ab") == Ids{3, 4});
+  expect_input_error([&] { JsonTokenizer("{\"model\": []}", "t.json", config); },
+                     {"t.json: model", "an object"});
+}
+
 TEST_CASE("which tokenizer file is read", "[json_tokenizer]") {
   const TemporaryDirectory directory;
   const auto refuse_load = [&](const std::vector<std::string>& parts) {
