@@ -3,7 +3,7 @@
 packages=(
   g++ cmake ninja-build ccache mold git ca-certificates python3 python3-venv
   libcli11-dev nlohmann-json3-dev libspdlog-dev libsentencepiece-dev libvalijson-dev
-  libxxhash-dev zlib1g-dev catch2
+  libonig-dev libutf8proc-dev libxxhash-dev zlib1g-dev catch2
 )
 
 # Those of the list that dpkg does not have.
@@ -43,7 +43,8 @@ check_tools() {
     fail "these tools are missing: ${missing[*]}" "install them with your system's package manager"
   fi
   missing=()
-  for header in CLI/CLI.hpp nlohmann/json.hpp spdlog/spdlog.h sentencepiece_processor.h xxhash.h zlib.h; do
+  for header in CLI/CLI.hpp nlohmann/json.hpp spdlog/spdlog.h sentencepiece_processor.h oniguruma.h utf8proc.h \
+    xxhash.h zlib.h; do
     echo "#include <$header>" | g++ -std=c++20 -fsyntax-only -x c++ - 2>/dev/null || missing+=("$header")
   done
   if [ ${#missing[@]} -gt 0 ]; then

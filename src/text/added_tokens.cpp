@@ -1,5 +1,6 @@
 #include "text/added_tokens.h"
 
+#include "text/unicode.h"
 #include "text/utf8.h"
 
 #include <algorithm>
@@ -30,22 +31,29 @@ const AddedToken* AddedTokenFinder::match(std::string_view text) const {
 }
 
 void AddedTokenFinder::split(std::string_view text, std::size_t begin, std::size_t end,
-                             std::vector<TextSpan>& spans) const {
+                             bool special, std::vector<TextSpan>& spans) const {
+  text = text.substr(0, end);
   std::size_t plain = begin;  // start of the text that belongs to no token yet
-  std::size_t at = begin;
-  while (at < end) {
-    const AddedToken* token = match(text.substr(at, end - at));
+  for (std::size_t at = begin; at < end;) {
+    const AddedToken* token = match(text.substr(at));
     if (token == nullptr) {
       ++at;
       continue;
     }
     std::size_t first = at;
-    std::size_t last = at + token->content.size();
-    if (token->lstrip) first -= trailing_space(text.substr(plain, at - plain));
-    if (token->rstrip) last += leading_space(text.substr(last, end - last));
+    std::size_t last = at = at + token->content.size();
+    if (token->special && !special) continue;
+    if (token->single_word && (ends_with_word_character(text.substr(begin, first - begin)) ||
+                               starts_with_word_character(text.substr(last)))) {
+      continue;
+    }
+    if (token->lstrip && plain < first) {
+      first -= trailing_space(text.substr(plain, first - plain));
+    }
+    if (token->rstrip) last += leading_space(text.substr(last));
     if (plain < first) spans.push_back({plain, first, nullptr});
     spans.push_back({first, last, token});
-    plain = at = last;
+    plain = last;
   }
   if (plain < end) spans.push_back({plain, end, nullptr});
 }

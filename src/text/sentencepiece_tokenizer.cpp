@@ -107,16 +107,12 @@ void SentencePieceTokenizer::load_added_tokens(const SentencePieceModel& model,
   }
   special_.resize(tokens_.size());
   for (const AddedToken& token : added_) special_[index(token.id)] = token.special;
-  for (const bool with_special : {false, true}) {
-    for (const bool normalized : {false, true}) {
-      std::vector<const AddedToken*> chosen;
-      for (const AddedToken& token : added_) {
-        if (token.normalized == normalized && (with_special || !token.special)) {
-          chosen.push_back(&token);
-        }
-      }
-      finders_.emplace_back(chosen);
+  for (const bool normalized : {false, true}) {
+    std::vector<const AddedToken*> chosen;
+    for (const AddedToken& token : added_) {
+      if (token.normalized == normalized) chosen.push_back(&token);
     }
+    finders_.emplace_back(chosen);
   }
 }
 
@@ -133,15 +129,14 @@ std::vector<TokenId> SentencePieceTokenizer::encode(std::string_view text,
   std::vector<TokenId> ids;
   if (options.bos && bos_) ids.push_back(*bos_);
 
-  const std::size_t set = options.special_tokens ? 2 : 0;
   std::vector<TextSpan> spans;
   std::vector<TextSpan> all;
-  finders_[set].split(text, 0, text.size(), spans);
+  finders_[0].split(text, 0, text.size(), options.special_tokens, spans);
   for (const TextSpan& span : spans) {
     if (span.token != nullptr) {
       all.push_back(span);
     } else {
-      finders_[set + 1].split(text, span.begin, span.end, all);
+      finders_[1].split(text, span.begin, span.end, options.special_tokens, all);
     }
   }
   for (const TextSpan& span : all) {

@@ -66,8 +66,7 @@ class SentencePieceTokenizer final : public Tokenizer {
   std::vector<bool> special_;        // by id
   std::unordered_map<std::string, TokenId> ids_;
   std::vector<AddedToken> added_;
-  // By [whether special tokens are recognised][whether normalized].
-  std::vector<AddedTokenFinder> finders_;
+  std::vector<AddedTokenFinder> finders_;  // by whether the tokens are `normalized`
   std::optional<TokenId> bos_, eos_;
   bool adds_bos_ = true;
   PrefixRule prefix_ = PrefixRule::kNever;

@@ -6,7 +6,12 @@ namespace expandft {
 
 std::string StreamDecoder::push(TokenId id) {
   if (skip_special_ && tokenizer_.is_special(id)) return {};
-  pending_ += tokenizer_.token_bytes(id);
+  std::string bytes = tokenizer_.token_bytes(id);
+  if (strip_ && tokenizer_.strips_first_token()) {
+    std::erase(bytes, ' ');
+    strip_ = false;
+  }
+  pending_ += bytes;
   return whole_characters(false);
 }
 
@@ -26,7 +31,7 @@ std::string StreamDecoder::whole_characters(bool at_end) {
     pending_.erase(0, prefix.length);
     if (pending_.empty() || (prefix.incomplete && !at_end)) break;
     text += "\uFFFD";
-    pending_.erase(0, 1);
+    pending_.erase(0, tokenizer_.replacing() == Replacing::kEachByte ? 1 : prefix.invalid);
   }
   return text;
 }

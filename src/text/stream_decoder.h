@@ -7,8 +7,8 @@
 namespace expandft {
 
 /// Turns ids into text one by one, for printing while a model writes. What it returns is always
-/// whole UTF-8 characters; put together it equals Tokenizer::decode, except that bytes that never
-/// become a character give one U+FFFD a byte even next to bytes that do.
+/// whole UTF-8 characters; put together it equals Tokenizer::decode, except that where bytes that
+/// never become a character give one U+FFFD each, they do so even next to bytes that do.
 class StreamDecoder {
  public:
   /// `continuation`: the text goes on from a prompt, so its first space is kept.
@@ -20,7 +20,7 @@ class StreamDecoder {
 
   /// The characters that the id completes; "" while one is still unfinished.
   std::string push(TokenId id);
-  /// What is left at the end: U+FFFD for each byte of an unfinished character.
+  /// What is left at the end: U+FFFD for an unfinished character.
   std::string finish();
 
  private:

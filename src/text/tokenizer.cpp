@@ -1,26 +1,57 @@
 #include "text/tokenizer.h"
 
 #include "base/error.h"
+#include "text/json_tokenizer.h"
 #include "text/sentencepiece_tokenizer.h"
 
 namespace expandft {
+namespace {
+
+constexpr const char* kSaveHint =
+    "write one with Python's transformers: "
+    "AutoTokenizer.from_pretrained(directory).save_pretrained(directory)";
+
+// Llama 3's original tokenizer.model is a text file of tiktoken's: "IQ== 0", token and rank a line.
+bool is_tiktoken_file(std::string_view bytes) {
+  constexpr const char* kBase64 =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
+  const std::string_view line = bytes.substr(0, bytes.find('\n'));
+  const std::size_t space = line.find(' ');
+  if (space == 0 || space == line.npos || space + 1 == line.size()) return false;
+  return line.find_first_not_of(kBase64) == space &&
+         line.find_first_not_of("0123456789\r", space + 1) == line.npos;
+}
+
+// A SentencePiece model begins with its first piece: field 1, a message.
+bool is_sentencepiece_model(std::string_view bytes) {
+  return bytes.starts_with('\n');
+}
+
+}  // namespace
 
 std::unique_ptr<const Tokenizer> Tokenizer::load(const fs::path& directory) {
   std::error_code ignored;
   if (!fs::is_directory(directory, ignored)) {
     throw input_error("expected a model directory with a tokenizer in it", directory.string());
   }
-  if (fs::exists(directory / "tokenizer.model", ignored)) {
-    return std::make_unique<const SentencePieceTokenizer>(directory);
+  const fs::path model = directory / "tokenizer.model";
+  const bool has_json = fs::exists(directory / "tokenizer.json", ignored);
+  if (fs::exists(model, ignored)) {
+    const std::string bytes = read_file(model);
+    if (!has_json && is_tiktoken_file(bytes)) {
+      throw input_error("tokenizer.model is a tiktoken file, and there is no tokenizer.json",
+                        model.string(), kSaveHint);
+    }
+    if (!has_json || is_sentencepiece_model(bytes)) {
+      return std::make_unique<const SentencePieceTokenizer>(directory);
+    }
   }
-  if (fs::exists(directory / "tokenizer.json", ignored)) {
-    throw input_error(
-        "found tokenizer.json and no tokenizer.model: only SentencePiece's "
-        "tokenizer.model is read in this version",
-        directory.string(),
-        "where the publisher also offers tokenizer.model, put it into the directory");
+  if (has_json) return std::make_unique<const JsonTokenizer>(directory);
+  if (fs::exists(directory / "vocab.json", ignored)) {
+    throw input_error("found vocab.json, but neither tokenizer.model nor tokenizer.json",
+                      directory.string(), kSaveHint);
   }
-  throw input_error("there is no tokenizer.model", directory.string(),
+  throw input_error("there is neither a tokenizer.model nor a tokenizer.json", directory.string(),
                     "copy the model's tokenizer files into the directory");
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/files.h"
+#include "text/utf8.h"
 
 #include <cstdint>
 #include <memory>
@@ -21,11 +22,12 @@ struct EncodeOptions {
   bool continuation = false;   // the text goes on from another one: no dummy prefix before it
 };
 
-/// A model's tokenizer: text to ids and back, equal to the transformers package's Llama and Gemma
-/// tokenizers (sentencepiece_tokenizer.h says which version and rules).
+/// A model's tokenizer: text to ids and back, equal to the transformers package's tokenizers
+/// (sentencepiece_tokenizer.h and json_tokenizer.h say which version and rules).
 class Tokenizer {
  public:
-  /// Reads the tokenizer files of a model directory. Input errors name what is missing or damaged.
+  /// Reads the tokenizer files of a model directory: tokenizer.model where that is a SentencePiece
+  /// model, else tokenizer.json. Input errors name what is missing or damaged.
   static std::unique_ptr<const Tokenizer> load(const fs::path& directory);
   virtual ~Tokenizer() = default;
 
@@ -42,6 +44,8 @@ class Tokenizer {
   virtual std::optional<TokenId> eos() const = 0;
   /// Whether the tokenizer's own config puts BOS first by default.
   virtual bool adds_bos() const = 0;
+  /// Whether it also puts EOS last.
+  virtual bool adds_eos() const { return false; }
 
   /// Whether decoding with `skip_special` leaves the id out.
   virtual bool is_special(TokenId /*id*/) const { return false; }
@@ -50,6 +54,10 @@ class Tokenizer {
   virtual std::string token_bytes(TokenId id) const { return token(id); }
   /// Whether decoding drops one space at the very start: the dummy prefix that encoding put there.
   virtual bool strips_first_space() const { return false; }
+  /// Whether decoding drops every space of the first token in place of that one.
+  virtual bool strips_first_token() const { return false; }
+  /// How decoding shows bytes that do not make a character.
+  virtual Replacing replacing() const { return Replacing::kEachByte; }
 };
 
 /// Input error when the tokenizer has ids that the model's vocabulary lacks: the embedding would be

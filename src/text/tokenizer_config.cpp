@@ -112,11 +112,7 @@ class ConfigReader {
       parsed.normalized = read("normalized", !parsed.special);
       parsed.lstrip = read("lstrip", false);
       parsed.rstrip = read("rstrip", false);
-      if (read("single_word", false)) {
-        throw input_error("the added token \"" + parsed.content +
-                              "\" asks for single_word, which is not supported",
-                          place(path));
-      }
+      parsed.single_word = read("single_word", false);
     } else {
       wrong(path, "a string or an object with \"content\"");
     }
@@ -184,7 +180,8 @@ TokenizerConfig read_tokenizer_config(const fs::path& directory) {
   config.add_eos = main.flag("add_eos_token");
   config.add_prefix_space = main.flag("add_prefix_space");
   config.legacy = main.flag("legacy").value_or(false);
-  if (main.has("added_tokens_decoder")) {
+  config.describes_added = main.has("added_tokens_decoder");
+  if (config.describes_added) {
     main.added_tokens_decoder();
     main.named_tokens();
   } else {

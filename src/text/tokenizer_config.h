@@ -14,7 +14,7 @@ struct NamedToken {
   std::optional<std::string> content;
 };
 
-/// What the JSON files beside tokenizer.model say.
+/// What the JSON files beside tokenizer.model or tokenizer.json say.
 struct TokenizerConfig {
   std::string tokenizer_class;           // without "Fast"; "" when not stated
   std::string model_type;                // of config.json; "" when there is none
@@ -22,6 +22,7 @@ struct TokenizerConfig {
   std::optional<bool> add_prefix_space;
   bool legacy = false;  // transformers 5: false unless the file says otherwise
   NamedToken bos, eos, unk;
+  bool describes_added = false;   // there is an added_tokens_decoder
   std::vector<AddedToken> added;  // in the order in which ids are given out; id -1: to be given
 };
 

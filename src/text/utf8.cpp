@@ -8,17 +8,18 @@ namespace {
 struct Step {
   std::size_t length = 0;   // of the character; 0 when it is not well-formed
   bool incomplete = false;  // the bytes that are there begin a character
+  std::size_t invalid = 1;  // bytes that belong together when it is not well-formed
 };
 
 // The second byte has a narrower range after E0, ED, F0 and F4.
 Step step(std::string_view text) {
   const auto byte = [&](std::size_t i) { return static_cast<std::uint8_t>(text[i]); };
   const std::uint8_t lead = byte(0);
-  if (lead < 0x80) return {1, false};
+  if (lead < 0x80) return {1, false, 0};
   if (lead < 0xC2 || lead > 0xF4) return {};
   const std::size_t length = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
   for (std::size_t i = 1; i < length; ++i) {
-    if (i == text.size()) return {0, true};
+    if (i == text.size()) return {0, true, i};
     std::uint8_t low = 0x80;
     std::uint8_t high = 0xBF;
     if (i == 1) {
@@ -27,9 +28,9 @@ Step step(std::string_view text) {
       if (lead == 0xF0) low = 0x90;
       if (lead == 0xF4) high = 0x8F;
     }
-    if (byte(i) < low || byte(i) > high) return {};
+    if (byte(i) < low || byte(i) > high) return {0, false, i};
   }
-  return {length, false};
+  return {length, false, 0};
 }
 
 // Length of the White_Space character that starts here, or 0.
@@ -52,15 +53,32 @@ Utf8Prefix utf8_prefix(std::string_view text) {
   std::size_t at = 0;
   while (at < text.size()) {
     const Step next = step(text.substr(at));
-    if (next.length == 0) return {at, next.incomplete};
+    if (next.length == 0) return {at, next.incomplete, next.invalid};
     at += next.length;
   }
-  return {at, false};
+  return {at, false, 0};
 }
 
 std::size_t find_invalid_utf8(std::string_view text) {
   const std::size_t valid = utf8_prefix(text).length;
   return valid == text.size() ? std::string_view::npos : valid;
+}
+
+std::string replace_invalid_utf8(std::string_view text, Replacing replacing) {
+  std::string valid;
+  while (true) {
+    const Utf8Prefix prefix = utf8_prefix(text);
+    valid += text.substr(0, prefix.length);
+    text.remove_prefix(prefix.length);
+    if (text.empty()) return valid;
+    valid += "\uFFFD";
+    text.remove_prefix(replacing == Replacing::kEachByte ? 1 : prefix.invalid);
+  }
+}
+
+std::size_t character_length(std::string_view text) {
+  const auto lead = static_cast<std::uint8_t>(text[0]);
+  return lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
 }
 
 std::size_t leading_space(std::string_view text) {

@@ -91,8 +91,78 @@ def json_seeds():
     }
 
 
+def tokenizer_json_seeds():
+    vocab = {t: i for i, t in enumerate(["<unk>", *"abcdehlorw1234.'_-", "Ġ", "Ċ", "Ã", "▁", "é", "你"])}
+    vocab |= {f"<0x{b:02X}>": len(vocab) + i for i, b in enumerate([0xE2, 0x96, 0x81, 0xF0, 0x9F, 0x91, 0xA9, 0x0A])}
+    for token in ("ab", "Ġa", "Ġab", "▁a", "▁▁", "he", "ll", "hell", "hello"):
+        vocab[token] = len(vocab)
+    merges = ["a b", "Ġ a", "Ġa b", "▁ a", "▁ ▁", ["h", "e"], ["l", "l"], ["he", "ll"], ["hell", "o"]]
+
+    def added(content, id, **flags):
+        return {"id": id, "content": content, "single_word": False, "lstrip": False, "rstrip": False,
+                "normalized": False, "special": True, **flags}
+
+    byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
+    ends = {n: {"id": n, "ids": [len(vocab) + i], "tokens": [n]} for i, n in enumerate(("<s>", "</s>"))}
+    pieces = [{"SpecialToken": {"id": "<s>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}]
+
+    def file(model={}, **parts):
+        whole = {"version": "1.0", "truncation": None, "padding": None,
+                 "added_tokens": [added("<s>", len(vocab)), added("</s>", len(vocab) + 1, rstrip=True)],
+                 "normalizer": None, "pre_tokenizer": byte_level, "decoder": byte_level,
+                 "post_processor": {"type": "TemplateProcessing", "single": pieces, "pair": [], "special_tokens": ends}}
+        content = {"type": "BPE", "dropout": None, "unk_token": "<unk>", "continuing_subword_prefix": None, "end_of_word_suffix": "",
+                   "fuse_unk": False, "byte_fallback": False, "ignore_merges": False, "vocab": vocab, "merges": merges}
+        return json.dumps({**whole, **parts, "model": {**content, **model}}, ensure_ascii=False).encode()
+
+    def sequence(key, *steps):
+        return {"type": "Sequence", key: list(steps)}
+
+    def split(pattern, behavior, invert=False):
+        return {"type": "Split", "pattern": pattern, "behavior": behavior, "invert": invert}
+
+    replace = {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}
+    back = {"type": "Replace", "pattern": {"String": "▁"}, "content": " "}
+    metaspace = {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "first", "split": False}
+    marked = sequence("decoders", back, {"type": "ByteFallback"}, {"type": "Fuse"}, {"type": "Strip", "content": " ", "start": 1, "stop": 0})
+    llama3 = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"
+              r"|\s*[\r\n]+|\s+(?!\S)|\s+")
+    return {
+        "byte-level": file(),
+        "llama3": file({"ignore_merges": True}, pre_tokenizer=sequence("pretokenizers", split({"Regex": llama3}, "Isolated"), {**byte_level, "use_regex": False})),
+        "marked": file({"byte_fallback": True, "fuse_unk": True}, pre_tokenizer=None, decoder=marked,
+                       normalizer=sequence("normalizers", {"type": "Prepend", "prepend": "▁"}, replace)),
+        "gemma": file({"byte_fallback": True}, normalizer=replace, pre_tokenizer=split({"String": " "}, "MergedWithPrevious"), decoder=marked),
+        "metaspace": file(pre_tokenizer=metaspace, decoder=metaspace),
+        "metaspace-old": file(pre_tokenizer={"type": "Metaspace", "replacement": "▁", "add_prefix_space": True}, decoder=marked),
+        "normalizers": file(normalizer=sequence("normalizers", *[{"type": n} for n in ("NFC", "NFD", "NFKC", "NFKD", "Lowercase")],
+                                                {"type": "Strip", "strip_left": True, "strip_right": True},
+                                                {"type": "Replace", "pattern": {"Regex": "\\s+"}, "content": " "})),
+        "pre-tokenizers": file(pre_tokenizer=sequence(
+            "pretokenizers", split({"Regex": "[\r\n]+"}, "Removed"), split({"Regex": "\\p{L}+"}, "MergedWithNext", True),
+            split({"String": "_"}, "Contiguous"), {"type": "Digits", "individual_digits": True},
+            {"type": "Punctuation", "behavior": "MergedWithPrevious"}, byte_level)),
+        "added": file(added_tokens=[added("<s>", len(vocab), lstrip=True, normalized=True), added("</s>", len(vocab) + 1),
+                                    added("ab", vocab["ab"], special=False, single_word=True)]),
+        "two-ends": file(post_processor=sequence("processors", byte_level, {
+            "type": "TemplateProcessing", "single": pieces + [{"SpecialToken": {"id": "</s>", "type_id": 0}}], "pair": [], "special_tokens": ends})),
+        "unigram": file({"type": "Unigram"}),
+        "bad-regex": file(pre_tokenizer=split({"Regex": "(["}, "Isolated")),
+        "slow-regex": file(pre_tokenizer=split({"Regex": "(\\w+\\w+)+\\d\\d\\d\\d\\d"}, "Isolated")),
+        "keep": file(pre_tokenizer=split({"Regex": "(?=l\\K)|(?<=\\Ka)"}, "Isolated")),
+        "unknown-merge": file({"merges": ["a x"]}),
+        "twice": file({"vocab": {"a": 0, "b": 0}, "merges": []}),
+        "huge-id": file({"vocab": {"a": 2**63}, "merges": []}),
+        "sparse": file({"vocab": {"a": 4000000}, "merges": []}),
+        "no-model": b'{"version":"1.0"}',
+        "truncated": file()[:700],
+        "empty": b"",
+    }
+
+
 def main():
-    for target, seeds in {"safetensors": safetensors_seeds(), "index": index_seeds(), "json": json_seeds()}.items():
+    for target, seeds in {"safetensors": safetensors_seeds(), "index": index_seeds(), "json": json_seeds(),
+                          "tokenizer_json": tokenizer_json_seeds()}.items():
         (CORPUS / target).mkdir(parents=True, exist_ok=True)
         for name, content in seeds.items():
             (CORPUS / target / name).write_bytes(content)

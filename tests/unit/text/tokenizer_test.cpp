@@ -6,6 +6,8 @@
 #include "text/sentencepiece_model.h"
 #include "text/stream_decoder.h"
 
+#include <algorithm>
+
 using namespace expandft;
 
 namespace {
@@ -102,11 +104,12 @@ TEST_CASE("long texts give the same ids in parts", "[tokenizer]") {
 
 TEST_CASE("missing tokenizer files are named", "[tokenizer]") {
   const TemporaryDirectory directory;
-  expect_input_error([&] { Tokenizer::load(directory.path()); }, {"no tokenizer.model"});
+  expect_input_error([&] { Tokenizer::load(directory.path()); },
+                     {"neither a tokenizer.model nor a tokenizer.json"});
   expect_input_error([&] { Tokenizer::load(directory.path() / "none"); }, {"none", "directory"});
   directory.write("tokenizer.json", "{}");
   expect_input_error([&] { Tokenizer::load(directory.path()); },
-                     {"tokenizer.json", "only SentencePiece's tokenizer.model is read"});
+                     {"tokenizer.json", "\"model\" is missing"});
 }
 
 TEST_CASE("a damaged tokenizer.model is an error at every length", "[tokenizer]") {
@@ -201,11 +204,22 @@ TEST_CASE("wrong values in the JSON files are refused with their path", "[tokeni
          {"added_tokens_decoder.x1", "id"});
   refuse(R"({"added_tokens_decoder": {"-1": {"content": "<x>"}}})", {"added_tokens_decoder.-1"});
   refuse(R"({"added_tokens_decoder": {"99999999999": {"content": "<x>"}}})", {"99999999999"});
-  refuse(R"({"added_tokens_decoder": {"32000": {"content": "<x>", "single_word": true}}})",
-         {"single_word", "not supported"});
   directory.write("tokenizer_config.json", "{}");
   directory.write("added_tokens.json", R"({"<x>": "1"})");
   expect_input_error([&] { directory.load(); }, {"added_tokens.json", "<x>"});
+}
+
+TEST_CASE("single_word is read from tokenizer_config.json", "[tokenizer]") {
+  const ModelDirectory directory;
+  directory.write("tokenizer_config.json", R"({"added_tokens_decoder": {"32000":
+    {"content": "<x>", "single_word": true}}})");
+  const auto tokenizer = directory.load();
+  const auto has_token = [&](const char* text) {
+    const Ids ids = tokenizer->encode(text);
+    return std::find(ids.begin(), ids.end(), 32000) != ids.end();
+  };
+  CHECK(has_token("a <x> b"));
+  CHECK_FALSE(has_token("a<x> b"));
 }
 
 TEST_CASE("a tokenizer larger than the model's vocabulary is refused", "[tokenizer]") {

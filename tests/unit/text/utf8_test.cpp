@@ -37,3 +37,19 @@ TEST_CASE("white space is measured at both ends", "[utf8]") {
   CHECK(trailing_space("   ") == 3);
   CHECK(trailing_space("日") == 0);
 }
+
+TEST_CASE("broken characters become U+FFFD by byte or by character", "[utf8]") {
+  const auto by_byte = [](const char* text) {
+    return replace_invalid_utf8(text, Replacing::kEachByte);
+  };
+  const auto by_subpart = [](const char* text) {
+    return replace_invalid_utf8(text, Replacing::kEachSubpart);
+  };
+  CHECK(by_byte("aé") == "aé");
+  CHECK(by_byte("a\xE2\x96z") == "a\uFFFD\uFFFDz");
+  CHECK(by_subpart("a\xE2\x96z") == "a\uFFFDz");
+  CHECK(by_subpart("\xE2\x96") == "\uFFFD");
+  CHECK(by_subpart("\xF0\x9F\x98\xE2\x96\x81") == "\uFFFD▁");
+  CHECK(by_subpart("\xE0\x80\x80") == "\uFFFD\uFFFD\uFFFD");  // E0 80 begins nothing
+  CHECK(by_subpart("\xC3\xC3") == "\uFFFD\uFFFD");
+}

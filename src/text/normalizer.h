@@ -1,0 +1,45 @@
+#pragma once
+
+#include "text/json_node.h"
+#include "text/text_pattern.h"
+#include "text/unicode.h"
+
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace expandft {
+
+/// What a tokenizer.json does to text before it is cut: its "normalizer".
+class Normalizer {
+ public:
+  /// Reads null, NFC, NFD, NFKC, NFKD, Lowercase, Prepend, Replace, Strip or a Sequence of them.
+  static Normalizer read(const JsonNode& node);
+  /// `prefix` false leaves Prepend out. The text is well-formed UTF-8.
+  std::string apply(std::string text, bool prefix = true) const;
+
+ private:
+  struct Form {
+    UnicodeForm form;
+  };
+  struct Lowercase {};
+  struct Prepend {
+    std::string text;
+  };
+  struct Replace {
+    TextPattern pattern;
+    std::string content;
+  };
+  struct Strip {
+    bool left, right;
+  };
+  using Step = std::variant<Form, Lowercase, Prepend, Replace, Strip>;
+
+  void add(const JsonNode& node);
+  static std::string apply(const Step& step, std::string text, bool prefix);
+
+  std::vector<Step> steps_;
+  std::string where_;
+};
+
+}  // namespace expandft

@@ -1,0 +1,61 @@
+#pragma once
+
+#include "text/json_node.h"
+#include "text/split_behavior.h"
+#include "text/text_pattern.h"
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace expandft {
+
+/// A stretch of normalized text, cut into words that the model encodes one by one.
+struct Words {
+  std::string text;
+  std::vector<Match> spans;
+};
+
+/// How a tokenizer.json cuts text into words: its "pre_tokenizer".
+class PreTokenizer {
+ public:
+  /// Reads null, Split, ByteLevel, Metaspace, Digits, Punctuation or a Sequence of them.
+  static PreTokenizer read(const JsonNode& node);
+  /// `at_start`: the stretch begins the whole text, not after an added token. `prefix` false puts
+  /// no space (or space mark) before its first word. The stretch is well-formed UTF-8.
+  Words apply(std::string stretch, bool at_start, bool prefix = true) const;
+
+ private:
+  struct Split {
+    TextPattern pattern;
+    SplitBehavior behavior;
+    bool invert;
+  };
+  struct ByteLevel {
+    bool prefix_space;
+    std::optional<TextPattern> pattern;
+  };
+  enum class PrependScheme { kAlways, kFirst, kNever };
+  struct Metaspace {
+    std::string mark;
+    PrependScheme scheme;
+    bool split;
+  };
+  struct Digits {
+    bool individual;
+  };
+  struct Punctuation {
+    SplitBehavior behavior;
+  };
+  using Step = std::variant<Split, ByteLevel, Metaspace, Digits, Punctuation>;
+
+  void add(const JsonNode& node);
+  static Metaspace read_metaspace(const JsonNode& node);
+  static void apply(const ByteLevel& step, Words& words, bool prefix);
+  static void apply(const Metaspace& step, Words& words, bool at_start, bool prefix);
+
+  std::vector<Step> steps_;
+};
+
+}  // namespace expandft

@@ -1,0 +1,30 @@
+#pragma once
+
+#include "text/json_node.h"
+#include "text/regular_expression.h"
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace expandft {
+
+/// What Split and Replace of a tokenizer.json look for: a fixed string or a regular expression.
+class TextPattern {
+ public:
+  /// Reads {"String": "▁"} or {"Regex": "\\s+"}.
+  static TextPattern read(const JsonNode& node);
+  static TextPattern literal(std::string text);
+  static TextPattern regex(const std::string& pattern, const std::string& where);
+
+  std::vector<Match> find_all(std::string_view text) const;
+  /// The text with `content` in place of every match.
+  std::string replace(std::string_view text, std::string_view content) const;
+
+ private:
+  std::string literal_;
+  std::shared_ptr<const RegularExpression> regex_;
+};
+
+}  // namespace expandft
