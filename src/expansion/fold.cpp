@@ -29,6 +29,7 @@ TensorSource widened(const std::string& name, const TensorView& base, const MlpT
   const std::int64_t own = shape.at(dim) / which.sections();
   shape[dim] = width * which.sections();
   auto fill = [=, copies = std::move(copies)](std::span<std::byte> bytes) {
+    const c10::NoGradGuard no_grad;  // copies may be live parameters of a training run
     const at::Tensor whole = over(bytes, shape, base.dtype), original = mapped_tensor(base);
     for (std::int64_t i = 0; i < which.sections(); ++i) {
       const at::Tensor out = which.section(whole, i);

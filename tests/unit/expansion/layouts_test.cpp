@@ -22,11 +22,13 @@ ModelDirectory directory_of(const std::string& model) {
   return Golden(model).directory();
 }
 
+/// Copies as training leaves them: moved away from their originals, and live parameters.
 CopyTensors moved_copies(const ModelDirectory& base, const ExpansionPlan& plan) {
   CopyTensors copies;
   at::manual_seed(3);
   for (const auto& [name, tensor] : original_copies(base, read_spec(base), plan)) {
-    copies.emplace_back(name, tensor + 0.05 * at::randn_like(tensor));
+    const at::Tensor moved = tensor + 0.05 * at::randn_like(tensor);
+    copies.emplace_back(name, at::Tensor(moved).requires_grad_(true));
   }
   return copies;
 }
