@@ -77,13 +77,15 @@ Json spec_facts(const DecoderSpec& spec) {
   return facts;
 }
 
-/// Programs that load the model, as far as its family and layout tell.
-Json loads_in(const DecoderSpec& spec) {
+/// Programs that load the model, as far as its family, layout and files tell.
+Json loads_in(const DecoderSpec& spec, const fs::path& directory) {
   if (spec.family == kDeciModelType) {
     return {{"expandft", "yes"},
             {"transformers", "only with NVIDIA's remote code for DeciLM"},
             {"vllm", "yes, as DeciLM, with NVIDIA's configuration code; untried"},
-            {"llama.cpp", "yes, converted to GGUF"}};
+            {"llama.cpp", is_there(directory / "tokenizer.json")
+                              ? "yes, converted to GGUF"
+                              : "yes, converted to GGUF, once tokenizer.json is there"}};
   }
   if (!spec.layer_widths.empty()) {
     return {{"expandft", "yes"},
@@ -116,7 +118,7 @@ Json model_facts(const fs::path& directory) {
   try {
     const DecoderSpec spec = read_spec(model);
     facts.update(spec_facts(spec));
-    loads = loads_in(spec);
+    loads = loads_in(spec, directory);
   } catch (const Error& error) {
     loads = {{"expandft", "no: " + error.message()}};
   }

@@ -3,8 +3,6 @@
 #include "base/error.h"
 #include "model/deci.h"
 
-#include <algorithm>
-
 #include <spdlog/fmt/fmt.h>
 
 namespace expandft {
