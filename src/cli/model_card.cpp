@@ -10,6 +10,18 @@ std::string base_name(const ModelDirectory& base) {
   return path.filename().string();
 }
 
+std::string where_it_loads(Layout layout) {
+  if (layout == Layout::kRemoteCode) {
+    return "It loads in expandft, and in transformers with `trust_remote_code=True`: "
+           "modeling_expandft.py gives each layer's MLP its width.";
+  }
+  if (layout == Layout::kDeci) {
+    return "It loads in expandft, and, as DeciLM, in llama.cpp once its converter has made a GGUF "
+           "file of it; transformers has DeciLM only as remote code, which is not included.";
+  }
+  return "It loads in the stock transformers package and wherever the base loads.";
+}
+
 /// Front matter (read by model hubs), title, and what every written model has in common.
 std::string opening(const ModelDirectory& base, const DecoderSpec& spec, const Folding& folding,
                     const std::string& what) {
@@ -18,13 +30,14 @@ std::string opening(const ModelDirectory& base, const DecoderSpec& spec, const F
       "# {0}, {1}\n\n"
       "Made by expandft from `{0}` by function-preserving expansion of the MLPs "
       "([Grow, Don't Overwrite](https://arxiv.org/abs/2603.08647)): {2}.\n\n"
-      "- Layout: {3}. It loads in the stock transformers package and wherever the base loads.\n"
+      "- Layout: {3}. {5}\n"
       "{4}"
       "- Do not load it with `ignore_mismatched_sizes`: that would re-initialise the grown MLPs.\n",
       base_name(base), what, describe(folding.plan, spec), layout_name(folding.layout),
       is_reversible(folding) ? "- The base lies inside: `expandft unmerge --model . --output base` "
                                "takes it out byte for byte.\n"
-                             : "");
+                             : "",
+      where_it_loads(folding.layout));
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "base/error.h"
 #include "checkpoint/model_directory.h"
 #include "cli/facts.h"
+#include "model/deci.h"
 #include "model/families.h"
 #include "text/tokenizer.h"
 
@@ -63,20 +64,30 @@ Json tokenizer_facts(const fs::path& directory) {
 }
 
 Json spec_facts(const DecoderSpec& spec) {
-  return {{"layers", spec.layers},
-          {"hidden_size", spec.hidden},
-          {"intermediate_size", spec.intermediate},
-          {"heads", spec.heads},
-          {"kv_heads", spec.kv_heads},
-          {"head_dim", spec.head_dim},
-          {"vocabulary", spec.vocab},
-          {"context", spec.max_positions},
-          {"tied_head", spec.tied}};
+  Json facts = {{"layers", spec.layers},
+                {"hidden_size", spec.hidden},
+                {"intermediate_size", spec.intermediate},
+                {"heads", spec.heads},
+                {"kv_heads", spec.kv_heads},
+                {"head_dim", spec.head_dim},
+                {"vocabulary", spec.vocab},
+                {"context", spec.max_positions},
+                {"tied_head", spec.tied}};
+  if (!spec.layer_widths.empty()) facts[kLayerWidthsKey] = spec.layer_widths;
+  return facts;
 }
 
-/// Programs that load the model, as far as its family and layout tell.
-Json loads_in(const Json& config) {
-  if (config.contains("auto_map")) {
+/// Programs that load the model, as far as its family, layout and files tell.
+Json loads_in(const DecoderSpec& spec, const fs::path& directory) {
+  if (spec.family == kDeciModelType) {
+    return {{"expandft", "yes"},
+            {"transformers", "only with NVIDIA's remote code for DeciLM"},
+            {"vllm", "yes, as DeciLM, with NVIDIA's configuration code; untried"},
+            {"llama.cpp", is_there(directory / "tokenizer.json")
+                              ? "yes, converted to GGUF"
+                              : "yes, converted to GGUF, once tokenizer.json is there"}};
+  }
+  if (!spec.layer_widths.empty()) {
     return {{"expandft", "yes"},
             {"transformers", "with trust_remote_code"},
             {"vllm", "untried"},
@@ -105,8 +116,9 @@ Json model_facts(const fs::path& directory) {
                 {"family", model.config().value("model_type", Json())}};
   Json loads;
   try {
-    facts.update(spec_facts(read_spec(model)));
-    loads = loads_in(model.config());
+    const DecoderSpec spec = read_spec(model);
+    facts.update(spec_facts(spec));
+    loads = loads_in(spec, directory);
   } catch (const Error& error) {
     loads = {{"expandft", "no: " + error.message()}};
   }

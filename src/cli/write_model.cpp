@@ -5,20 +5,24 @@
 namespace expandft {
 
 void add_layout_option(CLI::App& command, std::string& layout) {
+  std::vector<std::string> names;
+  for (const auto& [name, value] : kLayoutNames) names.emplace_back(name);
   command
       .add_option(
           "--layout", layout,
           "Of the written model: native (all layers grow), padded (the others are filled up "
-          "with zeros to the same width), or auto")
+          "with zeros to the same width), remote-code (each its width; transformers needs "
+          "trust_remote_code), deci (the same for llama.cpp), or auto: native or padded")
       ->type_name("NAME")
       ->capture_default_str()
-      ->check(one_of({"auto", "native", "padded"}));
+      ->check(one_of(names));
 }
 
 Layout parse_layout(const std::string& name) {
-  if (name == "native") return Layout::kNative;
-  if (name == "padded") return Layout::kPadded;
-  return Layout::kAuto;
+  for (const auto& [known, layout] : kLayoutNames) {
+    if (name == known) return layout;
+  }
+  return Layout::kAuto;  // the option takes no other name
 }
 
 AtomicDirectory::Existing existing_policy(bool force) {

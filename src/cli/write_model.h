@@ -11,7 +11,7 @@
 
 namespace expandft {
 
-/// --layout auto|native|padded
+/// --layout, one of kLayoutNames.
 void add_layout_option(CLI::App& command, std::string& layout);
 Layout parse_layout(const std::string& name);
 

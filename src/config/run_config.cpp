@@ -133,10 +133,8 @@ FieldTable run_config_fields(RunConfig& run) {
                                 "What is trained: `new` is the added width; all else is frozen.")
           .allowing(R"("new", and nothing else so far)"),
       choice_field<Layout>(
-          "layout", run.layout,
-          {{"auto", Layout::kAuto}, {"native", Layout::kNative}, {"padded", Layout::kPadded}},
-          "How the merged model is laid out when not all layers grow: "
-          "docs/formats.md."),
+          "layout", run.layout, {std::begin(kLayoutNames), std::end(kLayoutNames)},
+          "How the merged model is laid out, which decides where it loads: docs/formats.md."),
       number_field("strength", run.strength, from_to(0, 1),
                    "How much of what was learned the merged model holds: 0 is the base."),
       path_field("data.train", data.train, "Text file (`.txt`) or JSON lines (`.jsonl`).")

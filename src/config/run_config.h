@@ -8,14 +8,22 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace expandft {
 
 enum class Schedule { kConstant, kLinear, kCosine };
 enum class Precision { kAuto, kFloat32, kBFloat16, kFloat16 };
-/// How a merged model is laid out when not all layers grow: docs/formats.md.
-enum class Layout { kAuto, kNative, kPadded };
+/// How a merged model is laid out: docs/formats.md.
+enum class Layout { kAuto, kNative, kPadded, kRemoteCode, kDeci };
+/// Their names in run configs, on the command line and in expandft.json.
+inline constexpr std::pair<const char*, Layout> kLayoutNames[] = {
+    {"auto", Layout::kAuto},
+    {"native", Layout::kNative},
+    {"padded", Layout::kPadded},
+    {"remote-code", Layout::kRemoteCode},
+    {"deci", Layout::kDeci}};
 
 struct ExpansionConfig {
   LayerSelection layers;  // required

@@ -1,6 +1,8 @@
 #include "expansion/fold.h"
 
 #include "expansion/mlp_tensors.h"
+#include "expansion/modeling_file.h"
+#include "model/deci.h"
 #include "model/families.h"
 #include "model/tensors.h"
 
@@ -27,6 +29,7 @@ TensorSource widened(const std::string& name, const TensorView& base, const MlpT
   const std::int64_t own = shape.at(dim) / which.sections();
   shape[dim] = width * which.sections();
   auto fill = [=, copies = std::move(copies)](std::span<std::byte> bytes) {
+    const c10::NoGradGuard no_grad;  // copies may be live parameters of a training run
     const at::Tensor whole = over(bytes, shape, base.dtype), original = mapped_tensor(base);
     for (std::int64_t i = 0; i < which.sections(); ++i) {
       const at::Tensor out = which.section(whole, i);
@@ -74,8 +77,11 @@ bool is_reversible(const Folding& folding) {
   return is_power_of_two(base_share(folding));
 }
 
-std::int64_t folded_width(const Folding& folding, const DecoderSpec& spec, std::int64_t) {
-  return folding.plan.copies * spec.intermediate;
+std::int64_t folded_width(const Folding& folding, const DecoderSpec& spec, std::int64_t layer) {
+  const bool one_width = folding.layout == Layout::kNative || folding.layout == Layout::kPadded;
+  const std::int64_t copies = one_width || grows(folding, layer) ? folding.plan.copies : 1;
+  const std::int64_t width = copies * spec.intermediate;
+  return folding.layout == Layout::kDeci ? deci_width(width) : width;
 }
 
 std::vector<TensorSource> fold(const ModelDirectory& base, const DecoderSpec& spec,
@@ -125,7 +131,18 @@ std::uint64_t folded_bytes(const ModelDirectory& base, const DecoderSpec& spec,
 
 Json folded_config(const Json& base_config, const Folding& folding, const DecoderSpec& spec) {
   Json config = base_config;
-  decoder_config(config)["intermediate_size"] = folding.plan.copies * spec.intermediate;
+  config.erase("auto_map");
+  std::vector<std::int64_t> widths;
+  for (std::int64_t i = 0; i < spec.layers; ++i) widths.push_back(folded_width(folding, spec, i));
+  if (folding.layout == Layout::kDeci) return deci_config(config, spec, widths);
+  if (folding.layout == Layout::kRemoteCode) {
+    decoder_config(config)[kLayerWidthsKey] = widths;
+    const std::string name = modeling_class(spec);
+    config["architectures"] = {name};
+    config["auto_map"] = {{"AutoModelForCausalLM", std::string(kModelingModule) + "." + name}};
+  } else {
+    decoder_config(config)["intermediate_size"] = widths.front();
+  }
   return config;
 }
 

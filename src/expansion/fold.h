@@ -12,7 +12,7 @@ namespace expandft {
 /// How an expansion is folded into one wide MLP a layer.
 struct Folding {
   ExpansionPlan plan;
-  Layout layout = Layout::kNative;  // resolved: native or padded
+  Layout layout = Layout::kNative;  // resolved: never kAuto
   double strength = 1.0;            // s
 };
 
@@ -24,14 +24,16 @@ bool is_power_of_two(double x);
 /// Whether the base can be taken out of the folded model bit for bit: its share is a power of two.
 bool is_reversible(const Folding& folding);
 
-/// Width of a layer's MLP in the folded model.
+/// Width of a layer's MLP in the folded model: k·p of those that grow. The others keep p, or, in
+/// the native and padded layouts, which have one width, are padded to k·p. DeciLM's widths are
+/// rounded up to what it can state (model/deci.h).
 std::int64_t folded_width(const Folding& folding, const DecoderSpec& spec, std::int64_t layer);
 
 /// The tensors of the folded model, made one by one as they are written, in the base's names and
 /// dtypes. gate' = [gate; copy_1; …] and up' likewise (rows), down' = [share·down | share·copy_1 |
 /// …] (columns); biases of gate and up are laid end to end, down's is left alone; a
-/// fused tensor widens inside each of its parts. Layers that do
-/// not grow are padded with zeros in the padded layout. `copies` may be in any dtype.
+/// fused tensor widens inside each of its parts. What folded_width leaves free is zero, and comes
+/// last. `copies` may be in any dtype.
 std::vector<TensorSource> fold(const ModelDirectory& base, const DecoderSpec& spec,
                                const Folding& folding, const CopyTensors& copies);
 
@@ -39,7 +41,8 @@ std::vector<TensorSource> fold(const ModelDirectory& base, const DecoderSpec& sp
 std::uint64_t folded_bytes(const ModelDirectory& base, const DecoderSpec& spec,
                            const Folding& folding);
 
-/// config.json of the folded model: the base's, with the new intermediate_size.
+/// config.json of the folded model: the base's, with the new width or widths as its layout states
+/// them, and without the names of code files, which are not copied.
 Json folded_config(const Json& base_config, const Folding& folding, const DecoderSpec& spec);
 
 }  // namespace expandft

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "expansion/mlp_tensors.h"
+#include "expansion/modeling_file.h"
 #include "model/families.h"
 #include "model/tensors.h"
 
@@ -202,19 +203,21 @@ MergedInfo read_merged_info(const fs::path& directory) {
     info.copies = json.at("copies");
     info.intermediate_size = json.at("base_intermediate_size");
     info.strength = json.at("strength");
-    info.layout = json.at("layout") == "padded" ? Layout::kPadded : Layout::kNative;
-    const bool has_layout = info.layout == Layout::kPadded || json.at("layout") == "native";
+    info.layout = Layout::kAuto;
+    for (const auto& [name, layout] : kLayoutNames) {
+      if (json.at("layout") == name) info.layout = layout;
+    }
     info.reversible = json.at("reversible");
     const bool ascending =
         std::ranges::adjacent_find(info.layers, std::greater_equal{}) == info.layers.end();
-    if (!has_layout || info.layers.empty() || !ascending || info.layers.front() < 0 ||
-        info.intermediate_size < 1 || info.copies < 2 || info.copies > kMaxCopies ||
-        !(info.strength >= 0 && info.strength <= 1)) {
+    if (info.layout == Layout::kAuto || info.layers.empty() || !ascending ||
+        info.layers.front() < 0 || info.intermediate_size < 1 || info.copies < 2 ||
+        info.copies > kMaxCopies || !(info.strength >= 0 && info.strength <= 1)) {
       throw input_error(
           "a field is out of range; expected \"layers\" ascending from 0, \"copies\" from 2 to " +
               std::to_string(kMaxCopies) +
               ", \"base_intermediate_size\" from 1, \"strength\" from 0 to 1 and \"layout\" "
-              "native or padded",
+              "native, padded, remote-code or deci",
           file.string(), kMergeAgain);
     }
     return info;
@@ -256,6 +259,9 @@ void write_merged(const fs::path& directory, const ModelDirectory& base, const D
   copy_companions(base, directory);
   write_file_atomically(directory / "config.json",
                         folded_config(base.config(), folding, spec).dump(2) + "\n");
+  if (folding.layout == Layout::kRemoteCode) {
+    write_file_atomically(directory / (std::string(kModelingModule) + ".py"), modeling_file(spec));
+  }
   write_file_atomically(directory / kInfoFile, info_json(info).dump(2) + "\n");
   write_file_atomically(directory / "README.md", card);
 }

@@ -32,8 +32,8 @@ std::uint64_t merged_bytes(const ModelDirectory& base, const DecoderSpec& spec,
 
 /// Writes a complete model directory into `directory`, which is there: config.json, weights
 /// (sharded past kMaxShardBytes), the base's tokenizer and generation files, README.md (`card`),
-/// expandft.json, and, when some numbers of the base do not survive the division by k
-/// (underflow), expandft_unmerge.safetensors with those numbers.
+/// expandft.json, in the layout "remote-code" modeling_expandft.py, and, when some numbers of the
+/// base do not survive the division by k (underflow), expandft_unmerge.safetensors with those.
 void write_merged(const fs::path& directory, const ModelDirectory& base, const DecoderSpec& spec,
                   const Folding& folding, const CopyTensors& copies, const std::string& card);
 

@@ -1,6 +1,7 @@
 #include "expansion/plan.h"
 
 #include "base/error.h"
+#include "model/deci.h"
 
 #include <spdlog/fmt/fmt.h>
 
@@ -32,7 +33,7 @@ ExpansionPlan make_plan(const LayerSelection& layers, std::int64_t copies,
   if (!spec.layer_widths.empty()) {
     throw input_error(
         "the layers of this model have MLPs of different widths: it was expanded "
-        "before, in the layout \"remote-code\"",
+        "before, in the layout \"remote-code\" or \"deci\"",
         {}, "expand its base, or merge in the layout \"padded\" and expand that");
   }
   return {layers.resolve(spec.layers), copies};
@@ -46,19 +47,21 @@ Layout resolve_layout(Layout layout, const ExpansionPlan& plan, const DecoderSpe
                                   plan.layers.size(), spec.layers),
                       "layout", "use layout \"padded\", or expand \"all\" layers");
   }
+  if (layout == Layout::kDeci) {
+    if (const std::string obstacle = deci_obstacle(spec); !obstacle.empty()) {
+      throw input_error(
+          "layout \"deci\" cannot hold this " + spec.family + " model: DeciLM has no " + obstacle,
+          "layout", "use layout \"padded\" or \"remote-code\"");
+    }
+  }
   return layout;
 }
 
 std::string layout_name(Layout layout) {
-  switch (layout) {
-    case Layout::kNative:
-      return "native";
-    case Layout::kPadded:
-      return "padded";
-    case Layout::kAuto:
-      break;
+  for (const auto& [name, value] : kLayoutNames) {
+    if (value == layout) return name;
   }
-  return "auto";
+  return {};
 }
 
 std::int64_t count_parameters(const DecoderSpec& spec) {

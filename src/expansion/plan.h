@@ -20,7 +20,7 @@ struct ExpansionPlan {
 ExpansionPlan make_plan(const LayerSelection& layers, std::int64_t copies, const DecoderSpec& spec);
 
 /// kAuto as what it stands for: native when every layer grows, else padded. Input error when native
-/// was asked for and only some layers grow.
+/// was asked for and only some layers grow, or deci for a model that is not Llama-like.
 Layout resolve_layout(Layout layout, const ExpansionPlan& plan, const DecoderSpec& spec);
 std::string layout_name(Layout layout);
 

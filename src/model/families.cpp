@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "model/config_fields.h"
+#include "model/deci.h"
 #include "model/family.h"
 
 #include <algorithm>
@@ -202,6 +203,14 @@ DecoderSpec read_spec(const Json& config, const std::string& where) {
                  "expand the original, then quantise the merged model");
   }
   const std::string type = outer.text("model_type", "");
+  if (type == kDeciModelType) {
+    const Family& family = find_family("llama", where);
+    const ConfigFields fields(with_defaults(config, family.defaults), where);
+    DecoderSpec spec = read_decoder(fields, family);
+    spec.family = type;
+    spec.layer_widths = read_block_widths(fields, spec);
+    return spec;
+  }
   if (type != "gemma3") {
     const Family& family = find_family(type, where);
     return read_decoder({with_defaults(config, family.defaults), where}, family);

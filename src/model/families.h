@@ -11,9 +11,9 @@ namespace expandft {
 
 /// Reads config.json into a spec, with the defaults of the transformers package. Both dialects are
 /// read: as most published checkpoints have them, and as transformers 5 writes them. Of a
-/// multimodal Gemma 3 the text part is read. An unknown family, or a field that changes the
-/// arithmetic and is not supported, is an input error that names the field: never a silent wrong
-/// answer. `where`: the file, for messages.
+/// multimodal Gemma 3 the text part is read; DeciLM is read as far as expandft writes it. An
+/// unknown family, or a field that changes the arithmetic and is not supported, is an input error
+/// that names the field: never a silent wrong answer. `where`: the file, for messages.
 DecoderSpec read_spec(const Json& config, const std::string& where);
 
 /// The same of a model directory's config.json, with the names that its tensors have.
