@@ -31,7 +31,9 @@ CopyTensors moved_copies(const ModelDirectory& base, const ExpansionPlan& plan) 
   CopyTensors copies =
       expand(decoder, plan, original_copies(base, read_spec(base), plan), at::kFloat).copies();
   at::manual_seed(3);
-  for (auto& [name, tensor] : copies) tensor.add_(at::randn_like(tensor), 0.05);
+  for (auto& [name, tensor] : copies) {
+    tensor.add_(at::randn_like(tensor), 0.05).requires_grad_(true);  // as training leaves them
+  }
   return copies;
 }
 
