@@ -131,14 +131,18 @@ class Table:
             copying = timed_copy(weights, self.scratch / "copy")
             row += [f"{weights.stat().st_size / 1e9:.2f}", f"{copying:.1f}", f"{seen.seconds / copying:.2f}"]
         self.rows.append(row + [""] * (7 - len(row)))
+        print(self.line(self.rows[-1]), file=sys.stderr, flush=True)
         if limited and seen.anonymous > self.options.limit * 1e9:
             self.over.append(f"{name} took {seen.anonymous / 1e9:.2f} GB beyond mapped files")
 
     def text(self):
         head = ["step", "seconds", "beyond mapped files, GB", "resident, GB", "written, GB", "copy, seconds",
                 "step / copy"]
-        lines = [head, ["---"] * len(head), *self.rows]
-        return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+        return "\n".join(map(self.line, [head, ["---"] * len(head), *self.rows]))
+
+    @staticmethod
+    def line(cells):
+        return "| " + " | ".join(cells) + " |"
 
 
 def run_steps(options, scratch):

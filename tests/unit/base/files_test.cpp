@@ -264,9 +264,8 @@ TEST_CASE("A large file comes out as it was written, with its room asked for or 
 
 TEST_CASE("Room that is not there is found before anything is written", "[files]") {
   const TempDirectory directory;
-  const FileSizeLimit limit(1 << 20);
   OutputFile output(directory / "a");
-  const Error error = error_of([&] { output.reserve(2 << 20); });
+  const Error error = error_of([&] { output.reserve(std::uint64_t{1} << 50); });
   CHECK(error.code() == ExitCode::kFailed);
   CHECK(has(error.message(), "cannot write past byte 0"));
   CHECK(error.where() == (directory / "a").string());
