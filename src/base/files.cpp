@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <fcntl.h>
@@ -123,6 +124,16 @@ MappedFile::~MappedFile() {
   if (!bytes_.empty()) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
 }
 
+void MappedFile::release(std::span<const std::byte> part) const {
+  static const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  const auto begin = static_cast<std::size_t>(part.data() - bytes_.data());
+  const std::size_t first = (begin + page - 1) / page * page;
+  const std::size_t last = (begin + part.size()) / page * page;
+  if (first >= last) return;
+  // Advice: where it is not taken, the pages stay.
+  ::madvise(const_cast<std::byte*>(bytes_.data()) + first, last - first, MADV_DONTNEED);
+}
+
 OutputFile::OutputFile(fs::path file) : path_(std::move(file)) {
   descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (descriptor_ < 0) {
@@ -135,17 +146,40 @@ OutputFile::~OutputFile() {
   if (descriptor_ >= 0) ::close(descriptor_);
 }
 
+void OutputFile::fail(int error) const {
+  const bool full = error == ENOSPC || error == EDQUOT;
+  throw failure("cannot write past byte " + std::to_string(written_) + ": " + reason(error),
+                path_.string(), full ? "free some space, or choose another output" : "");
+}
+
 void OutputFile::write(std::span<const std::byte> bytes) {
+  constexpr std::size_t kPiece = 16u << 20;
   while (!bytes.empty()) {
-    const ssize_t count = ::write(descriptor_, bytes.data(), bytes.size());
-    if (count >= 0) {
-      written_ += static_cast<std::uint64_t>(count);
-      bytes = bytes.subspan(static_cast<std::size_t>(count));
-    } else if (errno != EINTR) {
-      const bool full = errno == ENOSPC || errno == EDQUOT;
-      throw failure("cannot write past byte " + std::to_string(written_) + ": " + reason(errno),
-                    path_.string(), full ? "free some space, or choose another output" : "");
+    const ssize_t count = ::write(descriptor_, bytes.data(), std::min(bytes.size(), kPiece));
+    if (count < 0) {
+      if (errno != EINTR) fail(errno);
+      continue;
     }
+    written_ += static_cast<std::uint64_t>(count);
+    bytes = bytes.subspan(static_cast<std::size_t>(count));
+    if (written_ - started_ >= kPiece) start_writeback();
+  }
+}
+
+void OutputFile::start_writeback() {
+  // Without this the system may keep gigabytes back until the sync. It is no promise: errors, and
+  // files that cannot be synced, show in sync_and_close.
+  ::sync_file_range(descriptor_, static_cast<off64_t>(started_),
+                    static_cast<off64_t>(written_ - started_), SYNC_FILE_RANGE_WRITE);
+  started_ = written_;
+}
+
+void OutputFile::reserve(std::uint64_t bytes) {
+  if (bytes == 0) return;
+  while (::fallocate(descriptor_, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(bytes)) != 0) {
+    if (errno == EINTR) continue;
+    if (errno == ENOSPC || errno == EDQUOT || errno == EFBIG) fail(errno);
+    return;  // not every file system can
   }
 }
 
@@ -154,6 +188,11 @@ void OutputFile::sync_and_close() {
   if (::fsync(descriptor_) != 0 && errno != EINVAL && errno != EROFS) {
     throw failure("cannot bring the file to the disk: " + reason(errno), path_.string());
   }
+  close();
+}
+
+void OutputFile::close() {
+  start_writeback();
   if (::close(std::exchange(descriptor_, -1)) != 0 && errno != EINTR) {
     throw failure("cannot close the file: " + reason(errno), path_.string());
   }

@@ -28,6 +28,10 @@ class MappedFile {
 
   std::span<const std::byte> bytes() const { return bytes_; }
   const fs::path& path() const { return path_; }
+  /// Says that some of the bytes are not needed soon: the pages that lie wholly inside of them
+  /// leave this process's memory. They stay valid, and come back from the system's cache or the
+  /// disk when they are read again.
+  void release(std::span<const std::byte> part) const;
 
  private:
   MappedFile(fs::path path, std::span<const std::byte> bytes)
@@ -37,7 +41,8 @@ class MappedFile {
 };
 
 /// A new file written front to back. Every fault of the system (a full disk, a folder that cannot
-/// be written) is a failure that names the file and says how far the writing came.
+/// be written) is a failure that names the file and says how far the writing came. A large file
+/// goes to the disk while it is written, so that the last wait is short.
 class OutputFile {
  public:
   /// Creates the file, or empties it.
@@ -48,13 +53,22 @@ class OutputFile {
 
   void write(std::span<const std::byte> bytes);
   void write(std::string_view text) { write(std::as_bytes(std::span(text))); }
+  /// Asks for the room that the file will take, where the file system can tell: a full disk is
+  /// found before anything is written.
+  void reserve(std::uint64_t bytes);
   /// Waits until the bytes are on the disk, and closes.
   void sync_and_close();
+  /// Closes without waiting: the bytes are on their way to the disk, and only sync_file, or an
+  /// AtomicDirectory's commit, tells that they came there.
+  void close();
 
  private:
+  [[noreturn]] void fail(int error) const;
+  void start_writeback();
+
   fs::path path_;
   int descriptor_ = -1;
-  std::uint64_t written_ = 0;
+  std::uint64_t written_ = 0, started_ = 0;  // bytes given to the system, and sent to the disk
 };
 
 /// Writes a file whole or not at all: beside, fsynced, renamed. A full disk or a folder that

@@ -39,6 +39,7 @@ class Hash {
 }  // namespace
 
 std::string ModelDirectory::fingerprint() const {
+  if (!fingerprint_.empty()) return fingerprint_;
   Hash hash;
   hash.add(nlohmann::json(config_).dump());  // nlohmann::json sorts its keys
   for (const auto& [name, view] : tensors_) {
@@ -48,7 +49,7 @@ std::string ModelDirectory::fingerprint() const {
     for (const std::int64_t size : view.shape) hash.add(static_cast<std::uint64_t>(size));
     hash.add(view.bytes);
   }
-  return hash.hex();
+  return fingerprint_ = hash.hex();
 }
 
 }  // namespace expandft

@@ -29,6 +29,7 @@ class ModelDirectory {
 
   /// Identifies the base of an adapter: XXH3-128 over config.json (parsed, re-serialised with
   /// sorted keys) and every tensor's name, dtype, shape and bytes. Hex. Independent of sharding.
+  /// All weights are read the first time, and what came out is kept.
   std::string fingerprint() const;
 
   /// Files that belong to the tokenizer or generation (tokenizer.model, tokenizer.json,
@@ -41,6 +42,7 @@ class ModelDirectory {
   fs::path path_;
   Json config_;
   std::map<std::string, TensorView> tensors_;
+  mutable std::string fingerprint_;  // once it was asked for
 };
 
 }  // namespace expandft

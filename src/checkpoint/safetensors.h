@@ -65,6 +65,8 @@ struct TensorSource {
   Dtype dtype = Dtype::kF32;
   Shape shape;
   std::function<void(std::span<std::byte>)> fill;
+  /// The bytes themselves where they lie in a mapped file: they are written without a buffer.
+  std::span<const std::byte> mapped = {};
 };
 /// A source that writes the bytes of a view unchanged.
 TensorSource source_of(std::string name, const TensorView& view);
@@ -74,8 +76,10 @@ std::uint64_t byte_size(const TensorSource& source);
 /// 1) does not fit a signed 64-bit integer.
 std::optional<std::uint64_t> byte_size(Dtype dtype, const Shape& shape);
 
-/// Writes one safetensors file and fsyncs it. The tensors keep their order; the data section starts
-/// at a multiple of 64 bytes. At most one tensor is in memory at a time. Throws a failure (a full
+/// Writes one safetensors file. Its bytes are on their way to the disk, which goes on meanwhile: an
+/// AtomicDirectory waits for them when it commits. The tensors keep their order; the data section
+/// starts at a multiple of 64 bytes. At most one tensor is in memory at a time, in one buffer for
+/// all; one that is mapped goes from its file's pages to the new file. Throws a failure (a full
 /// disk, a name given twice); then, and when a `fill` throws, no file is left.
 void write_safetensors(const fs::path& file, const std::vector<TensorSource>& tensors,
                        const std::map<std::string, std::string>& metadata);

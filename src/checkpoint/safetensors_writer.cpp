@@ -51,9 +51,10 @@ std::string shard_name(std::size_t index, std::size_t count) {
 }  // namespace
 
 TensorSource source_of(std::string name, const TensorView& view) {
-  return {std::move(name), view.dtype, view.shape, [view](std::span<std::byte> out) {
-            if (!out.empty()) std::memcpy(out.data(), view.bytes.data(), out.size());
-          }};
+  auto fill = [view](std::span<std::byte> out) {
+    if (!out.empty()) std::memcpy(out.data(), view.bytes.data(), out.size());
+  };
+  return {std::move(name), view.dtype, view.shape, std::move(fill), view.bytes};
 }
 
 std::uint64_t byte_size(const TensorSource& source) {
@@ -69,18 +70,26 @@ std::uint64_t byte_size(const TensorSource& source) {
 void write_safetensors(const fs::path& file, const std::vector<TensorSource>& tensors,
                        const std::map<std::string, std::string>& metadata) {
   const std::string header = make_header(file, tensors, metadata);
-  std::uint64_t largest = 0;
-  for (const TensorSource& tensor : tensors) largest = std::max(largest, byte_size(tensor));
+  std::uint64_t total = header.size(), largest = 0;
+  for (const TensorSource& tensor : tensors) {
+    total += byte_size(tensor);
+    if (tensor.mapped.empty()) largest = std::max(largest, byte_size(tensor));
+  }
   try {
     OutputFile output(file);
+    output.reserve(total);
     output.write(header);
     const auto buffer = std::make_unique_for_overwrite<std::byte[]>(largest);
     for (const TensorSource& tensor : tensors) {
+      if (!tensor.mapped.empty()) {
+        output.write(tensor.mapped);
+        continue;
+      }
       const std::span<std::byte> bytes(buffer.get(), byte_size(tensor));
       tensor.fill(bytes);
       output.write(bytes);
     }
-    output.sync_and_close();
+    output.close();
   } catch (...) {
     std::error_code ignored;
     fs::remove(file, ignored);

@@ -4,7 +4,6 @@
 #include "model/tensors.h"
 
 #include <algorithm>
-#include <memory>
 #include <utility>
 
 namespace expandft {
@@ -34,29 +33,34 @@ CopyTensors Expansion::copies() const {
   return out;
 }
 
+std::unique_ptr<ExpandedMlp> expanded_mlp(
+    std::int64_t layer, const MlpWeights& base, const ExpansionPlan& plan,
+    const std::map<std::string, at::Tensor>& copies, Activation activation,
+    const std::function<at::Tensor(const at::Tensor&)>& ready) {
+  const auto linear = [&](const char* projection, std::int64_t j) {
+    const auto part = [&](const char* name) {
+      const auto found = copies.find(copy_tensor_name(layer, projection, j, name));
+      return found == copies.end() ? at::Tensor() : ready(found->second.detach());
+    };
+    return Linear{part("weight"), part("bias")};
+  };
+  std::vector<MlpWeights> weights;
+  for (std::int64_t j = 1; j < plan.copies; ++j) {
+    weights.push_back({linear("gate_proj", j), linear("up_proj", j), linear("down_proj", j)});
+  }
+  return std::make_unique<ExpandedMlp>(base, std::move(weights), activation);
+}
+
 Expansion expand(Decoder& decoder, const ExpansionPlan& plan, const CopyTensors& copies,
                  at::ScalarType copy_dtype) {
   const std::map<std::string, at::Tensor> by_name(copies.begin(), copies.end());
   const auto options = at::TensorOptions().dtype(copy_dtype).device(decoder.device());
-  const auto linear = [&](std::int64_t layer, const char* projection, std::int64_t j) {
-    const auto part = [&](const char* name) {
-      const auto found = by_name.find(copy_tensor_name(layer, projection, j, name));
-      return found == by_name.end()
-                 ? at::Tensor()
-                 : found->second.detach().to(options, /*non_blocking=*/false, /*copy=*/true);
-    };
-    return Linear{part("weight"), part("bias")};
-  };
   std::vector<ExpandedMlp*> mlps;
   for (const std::int64_t layer : plan.layers) {
-    std::vector<MlpWeights> layer_copies;
-    for (std::int64_t j = 1; j < plan.copies; ++j) {
-      layer_copies.push_back({linear(layer, "gate_proj", j), linear(layer, "up_proj", j),
-                              linear(layer, "down_proj", j)});
-    }
-    const MlpWeights& base = decoder.weights().layers.at(static_cast<std::size_t>(layer)).mlp;
-    auto mlp =
-        std::make_unique<ExpandedMlp>(base, std::move(layer_copies), decoder.spec().activation);
+    auto mlp = expanded_mlp(layer, decoder.weights().layers.at(static_cast<std::size_t>(layer)).mlp,
+                            plan, by_name, decoder.spec().activation, [&](const at::Tensor& copy) {
+                              return copy.to(options, /*non_blocking=*/false, /*copy=*/true);
+                            });
     mlps.push_back(mlp.get());
     decoder.replace_mlp(layer, std::move(mlp));
   }

@@ -5,7 +5,9 @@
 #include "expansion/plan.h"
 #include "model/decoder.h"
 
+#include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -31,6 +33,13 @@ class Expansion {
   ExpansionPlan plan_;
   std::vector<ExpandedMlp*> mlps_;  // owned by the decoder, which must outlive this
 };
+
+/// One layer's expanded MLP: the base's weights, and copies found by name, each as `ready` makes it
+/// of what is found. All that the plan asks for must be there.
+std::unique_ptr<ExpandedMlp> expanded_mlp(
+    std::int64_t layer, const MlpWeights& base, const ExpansionPlan& plan,
+    const std::map<std::string, at::Tensor>& copies, Activation activation,
+    const std::function<at::Tensor(const at::Tensor&)>& ready);
 
 /// Expands the decoder in place with copies given by name, which are copied in `copy_dtype` (fp32
 /// masters under bf16 compute). With copies that equal the originals the function stays the same

@@ -2,15 +2,61 @@
 
 #include "base/error.h"
 #include "model/families.h"
+#include "model/streamed_decoder.h"
 #include "model/tensors.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <map>
 #include <random>
 
 #include <spdlog/fmt/fmt.h>
 
 namespace expandft {
+namespace {
+
+/// The larger; a NaN when either is one.
+double larger(double a, double b) {
+  return std::isnan(a) || a > b ? a : b;
+}
+
+/// Hidden states of the base with its MLPs in the split form, each copy as `ready` makes it.
+at::Tensor split_hidden(const StreamedDecoder& base, const ExpansionPlan& plan,
+                        const CopyTensors& copies, double strength, const TokenTensors& probe,
+                        const std::function<at::Tensor(const at::Tensor&)>& ready) {
+  const std::map<std::string, at::Tensor> by_name(copies.begin(), copies.end());
+  const Activation activation = base.spec().activation;
+  return base.hidden(probe,
+                     [&](std::int64_t layer, const MlpWeights& weights) -> std::unique_ptr<Mlp> {
+                       if (!std::ranges::binary_search(plan.layers, layer)) {
+                         return std::make_unique<DenseMlp>(weights, activation);
+                       }
+                       auto mlp = expanded_mlp(layer, weights, plan, by_name, activation, ready);
+                       mlp->set_strength(strength);
+                       return mlp;
+                     });
+}
+
+/// Compares two models' logits from their last hidden states, a piece of the vocabulary at a time.
+LogitDifference compare_heads(const StreamedDecoder& expected_model, const at::Tensor& expected,
+                              const StreamedDecoder& found_model, const at::Tensor& found) {
+  constexpr std::int64_t kPieceNumbers = 8 << 20;  // of either head: 32 MB in fp32
+  const DecoderSpec& spec = expected_model.spec();
+  const std::int64_t step = std::max<std::int64_t>(1, kPieceNumbers / spec.hidden);
+  LogitDifference all{.identical = true};
+  for (std::int64_t begin = 0; begin < spec.vocab; begin += step) {
+    const std::int64_t count = std::min(step, spec.vocab - begin);
+    const LogitDifference piece = compare_logits(expected_model.logits(expected, begin, count),
+                                                 found_model.logits(found, begin, count));
+    all.worst = larger(all.worst, piece.worst);
+    all.scale = larger(all.scale, piece.scale);
+    all.identical = all.identical && piece.identical;
+  }
+  return all;
+}
+
+}  // namespace
 
 TokenTensors probe_tokens(const DecoderSpec& spec, at::Device device) {
   constexpr std::int64_t kSequences = 4, kLength = 32;
@@ -66,19 +112,19 @@ LogitDifference check_written(const fs::path& written, const ModelDirectory& bas
                               const Folding& folding, const CopyTensors& copies,
                               at::Device device) {
   const Dtype dtype = base.tensor(find_tensor_names(base).embedding()).dtype;
-  CopyTensors stored;  // as an adapter holds them: rounded to the base's dtype
-  for (const auto& [name, tensor] : copies) {
-    stored.emplace_back(name, tensor.detach().to(scalar_type(dtype)));
+  const ModelDirectory merged_files = ModelDirectory::open(written);
+  const StreamedDecoder split(base, at::kFloat, device), merged(merged_files, at::kFloat, device);
+  if (merged.spec().vocab != split.spec().vocab || merged.spec().hidden != split.spec().hidden) {
+    throw failure("the merged model's embedding has another size than the base's",
+                  base.path().string(), "nothing was written; report this");
   }
-  at::Tensor expected;
-  {
-    Decoder decoder = Decoder::load(base, at::kFloat, device);
-    expand(decoder, folding.plan, stored, at::kFloat).set_strength(folding.strength);
-    expected = probe_logits(decoder, probe_tokens(decoder.spec(), device));
-  }
-  const Decoder merged = Decoder::load(ModelDirectory::open(written), at::kFloat, device);
-  const LogitDifference difference =
-      compare_logits(expected, probe_logits(merged, probe_tokens(merged.spec(), device)));
+  const TokenTensors probe = probe_tokens(split.spec(), device);
+  const at::Tensor expected = split_hidden(
+      split, folding.plan, copies, folding.strength, probe, [&](const at::Tensor& copy) {
+        // As an adapter holds it: rounded to the base's dtype.
+        return copy.to(scalar_type(dtype)).to(device, at::kFloat);
+      });
+  const LogitDifference difference = compare_heads(split, expected, merged, merged.hidden(probe));
   const double tolerance = fold_tolerance(folding, dtype, difference.scale);
   if (!std::isfinite(difference.worst) || difference.worst > tolerance) {
     throw failure(fmt::format("the merged model does not compute what base and copies do: logits "
@@ -92,11 +138,14 @@ LogitDifference check_written(const fs::path& written, const ModelDirectory& bas
 
 LogitDifference check_identity(const ModelDirectory& base, const ExpansionPlan& plan, Dtype dtype,
                                at::Device device) {
-  Decoder decoder = Decoder::load(base, scalar_type(dtype), device);
+  const StreamedDecoder decoder(base, scalar_type(dtype), device);
   const TokenTensors probe = probe_tokens(decoder.spec(), device);
-  const at::Tensor expected = probe_logits(decoder, probe);
-  expand(decoder, plan, original_copies(base, decoder.spec(), plan), scalar_type(dtype));
-  const LogitDifference difference = compare_logits(expected, probe_logits(decoder, probe));
+  const at::Tensor grown = split_hidden(decoder, plan, original_copies(base, decoder.spec(), plan),
+                                        1.0, probe, [&](const at::Tensor& copy) {
+                                          return copy.to(device, scalar_type(dtype),
+                                                         /*non_blocking=*/false, /*copy=*/true);
+                                        });
+  const LogitDifference difference = compare_heads(decoder, decoder.hidden(probe), decoder, grown);
   if (!difference.identical) {
     throw failure(fmt::format("the expanded model is not the base bit for bit: logits differ by up "
                               "to {:.3g} (largest logit {:.3g})",

@@ -20,6 +20,7 @@ struct LogitDifference {
 };
 /// "logits differ by at most 1.2e-06 (largest logit 9.3, float32)"
 std::string describe(const LogitDifference& difference);
+/// A NaN on either side makes `worst` one.
 LogitDifference compare_logits(const at::Tensor& expected, const at::Tensor& found);
 
 /// Logits of the probe tokens: (N, V).
@@ -29,13 +30,14 @@ at::Tensor probe_logits(const Decoder& decoder, const TokenTensors& probe);
 /// both shares are powers of two; else the rounding of down in `dtype` too.
 double fold_tolerance(const Folding& folding, Dtype dtype, double scale);
 
-/// Loads a folded model that was just written and compares it with base + copies in the split form,
-/// both in fp32. Throws a failure when they differ by more than fold_tolerance.
+/// Reads a folded model that was just written and compares its logits with those of base + copies
+/// in the split form, both in fp32. Throws a failure when they differ by more than fold_tolerance.
+/// In memory are one layer of either and a piece of the head, whatever the models' sizes.
 LogitDifference check_written(const fs::path& written, const ModelDirectory& base,
                               const Folding& folding, const CopyTensors& copies, at::Device device);
 
-/// Expands the model in its own dtype and compares its logits with the base's. Throws a failure
-/// unless they are identical bit for bit.
+/// Expands the model in its own dtype and compares its logits with the base's, layer by layer too.
+/// Throws a failure unless they are identical bit for bit.
 LogitDifference check_identity(const ModelDirectory& base, const ExpansionPlan& plan, Dtype dtype,
                                at::Device device);
 

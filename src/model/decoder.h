@@ -1,10 +1,9 @@
 #pragma once
 
 #include "checkpoint/model_directory.h"
-#include "model/attention.h"
+#include "model/decoder_layer.h"
 #include "model/gated_mlp.h"
 #include "model/kv_cache.h"
-#include "model/rope.h"
 #include "model/spec.h"
 #include "model/token_tensors.h"
 #include "model/weights.h"
@@ -47,11 +46,7 @@ class Decoder {
   at::Tensor log_probs(const TokenTensors& tokens) const;
 
  private:
-  template <typename Attend>
-  at::Tensor forward(const at::Tensor& ids, Attend attend) const;
-  template <typename Attend>
-  at::Tensor attention_block(std::int64_t index, const at::Tensor& x, Attend attend) const;
-  AttentionOptions attention_options(std::int64_t layer) const;
+  at::Tensor forward(const at::Tensor& ids, const Attend& attend) const;
 
   DecoderSpec spec_;
   DecoderWeights weights_;

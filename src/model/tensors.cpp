@@ -57,12 +57,26 @@ at::Tensor mapped_tensor(const TensorView& view) {
       at::TensorOptions().dtype(scalar_type(view.dtype)));
 }
 
+TensorView rows_of(const TensorView& view, std::int64_t begin, std::int64_t count) {
+  TensorView rows = view;
+  const std::size_t row = view.bytes.size() / static_cast<std::size_t>(view.shape.at(0));
+  rows.shape[0] = count;
+  rows.bytes = view.bytes.subspan(static_cast<std::size_t>(begin) * row,
+                                  static_cast<std::size_t>(count) * row);
+  return rows;
+}
+
 at::Tensor load_tensor(const TensorView& view, at::ScalarType dtype, at::Device device) {
   const at::Tensor mapped = mapped_tensor(view);
-  const bool aligned = reinterpret_cast<std::uintptr_t>(view.bytes.data()) % 64 == 0;
+  // MKL's products of one fp32 row come out in other bits where the weights are aligned otherwise;
+  // what computes in 16 bits only needs whole elements.
+  const std::size_t alignment = mapped.element_size() == 2 ? 2 : 64;
+  const bool aligned = reinterpret_cast<std::uintptr_t>(view.bytes.data()) % alignment == 0;
   if (device.is_cpu() && mapped.scalar_type() == dtype && aligned) return mapped;
-  return mapped.to(at::TensorOptions().dtype(dtype).device(device), /*non_blocking=*/false,
-                   /*copy=*/true);
+  at::Tensor copy = mapped.to(at::TensorOptions().dtype(dtype).device(device),
+                              /*non_blocking=*/false, /*copy=*/true);
+  if (view.file) view.file->release(view.bytes);
+  return copy;
 }
 
 TensorSource source_of(std::string name, at::Tensor tensor, Dtype dtype) {

@@ -15,8 +15,12 @@ Dtype dtype_of(at::ScalarType type);
 /// be written to: the pages are read-only.
 at::Tensor mapped_tensor(const TensorView& view);
 
+/// Rows [begin, begin + count) of the first dimension.
+TensorView rows_of(const TensorView& view, std::int64_t begin, std::int64_t count);
+
 /// The tensor in the given dtype on the given device. On a CPU it stays mapped when the dtype is
-/// the file's and the bytes are aligned to 64, as the kernels want them; else it is a copy.
+/// the file's, if its start is aligned: to 64 bytes in fp32, to whole elements in 16 bits. Else it
+/// is a copy, and the map's pages leave the process's memory: either way the tensor is held once.
 at::Tensor load_tensor(const TensorView& view, at::ScalarType dtype, at::Device device);
 
 /// A source that writes the tensor (copied to the CPU when its turn comes) in `dtype`.

@@ -4,6 +4,9 @@
 #include "model/linear.h"
 #include "model/spec.h"
 
+#include <cstdint>
+#include <set>
+#include <string>
 #include <vector>
 
 #include <ATen/ATen.h>
@@ -34,10 +37,44 @@ struct DecoderWeights {
   at::Tensor head;        // (V, h); the embedding itself when tied
 };
 
-/// Loads every weight the spec needs; fused projections are taken apart, as views. A missing
-/// tensor, a shape other than the config's, or a dtype other than F32, F16 and BF16 is an input
-/// error that names the tensor, what was found and what was expected. So is a tensor of the decoder
-/// that the spec has no use for: it would change what is computed.
+/// Loads weights part by part, in `dtype` on `device`; fused projections are taken apart, as views.
+/// A missing tensor, a shape other than the config's, or a dtype other than F32, F16 and BF16 is an
+/// input error that names the tensor, what was found and what was expected. The directory and the
+/// spec must outlive the loader.
+class WeightLoader {
+ public:
+  WeightLoader(const ModelDirectory& directory, const DecoderSpec& spec, at::ScalarType dtype,
+               at::Device device)
+      : directory_(directory), spec_(spec), dtype_(dtype), device_(device) {}
+
+  at::Tensor embedding() { return tensor(spec_.names.embedding(), {spec_.vocab, spec_.hidden}); }
+  LayerWeights layer(std::int64_t index);
+  at::Tensor final_norm() { return tensor(spec_.names.final_norm(), {spec_.hidden}); }
+  /// Rows of the embedding by token id (N): (N, h).
+  at::Tensor embedding_rows(const at::Tensor& ids);
+  /// Rows [begin, begin + count) of the head, which is the embedding when tied.
+  at::Tensor head_rows(std::int64_t begin, std::int64_t count);
+  /// All of an untied head.
+  at::Tensor head() { return tensor(spec_.names.head, {spec_.vocab, spec_.hidden}); }
+  /// Input error when the decoder has tensors that nothing asked for: they would change what is
+  /// computed.
+  void check_all_used() const;
+
+ private:
+  const TensorView& checked(const std::string& name, const Shape& shape);
+  at::Tensor tensor(const std::string& name, const Shape& shape);
+  Linear linear(const std::string& prefix, std::int64_t out, std::int64_t in, bool bias);
+  AttentionWeights attention(const std::string& prefix);
+  MlpWeights mlp(std::int64_t index);
+
+  const ModelDirectory& directory_;
+  const DecoderSpec& spec_;
+  at::ScalarType dtype_;
+  at::Device device_;
+  std::set<std::string> asked_;
+};
+
+/// Loads every weight the spec needs; errors as WeightLoader's.
 DecoderWeights load_weights(const ModelDirectory& directory, const DecoderSpec& spec,
                             at::ScalarType dtype, at::Device device);
 

@@ -3,7 +3,9 @@
 #include "base/temp_directory.h"
 #include "catch.h"
 
+#include <numeric>
 #include <signal.h>
+#include <sstream>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -40,6 +42,14 @@ class FileSizeLimit {
   rlimit before_{};
   sighandler_t handler_;
 };
+
+/// Bytes of mapped files that this process holds in memory.
+std::size_t resident_file_bytes() {
+  std::istringstream numbers(read_file("/proc/self/statm"));
+  std::size_t total = 0, resident = 0, shared = 0;  // pages; shared: those of files
+  numbers >> total >> resident >> shared;
+  return shared * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+}
 
 /// A process id that was in use and is no more.
 pid_t dead_process() {
@@ -212,4 +222,52 @@ TEST_CASE("What a directory contains is told by where names lead", "[files]") {
   CHECK_FALSE(contains(directory / "a", directory / "ab"));
   CHECK_FALSE(contains(directory / "a/b", directory / "a"));
   CHECK_FALSE(contains(directory / "none", directory / "none/below"));
+}
+
+TEST_CASE("Bytes that were released leave the memory, and come back when they are read",
+          "[files]") {
+  const TempDirectory directory;
+  const fs::path file = directory / "a";
+  constexpr std::size_t kBytes = 32u << 20;
+  write_file_atomically(file, std::string(kBytes, 'x'));
+  const auto map = MappedFile::open(file);
+  const auto sum = [](std::span<const std::byte> bytes) {
+    return std::accumulate(
+        bytes.begin(), bytes.end(), std::uint64_t{0},
+        [](std::uint64_t all, std::byte b) { return all + std::to_integer<std::uint64_t>(b); });
+  };
+  CHECK(sum(map->bytes()) == kBytes * 'x');
+  const std::size_t full = resident_file_bytes();
+  map->release(map->bytes().subspan(100, kBytes / 2));  // starts and ends inside of pages
+  const std::size_t half = resident_file_bytes();
+  CHECK(half + kBytes / 2 - (1 << 20) < full);
+  CHECK(sum(map->bytes()) == kBytes * 'x');
+  map->release(map->bytes().subspan(5, 10));  // no whole page
+  map->release({map->bytes().data(), 0});
+  CHECK(sum(map->bytes()) == kBytes * 'x');
+}
+
+TEST_CASE("A large file comes out as it was written, with its room asked for or not", "[files]") {
+  const TempDirectory directory;
+  std::string bytes(40u << 20, '\0');
+  for (std::size_t i = 0; i < bytes.size(); i += 997) bytes[i] = static_cast<char>(i % 251);
+  for (const std::uint64_t room :
+       {std::uint64_t{0}, std::uint64_t{bytes.size()}, std::uint64_t{64u << 20}}) {
+    OutputFile output(directory / "a");
+    output.reserve(room);
+    output.write(std::string_view(bytes).substr(0, 100));
+    output.write(std::string_view(bytes).substr(100));
+    output.sync_and_close();
+    CHECK(read_file(directory / "a") == bytes);
+  }
+}
+
+TEST_CASE("Room that is not there is found before anything is written", "[files]") {
+  const TempDirectory directory;
+  OutputFile output(directory / "a");
+  const Error error = error_of([&] { output.reserve(std::uint64_t{1} << 50); });
+  CHECK(error.code() == ExitCode::kFailed);
+  CHECK(has(error.message(), "cannot write past byte 0"));
+  CHECK(error.where() == (directory / "a").string());
+  CHECK(fs::file_size(directory / "a") == 0);
 }

@@ -5,6 +5,8 @@
 #include "checkpoint/model_index.h"
 #include "checkpoint/safetensors_bytes.h"
 
+#include <fstream>
+
 using namespace expandft;
 using namespace expandft::testing;
 
@@ -59,6 +61,20 @@ TEST_CASE("A model of one file and the same in shards are the same", "[model_dir
   const std::string fingerprint = ModelDirectory::open(whole.path()).fingerprint();
   CHECK(fingerprint.size() == 32);
   CHECK(fingerprint == ModelDirectory::open(sharded.path()).fingerprint());
+}
+
+TEST_CASE("The fingerprint is made once for all copies of an open model", "[model_directory]") {
+  const Model model;
+  const ModelDirectory opened = ModelDirectory::open(model.path());
+  const std::string first = opened.fingerprint();
+  const ModelDirectory copy = opened;
+  std::fstream file(model / "model.safetensors", std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp(-1, std::ios::end);
+  file << 'X';
+  file.close();
+  CHECK(ModelDirectory::open(model.path()).fingerprint() != first);
+  CHECK(opened.fingerprint() == first);
+  CHECK(copy.fingerprint() == first);
 }
 
 TEST_CASE("The fingerprint sees every part of a model and no spelling of its config",

@@ -4,6 +4,7 @@
 #include "checkpoint/safetensors.h"
 #include "checkpoint/safetensors_bytes.h"
 
+#include <set>
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
@@ -83,6 +84,32 @@ TEST_CASE("A view is written again byte by byte", "[safetensors]") {
   }
   write_safetensors(directory / "b.safetensors", sources, {});
   CHECK(read_file(directory / "a.safetensors") == read_file(directory / "b.safetensors"));
+}
+
+TEST_CASE("A view goes from its file to the new one without a buffer", "[safetensors]") {
+  const TempDirectory directory;
+  write_safetensors(directory / "a.safetensors", samples(), {});
+  const SafetensorsFile first = SafetensorsFile::open(directory / "a.safetensors");
+  TensorSource view = source_of("z", first.tensors().at("z"));
+  view.fill = [](std::span<std::byte>) { FAIL("it was copied"); };
+  write_safetensors(directory / "b.safetensors", {view, source("w", Dtype::kU8, {1}, "!")}, {});
+  const SafetensorsFile second = SafetensorsFile::open(directory / "b.safetensors");
+  CHECK(bytes_of(second.tensors().at("z")) == "0123456789abcdef");
+  CHECK(bytes_of(second.tensors().at("w")) == "!");
+}
+
+TEST_CASE("One buffer, of the largest tensor, serves all of a shard", "[safetensors]") {
+  const TempDirectory directory;
+  std::set<std::byte*> buffers;
+  std::vector<TensorSource> tensors;
+  for (int i = 1; i <= 40; ++i) {
+    tensors.push_back({std::to_string(i), Dtype::kU8, {i * 1000}, [&](std::span<std::byte> out) {
+                         std::ranges::fill(out, std::byte{1});
+                         buffers.insert(out.data());
+                       }});
+  }
+  write_safetensors(directory / "m.safetensors", tensors, {});
+  CHECK(buffers.size() == 1);
 }
 
 TEST_CASE("A file without tensors is a file", "[safetensors]") {

@@ -1,0 +1,37 @@
+#include "model/streamed_decoder.h"
+
+#include "model/families.h"
+#include "model/linear_cross_entropy.h"
+#include "model/rms_norm.h"
+
+namespace expandft {
+
+StreamedDecoder::StreamedDecoder(const ModelDirectory& directory, at::ScalarType dtype,
+                                 at::Device device)
+    : directory_(directory), spec_(read_spec(directory)), dtype_(dtype), device_(device) {}
+
+at::Tensor StreamedDecoder::hidden(const TokenTensors& tokens, const MakeMlp& make_mlp) const {
+  const c10::NoGradGuard no_grad;
+  WeightLoader loader(directory_, spec_, dtype_, device_);
+  const Attend attend = batch_attention(spec_, tokens, dtype_);
+  at::Tensor x = scaled_embedding(loader.embedding_rows(tokens.ids), spec_);
+  for (std::int64_t i = 0; i < spec_.layers; ++i) {
+    const LayerWeights layer = loader.layer(i);
+    const std::unique_ptr<Mlp> mlp =
+        make_mlp ? make_mlp(i, layer.mlp) : std::make_unique<DenseMlp>(layer.mlp, spec_.activation);
+    x = decoder_layer(spec_, i, layer, *mlp, x, attend);
+  }
+  x = rms_norm(x, loader.final_norm(), spec_.norm_eps, spec_.norm_adds_one);
+  loader.head_rows(0, 1);  // checks it, and counts as its use
+  loader.check_all_used();
+  return x;
+}
+
+at::Tensor StreamedDecoder::logits(const at::Tensor& hidden, std::int64_t begin,
+                                   std::int64_t count) const {
+  const c10::NoGradGuard no_grad;
+  WeightLoader loader(directory_, spec_, dtype_, device_);
+  return head_logits(hidden, loader.head_rows(begin, count), spec_.logit_softcap);
+}
+
+}  // namespace expandft

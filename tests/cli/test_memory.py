@@ -1,0 +1,88 @@
+"""Memory that commands take beyond the files they map: it does not grow with the model's depth."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from training import write_config
+
+sys.path.append(str(Path(__file__).parents[2] / "bench"))
+from watch import run_watched  # noqa: E402
+
+SHALLOW, DEEP = 4, 36
+HIDDEN, WIDTH = 256, 1024
+LAYER_NUMBERS = 3 * HIDDEN * WIDTH + 4 * HIDDEN * HIDDEN + 2 * HIDDEN  # of one layer
+ADDED_NUMBERS = (DEEP - SHALLOW) * LAYER_NUMBERS
+
+
+@pytest.fixture
+def layered_model(tiny_model):
+    def make(layers, **settings):
+        return tiny_model(f"layers-{layers}", **({"dtype": "bfloat16"} | settings), num_hidden_layers=layers,
+                          hidden_size=HIDDEN, intermediate_size=WIDTH, num_attention_heads=4, num_key_value_heads=4,
+                          initializer_range=0.02)
+
+    return make
+
+
+@pytest.fixture
+def watched(binary):
+    def run(*arguments):
+        seen = run_watched([binary, *arguments, "--device", "cpu", "--threads", "2"])
+        assert seen.returncode == 0, seen.stderr
+        return seen
+
+    return run
+
+
+def growth(make_seen):
+    """What a deep model takes more than a shallow one: (anonymous, resident) bytes."""
+    shallow, deep = make_seen(SHALLOW), make_seen(DEEP)
+    return deep.anonymous - shallow.anonymous, deep.resident - shallow.resident
+
+
+def test_expanding_needs_the_memory_of_a_layer(watched, layered_model, tmp_path):
+    anonymous, _ = growth(lambda layers: watched("expand", "--model", layered_model(layers), "--layers", "all",
+                                                 "--output", tmp_path / f"grown-{layers}"))
+    # In fp32 the base alone would take 4 bytes a number, and its copies and the wide model 8 more.
+    assert anonymous < ADDED_NUMBERS
+
+
+def test_merging_needs_the_memory_of_a_layer(expandft, watched, layered_model, tmp_path):
+    def merge(layers):
+        model = layered_model(layers)
+        folder = tmp_path / f"run-{layers}"
+        folder.mkdir()
+        config = write_config(folder, model, expansion__layers="all", training__max_steps=1, evaluation=None)
+        result = expandft("train", "--config", config, "--device", "cpu")
+        assert result.rc == 0, result.stderr
+        return watched("merge", "--model", model, "--adapter", folder / "out/adapter", "--output",
+                       tmp_path / f"merged-{layers}")
+
+    anonymous, _ = growth(merge)
+    assert anonymous < ADDED_NUMBERS
+
+
+@pytest.mark.parametrize("precision, bytes_a_number", [("bfloat16", 2), ("float32", 4)])
+def test_loading_takes_a_models_size_once(watched, layered_model, tmp_path, precision, bytes_a_number):
+    text = tmp_path / "text.txt"
+    text.write_text("Once upon a time")
+    _, resident = growth(lambda layers: watched("score", "--model", layered_model(layers), "--text", text,
+                                                "--precision", precision))
+    assert resident == pytest.approx(bytes_a_number * ADDED_NUMBERS, rel=0.2)
+
+
+def test_a_model_that_is_as_computed_stays_mapped(watched, layered_model, tmp_path):
+    """Of a file that expandft wrote, in the dtype that it is computed in, nothing is copied."""
+    text = tmp_path / "text.txt"
+    text.write_text("Once upon a time")
+
+    def score(layers):
+        grown = tmp_path / f"grown-{layers}"
+        watched("expand", "--model", layered_model(layers, dtype="float32"), "--layers", "all", "--output", grown)
+        return watched("score", "--model", grown, "--text", text, "--precision", "float32")
+
+    anonymous, resident = growth(score)
+    assert anonymous < ADDED_NUMBERS
+    assert resident > 4 * ADDED_NUMBERS
