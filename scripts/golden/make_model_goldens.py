@@ -24,6 +24,7 @@ NOISE = 0.3  # of the perturbed copies, relative to each tensor's standard devia
 TRAINING = {"learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "weight_decay": 0.01,
             "clip_norm": 1.0, "warmup": 4, "steps": 20}
 MICRO_BATCH_SEQUENCES = 2
+RETENTION_WEIGHT = 3.0
 
 LLAMA = {
     "architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_act": "silu",
@@ -283,7 +284,7 @@ def write_training(directory, layers, k, seed):
         model = reference.expand(load_base(directory).to(dtype), layers, k)
         batches = training_batches(model.config.get_text_config().vocab_size, torch.Generator().manual_seed(seed))
         pieces = [micro_batches(*batch) for batch in batches]
-        losses, norms, rates = reference.train(model, pieces, TRAINING)
+        losses, norms, rates, _ = reference.train(model, pieces, TRAINING)
         for key, values in (("losses", losses), ("grad_norms", norms), ("learning_rates", rates)):
             tensors[key + suffix] = torch.tensor(values, dtype=torch.float64)
         finals[dtype] = {n: p.detach() for n, p in reference.copy_parameters(model).items()}
@@ -303,6 +304,28 @@ def write_training(directory, layers, k, seed):
           f"norms {norms.min():.2f} to {norms.max():.2f}, float32 against float64: {worst}")
 
 
+def write_retention(directory, layers, k, seed):
+    """Twenty steps with a divergence term on four sequences, all of them in every step."""
+    tensors = {}
+    settings = TRAINING | {"learning_rate": 1e-2}  # so that the copies move far enough from the base
+    for dtype, suffix in ((torch.float32, ""), (torch.float64, ".float64")):
+        model = reference.expand(load_base(directory).to(dtype), layers, k)
+        generator = torch.Generator().manual_seed(seed)
+        batches = training_batches(model.config.vocab_size, generator)
+        ids, offsets = sequences((9, 24, 3, 30), model.config.vocab_size, generator)
+        losses, norms, _, divergences = reference.train(model, [micro_batches(*batch) for batch in batches], settings,
+                                                        (RETENTION_WEIGHT, ids, offsets))
+        for key, values in (("losses", losses), ("grad_norms", norms), ("divergences", divergences)):
+            tensors[key + suffix] = torch.tensor(values, dtype=torch.float64)
+    tensors |= {"retention.ids": ids, "retention.offsets": offsets}
+    for step, (ids, offsets, targets) in enumerate(batches):
+        tensors |= {f"batch{step}.ids": ids, f"batch{step}.offsets": offsets, f"batch{step}.targets": targets}
+    write_with_settings(tensors, directory / "retention.safetensors",
+                        {"layers": layers, "copies": k, "micro_batch_sequences": MICRO_BATCH_SEQUENCES,
+                         "training": settings, "retention_weight": RETENTION_WEIGHT})
+    print(f"{directory.name}: with retention, divergences up to {max(tensors['divergences']):.4f}")
+
+
 def main():
     root = Path(__file__).resolve().parents[2]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -320,6 +343,7 @@ def main():
         if name in EXPANSIONS:
             write_expanded(directory, *EXPANSIONS[name], seed + 2000)
     write_training(output / "gqa", *EXPANSIONS["gqa"], seed=3000)
+    write_retention(output / "gqa", *EXPANSIONS["gqa"], seed=4000)
     total = sum(file.stat().st_size for file in output.rglob("*") if file.is_file())
     assert total <= 3.5e6, f"{total} bytes is too much to keep in a repository"
     print(f"{output}: {total / 1000:.0f} kB")

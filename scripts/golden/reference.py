@@ -176,8 +176,19 @@ def learning_rate(step, peak, warmup, total):
     return peak * 0.5 * (1 + math.cos(math.pi * (step - warmup) / (total - warmup)))
 
 
-def train(model, batches, settings):
-    """Trains the copies with AdamW; returns losses, gradient norms before clipping, learning rates.
+def mean_divergence(model, ids, offsets):
+    """Mean over the tokens of KL(base || expanded) in nats; the base is the model at strength 0."""
+    with torch.no_grad():
+        set_strength(model, 0.0)
+        base = flat_logits(model, ids, offsets).log_softmax(-1)
+        set_strength(model, 1.0)
+    found = flat_logits(model, ids, offsets).log_softmax(-1)
+    return functional.kl_div(found, base, reduction="sum", log_target=True) / len(ids)
+
+
+def train(model, batches, settings, retention=None):
+    """Trains the copies with AdamW; returns losses, gradient norms before clipping, learning rates
+    and, with retention (weight, ids, offsets), the mean divergence before each update.
 
     batches: per step, a list of micro-batches (ids, offsets, targets). A step's loss is the mean
     over the targets of all its micro-batches; the loss returned is the one before the update.
@@ -188,7 +199,7 @@ def train(model, batches, settings):
         [{"params": [p for p in parameters if p.dim() > 1], "weight_decay": settings["weight_decay"]},
          {"params": [p for p in parameters if p.dim() == 1], "weight_decay": 0.0}],
         lr=settings["learning_rate"], betas=(settings["beta1"], settings["beta2"]), eps=settings["epsilon"])
-    losses, norms, rates = [], [], []
+    losses, norms, rates, divergences = [], [], [], []
     for step, micro_batches in enumerate(batches):
         rate = learning_rate(step, settings["learning_rate"], settings["warmup"], len(batches))
         for group in optimizer.param_groups:
@@ -200,9 +211,14 @@ def train(model, batches, settings):
             part = summed_loss(flat_logits(model, ids, offsets), targets) / count
             part.backward()
             loss += part.item()
+        if retention:
+            weight, ids, offsets = retention
+            divergence = mean_divergence(model, ids, offsets)
+            (weight * divergence).backward()
+            divergences.append(divergence.item())
         norm = nn.utils.clip_grad_norm_(parameters, settings["clip_norm"])
         optimizer.step()
         losses.append(loss)
         norms.append(norm.item())
         rates.append(rate)
-    return losses, norms, rates
+    return losses, norms, rates, divergences

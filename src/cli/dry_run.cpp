@@ -36,12 +36,18 @@ std::string dry_run_report(TrainSetup& setup) {
   AdamW optimizer(setup.expansion.copies(), training);
   double seconds = 0;
   std::int64_t tokens = 0;
+  std::function<double()> retain;
+  std::optional<Retention> retention;
+  if (setup.retention_data) {
+    retention.emplace(setup.run().retention, *setup.retention_data, training.seed);
+    retain = [&] { return retention->backward(setup.decoder, setup.expansion, 0); };
+  }
   for (int i = 0; i < 2; ++i) {
     const StepBatch batch = stream.next();
     if (batch.micro_batches.empty()) break;
     const auto start = std::chrono::steady_clock::now();
     train_step(setup.decoder, optimizer, batch, learning_rate_at(training, i, total),
-               training.clip_norm);
+               training.clip_norm, retain);
     seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     tokens = batch.tokens;
   }

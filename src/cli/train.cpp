@@ -99,6 +99,7 @@ ExitCode run_train(const TrainOptions& options, const GlobalOptions& global) {
   const auto setup = set_up_training(std::move(config), global);
   check_tasks(run_tasks(setup->run()), *setup->tokenizer, setup->spec);
   if (options.dry_run) {
+    retain_on_self_text(*setup, nullptr, global.quiet);
     print(dry_run_report(*setup));
     return ExitCode::kDone;
   }
@@ -109,15 +110,20 @@ ExitCode run_train(const TrainOptions& options, const GlobalOptions& global) {
   if (start == RunStart::kResume && !snapshot) spdlog::info("no snapshot yet: from the beginning");
   if (!snapshot) create_run_directory(setup->run().output, setup->config.resolved);
 
+  retain_on_self_text(*setup, &setup->run().output, global.quiet);
+  const Dataset* retention_data = setup->retention_data ? &*setup->retention_data : nullptr;
+
   const TrainingJob job{
       .config = setup->config,
       .decoder = setup->decoder,
       .expansion = setup->expansion,
       .training_data = setup->training_data,
       .validation_data = setup->validation_data ? &*setup->validation_data : nullptr,
+      .retention_data = retention_data,
       .run_directory = setup->run().output,
       .identity = snapshot_identity(setup->config.resolved, base_fingerprint,
-                                    fingerprint(setup->training_data)),
+                                    fingerprint(setup->training_data),
+                                    retention_data ? fingerprint(*retention_data) : ""),
       .resume_from = snapshot,
       .quiet = global.quiet};
   const TrainingOutcome outcome = run_training(job);

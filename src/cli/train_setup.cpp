@@ -3,9 +3,13 @@
 #include "base/error.h"
 #include "cli/load.h"
 #include "model/families.h"
+#include "report/progress.h"
 #include "runtime/device.h"
+#include "training/self_text.h"
 
+#include <algorithm>
 #include <future>
+#include <tuple>
 #include <utility>
 
 #include <spdlog/spdlog.h>
@@ -36,7 +40,54 @@ Dataset load(const fs::path& path, const RunConfig& run, const Tokenizer& tokeni
   return dataset;
 }
 
+/// A text to be held on: every token of it counts, and no template.
+Dataset load_retention(const fs::path& path, const RunConfig& run, const Tokenizer& tokenizer) {
+  Dataset dataset = load_dataset(
+      {.path = path, .max_length = run.data.max_length, .learn_prompt = true}, tokenizer);
+  spdlog::info("{}: {} sequences, {} tokens to be held on", path.filename().string(),
+               dataset.report.examples, dataset.report.tokens);
+  return dataset;
+}
+
+/// The token that begins a text of the base's: BOS, or, where there is none, EOS, which stands
+/// between texts in training.
+TokenId begin_token(const TrainSetup& setup) {
+  const Tokenizer& tokenizer = *setup.tokenizer;
+  if (const auto bos = tokenizer.bos()) return *bos;
+  if (const auto eos = tokenizer.eos()) return *eos;
+  throw input_error("the tokenizer has neither BOS nor EOS to begin a text with", "retention.text",
+                    "give a text that the base is good at");
+}
+
 }  // namespace
+
+void retain_on_self_text(TrainSetup& setup, const fs::path* directory, bool quiet) {
+  const RetentionConfig& retention = setup.run().retention;
+  if (retention.weight == 0 || retention.text) return;
+  const fs::path file = directory ? *directory / "retention.safetensors" : fs::path();
+  if (directory && is_there(file)) {
+    setup.retention_data = read_self_text(file, setup.spec.vocab);
+    return;
+  }
+  ProgressLine progress(quiet);
+  setup.expansion.set_strength(0);
+  setup.retention_data =
+      sample_self_text(setup.decoder,
+                       {.samples = retention.samples,
+                        .length = std::min(retention.sample_length, setup.spec.max_positions),
+                        .begin = begin_token(setup),
+                        .end = setup.tokenizer->eos(),
+                        .seed = setup.run().training.seed},
+                       [&](std::int64_t done, std::int64_t total) {
+                         progress.counting("sampling from the base", done, total);
+                       });
+  setup.expansion.set_strength(1);
+  progress.clear();
+  const DatasetReport& report = setup.retention_data->report;
+  spdlog::info("retention: {} texts of {} tokens, written by the base itself", report.examples,
+               report.tokens);
+  if (directory) write_self_text(file, *setup.retention_data);
+}
 
 std::unique_ptr<TrainSetup> set_up_training(ResolvedConfig config, const GlobalOptions& global) {
   check_run_inputs(config.run);
@@ -64,18 +115,22 @@ std::unique_ptr<TrainSetup> set_up_training(ResolvedConfig config, const GlobalO
                describe(plan, spec));
   // Tokenizing and loading weights take about as long: side by side.
   auto data = std::async(std::launch::async, [&] {
-    std::optional<Dataset> validation;
+    std::optional<Dataset> validation, retention;
     if (run.data.validation) validation = load(*run.data.validation, run, *tokenizer);
-    return std::pair(load(run.data.train, run, *tokenizer), std::move(validation));
+    if (run.retention.weight > 0 && run.retention.text) {
+      retention = load_retention(*run.retention.text, run, *tokenizer);
+    }
+    return std::tuple(load(run.data.train, run, *tokenizer), std::move(validation),
+                      std::move(retention));
   });
   Decoder decoder = Decoder::load(base, compute_dtype(run.training.precision, device), device);
   Expansion expansion = expand(decoder, plan, original_copies(base, spec, plan), at::kFloat);
   const Dtype base_dtype = base.tensor(spec.names.embedding()).dtype;
-  auto [training_data, validation_data] = data.get();
+  auto [training_data, validation_data, retention_data] = data.get();
   return std::make_unique<TrainSetup>(
       TrainSetup{std::move(config), device, std::move(base), spec, base_dtype, std::move(tokenizer),
                  plan, folding, std::move(training_data), std::move(validation_data),
-                 std::move(decoder), std::move(expansion)});
+                 std::move(retention_data), std::move(decoder), std::move(expansion)});
 }
 
 }  // namespace expandft

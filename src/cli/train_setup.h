@@ -27,6 +27,7 @@ struct TrainSetup {
   Folding folding;  // of the merged model
   Dataset training_data;
   std::optional<Dataset> validation_data;
+  std::optional<Dataset> retention_data;  // of "self": only after retain_on_self_text
   Decoder decoder;
   Expansion expansion;
 
@@ -35,6 +36,11 @@ struct TrainSetup {
 
 /// Cheap checks come first: a long load should not end in a misspelt path.
 std::unique_ptr<TrainSetup> set_up_training(ResolvedConfig config, const GlobalOptions& global);
+
+/// With "retention.text": "self", reads the texts that the base wrote for this run, or has it write
+/// them, and keeps them in the run directory (in memory only when `directory` is null). Input error
+/// when the tokenizer has no token to begin a text with.
+void retain_on_self_text(TrainSetup& setup, const fs::path* directory, bool quiet);
 
 /// What --dry-run says: the resolved config with origins, the plan, memory by part, the steps, and
 /// the speed of two real steps. Writes nothing.

@@ -98,6 +98,18 @@ Field drop_field(std::string path, std::optional<DropBudget>& member, std::strin
       .allowing(words);
 }
 
+/// "self", or a path.
+Field retention_text_field(std::string path, std::optional<fs::path>& member, std::string doc) {
+  return make_field(
+             std::move(path), {{"type", "string"}, {"minLength", 1}}, std::move(doc),
+             [&member](const Json& value, const fs::path& folder) {
+               const std::string text = value;
+               member = text == "self" ? std::nullopt : std::optional(resolve_path(text, folder));
+             },
+             [&member]() -> Json { return member ? member->string() : "self"; })
+      .allowing("\"self\" or the path of a text");
+}
+
 /// The one table of keys: their order, meaning, range and member. Defaults are the members'.
 FieldTable run_config_fields(RunConfig& run) {
   DataConfig& data = run.data;
@@ -115,6 +127,9 @@ FieldTable run_config_fields(RunConfig& run) {
        "`output`, `messages`, or `text`.",
        true},
       {"training", "How it learns."},
+      {"retention",
+       "Holds the tuned model to its base on text of the base's own kind, by the divergence of "
+       "their predictions. No second model is needed: the base lives inside."},
       {"evaluation", "What is measured before and after."},
   };
   table.exclusive = {{"training.epochs", "training.max_steps"},
@@ -219,6 +234,17 @@ FieldTable run_config_fields(RunConfig& run) {
                     "Steps between validations; 0: before the first step and at the end."),
       integer_field("training.log_every", training.log_every, from_to<std::int64_t>(1, kMost),
                     "Steps between lines of metrics.jsonl."),
+      number_field("retention.weight", run.retention.weight, from_to(0, 1000),
+                   "Weight of the mean divergence KL(base ‖ tuned) a token in the loss; 0: none."),
+      retention_text_field("retention.text", run.retention.text,
+                           "Text to be held on: a file like `data.train`, or `self`, what the base "
+                           "writes itself from its beginning-of-text token."),
+      integer_field("retention.samples", run.retention.samples, from_to<std::int64_t>(1, 1 << 20),
+                    "Texts that the base writes for `self`."),
+      integer_field("retention.sample_length", run.retention.sample_length,
+                    from_to<std::int64_t>(2, 4096), "Most tokens of each."),
+      integer_field("retention.batch_size", run.retention.batch_size,
+                    from_to<std::int64_t>(1, kMost), "Sequences of it in each step."),
       names_field("evaluation.original_tasks", evaluation.original_tasks,
                   "Tasks that the base can do and the tuned model has to keep: names of built-in "
                   "tasks, or paths of task files."),

@@ -73,6 +73,14 @@ struct DropBudget {
   bool relative = false;
 };
 
+/// A KL term that holds the expanded model to its base on text of the base's own kind.
+struct RetentionConfig {
+  double weight = 0.0;                              // λ; 0: none
+  std::optional<fs::path> text;                     // a file; none ("self"): what the base samples
+  std::int64_t samples = 256, sample_length = 256;  // of "self"
+  std::int64_t batch_size = 8;                      // sequences a step
+};
+
 struct EvaluationConfig {
   std::vector<std::string> original_tasks;  // names of built-ins, or paths of task files
   std::vector<std::string> tasks;
@@ -90,6 +98,7 @@ struct RunConfig {
   double strength = 1.0;          // of the merged model, 0..1
   DataConfig data;
   TrainingConfig training;
+  RetentionConfig retention;
   EvaluationConfig evaluation;
 };
 

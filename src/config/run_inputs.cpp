@@ -40,6 +40,7 @@ bool is_in_output(const fs::path& input, const RunConfig& run) {
 std::vector<fs::path> input_files(const RunConfig& run) {
   std::vector<fs::path> files{run.data.train};
   if (run.data.validation) files.push_back(*run.data.validation);
+  if (run.retention.text) files.push_back(*run.retention.text);
   for (const auto* names : {&run.evaluation.original_tasks, &run.evaluation.tasks}) {
     for (const std::string& name : *names) {
       try {
@@ -97,6 +98,7 @@ void check_run_inputs(const RunConfig& run) {
   add("output", output_problem(run));
   add("data.train", data_problem(run.data.train));
   if (run.data.validation) add("data.validation", data_problem(*run.data.validation));
+  if (run.retention.text) add("retention.text", data_problem(*run.retention.text));
   check_tasks(run.evaluation.original_tasks, "evaluation.original_tasks", run, problems);
   check_tasks(run.evaluation.tasks, "evaluation.tasks", run, problems);
   if (problems.empty()) return;

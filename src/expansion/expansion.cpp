@@ -8,7 +8,7 @@
 
 namespace expandft {
 
-void Expansion::set_strength(double strength) {
+void Expansion::set_strength(double strength) const {
   for (ExpandedMlp* mlp : mlps_) mlp->set_strength(strength);
 }
 

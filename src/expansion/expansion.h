@@ -25,7 +25,7 @@ class Expansion {
       : plan_(std::move(plan)), mlps_(std::move(mlps)) {}
 
   const ExpansionPlan& plan() const { return plan_; }
-  void set_strength(double strength);
+  void set_strength(double strength) const;
   /// The live tensors: training changes them in place.
   CopyTensors copies() const;
 

@@ -160,6 +160,21 @@ struct LongAttentionFunction : torch::autograd::Function<LongAttentionFunction> 
   }
 };
 
+/// q (batch, heads, n, dim), k and v (batch, heads, L, dim), mask (n, L) or none: all are seen.
+at::Tensor masked_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                            const std::optional<at::Tensor>& mask,
+                            const AttentionOptions& options) {
+  if (!options.softcap) {
+    return at::scaled_dot_product_attention(q, k, v, mask, /*dropout_p=*/0.0,
+                                            /*is_causal=*/false, options.scale);
+  }
+  const double cap = *options.softcap;
+  at::Tensor scores = at::matmul(q, k.transpose(-1, -2)).to(at::kFloat).mul_(options.scale / cap);
+  scores.tanh_().mul_(cap);
+  if (mask) scores.masked_fill_(mask->logical_not(), -INFINITY);
+  return at::matmul(scores.softmax(-1).to(v.scalar_type()), v);
+}
+
 }  // namespace
 
 at::Tensor causal_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
@@ -201,22 +216,23 @@ at::Tensor cached_attention(const at::Tensor& q, const at::Tensor& k, const at::
         .transpose(0, 1)
         .unsqueeze(0);
   };
-  const at::Tensor queries = q.transpose(0, 1).unsqueeze(0), keys = batch(k), values = batch(v);
   std::optional<at::Tensor> mask;
   if (n > 1) mask = visible_tokens(n, length, options.window, q.device());
-  at::Tensor y;
-  if (options.softcap) {
-    const double cap = *options.softcap;
-    at::Tensor scores =
-        at::matmul(queries, keys.transpose(-1, -2)).to(at::kFloat).mul_(options.scale / cap);
-    scores.tanh_().mul_(cap);
-    if (mask) scores.masked_fill_(mask->logical_not(), -INFINITY);
-    y = at::matmul(scores.softmax(-1).to(v.scalar_type()), values);
-  } else {
-    y = at::scaled_dot_product_attention(queries, keys, values, mask, /*dropout_p=*/0.0,
-                                         /*is_causal=*/false, options.scale);
-  }
-  return y.squeeze(0).transpose(0, 1);
+  return masked_attention(q.transpose(0, 1).unsqueeze(0), batch(k), batch(v), mask, options)
+      .squeeze(0)
+      .transpose(0, 1);
+}
+
+at::Tensor one_token_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                           const AttentionOptions& options) {
+  const std::int64_t length = std::min(k.size(1), options.window.value_or(k.size(1)));
+  const auto seen = [&](const at::Tensor& x) {
+    const at::Tensor last = x.narrow(1, x.size(1) - length, length);
+    return repeat_heads(last.flatten(0, 1), q.size(1))
+        .view({q.size(0), length, q.size(1), q.size(2)})
+        .transpose(1, 2);
+  };
+  return masked_attention(q.unsqueeze(2), seen(k), seen(v), {}, options).squeeze(2);
 }
 
 }  // namespace expandft

@@ -27,4 +27,10 @@ at::Tensor causal_attention(const at::Tensor& q, const at::Tensor& k, const at::
 at::Tensor cached_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                             const AttentionOptions& options);
 
+/// Attention of the newest token of each of many sequences of one length over all of its own. q
+/// (sequences, heads, dim); k, v (sequences, L, kv_heads, dim) -> (sequences, heads, dim). No
+/// gradients.
+at::Tensor one_token_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                           const AttentionOptions& options);
+
 }  // namespace expandft

@@ -63,6 +63,24 @@ at::Tensor Decoder::hidden(const at::Tensor& ids, KvCache& cache) const {
   return out;
 }
 
+at::Tensor Decoder::hidden(const at::Tensor& ids, BatchCache& cache) const {
+  const c10::NoGradGuard no_grad;
+  std::vector<RopeAngles> angles;
+  for (const AttentionKind& kind : spec_.attention_kinds) {
+    angles.push_back(rope_angles(kind.rope, spec_.rotary_dim, cache.length() + 1, 1, ids.options(),
+                                 weights_.embedding.scalar_type()));
+  }
+  const at::Tensor out = forward(
+      ids, [&](std::int64_t layer, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
+        const RopeAngles& turn = angles[spec_.kind_of_layer[static_cast<std::size_t>(layer)]];
+        const BatchCache::View all = cache.append(layer, apply_rope(k, turn), v);
+        return one_token_attention(apply_rope(q, turn), all.keys, all.values,
+                                   attention_options(spec_, layer));
+      });
+  cache.advance();
+  return out;
+}
+
 at::Tensor Decoder::logits(const at::Tensor& hidden) const {
   return head_logits(hidden, weights_.head, spec_.logit_softcap);
 }

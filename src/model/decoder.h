@@ -1,6 +1,7 @@
 #pragma once
 
 #include "checkpoint/model_directory.h"
+#include "model/batch_cache.h"
 #include "model/decoder_layer.h"
 #include "model/gated_mlp.h"
 #include "model/kv_cache.h"
@@ -37,6 +38,8 @@ class Decoder {
   at::Tensor hidden(const TokenTensors& tokens) const;
   /// The same for the next tokens (n) of the sequence that `cache` holds. No gradients.
   at::Tensor hidden(const at::Tensor& ids, KvCache& cache) const;
+  /// The same for the next token (sequences) of each of the sequences that `cache` holds.
+  at::Tensor hidden(const at::Tensor& ids, BatchCache& cache) const;
   /// (M, h) -> (M, V), in the model's dtype.
   at::Tensor logits(const at::Tensor& hidden) const;
 

@@ -10,16 +10,11 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-/// Rows taken at once: about 4 million logits (16 MB), in multiples of 16.
-std::int64_t chunk_rows(std::int64_t vocab) {
-  return std::max<std::int64_t>(1, (std::int64_t{1} << 22) / vocab / 16) * 16;
-}
-
 /// Calls visit(begin, logits) with the logits (rows, V), in fp32, of each chunk of rows.
 template <typename Visit>
 void for_each_chunk(const at::Tensor& hidden, const at::Tensor& head, std::optional<double> softcap,
                     Visit visit) {
-  const std::int64_t rows = hidden.size(0), step = chunk_rows(head.size(0));
+  const std::int64_t rows = hidden.size(0), step = head_chunk_rows(head.size(0));
   for (std::int64_t begin = 0; begin < rows; begin += step) {
     const std::int64_t count = std::min(step, rows - begin);
     visit(begin, head_logits(hidden.narrow(0, begin, count), head, softcap).to(at::kFloat));
@@ -55,6 +50,10 @@ struct LinearCrossEntropyFunction : torch::autograd::Function<LinearCrossEntropy
 };
 
 }  // namespace
+
+std::int64_t head_chunk_rows(std::int64_t vocab) {
+  return std::max<std::int64_t>(1, (std::int64_t{1} << 22) / vocab / 16) * 16;
+}
 
 at::Tensor head_logits(const at::Tensor& hidden, const at::Tensor& head,
                        std::optional<double> softcap) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 
 #include <ATen/ATen.h>
@@ -9,6 +10,9 @@ namespace expandft {
 /// Logits are hidden·headᵀ; with a soft cap, cap·tanh(hidden·headᵀ / cap).
 at::Tensor head_logits(const at::Tensor& hidden, const at::Tensor& head,
                        std::optional<double> softcap);
+
+/// Rows whose logits are made at once: about 4 million logits (16 MB), in multiples of 16.
+std::int64_t head_chunk_rows(std::int64_t vocab);
 
 /// Sum of -log softmax(logits)[target] over the rows, in fp32, for a frozen head.
 /// hidden (M, h), head (V, h), targets (M) of int64, all valid ids. Never holds M × V numbers: the

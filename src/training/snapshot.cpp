@@ -194,9 +194,12 @@ std::uint64_t snapshot_bytes(const CopyTensors& copies) {
 }
 
 Json snapshot_identity(const Json& resolved_config, const std::string& base_fingerprint,
-                       const std::string& data_fingerprint) {
-  Json identity = {{"base_fingerprint", base_fingerprint}, {"data_fingerprint", data_fingerprint}};
-  for (const char* key : {"expansion", "train", "data", "training"}) {
+                       const std::string& data_fingerprint,
+                       const std::string& retention_fingerprint) {
+  Json identity = {{"base_fingerprint", base_fingerprint},
+                   {"data_fingerprint", data_fingerprint},
+                   {"retention_fingerprint", retention_fingerprint}};
+  for (const char* key : {"expansion", "train", "data", "training", "retention"}) {
     identity[key] = resolved_config.at(key);
   }
   for (const char* key : {"checkpoint_every", "keep_checkpoints", "validate_every", "log_every"}) {
@@ -204,6 +207,7 @@ Json snapshot_identity(const Json& resolved_config, const std::string& base_fing
   }
   // The data's content counts, not where it lies.
   for (const char* key : {"train", "validation"}) identity["data"].erase(key);
+  identity["retention"].erase("text");
   return identity;
 }
 

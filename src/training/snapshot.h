@@ -43,9 +43,11 @@ TrainingState load_snapshot(const fs::path& snapshot, const CopyTensors& copies,
 /// Bytes that a snapshot takes: the copies and two moments, fp32.
 std::uint64_t snapshot_bytes(const CopyTensors& copies);
 
-/// What must not change between a snapshot and its continuation: the fingerprints of the base and
-/// of the training data, and the keys of the resolved config that the weights depend on.
+/// What must not change between a snapshot and its continuation: the fingerprints of the base, of
+/// the training data and of the text held on ("": none), and the keys of the resolved config that
+/// the weights depend on.
 Json snapshot_identity(const Json& resolved_config, const std::string& base_fingerprint,
-                       const std::string& data_fingerprint);
+                       const std::string& data_fingerprint,
+                       const std::string& retention_fingerprint);
 
 }  // namespace expandft

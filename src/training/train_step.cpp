@@ -19,7 +19,8 @@ void require_finite(double value, const char* what, std::int64_t step) {
 }  // namespace
 
 StepResult train_step(const Decoder& decoder, AdamW& optimizer, const StepBatch& batch,
-                      double learning_rate, double clip_norm) {
+                      double learning_rate, double clip_norm,
+                      const std::function<double()>& add_gradients) {
   optimizer.zero_grad();
   StepResult result{.tokens = batch.tokens, .targets = batch.targets};
   const auto targets = static_cast<double>(batch.targets);
@@ -29,6 +30,10 @@ StepResult train_step(const Decoder& decoder, AdamW& optimizer, const StepBatch&
     result.loss += loss.item<double>();
   }
   require_finite(result.loss, "loss", optimizer.steps());
+  if (add_gradients) {
+    result.retention = add_gradients();
+    require_finite(*result.retention, "retention loss", optimizer.steps());
+  }
   result.gradient_norm = optimizer.gradient_norm();
   require_finite(result.gradient_norm, "gradient norm", optimizer.steps());
   optimizer.clip_gradients(result.gradient_norm, clip_norm);

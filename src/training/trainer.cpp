@@ -52,6 +52,9 @@ class Loop {
         stream_(job.training_data, job.config.run.data, training_),
         progress_(job.quiet) {
     outcome_.total_steps = stream_.total_steps();
+    if (job.retention_data != nullptr) {
+      retention_.emplace(job.config.run.retention, *job.retention_data, training_.seed);
+    }
     if (job.resume_from) {
       state_ = load_snapshot(*job.resume_from, job.expansion.copies(), optimizer_, job.identity);
       go_to_place(*job.resume_from / "state.json");
@@ -110,8 +113,12 @@ class Loop {
   std::int64_t step() {
     const Clock::time_point start = Clock::now();
     const double rate = learning_rate_at(training_, state_.step, outcome_.total_steps);
+    std::function<double()> retain;
+    if (retention_) {
+      retain = [this] { return retention_->backward(job_.decoder, job_.expansion, state_.step); };
+    }
     const StepResult result =
-        train_step(job_.decoder, optimizer_, stream_.next(), rate, training_.clip_norm);
+        train_step(job_.decoder, optimizer_, stream_.next(), rate, training_.clip_norm, retain);
     if (state_.step == 0) state_.first_loss = result.loss;
     state_.last_loss = result.loss;
     ++state_.step;
@@ -124,12 +131,13 @@ class Loop {
     smooth_loss_ = smooth_loss_ == 0 ? result.loss : 0.9 * smooth_loss_ + 0.1 * result.loss;
     const bool last = state_.step == outcome_.total_steps;
     if (due(training_.log_every) || last) {
-      metrics_->write(state_.step, "train",
-                      {{"loss", result.loss},
-                       {"learning_rate", rate},
-                       {"grad_norm", result.gradient_norm},
-                       {"tokens", state_.tokens},
-                       {"tokens_per_second", static_cast<double>(result.tokens) / seconds}});
+      Json event = {{"loss", result.loss},
+                    {"learning_rate", rate},
+                    {"grad_norm", result.gradient_norm},
+                    {"tokens", state_.tokens},
+                    {"tokens_per_second", static_cast<double>(result.tokens) / seconds}};
+      if (result.retention) event["retention"] = *result.retention;
+      metrics_->write(state_.step, "train", event);
     }
     progress_.training({.step = state_.step,
                         .total_steps = outcome_.total_steps,
@@ -170,6 +178,7 @@ class Loop {
   const SignalWatch signals_;
   AdamW optimizer_;
   BatchStream stream_;
+  std::optional<Retention> retention_;
   ProgressLine progress_;
   Speedometer speed_;
   std::optional<MetricsLog> metrics_;

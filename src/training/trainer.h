@@ -7,6 +7,7 @@
 #include "runtime/signals.h"
 #include "training/adamw.h"
 #include "training/batch_stream.h"
+#include "training/retention.h"
 #include "training/snapshot.h"
 
 #include <cstdint>
@@ -19,14 +20,17 @@ namespace expandft {
 struct StepResult {
   double loss = 0;  // mean nats a target, over the whole step
   double gradient_norm = 0;
+  std::optional<double> retention;  // mean KL(base ‖ expanded), nats a token, before its weight
   std::int64_t tokens = 0, targets = 0;
 };
 
 /// Gradients of a step's mean loss over all its targets: pieces are weighted by their targets, so
 /// that (8 × 1) equals (1 × 8 accumulated). Then clips, and takes an AdamW step. Throws an Error of
 /// ExitCode::kDiverged before the weights are touched when loss or gradients are not finite.
+/// `add_gradients`, where given, adds those of a further term of the loss, and returns its value.
 StepResult train_step(const Decoder& decoder, AdamW& optimizer, const StepBatch& batch,
-                      double learning_rate, double clip_norm);
+                      double learning_rate, double clip_norm,
+                      const std::function<double()>& add_gradients = {});
 
 /// Mean loss (nats a target) over a data set, without gradients. Nothing when `stop`, which is
 /// asked before each piece of `tokens_at_once`, says to stop.
@@ -41,6 +45,7 @@ struct TrainingJob {
   const Expansion& expansion;
   const Dataset& training_data;
   const Dataset* validation_data;  // may be null
+  const Dataset* retention_data;   // null without retention
   fs::path run_directory;
   Json identity;                        // of snapshots
   std::optional<fs::path> resume_from;  // a snapshot

@@ -377,3 +377,55 @@ def test_an_unwritable_output_is_named(expandft, tmp_path, stories):
     (tmp_path / "file").write_text("not a folder")
     result = train(expandft, write_config(tmp_path, stories), "--set", f"output={tmp_path}/file/run", rc=2)
     assert "file" in result.stderr
+
+
+RETENTION = {"retention__weight": 1.0, "retention__samples": 16, "retention__sample_length": 32,
+             "retention__batch_size": 4}
+
+
+def test_retention_on_the_base_s_own_text_keeps_more(expandft, tmp_path, stories):
+    worse = {}
+    for name, settings in (("without", {}), ("with", RETENTION)):
+        folder = tmp_path / name
+        folder.mkdir()
+        config = write_config(folder, stories, training__max_steps=40, expansion__layers="all",
+                              training__learning_rate=5e-3, **settings)
+        train(expandft, config)
+        task = json.loads((folder / "out/summary.json").read_text())["evaluation"]["original_tasks"][0]
+        worse[name] = task["tuned"]["perplexity"] / task["base"]["perplexity"]
+    assert worse["with"] < 1 + 0.7 * (worse["without"] - 1)
+    steps = events(tmp_path / "with/out", "train")
+    assert steps[0]["retention"] == 0 and steps[-1]["retention"] > 0
+    assert "retention" not in events(tmp_path / "without/out", "train")[0]
+    assert (tmp_path / "with/out/retention.safetensors").is_file()
+
+
+def test_retention_text_of_the_user_s(expandft, tmp_path, stories):
+    config = write_config(tmp_path, stories, retention__weight=1.0, retention__text="stories.txt")
+    result = train(expandft, config)
+    assert "to be held on" in result.stderr
+    assert events(tmp_path / "out", "train")[-1]["retention"] > 0
+    result = expandft("train", "--config", config, "--restart", "--set", "retention.text=none.txt")
+    assert result.rc == 2 and "retention.text" in result.stderr and "none.txt" in result.stderr
+
+
+def test_a_run_with_retention_resumes_bit_for_bit(expandft, binary, tmp_path, stories):
+    changes = dict(training__max_steps=30, training__checkpoint_every=5, evaluation=None, **RETENTION)
+    train(expandft, write_config(tmp_path, stories, "alone.json", output="alone", **changes))
+    config = write_config(tmp_path, stories, "killed.json", output="killed", **changes)
+    process = subprocess.Popen([binary, "train", "--config", config, "--device", "cpu", "--threads", "1"],
+                               stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and not (tmp_path / "killed/checkpoints/step-000010").exists():
+        time.sleep(0.002)
+    process.kill()
+    process.wait()
+    train(expandft, config, "--resume")
+    for file in ("adapter/adapter_model.safetensors", "retention.safetensors"):
+        assert (tmp_path / "killed" / file).read_bytes() == (tmp_path / "alone" / file).read_bytes()
+
+    texts = tmp_path / "killed/retention.safetensors"
+    (tmp_path / "killed/summary.json").unlink()
+    texts.write_bytes(texts.read_bytes()[:-3])
+    result = expandft("train", "--config", config, "--resume")
+    assert result.rc == 2 and "retention.safetensors" in result.stderr

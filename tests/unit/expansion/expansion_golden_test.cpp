@@ -60,6 +60,25 @@ TEST_CASE("loss, logits and every gradient of an expanded model equal the refere
                          golden.tensor("logits.strength_0.5")) < 1e-4);
 }
 
+/// Step t of a golden: two micro-batches of two sequences.
+StepBatch golden_step(const Golden& golden, std::int64_t t) {
+  const TokenBatch all = golden.batch("batch" + std::to_string(t) + ".");
+  StepBatch batch;
+  for (std::size_t first : {0U, 2U}) {
+    TokenBatch piece;
+    const auto begin = static_cast<std::size_t>(all.offsets[first]);
+    const auto end = static_cast<std::size_t>(all.offsets[first + 2]);
+    piece.ids.assign(all.ids.begin() + begin, all.ids.begin() + end);
+    piece.targets.assign(all.targets.begin() + begin, all.targets.begin() + end);
+    piece.positions.assign(all.positions.begin() + begin, all.positions.begin() + end);
+    piece.offsets = {0, all.offsets[first + 1] - all.offsets[first],
+                     all.offsets[first + 2] - all.offsets[first]};
+    batch.targets += piece.target_count();
+    batch.micro_batches.push_back(piece);
+  }
+  return batch;
+}
+
 TEST_CASE("twenty training steps have the reference's losses", "[golden]") {
   const Golden golden("gqa", "training.safetensors");
   Expanded expanded(golden);
@@ -73,20 +92,7 @@ TEST_CASE("twenty training steps have the reference's losses", "[golden]") {
   const at::Tensor rates = golden.tensor("learning_rates");
   double worst_loss = 0, worst_norm = 0;
   for (std::int64_t t = 0; t < 20; ++t) {
-    const TokenBatch all = golden.batch("batch" + std::to_string(t) + ".");
-    StepBatch batch;
-    for (std::size_t first : {0U, 2U}) {  // two micro-batches of two sequences
-      TokenBatch piece;
-      const auto begin = static_cast<std::size_t>(all.offsets[first]);
-      const auto end = static_cast<std::size_t>(all.offsets[first + 2]);
-      piece.ids.assign(all.ids.begin() + begin, all.ids.begin() + end);
-      piece.targets.assign(all.targets.begin() + begin, all.targets.begin() + end);
-      piece.positions.assign(all.positions.begin() + begin, all.positions.begin() + end);
-      piece.offsets = {0, all.offsets[first + 1] - all.offsets[first],
-                       all.offsets[first + 2] - all.offsets[first]};
-      batch.targets += piece.target_count();
-      batch.micro_batches.push_back(piece);
-    }
+    const StepBatch batch = golden_step(golden, t);
     const double rate = learning_rate_at(training, t, 20);
     CHECK(rate == Approx(rates[t].item<double>()).epsilon(1e-9));
     const StepResult result =
@@ -101,6 +107,49 @@ TEST_CASE("twenty training steps have the reference's losses", "[golden]") {
     CAPTURE(name);
     CHECK(worst_difference(tensor.detach(), golden.tensor(name)) < 1e-5);
   }
+}
+
+TEST_CASE("twenty steps with retention have the reference's losses and divergences", "[golden]") {
+  const Golden golden("gqa", "retention.safetensors");
+  Expanded expanded(golden);
+  TrainingConfig training;
+  training.learning_rate = 1e-2;
+  training.weight_decay = 0.01;
+  training.warmup = 4;
+  AdamW optimizer(expanded.expansion.copies(), training);
+  // All four sequences in every step: their order does not matter.
+  Dataset text;
+  const TokenBatch all = golden.batch("retention.");
+  for (std::size_t i = 0; i + 1 < all.offsets.size(); ++i) {
+    Example example;
+    example.tokens.assign(all.ids.begin() + all.offsets[i], all.ids.begin() + all.offsets[i + 1]);
+    example.learned.assign(example.tokens.size(), 1);
+    text.examples.push_back(std::move(example));
+  }
+  const Retention retention(
+      {.weight = golden.settings().at("retention_weight").get<double>(), .batch_size = 4}, text, 1);
+
+  const at::Tensor losses = golden.tensor("losses"), norms = golden.tensor("grad_norms");
+  const at::Tensor divergences = golden.tensor("divergences");
+  double worst_loss = 0, worst_norm = 0, worst_divergence = 0;
+  for (std::int64_t t = 0; t < 20; ++t) {
+    const StepResult result =
+        train_step(expanded.decoder, optimizer, golden_step(golden, t),
+                   learning_rate_at(training, t, 20), training.clip_norm,
+                   [&] { return retention.backward(expanded.decoder, expanded.expansion, t); });
+    const auto gap = [t](double found, const at::Tensor& expected) {
+      return std::abs(found - expected[t].item<double>());
+    };
+    worst_loss = std::max(worst_loss, gap(result.loss, losses));
+    worst_norm = std::max(worst_norm, gap(result.gradient_norm, norms));
+    worst_divergence = std::max(worst_divergence, gap(result.retention.value(), divergences));
+    if (t == 0) CHECK(*result.retention == 0);  // the copies equal their originals
+  }
+  CAPTURE(worst_loss, worst_norm, worst_divergence);
+  CHECK(divergences[19].item<double>() > 1e-3);
+  CHECK(worst_loss < 2e-5);
+  CHECK(worst_norm < 2e-5);
+  CHECK(worst_divergence < 1e-6);
 }
 
 }  // namespace

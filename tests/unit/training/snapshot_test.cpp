@@ -174,6 +174,7 @@ TEST_CASE("the identity holds what weights depend on, and not where data lies") 
       {"expansion", {{"copies", 2}}},
       {"train", "new"},
       {"strength", 0.5},
+      {"retention", {{"weight", 1.0}, {"text", "/a/text.txt"}}},
       {"data", {{"train", "/a/train.txt"}, {"validation", nullptr}, {"max_length", 64}}},
       {"training",
        {{"seed", 7},
@@ -181,12 +182,14 @@ TEST_CASE("the identity holds what weights depend on, and not where data lies") 
         {"keep_checkpoints", 2},
         {"validate_every", 0},
         {"log_every", 1}}}};
-  CHECK(snapshot_identity(resolved, "b", "d") == Json{{"base_fingerprint", "b"},
-                                                      {"data_fingerprint", "d"},
-                                                      {"expansion", {{"copies", 2}}},
-                                                      {"train", "new"},
-                                                      {"data", {{"max_length", 64}}},
-                                                      {"training", {{"seed", 7}}}});
+  CHECK(snapshot_identity(resolved, "b", "d", "r") == Json{{"base_fingerprint", "b"},
+                                                           {"data_fingerprint", "d"},
+                                                           {"retention_fingerprint", "r"},
+                                                           {"retention", {{"weight", 1.0}}},
+                                                           {"expansion", {{"copies", 2}}},
+                                                           {"train", "new"},
+                                                           {"data", {{"max_length", 64}}},
+                                                           {"training", {{"seed", 7}}}});
 }
 
 }  // namespace

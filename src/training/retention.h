@@ -1,0 +1,35 @@
+#pragma once
+
+#include "config/run_config.h"
+#include "expansion/expansion.h"
+#include "model/decoder.h"
+#include "text/dataset.h"
+
+#include <cstdint>
+
+namespace expandft {
+
+/// Holds the expanded model to its base: adds weight · mean over tokens of KL(base ‖ expanded), on
+/// text of the base's own kind, to a step's loss. The base is the same decoder at strength 0, so
+/// that no second model is in memory.
+class Retention {
+ public:
+  /// `text` must outlive it. Each step takes `batch_size` of its sequences, chosen by seed and
+  /// step.
+  Retention(const RetentionConfig& config, const Dataset& text, std::uint64_t seed);
+
+  /// Adds the term's gradients to those that the copies gather; returns the mean divergence (nats a
+  /// token), before it is weighted. The expansion is at strength 1 before and afterwards.
+  double backward(const Decoder& decoder, const Expansion& expansion, std::int64_t step) const;
+
+  double weight() const { return config_.weight; }
+
+ private:
+  TokenBatch batch_of(std::int64_t step) const;
+
+  RetentionConfig config_;
+  const Dataset& text_;
+  std::uint64_t seed_;
+};
+
+}  // namespace expandft
