@@ -224,7 +224,7 @@ at::Tensor cached_attention(const at::Tensor& q, const at::Tensor& k, const at::
 }
 
 at::Tensor one_token_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                           const AttentionOptions& options) {
+                               const AttentionOptions& options) {
   const std::int64_t length = std::min(k.size(1), options.window.value_or(k.size(1)));
   const auto seen = [&](const at::Tensor& x) {
     const at::Tensor last = x.narrow(1, x.size(1) - length, length);

@@ -31,6 +31,6 @@ at::Tensor cached_attention(const at::Tensor& q, const at::Tensor& k, const at::
 /// (sequences, heads, dim); k, v (sequences, L, kv_heads, dim) -> (sequences, heads, dim). No
 /// gradients.
 at::Tensor one_token_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                           const AttentionOptions& options);
+                               const AttentionOptions& options);
 
 }  // namespace expandft
