@@ -37,7 +37,7 @@ TensorSource widened(const std::string& name, const TensorView& base, const MlpT
       const auto put = [&](const at::Tensor& part, double share) {
         at::Tensor target = out.narrow(which.dim(), filled, own);
         // The product is made in the file's dtype, so that what the docs say of rounding is exact.
-        const at::Tensor ready = part.detach().to(at::kCPU, out.scalar_type());
+        const at::Tensor ready = part.to(at::kCPU, out.scalar_type());
         if (share == 1.0) {
           target.copy_(ready);
         } else {
