@@ -3,12 +3,17 @@
 #include "cli/output.h"
 #include "cli/verbs.h"
 #include "cli/write_model.h"
+#include "evaluation/strength_search.h"
 #include "expansion/attach.h"
 #include "model/families.h"
+#include "report/progress.h"
 #include "report/summary.h"
+#include "runtime/device.h"
 
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include <spdlog/spdlog.h>
 
@@ -16,18 +21,78 @@ namespace expandft {
 namespace {
 
 struct MergeOptions {
-  std::string model, adapter, output, layout = "auto";
+  std::string model, adapter, output, layout = "auto", max_drop, config;
+  std::vector<std::string> tasks;
   double strength = 1.0;
   bool force = false, json = false;
 };
 
-ExitCode run_merge(const MergeOptions& options, const GlobalOptions& global) {
+/// The original tasks that --max-drop is held against.
+std::vector<TaskConfig> original_tasks(const MergeOptions& options) {
+  std::vector<std::string> names = options.tasks;
+  fs::path beside = ".";
+  if (!options.config.empty()) {
+    const RunConfig run = load_run_config(options.config).run;
+    beside = run.file.parent_path();
+    if (names.empty()) names = run.evaluation.original_tasks;
+  }
+  if (names.empty()) {
+    throw input_error("--max-drop needs original tasks to hold the model to", "expandft merge",
+                      "name some with --tasks, or give the run's --config");
+  }
+  return find_tasks(names, beside);
+}
+
+/// The largest strength within the budget of --max-drop. Exit code 3 when only the base keeps it.
+StrengthSearch search_strength(const MergeOptions& options, const GlobalOptions& global) {
+  const DropBudget budget = parse_budget(options.max_drop, "--max-drop");
+  const std::vector<TaskConfig> tasks = original_tasks(options);
+  ModelDirectory base = ModelDirectory::open(options.model);
+  const auto tokenizer = Tokenizer::load(base.path());
+  check_tasks(tasks, *tokenizer, read_spec(base));
+  const at::Device device = prepare_device(global);
+  Decoder decoder = Decoder::load(base, compute_dtype(Precision::kAuto, device), device);
+  const Expansion expansion = attach_adapter(decoder, base, options.adapter, 1.0);
+  ProgressLine progress(global.quiet);
+  const StrengthSearch search = find_strength(
+      [&](double strength) {
+        expansion.set_strength(strength);
+        std::vector<TaskResult> results;
+        for (const TaskConfig& task : tasks) {
+          const std::string what = fmt::format("{} at strength {:.2f}", task.name, strength);
+          results.push_back(evaluate(decoder, *tokenizer, task,
+                                     [&](std::int64_t done, std::int64_t total) {
+                                       progress.counting(what, done, total);
+                                     }));
+        }
+        progress.clear();
+        return results;
+      },
+      budget);
+  if (search.strength == 0) {
+    print(strength_table(search));
+    flush_output();
+    throw Error(ExitCode::kDropped,
+                "no strength of the adapter keeps the budget of " + budget_text(budget),
+                options.adapter, "allow a larger --max-drop, or train with retention");
+  }
+  return search;
+}
+
+ExitCode run_merge(MergeOptions options, const GlobalOptions& global) {
   const ModelDirectory base = ModelDirectory::open(options.model);
   const DecoderSpec spec = read_spec(base);
   const AdapterDirectory adapter = open_adapter(options.adapter, base);
   const ExpansionPlan plan{adapter.info().layers, adapter.info().copies};
-  const Folding folding{plan, resolve_layout(parse_layout(options.layout), plan, spec),
-                        options.strength};
+  const Layout layout = resolve_layout(parse_layout(options.layout), plan, spec);
+  std::optional<StrengthSearch> search;
+  if (!options.max_drop.empty()) {
+    check_target(options.output, 0, existing_policy(options.force), OutputKind::kModel,
+                 {options.model, options.adapter});
+    search = search_strength(options, global);
+    options.strength = search->strength;
+  }
+  const Folding folding{plan, layout, options.strength};
   const auto existing = existing_policy(options.force);
   check_target(options.output, merged_bytes(base, spec, folding), existing, OutputKind::kModel,
                {options.model, options.adapter});
@@ -38,13 +103,16 @@ ExitCode run_merge(const MergeOptions& options, const GlobalOptions& global) {
                   merged_model_card(base, spec, folding, options.adapter), prepare_device(global));
 
   if (options.json) {
-    print_json({{"output", options.output},
-                {"strength", options.strength},
-                {"layout", layout_name(folding.layout)},
-                {"as_written",
-                 {{"worst_logit_difference", written.worst}, {"largest_logit", written.scale}}}});
+    Json json = {{"output", options.output},
+                 {"strength", options.strength},
+                 {"layout", layout_name(folding.layout)},
+                 {"as_written",
+                  {{"worst_logit_difference", written.worst}, {"largest_logit", written.scale}}}};
+    if (search) json["strengths"] = strength_json(*search);
+    print_json(json);
     return ExitCode::kDone;
   }
+  if (search) print(strength_table(*search) + "\n");
   Summary summary;
   summary.line("merged", fmt::format("{} + {} at strength {:g}", options.model, options.adapter,
                                      options.strength));
@@ -62,7 +130,9 @@ void setup_merge(CLI::App& app, Context& context) {
       "Fold an adapter into its base: one complete model directory that stock tools load.\n"
       "What is written is checked against base + adapter before it appears",
       "expandft merge --model models/gemma-3-1b-pt --adapter runs/mathqa/adapter \\\n"
-      "      --strength 0.8 --output merged-0.8");
+      "      --strength 0.8 --output merged-0.8\n"
+      "  expandft merge --model models/gemma-3-1b-pt --adapter runs/mathqa/adapter \\\n"
+      "      --max-drop 1% --tasks wikitext --output merged-safe");
   command->group("Make");
   const auto options = std::make_shared<MergeOptions>();
   command->add_option("--model", options->model, "The base the adapter was trained on")
@@ -72,12 +142,30 @@ void setup_merge(CLI::App& app, Context& context) {
   command->add_option("--output", options->output, "Where to write the merged model")
       ->type_name("DIR")
       ->required();
+  CLI::Option* strength =
+      command
+          ->add_option("--strength", options->strength,
+                       "How much of the adapter counts: 0 is the base model, 1 the tuned one")
+          ->type_name("S")
+          ->capture_default_str()
+          ->check(CLI::Range(0.0, 1.0));
+  CLI::Option* max_drop =
+      command
+          ->add_option("--max-drop", options->max_drop,
+                       "Find the largest strength at which no original task's perplexity rises by "
+                       "more: 1% of the base's, or a number")
+          ->type_name("X")
+          ->excludes(strength);
+  command->add_option("--tasks", options->tasks, "Original tasks for --max-drop, comma-separated")
+      ->type_name("A,B")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->needs(max_drop);
   command
-      ->add_option("--strength", options->strength,
-                   "How much of the adapter counts: 0 is the base model, 1 the tuned one")
-      ->type_name("S")
-      ->capture_default_str()
-      ->check(CLI::Range(0.0, 1.0));
+      ->add_option("--config", options->config,
+                   "Run config whose original tasks --max-drop is held against")
+      ->type_name("FILE")
+      ->needs(max_drop);
   add_layout_option(*command, options->layout);
   command->add_flag("--force", options->force, "Replace whatever --output is now");
   command->add_flag("--json", options->json, "Results as JSON");

@@ -56,8 +56,8 @@ AdapterDirectory open_adapter(const fs::path& adapter, const ModelDirectory& bas
   return opened;
 }
 
-void attach_adapter(Decoder& decoder, const ModelDirectory& base, const fs::path& adapter,
-                    double strength) {
+Expansion attach_adapter(Decoder& decoder, const ModelDirectory& base, const fs::path& adapter,
+                         double strength) {
   if (!(strength >= 0 && strength <= 1)) {
     throw input_error("strength is " + std::to_string(strength) + "; expected 0 to 1",
                       "--strength");
@@ -65,7 +65,9 @@ void attach_adapter(Decoder& decoder, const ModelDirectory& base, const fs::path
   const AdapterDirectory opened = open_adapter(adapter, base);
   const ExpansionPlan plan{opened.info().layers, opened.info().copies};
   const auto dtype = decoder.weights().embedding.scalar_type();
-  expand(decoder, plan, adapter_copies(opened), dtype).set_strength(strength);
+  Expansion expansion = expand(decoder, plan, adapter_copies(opened), dtype);
+  expansion.set_strength(strength);
+  return expansion;
 }
 
 }  // namespace expandft

@@ -3,6 +3,7 @@
 #include "base/files.h"
 #include "checkpoint/adapter_directory.h"
 #include "checkpoint/model_directory.h"
+#include "expansion/expansion.h"
 #include "model/decoder.h"
 
 namespace expandft {
@@ -12,7 +13,7 @@ namespace expandft {
 AdapterDirectory open_adapter(const fs::path& adapter, const ModelDirectory& base);
 
 /// Expands a decoder of `base` with the adapter at a strength from 0 (the base) to 1 (as trained).
-void attach_adapter(Decoder& decoder, const ModelDirectory& base, const fs::path& adapter,
-                    double strength);
+Expansion attach_adapter(Decoder& decoder, const ModelDirectory& base, const fs::path& adapter,
+                         double strength);
 
 }  // namespace expandft

@@ -1,0 +1,83 @@
+#include "evaluation/strength_search.h"
+
+#include "report/human.h"
+#include "report/table.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace expandft {
+
+StrengthSearch find_strength(const std::function<std::vector<TaskResult>(double)>& evaluate_at,
+                             const DropBudget& budget) {
+  const std::vector<TaskResult> base = evaluate_at(0);
+  StrengthSearch search;
+  const auto try_strength = [&](double strength, const std::vector<TaskResult>& results) {
+    StrengthPoint point{.strength = strength};
+    for (std::size_t i = 0; i < base.size(); ++i) {
+      point.tasks.push_back(compare(base[i], results[i], budget));
+      if (point.tasks.back().verdict == Verdict::kOverBudget) point.within_budget = false;
+    }
+    search.curve.push_back(point);
+    if (point.within_budget) search.strength = std::max(search.strength, strength);
+    return point.within_budget;
+  };
+  try_strength(0, base);
+  double over = 0;  // the smallest strength known to break the budget above the one found
+  for (int tenth = 10; tenth > 0; --tenth) {
+    const double strength = tenth / 10.0;
+    if (try_strength(strength, evaluate_at(strength))) break;
+    over = strength;
+  }
+  while (over - search.strength > kStrengthResolution) {
+    // In hundredths, so that what is reported is what was tried.
+    const double middle = std::round(50 * (search.strength + over)) / 100;
+    if (middle <= search.strength || middle >= over) break;
+    if (!try_strength(middle, evaluate_at(middle))) over = middle;
+  }
+  std::ranges::sort(search.curve, {}, &StrengthPoint::strength);
+  return search;
+}
+
+std::string strength_table(const StrengthSearch& search) {
+  using enum Table::Align;
+  std::vector<std::string> head{"strength"};
+  std::vector<Table::Align> align{kRight};
+  for (const Comparison& task : search.curve.front().tasks) {
+    head.insert(head.end(), {task.task + " ppl", "change"});
+    align.insert(align.end(), {kRight, kRight});
+  }
+  head.emplace_back("budget");
+  align.push_back(kLeft);
+  Table table(head, align);
+  for (const StrengthPoint& point : search.curve) {
+    std::vector<std::string> row{fixed(point.strength, 2)};
+    for (const Comparison& task : point.tasks) {
+      row.push_back(fixed(task.tuned_perplexity, 3));
+      row.push_back(signed_fixed(100 * task.relative_change, 2) + "%");
+    }
+    row.emplace_back(point.strength == search.strength ? "kept: taken"
+                     : point.within_budget             ? "kept"
+                                                       : "exceeded");
+    table.row(row);
+  }
+  return table.text();
+}
+
+Json strength_json(const StrengthSearch& search) {
+  Json curve = Json::array();
+  for (const StrengthPoint& point : search.curve) {
+    Json tasks = Json::array();
+    for (const Comparison& task : point.tasks) {
+      tasks.push_back({{"task", task.task},
+                       {"perplexity", task.tuned_perplexity},
+                       {"relative_change", task.relative_change}});
+    }
+    curve.push_back({{"strength", point.strength},
+                     {"within_budget", point.within_budget},
+                     {"tasks", tasks}});
+  }
+  return curve;
+}
+
+}  // namespace expandft
