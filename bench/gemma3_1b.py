@@ -4,10 +4,10 @@
     scripts/gemma3-1b --scratch /big/disk/gemma
 
 Makes the checkpoint (2 GB), then inspects, expands, dry-runs, trains three steps and merges, and
-prints a Markdown table: seconds, the most memory beyond mapped files, the most resident memory, and
-the seconds of a copy of the weights written, on the same disk (dd, synced) right afterwards.
-Training needs about 8 GB of memory; the folder, 14 GB. Fails when a merge or an expansion goes over
---limit.
+prints a Markdown table: seconds, CPU seconds of all threads, the most memory beyond mapped files,
+the most resident memory, and the seconds that a copy of the written weights takes, on the same disk
+(dd, synced) right afterwards. Training needs about 10 GB of memory; the folder, 14 GB. Fails when a
+merge or an expansion goes over --limit.
 """
 
 import argparse
@@ -125,19 +125,20 @@ class Table:
         if seen.returncode != 0:
             sys.exit(f"error: {name} ended with {seen.returncode}\n{seen.stderr}")
         print(seen.stdout, file=sys.stderr, flush=True)
-        row = [name, f"{seen.seconds:.1f}", f"{seen.anonymous / 1e9:.2f}", f"{seen.resident / 1e9:.2f}"]
+        row = [name, f"{seen.seconds:.1f}", f"{seen.cpu_seconds:.1f}", f"{seen.anonymous / 1e9:.2f}",
+               f"{seen.resident / 1e9:.2f}"]
         if output:
             weights = output / "model.safetensors"
             copying = timed_copy(weights, self.scratch / "copy")
             row += [f"{weights.stat().st_size / 1e9:.2f}", f"{copying:.1f}", f"{seen.seconds / copying:.2f}"]
-        self.rows.append(row + [""] * (7 - len(row)))
+        self.rows.append(row + [""] * (8 - len(row)))
         print(self.line(self.rows[-1]), file=sys.stderr, flush=True)
         if limited and seen.anonymous > self.options.limit * 1e9:
             self.over.append(f"{name} took {seen.anonymous / 1e9:.2f} GB beyond mapped files")
 
     def text(self):
-        head = ["step", "seconds", "beyond mapped files, GB", "resident, GB", "written, GB", "copy, seconds",
-                "step / copy"]
+        head = ["step", "seconds", "CPU seconds", "beyond mapped files, GB", "resident, GB", "written, GB",
+                "copy, seconds", "step / copy"]
         return "\n".join(map(self.line, [head, ["---"] * len(head), *self.rows]))
 
     @staticmethod

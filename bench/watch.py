@@ -1,6 +1,7 @@
 """Runs a program and watches its time and its memory from outside."""
 
 import os
+import resource
 import subprocess
 import threading
 import time
@@ -15,6 +16,7 @@ class Watched:
     stdout: str = ""
     stderr: str = ""
     seconds: float = 0.0
+    cpu_seconds: float = 0.0  # of all its threads, the system's work for them included
     anonymous: int = 0  # most at a time: what is not a mapped file's
     resident: int = 0  # most at a time, mapped files included
 
@@ -32,9 +34,14 @@ def memory_of(pid):
     return numbers["RssAnon"] + numbers["RssShmem"], numbers["VmRSS"]
 
 
+def children_cpu_seconds():
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
 def run_watched(command, interval=0.003):
     seen = Watched()
-    start = time.monotonic()
+    start, cpu_before = time.monotonic(), children_cpu_seconds()
     process = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                text=True)
 
@@ -49,6 +56,7 @@ def run_watched(command, interval=0.003):
     seen.stdout, seen.stderr = process.communicate()
     seen.seconds = time.monotonic() - start
     watcher.join()
+    seen.cpu_seconds = children_cpu_seconds() - cpu_before
     seen.returncode = process.returncode
     return seen
 
