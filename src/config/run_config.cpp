@@ -153,12 +153,12 @@ FieldTable run_config_fields(RunConfig& run) {
           "How the merged model is laid out, which decides where it loads: docs/formats.md."),
       number_field("strength", run.strength, from_to(0, 1),
                    "How much of what was learned the merged model holds: 0 is the base."),
-      sources_field("data.train", data.train, Weights::kAllowed,
+      sources_field("data.train", data.train, SourceUse::kTraining,
                     "Text files (`.txt`) or JSON lines (`.jsonl`): a file, a folder, a glob, or a "
                     "list of those, each with a weight and a template of its own if need be.")
           .required(),
-      make_nullable(sources_field("data.validation", data.validation, Weights::kRefused,
-                                  "Held-out data, named likewise, without weights.")),
+      sources_field("data.validation", data.validation, SourceUse::kValidation,
+                    "Held-out data, named likewise, without weights."),
       text_field("data.template.prompt", data.text_template, &TemplateConfig::prompt,
                  "Text that is given.")
           .required(),

@@ -8,7 +8,7 @@
 namespace expandft {
 namespace {
 
-constexpr double kMostWeight = 1000;
+constexpr int kMostWeight = 1000;
 
 Json path_schema() {
   return {{"type", "string"}, {"minLength", 1}};
@@ -35,9 +35,9 @@ Json template_schema() {
           {"properties", {{"prompt", text_schema()}, {"completion", text_schema()}}}};
 }
 
-Json source_schema(Weights weights) {
+Json source_schema(SourceUse use) {
   Json properties = {{"path", described(path_schema(), "A file, a folder or a glob.")}};
-  if (weights == Weights::kAllowed) {
+  if (use == SourceUse::kTraining) {
     properties["weight"] =
         described(weight_schema(), "How often its examples come in an epoch, parts included.");
     properties["weight"]["default"] = 1;
@@ -49,25 +49,25 @@ Json source_schema(Weights weights) {
           {"properties", properties}};
 }
 
-Json sources_schema(Weights weights) {
-  const Json item = {{"anyOf", Json::array({path_schema(), source_schema(weights)})}};
+Json sources_schema(SourceUse use) {
+  const Json item = {{"anyOf", Json::array({path_schema(), source_schema(use)})}};
   const Json list = {{"type", "array"}, {"minItems", 1}, {"items", item}};
   return {{"anyOf", Json::array({path_schema(), list})}};
 }
 
-std::string keys_in_words(Weights weights) {
-  return weights == Weights::kAllowed ? R"({"path", "weight", "template"})"
-                                      : R"({"path", "template"})";
+std::string keys_in_words(SourceUse use) {
+  return use == SourceUse::kTraining ? R"({"path", "weight", "template"})"
+                                     : R"({"path", "template"})";
 }
 
-std::string sources_in_words(Weights weights) {
-  return "a path, or a list of paths and of " + keys_in_words(weights);
+std::string sources_in_words(SourceUse use) {
+  return "a path, or a list of paths and of " + keys_in_words(use);
 }
 
 /// Finds all that is wrong with a value, at the JSON path of each part.
 class SourceCheck {
  public:
-  SourceCheck(Weights weights, const fs::path& folder) : weights_(weights), folder_(folder) {}
+  SourceCheck(SourceUse use, const fs::path& folder) : use_(use), folder_(folder) {}
 
   void check(const std::string& key, const Json& value) {
     if (value.is_string()) {
@@ -77,13 +77,18 @@ class SourceCheck {
         check_source(key + "[" + std::to_string(i) + "]", value[i]);
       }
     } else {
-      add(key, value, sources_in_words(weights_));
+      add(key, value, sources_in_words(use_) + (use_ == SourceUse::kValidation ? " or null" : ""));
     }
   }
 
   std::vector<FieldProblem> problems;
 
  private:
+  std::vector<std::string> known_keys() const {
+    if (use_ == SourceUse::kTraining) return {"path", "weight", "template"};
+    return {"path", "template"};
+  }
+
   void add(const std::string& key, const Json& value, const std::string& allowed) {
     problems.push_back({key, "found " + shown(value) + "; allowed: " + allowed});
   }
@@ -106,7 +111,7 @@ class SourceCheck {
       return;
     }
     if (!value.is_object()) {
-      add(key, value, "a path or " + keys_in_words(weights_));
+      add(key, value, "a path or " + keys_in_words(use_));
       return;
     }
     if (!value.contains("path")) {
@@ -121,13 +126,13 @@ class SourceCheck {
       } else if (name == "template") {
         check_template(at, inner);
       } else {
-        add_unknown(key, name, {"path", "weight", "template"});
+        add_unknown(key, name, known_keys());
       }
     }
   }
 
   void check_weight(const std::string& key, const Json& value) {
-    if (weights_ == Weights::kRefused) {
+    if (use_ == SourceUse::kValidation) {
       problems.push_back({key, "found " + shown(value) +
                                    "; only data.train has weights, held-out data counts once"});
     } else if (!matches(weight_schema(), value)) {
@@ -166,7 +171,7 @@ class SourceCheck {
     problems.push_back({std::string(key).append(".").append(name), "unknown key" + hint});
   }
 
-  Weights weights_;
+  SourceUse use_;
   fs::path folder_;
 };
 
@@ -184,13 +189,13 @@ DataSource source_of(const Json& value, const fs::path& folder) {
   return source;
 }
 
-Json json_of(const std::vector<DataSource>& sources, Weights weights) {
+Json json_of(const std::vector<DataSource>& sources, SourceUse use) {
   if (sources.empty()) return nullptr;
   if (sources.size() == 1 && sources[0].is_plain()) return sources[0].path.string();
   Json list = Json::array();
   for (const DataSource& source : sources) {
     Json one = {{"path", source.path.string()}};
-    if (weights == Weights::kAllowed) one["weight"] = source.weight;
+    if (use == SourceUse::kTraining) one["weight"] = source.weight;
     one["template"] = nullptr;
     if (const auto& form = source.text_template) {
       one["template"] = {{"prompt", form->prompt}, {"completion", form->completion}};
@@ -208,11 +213,11 @@ std::string source_key(const std::string& key, const std::vector<DataSource>& so
   return key + "[" + std::to_string(index) + "]";
 }
 
-Field sources_field(std::string path, std::vector<DataSource>& member, Weights weights,
+Field sources_field(std::string path, std::vector<DataSource>& member, SourceUse use,
                     std::string doc) {
   const std::string key = path;
   Field field = make_field(
-                    std::move(path), sources_schema(weights), std::move(doc),
+                    std::move(path), sources_schema(use), std::move(doc),
                     [&member](const Json& value, const fs::path& folder) {
                       member.clear();
                       if (value.is_string()) {
@@ -221,14 +226,14 @@ Field sources_field(std::string path, std::vector<DataSource>& member, Weights w
                         for (const Json& one : value) member.push_back(source_of(one, folder));
                       }
                     },
-                    [&member, weights] { return json_of(member, weights); })
-                    .allowing(sources_in_words(weights));
-  field.check = [key, weights](const Json& value, const fs::path& folder) {
-    SourceCheck check(weights, folder);
+                    [&member, use] { return json_of(member, use); })
+                    .allowing(sources_in_words(use));
+  field.check = [key, use](const Json& value, const fs::path& folder) {
+    SourceCheck check(use, folder);
     check.check(key, value);
     return std::move(check.problems);
   };
-  return field;
+  return use == SourceUse::kValidation ? make_nullable(std::move(field)) : field;
 }
 
 }  // namespace expandft

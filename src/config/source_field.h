@@ -8,11 +8,11 @@
 
 namespace expandft {
 
-/// Whether sources of a field may have weights.
-enum class Weights { kAllowed, kRefused };
+/// Training data may have weights. Validation data has none, and may be absent: null.
+enum class SourceUse { kTraining, kValidation };
 
-/// A path, or a list of paths and of {"path", "weight", "template"}. No source: null.
-Field sources_field(std::string path, std::vector<DataSource>& member, Weights weights,
+/// A path, or a list of paths and of {"path", "weight", "template"}.
+Field sources_field(std::string path, std::vector<DataSource>& member, SourceUse use,
                     std::string doc);
 
 }  // namespace expandft

@@ -68,17 +68,17 @@ TEST_CASE("errors of sources name their place, all at once", "[config]") {
     return error_of([&] { load(folder, key, value); }).message();
   };
   const std::string all = message("train", R"(["", 3, {"weight": 1}, {"path": "a", "weight": 0},
-      {"path": "a", "weight": "2"}, {"path": 1}, {"path": "a", "wait": 2},
+      {"path": "a", "weight": "2"}, {"path": 1}, {"path": "a", "wieght": 2},
       {"path": "a", "template": "x"}, {"path": "a", "template": {"prompt": 1, "anser": ""}},
       "a\u0000b", {"path": "a", "weight": 1001}])");
   for (const char* const part :
        {"13 problems", "- data.train[0]: found \"\"; allowed: a path\n",
         "- data.train[1]: found 3; allowed: a path or {\"path\", \"weight\", \"template\"}\n",
         "- data.train[2].path: missing, and required; allowed: a path\n",
-        "- data.train[3].weight: found 0; allowed: a number above 0, at most 1000",
+        "- data.train[3].weight: found 0; allowed: a number above 0, at most 1000\n",
         "- data.train[4].weight: found \"2\"; allowed:",
         "- data.train[5].path: found 1; allowed: a path\n",
-        "- data.train[6].wait: unknown key; did you mean \"data.train[6].weight\"?\n",
+        "- data.train[6].wieght: unknown key; did you mean \"data.train[6].weight\"?\n",
         "- data.train[7].template: found \"x\"; allowed: {\"prompt\", \"completion\"} or null\n",
         "- data.train[8].template.prompt: found 1; allowed: a text\n",
         "- data.train[8].template.completion: missing, and required",
