@@ -101,7 +101,8 @@ def test_errors_name_the_json_path(expandft, tmp_path, stories, shards, changes,
 
 
 @pytest.mark.parametrize("source, expected", [
-    ({"path": "shards", "weight": 0.01}, ["data.train[1].weight", "none of the source's 10 examples"]),
+    ({"path": "shards", "weight": 0.01, "template": FORM},
+     ["data.train[1].weight", "none of the source's 10 examples"]),
     ({"path": "shards", "template": {"prompt": "{q}", "completion": "{"}}, ["data.train[1].template.completion"]),
     ({"path": "shards", "template": {"prompt": "{who}", "completion": "a"}}, ["who", "a.jsonl:1"]),
     ("shards/*.csv", ["table.csv", "expected .jsonl"]),
