@@ -10,6 +10,16 @@ std::string base_name(const ModelDirectory& base) {
   return path.filename().string();
 }
 
+/// "`a.jsonl`, `b.txt` (weight 0.5)".
+std::string data_names(const std::vector<DataSource>& sources) {
+  std::string out;
+  for (const DataSource& source : sources) {
+    out += fmt::format("{}`{}`", out.empty() ? "" : ", ", source.path.filename().string());
+    if (source.weight != 1) out += fmt::format(" (weight {})", source.weight);
+  }
+  return out;
+}
+
 std::string where_it_loads(Layout layout) {
   if (layout == Layout::kRemoteCode) {
     return "It loads in expandft, and in transformers with `trust_remote_code=True`: "
@@ -63,10 +73,10 @@ std::string trained_model_card(const ModelDirectory& base, const DecoderSpec& sp
                       folding.strength);
   card += fmt::format(
       "Only the copies were trained (`\"train\": \"{}\"`); no original weight was changed.\n\n"
-      "- Data: `{}`, {} tokens in {} steps\n"
+      "- Data: {}, {} tokens in {} steps\n"
       "- AdamW, learning rate {:g}, weight decay {:g}, seed {}\n"
       "- Training loss {:.4f} at first, {:.4f} at the end (nats a token)\n",
-      run.train, run.data.train.filename().string(), outcome.state.tokens, outcome.state.step,
+      run.train, data_names(run.data.train), outcome.state.tokens, outcome.state.step,
       run.training.learning_rate, run.training.weight_decay, run.training.seed, outcome.first_loss,
       outcome.last_loss);
   if (outcome.validation_before && outcome.validation_after) {

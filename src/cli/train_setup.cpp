@@ -5,6 +5,7 @@
 #include "model/families.h"
 #include "report/progress.h"
 #include "runtime/device.h"
+#include "text/sources.h"
 #include "training/self_text.h"
 
 #include <algorithm>
@@ -17,25 +18,36 @@
 namespace expandft {
 namespace {
 
-Dataset load(const fs::path& path, const RunConfig& run, const Tokenizer& tokenizer) {
-  const DataConfig& data = run.data;
-  DatasetOptions options{.path = path,
-                         .max_length = data.max_length,
-                         .learn_prompt = data.learn_prompt,
-                         .model = run.model,
-                         .chat_format = data.chat_format};
-  if (data.text_template) {
-    options.prompt = data.text_template->prompt;
-    options.completion = data.text_template->completion;
+void report_source(const DataSource& source, const SourceReport& report, std::int64_t max_length) {
+  const DatasetReport& rows = report.rows;
+  std::string name = source.path.filename().string();
+  if (report.files > 1) name += fmt::format(" ({} files)", report.files);
+  std::string line = fmt::format("{}: {} rows, {} sequences, {} tokens, {} of them learned", name,
+                                 rows.rows, rows.examples, rows.tokens, rows.targets);
+  if (source.weight != 1) {
+    line += fmt::format("; at weight {}, {} sequences an epoch", source.weight, report.drawn);
   }
-  Dataset dataset = load_dataset(options, tokenizer);
-  const DatasetReport& report = dataset.report;
-  spdlog::info("{}: {} rows, {} sequences, {} tokens, {} of them learned", path.filename().string(),
-               report.rows, report.examples, report.tokens, report.targets);
-  if (report.truncated_rows > 0) {
+  spdlog::info("{}", line);
+  if (rows.truncated_rows > 0) {
     spdlog::warn(
         "{}: {} rows lost the beginning of their prompt, or their oldest turns, to fit {} tokens",
-        path.filename().string(), report.truncated_rows, data.max_length);
+        name, rows.truncated_rows, max_length);
+  }
+}
+
+Dataset load(const std::vector<DataSource>& sources, const std::string& key, const RunConfig& run,
+             const Tokenizer& tokenizer) {
+  std::int64_t drawn = 0;
+  Dataset dataset = load_sources(sources, key, run, tokenizer,
+                                 [&](const DataSource& source, const SourceReport& report) {
+                                   report_source(source, report, run.data.max_length);
+                                   drawn += report.drawn;
+                                 });
+  if (sources.size() > 1) {
+    const DatasetReport& total = dataset.report;
+    spdlog::info(
+        "{}: {} sources, {} sequences, {} tokens, {} of them learned; {} sequences an epoch", key,
+        sources.size(), total.examples, total.tokens, total.targets, drawn);
   }
   return dataset;
 }
@@ -116,11 +128,13 @@ std::unique_ptr<TrainSetup> set_up_training(ResolvedConfig config, const GlobalO
   // Tokenizing and loading weights take about as long: side by side.
   auto data = std::async(std::launch::async, [&] {
     std::optional<Dataset> validation, retention;
-    if (run.data.validation) validation = load(*run.data.validation, run, *tokenizer);
+    if (!run.data.validation.empty()) {
+      validation = load(run.data.validation, "data.validation", run, *tokenizer);
+    }
     if (run.retention.weight > 0 && run.retention.text) {
       retention = load_retention(*run.retention.text, run, *tokenizer);
     }
-    return std::tuple(load(run.data.train, run, *tokenizer), std::move(validation),
+    return std::tuple(load(run.data.train, "data.train", run, *tokenizer), std::move(validation),
                       std::move(retention));
   });
   Decoder decoder = Decoder::load(base, compute_dtype(run.training.precision, device), device);

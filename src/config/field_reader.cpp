@@ -72,12 +72,17 @@ class Reader {
       return;
     }
     const auto& [value, origin] = found->second;
-    if (!matches(field.schema, value)) {
+    const fs::path& folder = origin == Origin::kCommandLine ? here : config_folder;
+    if (field.check) {
+      const std::vector<FieldProblem> found_wrong = field.check(value, folder);
+      for (const FieldProblem& problem : found_wrong) report(problem.path, origin, problem.text);
+      if (!found_wrong.empty()) return;
+    } else if (!matches(field.schema, value)) {
       add_problem(field.path, origin, value, field.allowed);
       return;
     }
     try {
-      field.store(value, origin == Origin::kCommandLine ? here : config_folder);
+      field.store(value, folder);
     } catch (const Error& error) {
       std::string text = error.message();
       if (!text.starts_with("found ")) text = "found " + shown(value) + ": " + text;

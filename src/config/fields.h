@@ -13,6 +13,11 @@
 
 namespace expandft {
 
+/// What is wrong with a part of a value, at its JSON path.
+struct FieldProblem {
+  std::string path, text;
+};
+
 /// One key of a config file. Parsing, checks, the JSON Schema, the resolved config and the
 /// reference of keys all come from it; its default is what the struct's member holds at first.
 struct Field {
@@ -24,6 +29,9 @@ struct Field {
   bool is_required = false;  // within its group, when that is optional and absent: not
   bool is_nullable = false;  // null stands for "not given"
 
+  /// Finds what is wrong with a value, where its parts have paths of their own. Not set: `schema`
+  /// says it all.
+  std::function<std::vector<FieldProblem>(const Json& value, const fs::path& folder)> check;
   /// Stores a value that matches the schema in the member; paths are relative to `folder`.
   /// Input error when the schema alone does not say all.
   std::function<void(const Json& value, const fs::path& folder)> store;

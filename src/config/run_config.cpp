@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "config/fields.h"
 #include "config/json_check.h"
+#include "config/source_field.h"
 #include "config/task_config.h"
 
 #include <algorithm>
@@ -152,9 +153,12 @@ FieldTable run_config_fields(RunConfig& run) {
           "How the merged model is laid out, which decides where it loads: docs/formats.md."),
       number_field("strength", run.strength, from_to(0, 1),
                    "How much of what was learned the merged model holds: 0 is the base."),
-      path_field("data.train", data.train, "Text file (`.txt`) or JSON lines (`.jsonl`).")
+      sources_field("data.train", data.train, SourceUse::kTraining,
+                    "Text files (`.txt`) or JSON lines (`.jsonl`): a file, a folder, a glob, or a "
+                    "list of those, each with a weight and a template of its own if need be.")
           .required(),
-      path_field("data.validation", data.validation, "Held-out data of the same form."),
+      sources_field("data.validation", data.validation, SourceUse::kValidation,
+                    "Held-out data, named likewise, without weights."),
       text_field("data.template.prompt", data.text_template, &TemplateConfig::prompt,
                  "Text that is given.")
           .required(),
@@ -237,7 +241,7 @@ FieldTable run_config_fields(RunConfig& run) {
       number_field("retention.weight", run.retention.weight, from_to(0, 1000),
                    "Weight of the mean divergence KL(base ‖ tuned) a token in the loss; 0: none."),
       retention_text_field("retention.text", run.retention.text,
-                           "Text to be held on: a file like `data.train`, or `self`, what the base "
+                           "Text to be held on: one file, or `self`, what the base "
                            "writes itself from its beginning-of-text token."),
       integer_field("retention.samples", run.retention.samples, from_to<std::int64_t>(1, 1 << 20),
                     "Texts that the base writes for `self`."),

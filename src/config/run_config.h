@@ -2,6 +2,7 @@
 
 #include "base/files.h"
 #include "base/json.h"
+#include "config/data_source.h"
 #include "config/layer_selection.h"
 #include "config/origin.h"
 
@@ -31,14 +32,10 @@ struct ExpansionConfig {
       2;  // k: how often the MLP stands in the expanded layer, itself included; >= 2
 };
 
-struct TemplateConfig {
-  std::string prompt, completion;
-};
-
 struct DataConfig {
-  fs::path train;  // required
-  std::optional<fs::path> validation;
-  std::optional<TemplateConfig> text_template;  // key "template"
+  std::vector<DataSource> train;                // required
+  std::vector<DataSource> validation;           // may be empty; its weights are 1
+  std::optional<TemplateConfig> text_template;  // key "template": of sources without their own
   std::int64_t max_length = 1024;               // tokens a sequence
   bool packing = true;
   bool learn_prompt = false;  // loss on prompt tokens too

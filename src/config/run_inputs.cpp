@@ -1,4 +1,5 @@
 #include "base/error.h"
+#include "config/data_files.h"
 #include "config/run_config.h"
 #include "config/task_config.h"
 
@@ -22,12 +23,36 @@ std::string model_problem(const fs::path& model) {
   return {};
 }
 
-/// "data.train" is a path today; whether its content can be read is the reader's to say.
-std::string data_problem(const fs::path& data) {
+/// Whether the file's content can be read is the reader's to say.
+std::string file_problem(const fs::path& data) {
   std::error_code error;
   if (!fs::exists(data, error)) return "no such file: " + data.string();
   if (fs::is_directory(data, error)) return "a folder, expected a file: " + data.string();
   return {};
+}
+
+/// The files of sources; those of sources that have none are left out.
+std::vector<fs::path> files_of(const std::vector<DataSource>& sources) {
+  std::vector<fs::path> all;
+  for (const DataSource& source : sources) {
+    try {
+      for (fs::path& file : find_data_files(source.path)) all.push_back(std::move(file));
+    } catch (const Error&) {
+      // check_sources says it.
+    }
+  }
+  return all;
+}
+
+void check_sources(const std::vector<DataSource>& sources, const std::string& key,
+                   Problems& problems) {
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    try {
+      find_data_files(sources[i].path);
+    } catch (const Error& error) {
+      problems.emplace_back(source_key(key, sources, i), error.message());
+    }
+  }
 }
 
 /// Whether replacing the output, as --restart does, would take this input away. A link in it counts
@@ -38,8 +63,8 @@ bool is_in_output(const fs::path& input, const RunConfig& run) {
 
 /// The data, and the tasks with theirs; those of unknown tasks are left out.
 std::vector<fs::path> input_files(const RunConfig& run) {
-  std::vector<fs::path> files{run.data.train};
-  if (run.data.validation) files.push_back(*run.data.validation);
+  std::vector<fs::path> files = files_of(run.data.train);
+  for (fs::path& file : files_of(run.data.validation)) files.push_back(std::move(file));
   if (run.retention.text) files.push_back(*run.retention.text);
   for (const auto* names : {&run.evaluation.original_tasks, &run.evaluation.tasks}) {
     for (const std::string& name : *names) {
@@ -64,6 +89,14 @@ std::string output_problem(const RunConfig& run) {
   }
   if (is_in_output(run.model, run)) {
     return "holds the model, which a new run would replace: " + run.model.string();
+  }
+  for (const auto* const sources : {&run.data.train, &run.data.validation}) {
+    for (const DataSource& source : *sources) {
+      // What the run writes would be data of the next one.
+      if (is_folder(source.path) && contains(source.path, run.output)) {
+        return "lies in a folder of data: " + source.path.string();
+      }
+    }
   }
   for (const fs::path& file : input_files(run)) {
     if (is_in_output(file, run)) {
@@ -96,9 +129,9 @@ void check_run_inputs(const RunConfig& run) {
   };
   add("model", model_problem(run.model));
   add("output", output_problem(run));
-  add("data.train", data_problem(run.data.train));
-  if (run.data.validation) add("data.validation", data_problem(*run.data.validation));
-  if (run.retention.text) add("retention.text", data_problem(*run.retention.text));
+  check_sources(run.data.train, "data.train", problems);
+  check_sources(run.data.validation, "data.validation", problems);
+  if (run.retention.text) add("retention.text", file_problem(*run.retention.text));
   check_tasks(run.evaluation.original_tasks, "evaluation.original_tasks", run, problems);
   check_tasks(run.evaluation.tasks, "evaluation.tasks", run, problems);
   if (problems.empty()) return;

@@ -10,8 +10,8 @@ namespace expandft {
 
 /// What to do when the format cannot be told.
 inline constexpr const char* kChatFormatHint =
-    "set data.chat_format to the format that the model was trained with, or say with data.template "
-    "how a row becomes text";
+    "name the format that the model was trained with (data.chat_format in a run config, "
+    "--chat-format of generate), or say with data.template how a row becomes text";
 
 /// The Jinja text of a model directory, and where it stands.
 struct ChatTemplate {

@@ -1,6 +1,7 @@
 #include "text/dataset.h"
 
 #include "base/error.h"
+#include "config/data_files.h"
 #include "text/chat_rows.h"
 #include "text/chat_template.h"
 #include "text/example_builder.h"
@@ -12,30 +13,26 @@
 namespace expandft {
 namespace {
 
-enum class FileForm { kPlainText, kJsonLines };
-
-FileForm form_of(const fs::path& file) {
+DataForm form_of(const fs::path& file) {
+  if (const auto form = data_form(file)) return *form;
   const std::string ending =
       (file.extension() == ".gz" ? file.stem() : file.filename()).extension().string();
-  if (ending == ".jsonl" || ending == ".json") return FileForm::kJsonLines;
-  if (ending == ".txt" || ending == ".text" || ending == ".md") return FileForm::kPlainText;
   throw input_error("cannot tell the form of the data from the name's ending \"" + ending + "\"",
-                    file.string(),
-                    "expected .jsonl or .json (JSON lines), or .txt, .text or .md (plain text); "
-                    "each may be followed by .gz");
+                    file.string(), std::string("expected ") + kDataEndings);
 }
 
 }  // namespace
 
 Dataset load_dataset(const DatasetOptions& options, const Tokenizer& tokenizer) {
-  const FileForm form = form_of(options.path);
+  const DataForm form = form_of(options.path);
   const RowRenderer renderer(options);
   ExampleBuilder builder(options, tokenizer);
   const std::string text = read_text_file(options.path);
-  if (form == FileForm::kPlainText) {
+  if (form == DataForm::kPlainText) {
     if (options.prompt || options.completion) {
       throw input_error("a template needs rows with fields, and this is plain text",
-                        options.path.string(), "use JSON lines, or leave data.template out");
+                        options.path.string(),
+                        "use JSON lines, or leave " + options.template_key + " out");
     }
     check_text(text, options.path.string());
     builder.add_stream(without_byte_order_mark(text));

@@ -14,11 +14,12 @@ namespace expandft {
 struct DatasetOptions {
   fs::path path;                      // .txt, .text, .md (one stream) or .jsonl, .json; also .gz
   std::optional<std::string> prompt;  // templates (text/template.h); without them
-  std::optional<std::string> completion;  // prompt/completion, instruction/… or text is read
-  std::int64_t max_length = 1024;         // tokens a sequence
-  bool learn_prompt = false;              // loss on prompt tokens too
-  fs::path model;                         // its files say how conversations are written
-  std::string chat_format = "auto";       // or a name of text/chat_format.h
+  std::optional<std::string> completion;       // prompt/completion, instruction/… or text is read
+  std::string template_key = "data.template";  // what errors call them
+  std::int64_t max_length = 1024;              // tokens a sequence
+  bool learn_prompt = false;                   // loss on prompt tokens too
+  fs::path model;                              // its files say how conversations are written
+  std::string chat_format = "auto";            // or a name of text/chat_format.h
 };
 
 /// What happened on the way; shown before training and saved with the run.
@@ -28,10 +29,21 @@ struct DatasetReport {
   std::int64_t truncated_rows = 0;
 };
 
+/// A stretch of the examples that counts `weight` times in an epoch: its whole part as often as
+/// that, and for the rest so many examples, drawn anew for each epoch.
+struct DatasetPart {
+  std::size_t examples = 0;
+  double weight = 1;
+};
+
 struct Dataset {
   std::vector<Example> examples;
   DatasetReport report;
+  std::vector<DatasetPart> parts = {};  // in order, all examples; none: each counts once
 };
+
+/// Examples of the part in each epoch: weight times its examples, rounded.
+std::int64_t drawn_examples(const DatasetPart& part);
 
 /// Reads, renders, tokenizes and cuts. Plain text: BOS once if the tokenizer adds it, then blocks
 /// of max_length tokens. Rows: BOS, prompt, completion, EOS; loss on completion and EOS. A row
@@ -43,14 +55,15 @@ struct Dataset {
 /// missing fields and damaged lines are input errors with the line number.
 Dataset load_dataset(const DatasetOptions& options, const Tokenizer& tokenizer);
 
-/// XXH3-64 over the examples' token ids and learned marks, as 16 hex digits: what training sees of
-/// the data, wherever it lies.
+/// XXH3-64 over the examples' token ids and learned marks, and the parts, as 16 hex digits: what
+/// training sees of the data, wherever it lies.
 std::string fingerprint(const Dataset& dataset);
 
 /// One training sequence's worth of examples (indices into Dataset::examples).
 using Pack = std::vector<std::uint32_t>;
 
-/// The order of one epoch: shuffled by (seed, epoch), packed up to max_length tokens when `packing`
+/// The order of one epoch: the parts as often as their weights say, what is drawn from them without
+/// replacement by (seed, epoch); shuffled likewise, packed up to max_length tokens when `packing`
 /// (first fit over a bounded window, so that the order stays random), else one example each.
 /// Deterministic on every platform.
 std::vector<Pack> epoch_order(const Dataset& dataset, std::int64_t max_length, bool packing,

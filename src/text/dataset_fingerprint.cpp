@@ -1,6 +1,7 @@
 #include "base/hex.h"
 #include "text/dataset.h"
 
+#include <bit>
 #include <memory>
 #include <new>
 
@@ -20,6 +21,11 @@ std::string fingerprint(const Dataset& dataset) {
     if (length == 0) continue;
     XXH3_64bits_update(state.get(), example.tokens.data(), length * sizeof(TokenId));
     XXH3_64bits_update(state.get(), example.learned.data(), example.learned.size());
+  }
+  for (const DatasetPart& part : dataset.parts) {
+    const auto weight = std::bit_cast<std::uint64_t>(part.weight);
+    const std::uint64_t words[] = {part.examples, weight};
+    XXH3_64bits_update(state.get(), words, sizeof words);
   }
   XXH64_canonical_t canonical;
   XXH64_canonicalFromHash(&canonical, XXH3_64bits_digest(state.get()));

@@ -3,6 +3,8 @@
 #include "text/random.h"
 
 #include <algorithm>
+#include <cmath>
+#include <cstdint>
 #include <limits>
 #include <numeric>
 
@@ -18,6 +20,43 @@ struct OpenPack {
 
 std::int64_t length_of(const Dataset& dataset, std::uint32_t index) {
   return static_cast<std::int64_t>(dataset.examples[index].tokens.size());
+}
+
+std::int64_t epoch_size(const Dataset& dataset) {
+  if (dataset.parts.empty()) return std::ssize(dataset.examples);
+  return std::accumulate(
+      dataset.parts.begin(), dataset.parts.end(), std::int64_t{0},
+      [](std::int64_t sum, const DatasetPart& part) { return sum + drawn_examples(part); });
+}
+
+// The examples of an epoch, in the order of the data. What is left of a weight past whole copies is
+// selection sampling (Knuth, The Art of Computer Programming 2, 3.4.2, algorithm S).
+std::vector<std::uint32_t> examples_of_epoch(const Dataset& dataset, std::uint64_t seed,
+                                             std::uint64_t epoch) {
+  std::vector<std::uint32_t> order;
+  order.reserve(static_cast<std::size_t>(epoch_size(dataset)));
+  const auto append_all = [&](std::uint32_t begin, std::uint32_t count) {
+    for (std::uint32_t i = 0; i < count; ++i) order.push_back(begin + i);
+  };
+  if (dataset.parts.empty()) {
+    append_all(0, static_cast<std::uint32_t>(dataset.examples.size()));
+    return order;
+  }
+  constexpr std::uint64_t kPurpose = std::uint64_t{2} << 32;  // apart from the shuffles' streams
+  Random random(seed, kPurpose + epoch);
+  std::uint32_t begin = 0;
+  for (const DatasetPart& part : dataset.parts) {
+    const auto count = static_cast<std::uint32_t>(part.examples);
+    auto left = static_cast<std::uint64_t>(drawn_examples(part));
+    for (; count > 0 && left >= count; left -= count) append_all(begin, count);
+    for (std::uint32_t i = 0; left > 0; ++i) {
+      if (random.below(count - i) >= left) continue;
+      order.push_back(begin + i);
+      --left;
+    }
+    begin += count;
+  }
+  return order;
 }
 
 // First fit: each example goes into the oldest open pack with room for it. When the window is
@@ -49,16 +88,19 @@ std::vector<Pack> pack_first_fit(const Dataset& dataset, const std::vector<std::
 
 }  // namespace
 
+std::int64_t drawn_examples(const DatasetPart& part) {
+  return std::llround(part.weight * static_cast<double>(part.examples));
+}
+
 std::vector<Pack> epoch_order(const Dataset& dataset, std::int64_t max_length, bool packing,
                               bool shuffle, std::uint64_t seed, std::uint64_t epoch) {
-  if (dataset.examples.size() > std::numeric_limits<std::uint32_t>::max()) {
-    throw input_error("the data set has " + std::to_string(dataset.examples.size()) +
-                      " examples, at most " +
-                      std::to_string(std::numeric_limits<std::uint32_t>::max()) + " are possible");
+  constexpr std::int64_t kMost = std::numeric_limits<std::uint32_t>::max();
+  const std::int64_t size = std::max(std::ssize(dataset.examples), epoch_size(dataset));
+  if (size > kMost) {
+    throw input_error("an epoch has " + std::to_string(size) + " examples, at most " +
+                      std::to_string(kMost) + " are possible");
   }
-  std::vector<std::uint32_t> order(dataset.examples.size());
-  std::iota(order.begin(), order.end(), 0u);
-  for (const std::uint32_t index : order) {
+  for (std::uint32_t index = 0; index < dataset.examples.size(); ++index) {
     if (length_of(dataset, index) > max_length) {
       throw input_error("example " + std::to_string(index) + " has " +
                             std::to_string(length_of(dataset, index)) +
@@ -66,6 +108,7 @@ std::vector<Pack> epoch_order(const Dataset& dataset, std::int64_t max_length, b
                         "data.max_length");
     }
   }
+  std::vector<std::uint32_t> order = examples_of_epoch(dataset, seed, epoch);
   Random random(seed, epoch);
   if (shuffle) random.shuffle(order);
   std::vector<Pack> packs;

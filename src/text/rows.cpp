@@ -22,11 +22,12 @@ const std::string& string_field(const Json& row, const char* name, const std::st
 RowRenderer::RowRenderer(const DatasetOptions& options) {
   if (options.prompt && !options.completion) {
     throw input_error("the template has a prompt but no completion: nothing would be learned",
-                      "data.template", "add data.template.completion");
+                      options.template_key, "add " + options.template_key + ".completion");
   }
-  if (options.prompt) prompt_ = TextTemplate::parse(*options.prompt, "data.template.prompt");
+  if (options.prompt)
+    prompt_ = TextTemplate::parse(*options.prompt, options.template_key + ".prompt");
   if (options.completion) {
-    completion_ = TextTemplate::parse(*options.completion, "data.template.completion");
+    completion_ = TextTemplate::parse(*options.completion, options.template_key + ".completion");
   }
 }
 

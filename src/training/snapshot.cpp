@@ -206,7 +206,13 @@ Json snapshot_identity(const Json& resolved_config, const std::string& base_fing
     identity["training"].erase(key);
   }
   // The data's content counts, not where it lies.
-  for (const char* key : {"train", "validation"}) identity["data"].erase(key);
+  identity["data"].erase("validation");
+  Json& train = identity["data"]["train"];
+  if (train.is_array()) {
+    for (Json& source : train) source.erase("path");
+  } else {
+    identity["data"].erase("train");
+  }
   identity["retention"].erase("text");
   return identity;
 }

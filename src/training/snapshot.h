@@ -45,7 +45,7 @@ std::uint64_t snapshot_bytes(const CopyTensors& copies);
 
 /// What must not change between a snapshot and its continuation: the fingerprints of the base, of
 /// the training data and of the text held on ("": none), and the keys of the resolved config that
-/// the weights depend on.
+/// the weights depend on: of data.train, weights and templates.
 Json snapshot_identity(const Json& resolved_config, const std::string& base_fingerprint,
                        const std::string& data_fingerprint,
                        const std::string& retention_fingerprint);

@@ -49,10 +49,14 @@ TEST_CASE("a config of the required keys gets the defaults of the structs", "[co
   CHECK(run.file == file.folder() / "run.json");
   CHECK(run.model == file.folder() / "model");
   CHECK(run.output == file.folder() / "out");
-  CHECK(run.data.train == file.folder() / "train.txt");
+  REQUIRE(run.data.train.size() == 1);
+  CHECK(run.data.train[0].path == file.folder() / "train.txt");
+  CHECK(run.data.train[0].is_plain());
+  CHECK(config.resolved["data"]["train"] == (file.folder() / "train.txt").string());
   CHECK(run.expansion.layers.text() == "all");
   CHECK(run.expansion.copies == 2);
-  CHECK_FALSE(run.data.validation);
+  CHECK(run.data.validation.empty());
+  CHECK(config.resolved["data"]["validation"].is_null());
   CHECK_FALSE(run.data.text_template);
   CHECK(run.training.epochs == 1);
   CHECK_FALSE(run.training.max_steps);
@@ -91,7 +95,8 @@ TEST_CASE("every key reaches its member", "[config]") {
   CHECK(run.expansion.copies == 4);
   CHECK(run.layout == Layout::kPadded);
   CHECK(run.strength == 0.5);
-  CHECK(run.data.validation == file.folder() / "v.jsonl");
+  REQUIRE(run.data.validation.size() == 1);
+  CHECK(run.data.validation[0].path == file.folder() / "v.jsonl");
   REQUIRE(run.data.text_template);
   CHECK(run.data.text_template->prompt == "{q}");
   CHECK(run.data.text_template->completion == "{a}");
@@ -133,7 +138,7 @@ TEST_CASE("every key reaches its member", "[config]") {
   }
   SECTION("it has every key, in the order of the schema") {
     CHECK(config.resolved.begin().key() == "model");
-    CHECK(config.origins.size() == 38);
+    CHECK(config.origins.size() == 43);
     const Json schema = run_config_schema();
     std::vector<std::string> in_schema, in_config;
     for (const auto& [key, unused] : schema["properties"].items()) in_schema.push_back(key);
@@ -174,7 +179,7 @@ TEST_CASE("each impossible value is an error with path, value and what is allowe
        "one of \"auto\", \"native\", \"padded\", \"remote-code\", \"deci\""},
       {"/strength", "1.5", "a number from 0 to 1"},
       {"/strength", "-0.1", "a number from 0 to 1"},
-      {"/data/validation", "[]", "a path or null"},
+      {"/data/validation", "[]", "{\"path\", \"template\"} or null"},
       {"/data/template", "\"{q}\"", "an object or null"},
       {"/data/max_length", "1", "an integer from 2 to 1048576"},
       {"/data/max_length", "1048577", "an integer from 2 to 1048576"},
@@ -365,7 +370,7 @@ TEST_CASE("paths follow links as the system does, and keep their last name", "[c
       load_run_config(folder / "link/run.json", {"data.train=" + (folder / "train.txt").string()});
   const fs::path root = fs::canonical(folder.path());
   CHECK(config.run.model == root / "real/deep/model");
-  CHECK(config.run.data.train == root / "train.txt");
+  CHECK(config.run.data.train.at(0).path == root / "train.txt");
   CHECK(
       load_run_config(folder / "link/run.json", {"output=" + (folder / "link").string() + "/../x"})
           .run.output == root / "real/x");
@@ -378,5 +383,5 @@ TEST_CASE("origins are described a line each, aligned", "[config]") {
   CHECK(has(text, "(command line)\n"));
   CHECK(has(text, "data.template.prompt          \"Q:\\n{q}\""));
   CHECK(has(text, "data.template.completion      \" {a}\""));
-  CHECK(std::count(text.begin(), text.end(), '\n') == 38);
+  CHECK(std::count(text.begin(), text.end(), '\n') == 43);
 }

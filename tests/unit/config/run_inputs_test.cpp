@@ -68,16 +68,18 @@ TEST_CASE("each missing input is an input error at its JSON path", "[config]") {
               "holds the model, which a new run would replace: " + run.model.string()));
     run.model = folder / "model";
     CHECK_NOTHROW(check_run_inputs(run));
-    run.data.train = folder / "out/train.txt";
-    fs::create_symlink(folder / "train.txt", run.data.train);  // the link would go
+    run.data.train = {{.path = folder / "out/train.txt"}};
+    fs::create_symlink(folder / "train.txt", folder / "out/train.txt");  // the link would go
     CHECK(error().where() == "output");
     CHECK(has(error().message(), "holds an input of the run"));
-    CHECK(has(error().message(), run.data.train.string()));
-    run.data.train = folder / "train.txt";
+    CHECK(has(error().message(), (folder / "out/train.txt").string()));
+    run.data.train = {{.path = folder / "*.txt"}, {.path = folder / "out/t*.txt"}};
+    CHECK(has(error().message(), (folder / "out/train.txt").string()));
+    run.data.train = {{.path = folder / "train.txt"}};
     write_text(folder / "out/valid.txt", "a");
-    run.data.validation = folder / "out/valid.txt";
+    run.data.validation = {{.path = folder / "out/valid.txt"}};
     CHECK(has(error().message(), "out/valid.txt"));
-    run.data.validation.reset();
+    run.data.validation.clear();
     run.output = folder / "tasks";
     CHECK(has(error().message(), "tasks/mine.json"));
     run.output = folder / "text";
@@ -90,11 +92,20 @@ TEST_CASE("each missing input is an input error at its JSON path", "[config]") {
     fs::remove(folder / "train.txt");
     CHECK(error().where() == "data.train");
     CHECK(error().code() == ExitCode::kBadInput);
-    run.data.train = folder.path();
-    CHECK(has(error().message(), "a folder, expected a file"));
-    run.data.train = folder / "valid.txt";
-    run.data.validation = folder / "none.txt";
+    fs::create_directory(folder / "empty");
+    run.data.train = {{.path = folder / "valid.txt"}, {.path = folder / "empty"}};
+    CHECK(error().where() == "data.train[1]");
+    CHECK(has(error().message(), "no data in the folder"));
+    run.data.train = {{.path = folder / "none-*.txt", .weight = 2}};
+    CHECK(error().where() == "data.train[0]");
+    CHECK(has(error().message(), "no file matches"));
+    run.data.train = {{.path = folder / "valid.txt"}};
+    run.data.validation = {{.path = folder / "none.txt"}};
     CHECK(error().where() == "data.validation");
+    run.data.validation.clear();
+    run.data.train = {{.path = folder.path()}};
+    CHECK(error().where() == "output");
+    CHECK(has(error().message(), "lies in a folder of data: " + folder.path().string()));
   }
   SECTION("tasks") {
     run.evaluation.tasks = {"mine", "mien"};
@@ -107,7 +118,7 @@ TEST_CASE("each missing input is an input error at its JSON path", "[config]") {
   }
   SECTION("all at once") {
     run.model = folder / "none";
-    run.data.train = folder / "none.txt";
+    run.data.train = {{.path = folder / "none.txt"}};
     run.evaluation.original_tasks = {"unknown-task"};
     CHECK(error().where() == "model, data.train, evaluation.original_tasks[0]");
     CHECK(has(error().message(), "3 problems:"));

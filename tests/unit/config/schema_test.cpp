@@ -78,7 +78,7 @@ TEST_CASE("every shipped config is valid, and names its schema", "[config]") {
     const ResolvedConfig config = load_run_config(file);
     CHECK(config.run.train == "new");
     CHECK(read_json(file)["$schema"] == "../docs/run.schema.json");
-    CHECK(fs::exists(config.run.data.train));
+    for (const DataSource& source : config.run.data.train) CHECK(fs::exists(source.path));
   }
 }
 
@@ -123,6 +123,10 @@ TEST_CASE("schema and parser agree, by an independent validator", "[config]") {
       {"/evaluation/max_drop", "null"},
       {"/data/template", "null"},
       {"/data/validation", "null"},
+      {"/data/validation", "[{\"path\": \"v\", \"template\": null}]"},
+      {"/data/train", "[\"a.txt\", {\"path\": \"b\", \"weight\": 0.5}]"},
+      {"/data/train",
+       "[{\"path\": \"b\", \"template\": {\"prompt\": \"\", \"completion\": \"{a}\"}}]"},
       {"/training/epochs", "3"},
       {"/strength", "0"},
       {"/training", "{\"epochs\": null, \"max_steps\": 3}"}};
@@ -138,6 +142,17 @@ TEST_CASE("schema and parser agree, by an independent validator", "[config]") {
       {"/training", "{\"epochs\": 1, \"max_steps\": 3}"},
       {"/training", "{\"batch_size\": 1, \"batch_tokens\": 3}"},
       {"/data/template", "{\"prompt\": \"a\"}"},
+      {"/data/train", "null"},
+      {"/data/train", "[]"},
+      {"/data/train", "[\"\"]"},
+      {"/data/train", "[3]"},
+      {"/data/train", "{\"path\": \"b\"}"},
+      {"/data/train", "[{\"weight\": 1}]"},
+      {"/data/train", "[{\"path\": \"b\", \"weight\": 0}]"},
+      {"/data/train", "[{\"path\": \"b\", \"weight\": \"1\"}]"},
+      {"/data/train", "[{\"path\": \"b\", \"wait\": 1}]"},
+      {"/data/train", "[{\"path\": \"b\", \"template\": {\"prompt\": \"a\"}}]"},
+      {"/data/validation", "[{\"path\": \"b\", \"weight\": 1}]"},
       {"/layout", "\"wide\""},
       {"/train", "\"all\""},
       {"/model", "\"\""},

@@ -133,6 +133,30 @@ TEST_CASE("seeking a position deals what a stream that walked there deals") {
   CHECK(sought.position() == walked.position());
 }
 
+TEST_CASE("weights count in the steps, and in where a resumed stream goes on") {
+  Dataset dataset = mixed();
+  dataset.parts = {{.examples = 17, .weight = 0.3}, {.examples = 20, .weight = 1.4}};
+  const bool by_tokens = GENERATE(true, false);
+  const TrainingConfig training = by_tokens ? training_of(3, {}, 50) : training_of(3, 4, {});
+  BatchStream stream(dataset, data_of(true), training);
+  std::int64_t steps = 0, examples = 0;
+  std::vector<StreamPosition> positions;
+  std::vector<std::vector<TokenId>> dealt;
+  for (StepBatch step = stream.next(); !step.micro_batches.empty(); step = stream.next()) {
+    ++steps;
+    dealt.push_back(examples_of(step));
+    positions.push_back(stream.position());
+    examples += std::ssize(dealt.back());
+  }
+  CHECK(steps == stream.total_steps());
+  CHECK(examples == 3 * (5 + 28));
+  for (std::size_t i = 0; i + 1 < positions.size(); ++i) {
+    BatchStream resumed(dataset, data_of(true), training);
+    resumed.seek(positions[i]);
+    CHECK(examples_of(resumed.next()) == dealt[i + 1]);
+  }
+}
+
 TEST_CASE("another epoch and another seed have another order") {
   const Dataset dataset = mixed();
   TrainingConfig training = training_of(2, 37, {});

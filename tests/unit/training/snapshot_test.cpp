@@ -190,6 +190,11 @@ TEST_CASE("the identity holds what weights depend on, and not where data lies") 
                                                            {"train", "new"},
                                                            {"data", {{"max_length", 64}}},
                                                            {"training", {{"seed", 7}}}});
+  Json mixed = resolved;
+  mixed["data"]["train"] = Json::parse(
+      R"([{"path": "/a", "weight": 0.5, "template": null}, {"path": "/b", "weight": 1.0}])");
+  CHECK(snapshot_identity(mixed, "b", "d", "r")["data"]["train"] ==
+        Json::parse(R"([{"weight": 0.5, "template": null}, {"weight": 1.0}])"));
 }
 
 }  // namespace

@@ -1,0 +1,31 @@
+#pragma once
+
+#include "base/files.h"
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace expandft {
+
+struct TemplateConfig {
+  std::string prompt, completion;
+};
+
+/// One entry of "data.train" or "data.validation".
+struct DataSource {
+  fs::path path;                                // a file, a folder or a glob: config/data_files.h
+  double weight = 1;                            // how often its examples come in an epoch
+  std::optional<TemplateConfig> text_template;  // none: data.template
+
+  /// Whether the path alone says all of it.
+  bool is_plain() const { return weight == 1 && !text_template; }
+};
+
+/// The JSON path of a source: "data.train" when it is the only one and no more than a path, else
+/// "data.train[1]".
+std::string source_key(const std::string& key, const std::vector<DataSource>& sources,
+                       std::size_t index);
+
+}  // namespace expandft

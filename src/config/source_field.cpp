@@ -1,0 +1,239 @@
+#include "config/source_field.h"
+
+#include "base/error.h"
+#include "config/json_check.h"
+
+#include <utility>
+
+namespace expandft {
+namespace {
+
+constexpr int kMostWeight = 1000;
+
+Json path_schema() {
+  return {{"type", "string"}, {"minLength", 1}};
+}
+
+Json text_schema() {
+  return {{"type", "string"}};
+}
+
+Json weight_schema() {
+  return {{"type", "number"}, {"exclusiveMinimum", 0}, {"maximum", kMostWeight}};
+}
+
+Json described(Json schema, const char* doc) {
+  Json out = {{"description", doc}};
+  out.update(schema);
+  return out;
+}
+
+Json template_schema() {
+  return {{"type", Json::array({"object", "null"})},
+          {"additionalProperties", false},
+          {"required", Json::array({"prompt", "completion"})},
+          {"properties", {{"prompt", text_schema()}, {"completion", text_schema()}}}};
+}
+
+Json source_schema(SourceUse use) {
+  Json properties = {{"path", described(path_schema(), "A file, a folder or a glob.")}};
+  if (use == SourceUse::kTraining) {
+    properties["weight"] =
+        described(weight_schema(), "How often its examples come in an epoch, parts included.");
+    properties["weight"]["default"] = 1;
+  }
+  properties["template"] = described(template_schema(), "In place of `data.template`.");
+  return {{"type", "object"},
+          {"additionalProperties", false},
+          {"required", Json::array({"path"})},
+          {"properties", properties}};
+}
+
+Json sources_schema(SourceUse use) {
+  const Json item = {{"anyOf", Json::array({path_schema(), source_schema(use)})}};
+  const Json list = {{"type", "array"}, {"minItems", 1}, {"items", item}};
+  return {{"anyOf", Json::array({path_schema(), list})}};
+}
+
+std::string keys_in_words(SourceUse use) {
+  return use == SourceUse::kTraining ? R"({"path", "weight", "template"})"
+                                     : R"({"path", "template"})";
+}
+
+std::string sources_in_words(SourceUse use) {
+  return "a path, or a list of paths and of " + keys_in_words(use);
+}
+
+/// Finds all that is wrong with a value, at the JSON path of each part.
+class SourceCheck {
+ public:
+  SourceCheck(SourceUse use, const fs::path& folder) : use_(use), folder_(folder) {}
+
+  void check(const std::string& key, const Json& value) {
+    if (value.is_string()) {
+      check_path(key, value);
+    } else if (value.is_array() && !value.empty()) {
+      for (std::size_t i = 0; i < value.size(); ++i) {
+        check_source(key + "[" + std::to_string(i) + "]", value[i]);
+      }
+    } else {
+      add(key, value, sources_in_words(use_) + (use_ == SourceUse::kValidation ? " or null" : ""));
+    }
+  }
+
+  std::vector<FieldProblem> problems;
+
+ private:
+  std::vector<std::string> known_keys() const {
+    if (use_ == SourceUse::kTraining) return {"path", "weight", "template"};
+    return {"path", "template"};
+  }
+
+  void add(const std::string& key, const Json& value, const std::string& allowed) {
+    problems.push_back({key, "found " + shown(value) + "; allowed: " + allowed});
+  }
+
+  void check_path(const std::string& key, const Json& value) {
+    if (!matches(path_schema(), value)) {
+      add(key, value, "a path");
+      return;
+    }
+    try {
+      resolve_path(value, folder_);
+    } catch (const Error& error) {
+      problems.push_back({key, "found " + shown(value) + ": " + error.message()});
+    }
+  }
+
+  void check_source(const std::string& key, const Json& value) {
+    if (value.is_string()) {
+      check_path(key, value);
+      return;
+    }
+    if (!value.is_object()) {
+      add(key, value, "a path or " + keys_in_words(use_));
+      return;
+    }
+    if (!value.contains("path")) {
+      problems.push_back({key + ".path", "missing, and required; allowed: a path"});
+    }
+    for (const auto& [name, inner] : value.items()) {
+      const std::string at = std::string(key).append(".").append(name);
+      if (name == "path") {
+        check_path(at, inner);
+      } else if (name == "weight") {
+        check_weight(at, inner);
+      } else if (name == "template") {
+        check_template(at, inner);
+      } else {
+        add_unknown(key, name, known_keys());
+      }
+    }
+  }
+
+  void check_weight(const std::string& key, const Json& value) {
+    if (use_ == SourceUse::kValidation) {
+      problems.push_back({key, "found " + shown(value) +
+                                   "; only data.train has weights, held-out data counts once"});
+    } else if (!matches(weight_schema(), value)) {
+      add(key, value, describe_schema(weight_schema()));
+    }
+  }
+
+  void check_template(const std::string& key, const Json& value) {
+    if (value.is_null()) return;
+    if (!value.is_object()) {
+      add(key, value, R"({"prompt", "completion"} or null)");
+      return;
+    }
+    for (const char* const name : {"prompt", "completion"}) {
+      const std::string at = std::string(key).append(".").append(name);
+      if (!value.contains(name)) {
+        problems.push_back({at, "missing, and required; allowed: a text"});
+      } else if (!value[name].is_string()) {
+        add(at, value[name], "a text");
+      }
+    }
+    for (const auto& [name, inner] : value.items()) {
+      if (name != "prompt" && name != "completion")
+        add_unknown(key, name, {"prompt", "completion"});
+    }
+  }
+
+  void add_unknown(const std::string& key, const std::string& name,
+                   const std::vector<std::string>& known) {
+    const std::string near = nearest(name, known);
+    std::string list;
+    for (const std::string& one : known) list += (list.empty() ? "" : ", ") + one;
+    const std::string hint =
+        near.empty() ? "; known here: " + list
+                     : std::string("; did you mean \"").append(key + "." + near).append("\"?");
+    problems.push_back({std::string(key).append(".").append(name), "unknown key" + hint});
+  }
+
+  SourceUse use_;
+  fs::path folder_;
+};
+
+DataSource source_of(const Json& value, const fs::path& folder) {
+  DataSource source;
+  if (value.is_string()) {
+    source.path = resolve_path(value, folder);
+    return source;
+  }
+  source.path = resolve_path(value.at("path"), folder);
+  source.weight = value.value("weight", 1.0);
+  if (const auto form = value.find("template"); form != value.end() && !form->is_null()) {
+    source.text_template = TemplateConfig{form->at("prompt"), form->at("completion")};
+  }
+  return source;
+}
+
+Json json_of(const std::vector<DataSource>& sources, SourceUse use) {
+  if (sources.empty()) return nullptr;
+  if (sources.size() == 1 && sources[0].is_plain()) return sources[0].path.string();
+  Json list = Json::array();
+  for (const DataSource& source : sources) {
+    Json one = {{"path", source.path.string()}};
+    if (use == SourceUse::kTraining) one["weight"] = source.weight;
+    one["template"] = nullptr;
+    if (const auto& form = source.text_template) {
+      one["template"] = {{"prompt", form->prompt}, {"completion", form->completion}};
+    }
+    list.push_back(one);
+  }
+  return list;
+}
+
+}  // namespace
+
+std::string source_key(const std::string& key, const std::vector<DataSource>& sources,
+                       std::size_t index) {
+  if (sources.size() == 1 && sources[0].is_plain()) return key;
+  return key + "[" + std::to_string(index) + "]";
+}
+
+Field sources_field(std::string path, std::vector<DataSource>& member, SourceUse use,
+                    std::string doc) {
+  const std::string key = path;
+  Field field = make_field(
+                    std::move(path), sources_schema(use), std::move(doc),
+                    [&member](const Json& value, const fs::path& folder) {
+                      member.clear();
+                      if (value.is_string()) {
+                        member.push_back(source_of(value, folder));
+                      } else {
+                        for (const Json& one : value) member.push_back(source_of(one, folder));
+                      }
+                    },
+                    [&member, use] { return json_of(member, use); })
+                    .allowing(sources_in_words(use));
+  field.check = [key, use](const Json& value, const fs::path& folder) {
+    SourceCheck check(use, folder);
+    check.check(key, value);
+    return std::move(check.problems);
+  };
+  return use == SourceUse::kValidation ? make_nullable(std::move(field)) : field;
+}
+
+}  // namespace expandft

@@ -1,0 +1,99 @@
+#include "text/sources.h"
+
+#include "base/error.h"
+#include "config/data_files.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include <spdlog/fmt/fmt.h>
+
+namespace expandft {
+namespace {
+
+struct FoundSource {
+  const DataSource& source;
+  std::string key;
+  std::vector<fs::path> files;
+};
+
+/// All files are looked for before the first is read.
+std::vector<FoundSource> find_all(const std::vector<DataSource>& sources, const std::string& key) {
+  std::vector<FoundSource> found;
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    std::string at = source_key(key, sources, i);
+    try {
+      found.push_back({sources[i], at, find_data_files(sources[i].path)});
+    } catch (const Error& error) {
+      throw input_error(error.message(), at, error.hint());
+    }
+  }
+  return found;
+}
+
+bool has_rows(const std::vector<FoundSource>& sources) {
+  return std::ranges::any_of(sources, [](const FoundSource& one) {
+    return std::ranges::any_of(
+        one.files, [](const fs::path& file) { return data_form(file) == DataForm::kJsonLines; });
+  });
+}
+
+void add(const DatasetReport& part, DatasetReport& whole) {
+  whole.rows += part.rows;
+  whole.examples += part.examples;
+  whole.tokens += part.tokens;
+  whole.targets += part.targets;
+  whole.truncated_rows += part.truncated_rows;
+}
+
+}  // namespace
+
+Dataset load_sources(
+    const std::vector<DataSource>& sources, const std::string& key, const RunConfig& run,
+    const Tokenizer& tokenizer,
+    const std::function<void(const DataSource& source, const SourceReport& report)>& loaded) {
+  const DataConfig& data = run.data;
+  const std::vector<FoundSource> found = find_all(sources, key);
+  const bool rows_have_template = has_rows(found);
+  Dataset whole;
+  for (const auto& [source, at, files] : found) {
+    SourceReport report;
+    for (const fs::path& file : files) {
+      DatasetOptions options{.path = file,
+                             .max_length = data.max_length,
+                             .learn_prompt = data.learn_prompt,
+                             .model = run.model,
+                             .chat_format = data.chat_format};
+      const bool is_rows = data_form(file) != DataForm::kPlainText;
+      if (source.text_template) {
+        options.prompt = source.text_template->prompt;
+        options.completion = source.text_template->completion;
+        options.template_key = at + ".template";
+      } else if (data.text_template && (is_rows || !rows_have_template)) {
+        options.prompt = data.text_template->prompt;
+        options.completion = data.text_template->completion;
+      }
+      Dataset part = load_dataset(options, tokenizer);
+      std::move(part.examples.begin(), part.examples.end(), std::back_inserter(whole.examples));
+      add(part.report, report.rows);
+      ++report.files;
+    }
+    whole.parts.push_back({static_cast<std::size_t>(report.rows.examples), source.weight});
+    report.drawn = drawn_examples(whole.parts.back());
+    if (report.drawn == 0) {
+      throw input_error(
+          fmt::format("a weight of {} takes none of the source's {} examples in an epoch",
+                      source.weight, report.rows.examples),
+          at + ".weight", "raise the weight, or leave the source out");
+    }
+    add(report.rows, whole.report);
+    loaded(source, report);
+  }
+  const bool is_even =
+      std::ranges::all_of(whole.parts, [](auto& part) { return part.weight == 1; });
+  if (is_even) whole.parts.clear();  // where one source ends is of no matter then
+  return whole;
+}
+
+}  // namespace expandft
