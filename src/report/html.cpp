@@ -10,13 +10,13 @@ constexpr std::string_view kStyle = R"css(
 :root {
   color-scheme: light dark;
   --page: #f6f7f9; --card: #ffffff; --line: #dde1e7; --grid: #e8ebef; --text: #1b2230;
-  --quiet: #5a6577; --first: #1f5fbf; --faint: #8fb3e6; --second: #b4500b; --good: #17693a;
+  --quiet: #5a6577; --first: #1f5fbf; --faint: #6f9de0; --second: #b4500b; --good: #17693a;
   --good-back: #e0f3e6; --bad: #a3201c; --bad-back: #fce6e4; --plain-back: #eceff3;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --page: #11151b; --card: #1a2029; --line: #323b48; --grid: #29313c; --text: #e6eaf0;
-    --quiet: #a2adbd; --first: #7db2ff; --faint: #44689d; --second: #f5a35c; --good: #7fdc9f;
+    --quiet: #a2adbd; --first: #7db2ff; --faint: #5378b3; --second: #f5a35c; --good: #7fdc9f;
     --good-back: #173524; --bad: #ff9d96; --bad-back: #46211f; --plain-back: #29313c;
   }
 }
@@ -80,7 +80,9 @@ footer { margin-top: 24px; font-size: .85rem; overflow-wrap: anywhere; }
   tbody th { grid-column: 1 / -1; }
   tbody tr:has(.group) { padding-bottom: 0; border: 0; }
   td::before { content: attr(data-label); display: block; font-size: .75rem; color: var(--quiet); }
+  tbody td:last-child { grid-column: 1 / -1; }
   td:empty { display: none; }
+  .figures > figure { padding: 12px 10px; }
 }
 @media (min-width: 700px) {
   main { padding: 32px 24px 48px; }

@@ -71,7 +71,7 @@ std::vector<ChartPoint> smoothed(const std::vector<ChartPoint>& points, double s
 std::vector<Chart> run_charts(const std::vector<Json>& events) {
   std::vector<Chart> charts = {
       loss_chart(events),
-      plain_chart(events, "learning_rate", "learning-rate", "Learning rate", "of AdamW"),
+      plain_chart(events, "learning_rate", "learning-rate", "Learning rate", ""),
       plain_chart(events, "grad_norm", "gradient-norm", "Gradient norm", "before clipping"),
       plain_chart(events, "tokens_per_second", "speed", "Speed", "tokens a second"),
       plain_chart(events, "retention", "retention", "Retention: divergence from the base",

@@ -73,13 +73,13 @@ std::string task_row(const Json& task) {
 }
 
 std::string task_rows(const Json& comparison, std::string_view key, std::string_view title) {
-  const auto tasks = comparison.find(key);
-  if (tasks == comparison.end() || !tasks->is_array() || tasks->empty()) return "";
+  const Json tasks = comparison.value(key, Json());
+  if (!tasks.is_array() || tasks.empty()) return "";
   std::string out = fmt::format(
       "<tr role=\"row\"><th role=\"rowheader\" class=\"group\" scope=\"rowgroup\" colspan=\"7\">{}"
       "</th></tr>\n",
       title);
-  for (const Json& task : *tasks) {
+  for (const Json& task : tasks) {
     if (task.is_object()) out += task_row(task);
   }
   return out;

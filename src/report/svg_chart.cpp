@@ -18,7 +18,7 @@ constexpr std::size_t kMostHoverTitles = 60;
 
 // In the chart's own units. A phone shows about one pixel for each of them.
 constexpr double kWidth = 400, kHeight = 240;
-constexpr double kLeft = 46, kRight = 388, kTop = 36, kBottom = 204;
+constexpr double kLeft = 46, kRight = 388, kBottom = 204;
 constexpr double kCharacter = 6.4;  // mean width of the largest text
 
 std::string number(double value) {
@@ -35,7 +35,8 @@ std::string_view class_of(ChartSeries::Style style) {
 
 class Drawing {
  public:
-  explicit Drawing(const Chart& chart) : chart_(chart) {
+  explicit Drawing(const Chart& chart)
+      : chart_(chart), has_legend_(chart.series.size() > 1), top_(has_legend_ ? 36 : 24) {
     double x_low = 0, x_high = 0, y_low = 0, y_high = 0;
     bool first = true;
     for (const ChartSeries& series : chart.series) {
@@ -68,7 +69,7 @@ class Drawing {
 
  private:
   double x(double value) const { return kLeft + x_axis_.share(value) * (kRight - kLeft); }
-  double y(double value) const { return kBottom - y_axis_.share(value) * (kBottom - kTop); }
+  double y(double value) const { return kBottom - y_axis_.share(value) * (kBottom - top_); }
 
   void label(double x, double y, std::string_view anchor, std::string_view text) {
     out_ += fmt::format("<text class=\"tick\" x=\"{}\" y=\"{}\" text-anchor=\"{}\">{}</text>\n",
@@ -91,7 +92,7 @@ class Drawing {
       label(at_end ? kRight + 10 : at, kBottom + 17, at_end ? "end" : "middle", x_labels[i]);
     }
     label((kLeft + kRight) / 2, kHeight - 5, "middle", chart_.x_name);
-    label(4, 12, "start", chart_.unit);
+    if (!chart_.unit.empty()) label(4, 12, "start", chart_.unit);
   }
 
   void dot(const ChartSeries& series, const ChartPoint& point, bool with_title) {
@@ -131,7 +132,7 @@ class Drawing {
 
   /// Over the chart, from the right end; nothing for a single series, which the title names.
   void legend() {
-    if (chart_.series.size() < 2) return;
+    if (!has_legend_) return;
     double width = 0;
     const auto entry_width = [](const ChartSeries& series) {
       return 26 + kCharacter * static_cast<double>(display_width(series.name)) + 10;
@@ -174,6 +175,8 @@ class Drawing {
   }
 
   const Chart& chart_;
+  const bool has_legend_;
+  const double top_;
   ChartAxis x_axis_, y_axis_;
   std::string out_;
 };

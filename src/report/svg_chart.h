@@ -22,7 +22,7 @@ struct ChartSeries {
 struct Chart {
   std::string id;     // unique on the page: letters, digits and hyphens
   std::string title;  // text, not HTML, as are all names
-  std::string unit;   // of y, written over the axis
+  std::string unit;   // of y, written over the axis; may be empty
   std::string x_name = "step";
   bool from_zero = false;                // whether y begins at zero; else where the data do
   std::vector<ChartSeries> series = {};  // drawn in this order

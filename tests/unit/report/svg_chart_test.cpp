@@ -32,7 +32,7 @@ TEST_CASE("a chart is well-formed, titled and described", "[report]") {
   CHECK(count_of(svg, "3 points, from 4 (step 1) to 3.5 (step 3), lowest 3, highest 4.") == 1);
   CHECK(count_of(svg, ">nats &amp; more</text>") == 1);
   // Four is at the top of the axis, three at its foot.
-  CHECK(count_of(svg, "<path class=\"series main\" d=\"M46 36L217 204L388 120\"/>") == 1);
+  CHECK(count_of(svg, "<path class=\"series main\" d=\"M46 24L217 204L388 114\"/>") == 1);
 }
 
 TEST_CASE("what is not finite is a gap, and a point alone a dot", "[report]") {
@@ -40,7 +40,7 @@ TEST_CASE("what is not finite is a gap, and a point alone a dot", "[report]") {
   const std::string svg =
       svg_chart(chart_of({{0, 1}, {1, 2}, {2, kNaN}, {3, 1}, {4, infinity}, {5, 2}, {6, 1}}));
   CHECK(markup_fault(svg) == "");
-  CHECK(count_of(svg, "d=\"M46 204L103 36M331 36L388 204\"") == 1);
+  CHECK(count_of(svg, "d=\"M46 204L103 24M331 24L388 204\"") == 1);
   CHECK(count_of(svg, "<circle class=\"dot main\"") == 1);
   CHECK(count_of(svg, "nan") + count_of(svg, "inf") == 0);
 }
