@@ -18,21 +18,20 @@ std::string file_name(const fs::path& path) {
 
 RunReport::Facts outcome_facts(const TrainSetup& setup, const TrainingOutcome& outcome) {
   const auto change = [](double before, double after) {
-    return fmt::format("{:.4f} → {:.4f}", before, after);
+    return fmt::format("{:.3f} → {:.3f}", before, after);
   };
-  RunReport::Facts facts = {
-      {"Steps", std::to_string(outcome.state.step)},
-      {"Tokens", human_count(static_cast<double>(outcome.state.tokens))},
-      {"Training loss, first and last", change(outcome.first_loss, outcome.last_loss)}};
+  RunReport::Facts facts = {{"Steps", std::to_string(outcome.state.step)},
+                            {"Tokens", human_count(static_cast<double>(outcome.state.tokens))},
+                            {"Training loss", change(outcome.first_loss, outcome.last_loss)}};
   if (outcome.validation_before && outcome.validation_after) {
-    facts.emplace_back("Validation loss, before and after",
+    facts.emplace_back("Validation loss",
                        change(*outcome.validation_before, *outcome.validation_after));
   }
   facts.emplace_back(
       "New parameters",
       human_count(static_cast<double>(count_new_parameters(setup.plan, setup.spec))));
   facts.emplace_back("Tokens a second", human_count(outcome.tokens_per_second));
-  facts.emplace_back("Time, since the last start", human_duration(outcome.seconds));
+  facts.emplace_back("Time since the last start", human_duration(outcome.seconds));
   facts.emplace_back("Peak memory", human_bytes(static_cast<double>(peak_resident_bytes())));
   return facts;
 }

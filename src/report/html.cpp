@@ -51,7 +51,7 @@ thead th { font-size: .85rem; font-weight: 500; color: var(--quiet); vertical-al
 th:first-child, td:last-child, thead th:last-child { text-align: left; }
 tbody th { font-weight: 600; overflow-wrap: anywhere; }
 tbody .group { padding-top: 16px; font-size: .85rem; color: var(--quiet); text-align: left; }
-.verdict { display: inline-block; padding: 1px 8px; border-radius: 6px; background: var(--plain-back); }
+.verdict { display: inline-block; white-space: nowrap; padding: 1px 8px; border-radius: 6px; background: var(--plain-back); }
 .good { color: var(--good); background: var(--good-back); }
 .bad { color: var(--bad); background: var(--bad-back); }
 svg { display: block; width: 100%; height: auto; }
