@@ -57,12 +57,18 @@ std::string describe(const Dataset& data) {
   return text;
 }
 
+/// A path as the resolved config has it, or its JSON.
+std::string text_of(const Json& value) {
+  return value.is_string() ? value.get<std::string>()
+                           : value.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 RunReport::Facts data_facts(const TrainSetup& setup) {
-  const DataConfig& data = setup.run().data;
-  RunReport::Facts facts = {{"Training data", data.train.string()},
+  const Json& data = setup.config.resolved.at("data");
+  RunReport::Facts facts = {{"Training data", text_of(data.at("train"))},
                             {"Read as", describe(setup.training_data)}};
-  if (data.validation && setup.validation_data) {
-    facts.emplace_back("Validation data", data.validation->string());
+  if (setup.validation_data) {
+    facts.emplace_back("Validation data", text_of(data.at("validation")));
     facts.emplace_back("Read as", describe(*setup.validation_data));
   }
   if (setup.retention_data) {
@@ -79,10 +85,9 @@ void write_report(const TrainSetup& setup, const TrainingOutcome& outcome, const
   const fs::path& run = setup.run().output;
   const RunReport report{
       .name = file_name(run),
-      .opening =
-          fmt::format("{}, expanded and fine-tuned on {}: only the copies were trained, no "
-                      "original weight was changed.",
-                      file_name(setup.base.path()), setup.run().data.train.filename().string()),
+      .opening = file_name(setup.base.path()) +
+                 ", expanded and fine-tuned: only the copies were trained, no original weight was "
+                 "changed.",
       .outcome = outcome_facts(setup, outcome),
       .comparison = comparison,
       .events = read_metrics(run / "metrics.jsonl"),
