@@ -1,43 +1,20 @@
-#include "base/error.h"
 #include "checkpoint/adapter_directory.h"
 #include "cli/facts.h"
+#include "report/metrics_log.h"
 
 #include <algorithm>
-#include <optional>
 #include <string>
-#include <string_view>
 #include <system_error>
-#include <utility>
 #include <vector>
 
 namespace expandft {
 namespace {
 
-/// An event of metrics.jsonl, or nothing when the line is damaged.
-std::optional<Json> parse_event(std::string_view line) {
-  try {
-    Json event = parse_json(line, "");
-    const bool whole =
-        event.is_object() && event.contains("event") && event.at("event").is_string();
-    return whole ? std::optional(std::move(event)) : std::nullopt;
-  } catch (const Error&) {
-    return std::nullopt;
-  }
-}
-
-/// The last event of each kind in metrics.jsonl. A killed run leaves a torn last line, and damaged
-/// ones are left out, as on --resume.
+/// The last event of each kind in metrics.jsonl.
 Json last_events(const fs::path& file) {
   Json events = Json::object();
-  if (!is_there(file)) return events;
-  const std::string text = read_file(file);
-  for (std::size_t begin = 0; begin < text.size();) {
-    const std::size_t end = text.find('\n', begin);
-    if (end == std::string::npos) break;
-    if (const auto event = parse_event(std::string_view(text).substr(begin, end - begin))) {
-      events[event->at("event").get<std::string>()] = *event;
-    }
-    begin = end + 1;
+  for (const Json& event : read_metrics(file)) {
+    events[event.at("event").get<std::string>()] = event;
   }
   for (auto& [kind, event] : events.items()) event.erase("event");
   return events;

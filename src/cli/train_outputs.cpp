@@ -2,6 +2,7 @@
 
 #include "cli/model_card.h"
 #include "cli/write_model.h"
+#include "cli/write_report.h"
 #include "model/tensors.h"
 #include "report/progress.h"
 #include "report/summary.h"
@@ -86,6 +87,7 @@ void finish_run(const TrainSetup& setup, const TrainingOutcome& outcome,
   spdlog::info("merged: {}", describe(written));
   Json evaluation = Json::object();
   if (!results.originals.empty() || !results.news.empty()) evaluation = comparison_json(results);
+  write_report(setup, outcome, evaluation);
   write_json(run / "summary.json",
              {{"steps", outcome.state.step},
               {"tokens", outcome.state.tokens},

@@ -16,8 +16,8 @@ std::vector<TaskConfig> run_tasks(const RunConfig& run);
 /// model at the config's strength.
 ComparisonReport evaluate_run(TrainSetup& setup, bool quiet);
 
-/// Writes run/merged with its model card, checks it, and then summary.json, which says that the run
-/// is finished.
+/// Writes run/merged with its model card, checks it, and then report.html and summary.json, which
+/// says that the run is finished.
 void finish_run(const TrainSetup& setup, const TrainingOutcome& outcome,
                 const ComparisonReport& results);
 

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <system_error>
 #include <unistd.h>
+#include <utility>
 
 #include <spdlog/spdlog.h>
 
@@ -89,6 +90,25 @@ void MetricsLog::write(std::int64_t step, const std::string& event, const Json& 
     throw failure("cannot write: the disk is full", file_.string());
   }
   throw failure("cannot write: the disk is full, and the last line is torn", file_.string());
+}
+
+std::vector<Json> read_metrics(const fs::path& file) {
+  std::vector<Json> events;
+  if (!is_there(file)) return events;
+  const std::string text = read_file(file);
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = text.find('\n', begin);
+    if (end == std::string::npos) break;
+    try {
+      Json event = parse_json(std::string_view(text).substr(begin, end - begin), "");
+      if (event.is_object() && event.contains("event") && event.at("event").is_string()) {
+        events.push_back(std::move(event));
+      }
+    } catch (const Error&) {  // a damaged line
+    }
+    begin = end + 1;
+  }
+  return events;
 }
 
 }  // namespace expandft

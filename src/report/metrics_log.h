@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace expandft {
 
@@ -28,5 +29,9 @@ class MetricsLog {
   int descriptor_ = -1;
   fs::path file_;
 };
+
+/// The events of metrics.jsonl, in its order. Torn and damaged lines, and what is no object with an
+/// "event", are left out; without a file there are none.
+std::vector<Json> read_metrics(const fs::path& file);
 
 }  // namespace expandft

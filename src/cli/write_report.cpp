@@ -1,0 +1,102 @@
+#include "cli/write_report.h"
+
+#include "report/human.h"
+#include "report/metrics_log.h"
+#include "report/run_report.h"
+#include "runtime/process.h"
+
+#include <utility>
+
+#include <spdlog/fmt/fmt.h>
+
+namespace expandft {
+namespace {
+
+std::string file_name(const fs::path& path) {
+  return without_trailing_separator(path).filename().string();
+}
+
+RunReport::Facts outcome_facts(const TrainSetup& setup, const TrainingOutcome& outcome) {
+  const auto change = [](double before, double after) {
+    return fmt::format("{:.3f} → {:.3f}", before, after);
+  };
+  RunReport::Facts facts = {{"Steps", std::to_string(outcome.state.step)},
+                            {"Tokens", human_count(static_cast<double>(outcome.state.tokens))},
+                            {"Training loss", change(outcome.first_loss, outcome.last_loss)}};
+  if (outcome.validation_before && outcome.validation_after) {
+    facts.emplace_back("Validation loss",
+                       change(*outcome.validation_before, *outcome.validation_after));
+  }
+  facts.emplace_back(
+      "New parameters",
+      human_count(static_cast<double>(count_new_parameters(setup.plan, setup.spec))));
+  facts.emplace_back("Tokens a second", human_count(outcome.tokens_per_second));
+  facts.emplace_back("Time since the last start", human_duration(outcome.seconds));
+  facts.emplace_back("Peak memory", human_bytes(static_cast<double>(peak_resident_bytes())));
+  return facts;
+}
+
+RunReport::Facts plan_facts(const TrainSetup& setup) {
+  return {
+      {"Plan", describe(setup.plan, setup.spec)},
+      {"Layers that grow, counted from 0", fmt::format("{}", fmt::join(setup.plan.layers, ", "))},
+      {"Width of their MLPs",
+       fmt::format("{} → {} ({} copies, the original included)", setup.spec.intermediate,
+                   setup.spec.intermediate * setup.plan.copies, setup.plan.copies)},
+      {"Parameters of the base", human_count(static_cast<double>(count_parameters(setup.spec)))},
+      {"Layout of the merged model, and strength",
+       fmt::format("{}, {:g}", layout_name(setup.folding.layout), setup.folding.strength)},
+      {"Base", setup.base.path().string()}};
+}
+
+std::string describe(const Dataset& data) {
+  const DatasetReport& report = data.report;
+  std::string text = fmt::format("{} tokens, {} of them learned, in {} sequences", report.tokens,
+                                 report.targets, report.examples);
+  if (report.truncated_rows > 0) text += fmt::format("; {} rows truncated", report.truncated_rows);
+  return text;
+}
+
+/// A path as the resolved config has it, or its JSON.
+std::string text_of(const Json& value) {
+  return value.is_string() ? value.get<std::string>()
+                           : value.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+RunReport::Facts data_facts(const TrainSetup& setup) {
+  const Json& data = setup.config.resolved.at("data");
+  RunReport::Facts facts = {{"Training data", text_of(data.at("train"))},
+                            {"Read as", describe(setup.training_data)}};
+  if (setup.validation_data) {
+    facts.emplace_back("Validation data", text_of(data.at("validation")));
+    facts.emplace_back("Read as", describe(*setup.validation_data));
+  }
+  if (setup.retention_data) {
+    const std::optional<fs::path>& text = setup.run().retention.text;
+    facts.emplace_back("Retention text", text ? text->string() : "sampled from the base itself");
+    facts.emplace_back("Read as", describe(*setup.retention_data));
+  }
+  return facts;
+}
+
+}  // namespace
+
+void write_report(const TrainSetup& setup, const TrainingOutcome& outcome, const Json& comparison) {
+  const fs::path& run = setup.run().output;
+  const RunReport report{
+      .name = file_name(run),
+      .opening = file_name(setup.base.path()) +
+                 ", expanded and fine-tuned: only the copies were trained, no original weight was "
+                 "changed.",
+      .outcome = outcome_facts(setup, outcome),
+      .comparison = comparison,
+      .events = read_metrics(run / "metrics.jsonl"),
+      .plan = plan_facts(setup),
+      .data = data_facts(setup),
+      .config = setup.config.resolved,
+      .footer = "Written by expandft " EXPANDFT_VERSION
+                " from metrics.jsonl, config.resolved.json and the results in summary.json."};
+  write_file_atomically(run / "report.html", run_report_html(report));
+}
+
+}  // namespace expandft

@@ -1,0 +1,28 @@
+#pragma once
+
+#include "base/json.h"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace expandft {
+
+/// What a run's report.html is made of. All strings are text: the page escapes them.
+struct RunReport {
+  using Facts = std::vector<std::pair<std::string, std::string>>;  // label, value
+
+  std::string name;          // of the run: its title
+  std::string opening;       // a sentence on what was done
+  Facts outcome;             // few and short: they stand large at the top
+  Json comparison;           // as comparison_json of evaluation/report.h; {} without tasks
+  std::vector<Json> events;  // of metrics.jsonl
+  Facts plan, data;
+  Json config;         // resolved
+  std::string footer;  // what wrote it
+};
+
+/// The page: outcome, tasks, charts, plan, data, config. Complete in itself (html_page).
+std::string run_report_html(const RunReport& report);
+
+}  // namespace expandft
