@@ -60,10 +60,10 @@ StrengthSearch search_strength(const MergeOptions& options, const GlobalOptions&
         std::vector<TaskResult> results;
         for (const TaskConfig& task : tasks) {
           const std::string what = fmt::format("{} at strength {:.2f}", task.name, strength);
-          results.push_back(evaluate(decoder, *tokenizer, task,
-                                     [&](std::int64_t done, std::int64_t total) {
-                                       progress.counting(what, done, total);
-                                     }));
+          results.push_back(
+              evaluate(decoder, *tokenizer, task, [&](std::int64_t done, std::int64_t total) {
+                progress.counting(what, done, total);
+              }));
         }
         progress.clear();
         return results;

@@ -73,9 +73,8 @@ Json strength_json(const StrengthSearch& search) {
                        {"perplexity", task.tuned_perplexity},
                        {"relative_change", task.relative_change}});
     }
-    curve.push_back({{"strength", point.strength},
-                     {"within_budget", point.within_budget},
-                     {"tasks", tasks}});
+    curve.push_back(
+        {{"strength", point.strength}, {"within_budget", point.within_budget}, {"tasks", tasks}});
   }
   return curve;
 }

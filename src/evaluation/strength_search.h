@@ -16,8 +16,8 @@ struct StrengthPoint {
 };
 
 struct StrengthSearch {
-  double strength = 0;                // the largest found whose every task keeps the budget
-  std::vector<StrengthPoint> curve;   // all that were tried, ascending; the first is the base
+  double strength = 0;               // the largest found whose every task keeps the budget
+  std::vector<StrengthPoint> curve;  // all that were tried, ascending; the first is the base
 };
 
 /// How close the strength found is to one that breaks the budget.

@@ -100,15 +100,15 @@ def test_errors_name_the_json_path(expandft, tmp_path, stories, shards, changes,
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("source, expected", [
+@pytest.mark.parametrize("given, expected", [
     ({"path": "shards", "weight": 0.01, "template": FORM},
      ["data.train[1].weight", "none of the source's 10 examples"]),
     ({"path": "shards", "template": {"prompt": "{q}", "completion": "{"}}, ["data.train[1].template.completion"]),
     ({"path": "shards", "template": {"prompt": "{who}", "completion": "a"}}, ["who", "a.jsonl:1"]),
     ("shards/*.csv", ["table.csv", "expected .jsonl"]),
 ])
-def test_what_shows_only_when_data_is_read(expandft, tmp_path, stories, shards, source, expected):
-    result = train(expandft, write_config(tmp_path, stories, data__train=["train.txt", source]), rc=2)
+def test_what_shows_only_when_data_is_read(expandft, tmp_path, stories, shards, given, expected):
+    result = train(expandft, write_config(tmp_path, stories, data__train=["train.txt", given]), rc=2)
     for part in expected:
         assert part in result.stderr
     assert not (tmp_path / "out").exists()

@@ -185,11 +185,11 @@ TEST_CASE("the identity holds what weights depend on, and not where data lies") 
   CHECK(snapshot_identity(resolved, "b", "d", "r") == Json{{"base_fingerprint", "b"},
                                                            {"data_fingerprint", "d"},
                                                            {"retention_fingerprint", "r"},
-                                                           {"retention", {{"weight", 1.0}}},
                                                            {"expansion", {{"copies", 2}}},
                                                            {"train", "new"},
                                                            {"data", {{"max_length", 64}}},
-                                                           {"training", {{"seed", 7}}}});
+                                                           {"training", {{"seed", 7}}},
+                                                           {"retention", {{"weight", 1.0}}}});
   Json mixed = resolved;
   mixed["data"]["train"] = Json::parse(
       R"([{"path": "/a", "weight": 0.5, "template": null}, {"path": "/b", "weight": 1.0}])");
