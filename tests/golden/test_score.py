@@ -4,7 +4,7 @@ import json
 
 import pytest
 import torch
-from golden_models import MODELS, NAMES, golden, logits_of
+from golden_models import MODELS, NAMES, cast_model, golden, logits_of
 
 SEQUENCES = range(3)
 
@@ -49,3 +49,14 @@ def test_expanded(expandft, tmp_path, name, layers):
     ids = base["ids"][begin:end]
     logits = logits_of(output, ids, torch.tensor([0, len(ids)]))
     check_scores(score(expandft, output, ids.tolist(), tmp_path), ids.tolist(), logits)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_bfloat16_checkpoint(expandft, tmp_path, name):
+    """Computed in float32, as both do on a CPU unless told otherwise."""
+    directory = cast_model(MODELS / name, tmp_path / "base", "bfloat16")
+    base = golden(name)
+    begin, end = base["offsets"][1:3]
+    ids = base["ids"][begin:end]
+    logits = logits_of(directory, ids, torch.tensor([0, len(ids)]))
+    check_scores(score(expandft, directory, ids.tolist(), tmp_path), ids.tolist(), logits)
