@@ -44,10 +44,10 @@ std::vector<TaskConfig> original_tasks(const MergeOptions& options) {
 }
 
 /// The largest strength within the budget of --max-drop. Exit code 3 when only the base keeps it.
-StrengthSearch search_strength(const MergeOptions& options, const GlobalOptions& global) {
+StrengthSearch search_strength(const MergeOptions& options, const ModelDirectory& base,
+                               const GlobalOptions& global) {
   const DropBudget budget = parse_budget(options.max_drop, "--max-drop");
   const std::vector<TaskConfig> tasks = original_tasks(options);
-  ModelDirectory base = ModelDirectory::open(options.model);
   const auto tokenizer = Tokenizer::load(base.path());
   check_tasks(tasks, *tokenizer, read_spec(base));
   const at::Device device = prepare_device(global);
@@ -89,7 +89,7 @@ ExitCode run_merge(MergeOptions options, const GlobalOptions& global) {
   if (!options.max_drop.empty()) {
     check_target(options.output, 0, existing_policy(options.force), OutputKind::kModel,
                  {options.model, options.adapter});
-    search = search_strength(options, global);
+    search = search_strength(options, base, global);
     options.strength = search->strength;
   }
   const Folding folding{plan, layout, options.strength};

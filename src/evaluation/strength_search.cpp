@@ -1,5 +1,6 @@
 #include "evaluation/strength_search.h"
 
+#include "evaluation/report.h"
 #include "report/human.h"
 #include "report/table.h"
 
@@ -13,11 +14,9 @@ StrengthSearch find_strength(const std::function<std::vector<TaskResult>(double)
   const std::vector<TaskResult> base = evaluate_at(0);
   StrengthSearch search;
   const auto try_strength = [&](double strength, const std::vector<TaskResult>& results) {
-    StrengthPoint point{.strength = strength};
-    for (std::size_t i = 0; i < base.size(); ++i) {
-      point.tasks.push_back(compare(base[i], results[i], budget));
-      if (point.tasks.back().verdict == Verdict::kOverBudget) point.within_budget = false;
-    }
+    StrengthPoint point{.strength = strength,
+                        .tasks = compare_tasks(base, results, base.size(), budget).originals};
+    point.within_budget = !budget_error(point.tasks, budget);
     search.curve.push_back(point);
     if (point.within_budget) search.strength = std::max(search.strength, strength);
     return point.within_budget;

@@ -10,6 +10,20 @@
 #include <utility>
 
 namespace expandft {
+namespace {
+
+/// For each kind of layer, the angles of the last n tokens of a sequence, as `like` is stored.
+std::vector<RopeAngles> newest_angles(const DecoderSpec& spec, std::int64_t length, std::int64_t n,
+                                      const at::Tensor& like) {
+  std::vector<RopeAngles> angles;
+  for (const AttentionKind& kind : spec.attention_kinds) {
+    angles.push_back(
+        rope_angles(kind.rope, spec.rotary_dim, length, n, like.options(), like.scalar_type()));
+  }
+  return angles;
+}
+
+}  // namespace
 
 Decoder::Decoder(DecoderSpec spec, DecoderWeights weights)
     : spec_(std::move(spec)), weights_(std::move(weights)) {
@@ -47,11 +61,7 @@ at::Tensor Decoder::hidden(const at::Tensor& ids, KvCache& cache) const {
     cache = KvCache(spec_);
     return hidden(all, cache).narrow(0, before, n);
   }
-  std::vector<RopeAngles> angles;
-  for (const AttentionKind& kind : spec_.attention_kinds) {
-    angles.push_back(rope_angles(kind.rope, spec_.rotary_dim, length, n, ids.options(),
-                                 weights_.embedding.scalar_type()));
-  }
+  const std::vector<RopeAngles> angles = newest_angles(spec_, length, n, weights_.embedding);
   const at::Tensor out = forward(
       ids, [&](std::int64_t layer, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
         const RopeAngles& turn = angles[spec_.kind_of_layer[static_cast<std::size_t>(layer)]];
@@ -65,11 +75,8 @@ at::Tensor Decoder::hidden(const at::Tensor& ids, KvCache& cache) const {
 
 at::Tensor Decoder::hidden(const at::Tensor& ids, BatchCache& cache) const {
   const c10::NoGradGuard no_grad;
-  std::vector<RopeAngles> angles;
-  for (const AttentionKind& kind : spec_.attention_kinds) {
-    angles.push_back(rope_angles(kind.rope, spec_.rotary_dim, cache.length() + 1, 1, ids.options(),
-                                 weights_.embedding.scalar_type()));
-  }
+  const std::vector<RopeAngles> angles =
+      newest_angles(spec_, cache.length() + 1, 1, weights_.embedding);
   const at::Tensor out = forward(
       ids, [&](std::int64_t layer, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
         const RopeAngles& turn = angles[spec_.kind_of_layer[static_cast<std::size_t>(layer)]];
