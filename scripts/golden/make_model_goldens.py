@@ -3,6 +3,7 @@
 
     python scripts/golden/make_model_goldens.py [--output tests/golden/models]
 
+Begins each model's folder anew: make_method_goldens.py, which adds to some, is to be run after it.
 Needs torch, transformers and safetensors. tests/golden/models/README.md says what the files hold.
 """
 
@@ -284,7 +285,7 @@ def write_training(directory, layers, k, seed):
         model = reference.expand(load_base(directory).to(dtype), layers, k)
         batches = training_batches(model.config.get_text_config().vocab_size, torch.Generator().manual_seed(seed))
         pieces = [micro_batches(*batch) for batch in batches]
-        losses, norms, rates, _ = reference.train(model, pieces, TRAINING)
+        losses, norms, rates, _ = reference.train(model, reference.copy_parameters(model), pieces, TRAINING)
         for key, values in (("losses", losses), ("grad_norms", norms), ("learning_rates", rates)):
             tensors[key + suffix] = torch.tensor(values, dtype=torch.float64)
         finals[dtype] = {n: p.detach() for n, p in reference.copy_parameters(model).items()}
@@ -313,8 +314,10 @@ def write_retention(directory, layers, k, seed):
         generator = torch.Generator().manual_seed(seed)
         batches = training_batches(model.config.vocab_size, generator)
         ids, offsets = sequences((9, 24, 3, 30), model.config.vocab_size, generator)
-        losses, norms, _, divergences = reference.train(model, [micro_batches(*batch) for batch in batches], settings,
-                                                        (RETENTION_WEIGHT, ids, offsets))
+        retention = (RETENTION_WEIGHT, load_base(directory).to(dtype), ids, offsets)
+        pieces = [micro_batches(*batch) for batch in batches]
+        losses, norms, _, divergences = reference.train(model, reference.copy_parameters(model), pieces, settings,
+                                                        retention)
         for key, values in (("losses", losses), ("grad_norms", norms), ("divergences", divergences)):
             tensors[key + suffix] = torch.tensor(values, dtype=torch.float64)
     tensors |= {"retention.ids": ids, "retention.offsets": offsets}

@@ -87,14 +87,14 @@ class SplitMlp(nn.Module):
         return y
 
 
-def expand(model, layers, k):
+def expand(model, layers, k, mlp_class=SplitMlp):
     """Replaces the MLPs of `layers` by split ones whose copies equal the original; freezes the rest."""
     model.requires_grad_(False)
     for i in layers:
         layer = decoder_layers(model)[i]
         if hasattr(layer.mlp, "gate_up_proj"):
             layer.mlp = UnfusedMlp(layer.mlp).requires_grad_(False)
-        split = SplitMlp(layer.mlp, k)
+        split = mlp_class(layer.mlp, k)
         split.copies.requires_grad_(True)
         layer.mlp = split
     return model
@@ -176,34 +176,33 @@ def learning_rate(step, peak, warmup, total):
     return peak * 0.5 * (1 + math.cos(math.pi * (step - warmup) / (total - warmup)))
 
 
-def mean_divergence(model, ids, offsets):
-    """Mean over the tokens of KL(base || expanded) in nats; the base is the model at strength 0."""
+def mean_divergence(model, base, ids, offsets):
+    """Mean over the tokens of KL(base || model) in nats."""
     with torch.no_grad():
-        set_strength(model, 0.0)
-        base = flat_logits(model, ids, offsets).log_softmax(-1)
-        set_strength(model, 1.0)
+        expected = flat_logits(base, ids, offsets).log_softmax(-1)
     found = flat_logits(model, ids, offsets).log_softmax(-1)
-    return functional.kl_div(found, base, reduction="sum", log_target=True) / len(ids)
+    return functional.kl_div(found, expected, reduction="sum", log_target=True) / len(ids)
 
 
-def train(model, batches, settings, retention=None):
-    """Trains the copies with AdamW; returns losses, gradient norms before clipping, learning rates
-    and, with retention (weight, ids, offsets), the mean divergence before each update.
+def train(model, parameters, batches, settings, retention=None, scales=None):
+    """Trains `parameters` (by name) with AdamW; returns losses, gradient norms before clipping, learning
+    rates and, with retention (weight, base model, ids, offsets), the mean divergence before each update.
 
     batches: per step, a list of micro-batches (ids, offsets, targets). A step's loss is the mean
     over the targets of all its micro-batches; the loss returned is the one before the update.
-    Weight decay (decoupled) applies to matrices, not to biases.
+    scales: name -> factor on the learning rate, 1 where none is given; the gradient norm knows no factors.
+    Weight decay (decoupled, so under the same factor) applies to matrices, not to biases and norms.
     """
-    parameters = list(copy_parameters(model).values())
     optimizer = torch.optim.AdamW(
-        [{"params": [p for p in parameters if p.dim() > 1], "weight_decay": settings["weight_decay"]},
-         {"params": [p for p in parameters if p.dim() == 1], "weight_decay": 0.0}],
+        [{"params": [parameter], "scale": (scales or {}).get(name, 1.0),
+          "weight_decay": settings["weight_decay"] if parameter.dim() > 1 else 0.0}
+         for name, parameter in parameters.items()],
         lr=settings["learning_rate"], betas=(settings["beta1"], settings["beta2"]), eps=settings["epsilon"])
     losses, norms, rates, divergences = [], [], [], []
     for step, micro_batches in enumerate(batches):
         rate = learning_rate(step, settings["learning_rate"], settings["warmup"], len(batches))
         for group in optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["scale"]
         optimizer.zero_grad()
         count = sum(int((targets != NO_TARGET).sum()) for _, _, targets in micro_batches)
         loss = 0.0
@@ -212,11 +211,11 @@ def train(model, batches, settings, retention=None):
             part.backward()
             loss += part.item()
         if retention:
-            weight, ids, offsets = retention
-            divergence = mean_divergence(model, ids, offsets)
+            weight, base, ids, offsets = retention
+            divergence = mean_divergence(model, base, ids, offsets)
             (weight * divergence).backward()
             divergences.append(divergence.item())
-        norm = nn.utils.clip_grad_norm_(parameters, settings["clip_norm"])
+        norm = nn.utils.clip_grad_norm_(parameters.values(), settings["clip_norm"])
         optimizer.step()
         losses.append(loss)
         norms.append(norm.item())
