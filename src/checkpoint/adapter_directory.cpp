@@ -10,7 +10,8 @@ namespace expandft {
 namespace {
 
 constexpr const char* kFormat = "expandft-adapter";
-constexpr std::int64_t kVersion = 1;
+// 2: methods other than "new". Those are written as 1, which older programs read.
+constexpr std::int64_t kVersion = 2;
 
 std::int64_t positive(const Json& config, const char* key, const std::string& where) {
   if (!config.contains(key) || !config.at(key).is_number_integer() ||
@@ -65,7 +66,14 @@ AdapterInfo read_info(const Json& config, const std::string& where) {
   AdapterInfo info;
   info.base_model = string_field(config, "base_model_name_or_path", where);
   info.base_fingerprint = string_field(config, "base_fingerprint", where);
-  info.train = string_field(config, "train", where);
+  const std::string train = string_field(config, "train", where);
+  const auto method = parse_method(train);
+  if (!method || !method->widens()) {
+    throw input_error(
+        "field \"train\" is \"" + train + "\"; expected \"new\", \"mlp\" or \"zero-init\"", where,
+        "use a newer expandft");
+  }
+  info.method = method->method;
   info.copies = positive(config, "copies", where);
   info.num_hidden_layers = positive(config, "num_hidden_layers", where);
   info.hidden_size = positive(config, "hidden_size", where);
@@ -104,6 +112,13 @@ void check_tensors(const AdapterInfo& info, const std::map<std::string, TensorVi
       check(copy_tensor_name(layer, "gate_proj", copy, "bias"), {p}, false);
       check(copy_tensor_name(layer, "up_proj", copy, "bias"), {p}, false);
     }
+    if (info.method != Method::kMlp) continue;
+    check(original_tensor_name(layer, "gate_proj", "weight"), {p, h}, true);
+    check(original_tensor_name(layer, "up_proj", "weight"), {p, h}, true);
+    check(original_tensor_name(layer, "down_proj", "weight"), {h, p}, true);
+    check(original_tensor_name(layer, "gate_proj", "bias"), {p}, false);
+    check(original_tensor_name(layer, "up_proj", "bias"), {p}, false);
+    check(original_tensor_name(layer, "down_proj", "bias"), {h}, false);
   }
   for (const auto& [name, view] : tensors) {
     if (!known.contains(name)) {
@@ -119,6 +134,11 @@ std::string copy_tensor_name(std::int64_t layer, const std::string& projection, 
                              const std::string& part) {
   return "model.layers." + std::to_string(layer) + ".mlp." + projection + ".copy" +
          std::to_string(copy) + "." + part;
+}
+
+std::string original_tensor_name(std::int64_t layer, const std::string& projection,
+                                 const std::string& part) {
+  return "model.layers." + std::to_string(layer) + ".mlp." + projection + "." + part;
 }
 
 AdapterDirectory AdapterDirectory::open(const fs::path& directory) {
@@ -139,10 +159,10 @@ AdapterDirectory AdapterDirectory::open(const fs::path& directory) {
 void write_adapter(const fs::path& directory, const AdapterInfo& info,
                    const std::vector<TensorSource>& tensors) {
   const Json config = {{"format", kFormat},
-                       {"format_version", kVersion},
+                       {"format_version", info.method == Method::kNew ? 1 : kVersion},
                        {"base_model_name_or_path", info.base_model},
                        {"base_fingerprint", info.base_fingerprint},
-                       {"train", info.train},
+                       {"train", method_text(info.method)},
                        {"layers", info.layers},
                        {"copies", info.copies},
                        {"num_hidden_layers", info.num_hidden_layers},

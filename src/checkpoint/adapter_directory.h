@@ -2,6 +2,7 @@
 
 #include "base/files.h"
 #include "checkpoint/safetensors.h"
+#include "config/training_method.h"
 
 #include <cstdint>
 #include <map>
@@ -17,12 +18,13 @@ struct AdapterInfo {
   std::vector<std::int64_t> layers;
   std::int64_t copies = 2;  // k
   std::int64_t num_hidden_layers = 0, hidden_size = 0, intermediate_size = 0;
-  std::string train = "new";
-  double strength = 1.0;  // the strength it was trained at
+  Method method = Method::kNew;  // one that widens MLPs; key "train"
+  double strength = 1.0;         // the strength it was trained at
 };
 
 /// An adapter directory: adapter_config.json and adapter_model.safetensors with the tensors
-/// model.layers.{i}.mlp.{gate,up,down}_proj.copy{j}.weight (and .bias), j from 1 to copies - 1.
+/// model.layers.{i}.mlp.{gate,up,down}_proj.copy{j}.weight (and .bias), j from 1 to copies - 1,
+/// and under "mlp" the originals as they were trained, in the same names without ".copy{j}".
 class AdapterDirectory {
  public:
   /// Input errors: not an adapter of ours (a PEFT adapter is named as such), a newer format,
@@ -42,6 +44,10 @@ class AdapterDirectory {
 /// "model.layers.3.mlp.gate_proj.copy1.weight" from (3, "gate_proj", 1, "weight").
 std::string copy_tensor_name(std::int64_t layer, const std::string& projection, std::int64_t copy,
                              const std::string& part);
+
+/// "model.layers.3.mlp.gate_proj.weight" from (3, "gate_proj", "weight").
+std::string original_tensor_name(std::int64_t layer, const std::string& projection,
+                                 const std::string& part);
 
 /// Writes both files into a directory that is there.
 void write_adapter(const fs::path& directory, const AdapterInfo& info,

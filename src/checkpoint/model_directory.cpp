@@ -203,4 +203,10 @@ std::vector<fs::path> ModelDirectory::companion_files() const {
   return files;
 }
 
+void ModelDirectory::copy_companions(const fs::path& to) const {
+  for (const fs::path& file : companion_files()) {
+    write_file_atomically(to / file.filename(), read_file(file));
+  }
+}
+
 }  // namespace expandft

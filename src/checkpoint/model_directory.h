@@ -37,6 +37,8 @@ class ModelDirectory {
   /// chat_template.jinja, chat_template.json, generation_config.json, preprocessor_config.json,
   /// processor_config.json), those that are there.
   std::vector<fs::path> companion_files() const;
+  /// Copies them into a directory that is there.
+  void copy_companions(const fs::path& to) const;
 
  private:
   fs::path path_;

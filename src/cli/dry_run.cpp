@@ -17,11 +17,14 @@ std::string memory_table(const TrainSetup& setup) {
   Table table({"memory", "bytes"}, {Table::Align::kLeft, Table::Align::kRight});
   const auto line = [&](const char* what, double bytes) { table.row({what, human_bytes(bytes)}); };
   const double element = static_cast<double>(setup.decoder.weights().embedding.element_size());
-  const auto added = static_cast<double>(count_new_parameters(setup.plan, setup.spec));
-  line("base weights (frozen)", element * static_cast<double>(count_parameters(setup.spec)));
-  line("copies (float32)", 4 * added);
-  line("gradients of the copies", 4 * added);
-  line("AdamW moments of the copies", 8 * added);
+  double trained = 0;
+  for (const auto& [name, tensor] : setup.adaptation().tensors()) {
+    trained += static_cast<double>(tensor.numel());
+  }
+  line("base weights", element * static_cast<double>(count_parameters(setup.spec)));
+  line("what trains (float32)", 4 * trained);
+  line("its gradients", 4 * trained);
+  line("its AdamW moments", 8 * trained);
   return table.text();
 }
 
@@ -33,14 +36,14 @@ std::string dry_run_report(TrainSetup& setup) {
 
   BatchStream stream(setup.training_data, setup.run().data, training);
   const std::int64_t total = stream.total_steps();
-  AdamW optimizer(setup.expansion.copies(), training);
+  AdamW optimizer(setup.adaptation().parameters(), training);
   double seconds = 0;
   std::int64_t tokens = 0;
   std::function<double()> retain;
   std::optional<Retention> retention;
   if (setup.retention_data) {
     retention.emplace(setup.run().retention, *setup.retention_data, training.seed);
-    retain = [&] { return retention->backward(setup.decoder, setup.expansion, 0); };
+    retain = [&] { return retention->backward(setup.decoder, setup.adaptation(), 0); };
   }
   for (int i = 0; i < 2; ++i) {
     const StepBatch batch = stream.next();
@@ -52,7 +55,7 @@ std::string dry_run_report(TrainSetup& setup) {
     tokens = batch.tokens;
   }
   Summary summary;
-  summary.line("plan", describe(setup.plan, setup.spec));
+  summary.line("plan", setup.description());
   summary.line("data", fmt::format("{} tokens in {} sequences, {} packs an epoch",
                                    setup.training_data.report.tokens,
                                    setup.training_data.report.examples, stream.packs_per_epoch()));

@@ -63,7 +63,7 @@ ExitCode run_expand(const ExpandOptions& options, const GlobalOptions& global) {
 
   const Dtype dtype = base.tensor(spec.names.embedding()).dtype;
   const LogitDifference split = check_identity(base, plan, dtype, device);
-  const CopyTensors copies = original_copies(base, spec, plan);
+  const NamedTensors copies = initial_tensors(base, spec, plan);
   const LogitDifference written = write_model(options.output, existing, base, spec, folding, copies,
                                               expanded_model_card(base, spec, folding), device);
 

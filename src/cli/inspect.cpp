@@ -1,5 +1,6 @@
 #include "cli/facts.h"
 #include "cli/output.h"
+#include "cli/train_setup.h"
 #include "cli/verbs.h"
 #include "report/human.h"
 #include "report/summary.h"
@@ -13,7 +14,8 @@ namespace expandft {
 namespace {
 
 struct InspectOptions {
-  std::string directory;
+  std::string directory, config;
+  bool rank_layers = false;
   bool json = false;
 };
 
@@ -69,7 +71,26 @@ std::string parts_table(const Json& parts) {
   return table.text();
 }
 
-ExitCode run_inspect(const InspectOptions& options) {
+/// How {"auto": N} would rank the layers of a run's model.
+ExitCode show_ranking(const InspectOptions& options, const GlobalOptions& global) {
+  if (options.config.empty() || !options.directory.empty()) {
+    throw input_error("--rank-layers reads a run config, and no directory", "expandft inspect",
+                      "expandft inspect --rank-layers --config run.json");
+  }
+  const auto ranking = rank_layers_of(load_run_config(options.config).run, global);
+  if (options.json) {
+    print_json(ranking_json(ranking));
+  } else {
+    print(ranking_table(ranking));
+  }
+  return ExitCode::kDone;
+}
+
+ExitCode run_inspect(const InspectOptions& options, const GlobalOptions& global) {
+  if (options.rank_layers) return show_ranking(options, global);
+  if (options.directory.empty()) {
+    throw input_error("no directory is given", "expandft inspect", "expandft inspect DIR");
+  }
   const Json facts = facts_of(options.directory);
   if (options.json) {
     print_json(facts);
@@ -89,15 +110,20 @@ void setup_inspect(CLI::App& app, Context& context) {
       add_command(app, context, "inspect",
                   "Say what a model, an adapter or a run directory is: family, sizes, tokenizer,\n"
                   "expansion, status, and where it loads",
-                  "expandft inspect runs/mathqa/merged");
+                  "expandft inspect runs/mathqa/merged\n"
+                  "  expandft inspect --rank-layers --config run.json");
   command->group("Look");
   const auto options = std::make_shared<InspectOptions>();
   command->add_option("directory", options->directory, "Model, adapter or run directory")
-      ->required()
       ->type_name("DIR");
+  command->add_flag("--rank-layers", options->rank_layers,
+                    "Rank a run's layers by how much its training data wants to change their MLPs");
+  command->add_option("--config", options->config, "Run config, for --rank-layers")
+      ->type_name("FILE");
   command->add_flag("--json", options->json, "As JSON, with exact numbers");
-  command->callback(
-      [&context, options] { context.run = [options] { return run_inspect(*options); }; });
+  command->callback([&context, options] {
+    context.run = [&context, options] { return run_inspect(*options, context.global); };
+  });
 }
 
 }  // namespace expandft

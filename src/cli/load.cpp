@@ -4,6 +4,7 @@
 #include "model/families.h"
 #include "runtime/device.h"
 #include "runtime/memory.h"
+#include "training/lora.h"
 
 #include <utility>
 
@@ -64,6 +65,18 @@ at::Device prepare_device(const GlobalOptions& global) {
   return select_device(global.device);
 }
 
+std::unique_ptr<Adaptation> attach(Decoder& decoder, const ModelDirectory& base,
+                                   const fs::path& adapter, double strength) {
+  std::unique_ptr<Adaptation> attached;
+  if (is_peft_adapter(adapter)) {
+    attached = attach_lora(decoder, base, PeftAdapter::open(adapter));
+  } else {
+    attached = std::make_unique<Expansion>(attach_adapter(decoder, base, adapter));
+  }
+  attached->set_strength(strength);
+  return attached;
+}
+
 LoadedModel load_model(const ModelOptions& options, const GlobalOptions& global,
                        TokenizerUse tokenizer_use) {
   ModelDirectory directory = ModelDirectory::open(options.model);
@@ -71,7 +84,7 @@ LoadedModel load_model(const ModelOptions& options, const GlobalOptions& global,
   const at::Device device = prepare_device(global);
   Decoder decoder =
       Decoder::load(directory, compute_dtype(parse_precision(options.precision), device), device);
-  if (options.adapter) attach_adapter(decoder, directory, *options.adapter, options.strength);
+  if (options.adapter) attach(decoder, directory, *options.adapter, options.strength);
   spdlog::info("loaded {} on {}", options.model, device_name(device));
   return {std::move(directory), std::move(tokenizer), std::move(decoder)};
 }

@@ -3,6 +3,7 @@
 #include "checkpoint/model_directory.h"
 #include "cli/app.h"
 #include "config/run_config.h"
+#include "model/adaptation.h"
 #include "model/decoder.h"
 #include "text/tokenizer.h"
 
@@ -32,6 +33,11 @@ Precision parse_precision(const std::string& name);
 
 /// The device that was asked for, with the number of CPU threads set.
 at::Device prepare_device(const GlobalOptions& global);
+
+/// Attaches an adapter, of expandft's or a LoRA of PEFT's, to a decoder of `base` at a strength
+/// from 0 (the base) to 1 (as trained). Input errors as attach_adapter's and attach_lora's.
+std::unique_ptr<Adaptation> attach(Decoder& decoder, const ModelDirectory& base,
+                                   const fs::path& adapter, double strength);
 
 struct LoadedModel {
   ModelDirectory directory;

@@ -9,6 +9,7 @@
 #include "report/progress.h"
 #include "report/summary.h"
 #include "runtime/device.h"
+#include "training/lora.h"
 
 #include <memory>
 #include <optional>
@@ -52,11 +53,11 @@ StrengthSearch search_strength(const MergeOptions& options, const ModelDirectory
   check_tasks(tasks, *tokenizer, read_spec(base));
   const at::Device device = prepare_device(global);
   Decoder decoder = Decoder::load(base, compute_dtype(Precision::kAuto, device), device);
-  const Expansion expansion = attach_adapter(decoder, base, options.adapter, 1.0);
+  const auto adaptation = attach(decoder, base, options.adapter, 1.0);
   ProgressLine progress(global.quiet);
   const StrengthSearch search = find_strength(
       [&](double strength) {
-        expansion.set_strength(strength);
+        adaptation->set_strength(strength);
         std::vector<TaskResult> results;
         for (const TaskConfig& task : tasks) {
           const std::string what = fmt::format("{} at strength {:.2f}", task.name, strength);
@@ -79,33 +80,65 @@ StrengthSearch search_strength(const MergeOptions& options, const ModelDirectory
   return search;
 }
 
+/// What is written: the name of its layout, and how far its logits are from base + adapter.
+struct Written {
+  std::string layout;
+  LogitDifference difference;
+};
+
+void require_room(const MergeOptions& options, std::uint64_t bytes) {
+  check_target(options.output, bytes, existing_policy(options.force), OutputKind::kModel,
+               {options.model, options.adapter});
+}
+
+Written write_expanded(const MergeOptions& options, const ModelDirectory& base,
+                       const AdapterDirectory& adapter, at::Device device) {
+  const DecoderSpec spec = read_spec(base);
+  const ExpansionPlan plan = plan_of(adapter.info());
+  const Folding folding{plan, resolve_layout(parse_layout(options.layout), plan, spec),
+                        options.strength};
+  require_room(options, merged_bytes(base, spec, folding));
+  spdlog::info("merging {}", describe(plan, spec));
+  return {layout_name(folding.layout),
+          write_model(options.output, existing_policy(options.force), base, spec, folding,
+                      adapter_tensors(adapter),
+                      merged_model_card(base, spec, folding, options.adapter), device)};
+}
+
+/// Updates leave every width as it is, so that there is one layout: the base's.
+Written write_lora(const MergeOptions& options, const ModelDirectory& base, at::Device device) {
+  const std::vector<LayerOrigin> layers = lengthened(read_spec(base).layers, {});
+  require_room(options, tuned_bytes(base, layers));
+  Decoder decoder = Decoder::load(base, at::kFloat, device);
+  const auto lora = attach_lora(decoder, base, PeftAdapter::open(options.adapter));
+  lora->set_strength(options.strength);
+  spdlog::info("merging LoRA of {} projections", lora->updates().size());
+  return {"native",
+          write_tuned_model(options.output, existing_policy(options.force), base, decoder, layers,
+                            lora_model_card(base, options.adapter, options.strength))};
+}
+
 ExitCode run_merge(MergeOptions options, const GlobalOptions& global) {
   const ModelDirectory base = ModelDirectory::open(options.model);
-  const DecoderSpec spec = read_spec(base);
-  const AdapterDirectory adapter = open_adapter(options.adapter, base);
-  const ExpansionPlan plan{adapter.info().layers, adapter.info().copies};
-  const Layout layout = resolve_layout(parse_layout(options.layout), plan, spec);
+  std::optional<AdapterDirectory> expansion;
+  if (!is_peft_adapter(options.adapter)) {
+    expansion = open_adapter(options.adapter, base);
+    resolve_layout(parse_layout(options.layout), plan_of(expansion->info()), read_spec(base));
+  }
   std::optional<StrengthSearch> search;
   if (!options.max_drop.empty()) {
-    check_target(options.output, 0, existing_policy(options.force), OutputKind::kModel,
-                 {options.model, options.adapter});
+    require_room(options, 0);
     search = search_strength(options, base, global);
     options.strength = search->strength;
   }
-  const Folding folding{plan, layout, options.strength};
-  const auto existing = existing_policy(options.force);
-  check_target(options.output, merged_bytes(base, spec, folding), existing, OutputKind::kModel,
-               {options.model, options.adapter});
-  spdlog::info("merging {}", describe(plan, spec));
-
-  const LogitDifference written =
-      write_model(options.output, existing, base, spec, folding, adapter_copies(adapter),
-                  merged_model_card(base, spec, folding, options.adapter), prepare_device(global));
+  const at::Device device = prepare_device(global);
+  const auto [layout, written] = expansion ? write_expanded(options, base, *expansion, device)
+                                           : write_lora(options, base, device);
 
   if (options.json) {
     Json json = {{"output", options.output},
                  {"strength", options.strength},
-                 {"layout", layout_name(folding.layout)},
+                 {"layout", layout},
                  {"as_written",
                   {{"worst_logit_difference", written.worst}, {"largest_logit", written.scale}}}};
     if (search) json["strengths"] = strength_json(*search);
@@ -117,7 +150,7 @@ ExitCode run_merge(MergeOptions options, const GlobalOptions& global) {
   summary.line("merged", fmt::format("{} + {} at strength {:g}", options.model, options.adapter,
                                      options.strength));
   summary.line("as written", describe(written));
-  summary.line("written to", options.output + " (layout " + layout_name(folding.layout) + ")");
+  summary.line("written to", options.output + " (layout " + layout + ")");
   print(summary.text());
   return ExitCode::kDone;
 }

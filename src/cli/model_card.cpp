@@ -32,22 +32,53 @@ std::string where_it_loads(Layout layout) {
   return "It loads in the stock transformers package and wherever the base loads.";
 }
 
-/// Front matter (read by model hubs), title, and what every written model has in common.
-std::string opening(const ModelDirectory& base, const DecoderSpec& spec, const Folding& folding,
-                    const std::string& what) {
+/// Front matter (read by model hubs) and title.
+std::string title(const ModelDirectory& base, const std::string& what) {
   return fmt::format(
       "---\nbase_model: {0}\nlibrary_name: transformers\ntags: [expandft]\n---\n\n"
-      "# {0}, {1}\n\n"
-      "Made by expandft from `{0}` by function-preserving expansion of the MLPs "
-      "([Grow, Don't Overwrite](https://arxiv.org/abs/2603.08647)): {2}.\n\n"
-      "- Layout: {3}. {5}\n"
-      "{4}"
-      "- Do not load it with `ignore_mismatched_sizes`: that would re-initialise the grown MLPs.\n",
-      base_name(base), what, describe(folding.plan, spec), layout_name(folding.layout),
-      is_reversible(folding) ? "- The base lies inside: `expandft unmerge --model . --output base` "
-                               "takes it out byte for byte.\n"
-                             : "",
-      where_it_loads(folding.layout));
+      "# {0}, {1}\n\n",
+      base_name(base), what);
+}
+
+/// The title, and what every model with widened MLPs has in common.
+std::string opening(const ModelDirectory& base, const DecoderSpec& spec, const Folding& folding,
+                    const std::string& what) {
+  return title(base, what) +
+         fmt::format(
+             "Made by expandft from `{}` by function-preserving expansion of the MLPs "
+             "([Grow, Don't Overwrite](https://arxiv.org/abs/2603.08647)): {}.\n\n"
+             "- Layout: {}. {}\n"
+             "{}"
+             "- Do not load it with `ignore_mismatched_sizes`: that would re-initialise the grown "
+             "MLPs.\n",
+             base_name(base), describe(folding.plan, spec), layout_name(folding.layout),
+             where_it_loads(folding.layout),
+             is_reversible(folding) ? "- The base lies inside: `expandft unmerge --model . "
+                                      "--output base` takes it out byte for byte.\n"
+                                    : "");
+}
+
+/// What trained, in a sentence.
+std::string what_trained(const RunConfig& run) {
+  switch (run.train.method) {
+    case Method::kNew:
+      return "Only the copies were trained; no original weight was changed.";
+    case Method::kMlp:
+      return "The copies were trained, and, slower, the original MLPs of these layers.";
+    case Method::kZeroInit:
+      return "Only the added width was trained, which began at zero; no original weight was "
+             "changed.";
+    case Method::kLlamaPro:
+      return "Only the added layers were trained, which began as the identity; no original weight "
+             "was changed.";
+    case Method::kLora:
+      return "Low-rank updates (LoRA) were trained, and added to the original weights.";
+    case Method::kFull:
+      return "All weights were trained.";
+    case Method::kLast:
+      break;
+  }
+  return "The last layers were trained.";
 }
 
 }  // namespace
@@ -65,20 +96,31 @@ std::string merged_model_card(const ModelDirectory& base, const DecoderSpec& spe
          fmt::format("- Adapter: `{}`, at strength {:g}.\n", adapter, folding.strength);
 }
 
-std::string trained_model_card(const ModelDirectory& base, const DecoderSpec& spec,
-                               const Folding& folding, const RunConfig& run,
-                               const TrainingOutcome& outcome, const ComparisonReport& results) {
-  std::string card = opening(base, spec, folding, "expanded and fine-tuned");
+std::string lora_model_card(const ModelDirectory& base, const std::string& adapter,
+                            double strength) {
+  return title(base, "with an adapter merged") +
+         fmt::format("Made by expandft from `{}` and the LoRA adapter `{}`, at strength {:g}.\n",
+                     base_name(base), adapter, strength);
+}
+
+std::string trained_model_card(const TrainSetup& setup, const TrainingOutcome& outcome,
+                               const ComparisonReport& results) {
+  const RunConfig& run = setup.run();
+  std::string card =
+      setup.folding ? opening(setup.base, setup.spec, *setup.folding, "expanded and fine-tuned")
+                    : title(setup.base, "fine-tuned") +
+                          fmt::format("Made by expandft from `{}`: {}.\n\n", base_name(setup.base),
+                                      setup.description());
   card += fmt::format("- Strength: {:g} (1 is as trained, 0 the base).\n\n## Training\n\n",
-                      folding.strength);
+                      run.strength);
   card += fmt::format(
-      "Only the copies were trained (`\"train\": \"{}\"`); no original weight was changed.\n\n"
+      "{} (`\"train\": \"{}\"`)\n\n"
       "- Data: {}, {} tokens in {} steps\n"
       "- AdamW, learning rate {:g}, weight decay {:g}, seed {}\n"
       "- Training loss {:.4f} at first, {:.4f} at the end (nats a token)\n",
-      run.train, data_names(run.data.train), outcome.state.tokens, outcome.state.step,
-      run.training.learning_rate, run.training.weight_decay, run.training.seed, outcome.first_loss,
-      outcome.last_loss);
+      what_trained(run), method_text(run.train), data_names(run.data.train), outcome.state.tokens,
+      outcome.state.step, run.training.learning_rate, run.training.weight_decay, run.training.seed,
+      outcome.first_loss, outcome.last_loss);
   if (outcome.validation_before && outcome.validation_after) {
     card += fmt::format("- Validation loss {:.4f} before, {:.4f} after\n",
                         *outcome.validation_before, *outcome.validation_after);

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "checkpoint/model_directory.h"
-#include "config/run_config.h"
+#include "cli/train_setup.h"
 #include "evaluation/report.h"
 #include "expansion/fold.h"
 #include "training/trainer.h"
@@ -16,9 +16,11 @@ std::string expanded_model_card(const ModelDirectory& base, const DecoderSpec& s
 /// The same for a model that was merged from a base and an adapter.
 std::string merged_model_card(const ModelDirectory& base, const DecoderSpec& spec,
                               const Folding& folding, const std::string& adapter);
+/// The same for a PEFT adapter that was merged into its base.
+std::string lora_model_card(const ModelDirectory& base, const std::string& adapter,
+                            double strength);
 /// The same for a trained one: with its data, training and results.
-std::string trained_model_card(const ModelDirectory& base, const DecoderSpec& spec,
-                               const Folding& folding, const RunConfig& run,
-                               const TrainingOutcome& outcome, const ComparisonReport& results);
+std::string trained_model_card(const TrainSetup& setup, const TrainingOutcome& outcome,
+                               const ComparisonReport& results);
 
 }  // namespace expandft

@@ -1,4 +1,5 @@
 #include "checkpoint/adapter_directory.h"
+#include "checkpoint/peft_adapter.h"
 #include "cli/facts.h"
 #include "report/metrics_log.h"
 
@@ -50,25 +51,39 @@ Json run_facts(const fs::path& directory) {
 }
 
 Json adapter_facts(const fs::path& directory) {
+  const auto add_sizes = [](Json facts, const std::map<std::string, TensorView>& tensors) {
+    std::uint64_t parameters = 0, bytes = 0;
+    for (const auto& [name, tensor] : tensors) {
+      parameters += tensor.bytes.size() / size_of(tensor.dtype);
+      bytes += tensor.bytes.size();
+    }
+    facts["parameters"] = parameters;
+    facts["weight_bytes"] = bytes;
+    return facts;
+  };
+  if (is_peft_adapter(directory)) {
+    const PeftAdapter adapter = PeftAdapter::open(directory);
+    const PeftLoraInfo& info = adapter.info();
+    return add_sizes({{"kind", "adapter"},
+                      {"format", "PEFT LoRA"},
+                      {"base_model", info.base_model},
+                      {"rank", info.rank},
+                      {"alpha", info.alpha},
+                      {"target_modules", info.target_modules}},
+                     adapter.tensors());
+  }
   const AdapterDirectory adapter = AdapterDirectory::open(directory);
   const AdapterInfo& info = adapter.info();
-  std::int64_t parameters = 0;
-  std::uint64_t bytes = 0;
-  for (const auto& [name, tensor] : adapter.tensors()) {
-    parameters += static_cast<std::int64_t>(tensor.bytes.size() / size_of(tensor.dtype));
-    bytes += tensor.bytes.size();
-  }
-  return {{"kind", "adapter"},
-          {"base_model", info.base_model},
-          {"base_fingerprint", info.base_fingerprint},
-          {"layers", info.layers},
-          {"copies", info.copies},
-          {"hidden_size", info.hidden_size},
-          {"intermediate_size", info.intermediate_size},
-          {"train", info.train},
-          {"strength", info.strength},
-          {"parameters", parameters},
-          {"weight_bytes", bytes}};
+  return add_sizes({{"kind", "adapter"},
+                    {"base_model", info.base_model},
+                    {"base_fingerprint", info.base_fingerprint},
+                    {"layers", info.layers},
+                    {"copies", info.copies},
+                    {"hidden_size", info.hidden_size},
+                    {"intermediate_size", info.intermediate_size},
+                    {"train", method_text(info.method)},
+                    {"strength", info.strength}},
+                   adapter.tensors());
 }
 
 }  // namespace expandft

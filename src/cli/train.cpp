@@ -42,10 +42,9 @@ std::uint64_t snapshots_at_once(const TrainSetup& setup) {
 
 /// A run needs room for its adapter, its merged model and its snapshots.
 void check_room(const TrainSetup& setup) {
-  const std::uint64_t snapshot = snapshot_bytes(setup.expansion.copies());
+  const std::uint64_t snapshot = snapshot_bytes(setup.adaptation().tensors());
   check_target(setup.run().output,
-               merged_bytes(setup.base, setup.spec, setup.folding) + snapshot / 3 +
-                   snapshots_at_once(setup) * snapshot,
+               outputs_bytes(setup) + snapshot / 3 + snapshots_at_once(setup) * snapshot,
                AtomicDirectory::Existing::kReplaceOurs, OutputKind::kRun);
 }
 
@@ -59,9 +58,10 @@ std::string outcome_text(const TrainSetup& setup, const TrainingOutcome& outcome
     summary.line("validation", fmt::format("{:.4f} -> {:.4f} nats a token",
                                            *outcome.validation_before, *outcome.validation_after));
   }
-  summary.line("adapter", (run / "adapter").string());
-  summary.line("merged",
-               (run / "merged").string() + " (layout " + layout_name(setup.folding.layout) + ")");
+  if (has_adapter(setup)) summary.line("adapter", (run / "adapter").string());
+  std::string merged = (run / "merged").string();
+  if (setup.folding) merged += " (layout " + layout_name(setup.folding->layout) + ")";
+  summary.line("merged", merged);
   return summary.text();
 }
 
@@ -86,6 +86,17 @@ ExitCode interrupted(const TrainingOutcome& outcome, const TrainOptions& options
   return static_cast<ExitCode>(128 + outcome.signal);
 }
 
+/// Copies told apart by noise compute what the base does only up to rounding: says how far off.
+void report_start(const TrainSetup& setup) {
+  if (!setup.folding || setup.folding->plan.copies <= 2 || setup.run().expansion.noise == 0) return;
+  const TokenTensors probe = probe_tokens(setup.spec, setup.device);
+  setup.adaptation().set_strength(0);
+  const at::Tensor base = probe_logits(setup.decoder, probe);
+  setup.adaptation().set_strength(1);
+  spdlog::info("copies told apart by zero-sum noise of {:g}: {}", setup.run().expansion.noise,
+               describe(compare_logits(base, probe_logits(setup.decoder, probe))));
+}
+
 ExitCode run_train(const TrainOptions& options, const GlobalOptions& global) {
   ResolvedConfig config = load_run_config(options.config, options.overrides);
   const RunStart start = options.dry_run
@@ -96,7 +107,7 @@ ExitCode run_train(const TrainOptions& options, const GlobalOptions& global) {
     return ExitCode::kDone;
   }
   const SignalThread signals;  // before LibTorch starts threads
-  const auto setup = set_up_training(std::move(config), global);
+  const auto setup = set_up_training(std::move(config), global, start == RunStart::kResume);
   check_tasks(run_tasks(setup->run()), *setup->tokenizer, setup->spec);
   if (options.dry_run) {
     retain_on_self_text(*setup, nullptr, global.quiet);
@@ -109,6 +120,10 @@ ExitCode run_train(const TrainOptions& options, const GlobalOptions& global) {
   if (start == RunStart::kResume) snapshot = newest_snapshot(setup->run().output);
   if (start == RunStart::kResume && !snapshot) spdlog::info("no snapshot yet: from the beginning");
   if (!snapshot) create_run_directory(setup->run().output, setup->config.resolved);
+  if (!setup->ranking.empty()) {
+    write_json(setup->run().output / kRankingFile, ranking_json(setup->ranking));
+  }
+  report_start(*setup);
 
   retain_on_self_text(*setup, &setup->run().output, global.quiet);
   const Dataset* retention_data = setup->retention_data ? &*setup->retention_data : nullptr;
@@ -116,7 +131,7 @@ ExitCode run_train(const TrainOptions& options, const GlobalOptions& global) {
   const TrainingJob job{
       .config = setup->config,
       .decoder = setup->decoder,
-      .expansion = setup->expansion,
+      .adaptation = setup->adaptation(),
       .training_data = setup->training_data,
       .validation_data = setup->validation_data ? &*setup->validation_data : nullptr,
       .retention_data = retention_data,

@@ -29,32 +29,66 @@ std::vector<TaskResult> evaluate_tasks(const TrainSetup& setup,
   return results;
 }
 
+/// The tuned model at the run's strength, checked against what is in memory before it appears.
+LogitDifference write_merged_model(const TrainSetup& setup, const TrainingOutcome& outcome,
+                                   const ComparisonReport& results) {
+  const fs::path target = setup.run().output / "merged";
+  const std::string card = trained_model_card(setup, outcome, results);
+  if (setup.folding) {
+    return write_model(target, kReplaceOurs, setup.base, setup.spec, *setup.folding,
+                       setup.adaptation().tensors(), card, setup.device);
+  }
+  setup.adaptation().set_strength(setup.run().strength);
+  return write_tuned_model(target, kReplaceOurs, setup.base, setup.decoder, setup.method.layers,
+                           card);
+}
+
 Json optional_number(const std::optional<double>& number) {
   return number ? Json(*number) : Json();
 }
 
 }  // namespace
 
+bool has_adapter(const TrainSetup& setup) {
+  return setup.folding || setup.method.lora != nullptr;
+}
+
+std::uint64_t outputs_bytes(const TrainSetup& setup) {
+  return setup.folding ? merged_bytes(setup.base, setup.spec, *setup.folding)
+                       : tuned_bytes(setup.base, setup.method.layers);
+}
+
 void write_run_adapter(const TrainSetup& setup, const std::string& fingerprint) {
+  if (!has_adapter(setup)) return;
   std::vector<TensorSource> sources;
   std::uint64_t bytes = 1 << 20;
-  for (const auto& [name, tensor] : setup.expansion.copies()) {
+  for (const auto& [name, tensor] : setup.adaptation().tensors()) {
     sources.push_back(source_of(name, tensor, setup.base_dtype));
     bytes += byte_size(sources.back());
   }
   AtomicDirectory directory(setup.run().output / "adapter", bytes, kReplaceOurs,
                             OutputKind::kAdapter);
-  write_adapter(directory.path(),
-                {.base_model = setup.base.path().string(),
-                 .base_fingerprint = fingerprint,
-                 .layers = setup.plan.layers,
-                 .copies = setup.plan.copies,
-                 .num_hidden_layers = setup.spec.layers,
-                 .hidden_size = setup.spec.hidden,
-                 .intermediate_size = setup.spec.intermediate,
-                 .train = setup.run().train,
-                 .strength = 1.0},
-                sources);
+  if (setup.method.lora != nullptr) {
+    write_peft_adapter(directory.path(),
+                       {.base_model = setup.base.path().string(),
+                        .rank = setup.run().lora.rank,
+                        .alpha = setup.run().lora.alpha,
+                        .target_modules = setup.method.lora->target_modules(),
+                        .base_fingerprint = fingerprint},
+                       sources);
+  } else {
+    write_adapter(directory.path(),
+                  {.base_model = setup.base.path().string(),
+                   .base_fingerprint = fingerprint,
+                   .layers = setup.folding->plan.layers,
+                   .copies = setup.folding->plan.copies,
+                   .num_hidden_layers = setup.spec.layers,
+                   .hidden_size = setup.spec.hidden,
+                   .intermediate_size = setup.spec.intermediate,
+                   .method = setup.folding->plan.method,
+                   .strength = 1.0},
+                  sources);
+  }
   directory.commit();
 }
 
@@ -69,9 +103,9 @@ ComparisonReport evaluate_run(TrainSetup& setup, bool quiet) {
   const EvaluationConfig& evaluation = setup.run().evaluation;
   const std::vector<TaskConfig> tasks = run_tasks(setup.run());
   ProgressLine progress(quiet);
-  setup.expansion.set_strength(0);
+  setup.adaptation().set_strength(0);
   const std::vector<TaskResult> base = evaluate_tasks(setup, tasks, "base", progress);
-  setup.expansion.set_strength(setup.run().strength);
+  setup.adaptation().set_strength(setup.run().strength);
   const std::vector<TaskResult> tuned = evaluate_tasks(setup, tasks, "tuned", progress);
 
   return compare_tasks(base, tuned, evaluation.original_tasks.size(), evaluation.max_drop);
@@ -80,10 +114,7 @@ ComparisonReport evaluate_run(TrainSetup& setup, bool quiet) {
 void finish_run(const TrainSetup& setup, const TrainingOutcome& outcome,
                 const ComparisonReport& results) {
   const fs::path& run = setup.run().output;
-  const LogitDifference written = write_model(
-      run / "merged", kReplaceOurs, setup.base, setup.spec, setup.folding, setup.expansion.copies(),
-      trained_model_card(setup.base, setup.spec, setup.folding, setup.run(), outcome, results),
-      setup.device);
+  const LogitDifference written = write_merged_model(setup, outcome, results);
   spdlog::info("merged: {}", describe(written));
   Json evaluation = Json::object();
   if (!results.originals.empty() || !results.news.empty()) evaluation = comparison_json(results);

@@ -6,7 +6,14 @@
 
 namespace expandft {
 
-/// Writes run/adapter: the copies, rounded to the base's dtype.
+/// Whether the run's method has an adapter: what it adds, apart from the base. Methods that change
+/// the base's own weights, or add layers, have a merged model only.
+bool has_adapter(const TrainSetup& setup);
+
+/// About how many bytes the merged model will take.
+std::uint64_t outputs_bytes(const TrainSetup& setup);
+
+/// Writes run/adapter, in the base's dtype; LoRA's in PEFT's format. Nothing without an adapter.
 void write_run_adapter(const TrainSetup& setup, const std::string& fingerprint);
 
 /// The config's tasks: the original ones, then the new ones.

@@ -6,11 +6,12 @@
 #include "report/progress.h"
 #include "runtime/device.h"
 #include "text/sources.h"
+#include "training/batch_stream.h"
 #include "training/self_text.h"
 
 #include <algorithm>
 #include <future>
-#include <tuple>
+#include <iterator>
 #include <utility>
 
 #include <spdlog/spdlog.h>
@@ -82,7 +83,7 @@ void retain_on_self_text(TrainSetup& setup, const fs::path* directory, bool quie
     return;
   }
   ProgressLine progress(quiet);
-  setup.expansion.set_strength(0);
+  setup.adaptation().set_strength(0);
   setup.retention_data =
       sample_self_text(setup.decoder,
                        {.samples = retention.samples,
@@ -93,7 +94,7 @@ void retain_on_self_text(TrainSetup& setup, const fs::path* directory, bool quie
                        [&](std::int64_t done, std::int64_t total) {
                          progress.counting("sampling from the base", done, total);
                        });
-  setup.expansion.set_strength(1);
+  setup.adaptation().set_strength(1);
   progress.clear();
   const DatasetReport& report = setup.retention_data->report;
   spdlog::info("retention: {} texts of {} tokens, written by the base itself", report.examples,
@@ -101,50 +102,132 @@ void retain_on_self_text(TrainSetup& setup, const fs::path* directory, bool quie
   if (directory) write_self_text(file, *setup.retention_data);
 }
 
-std::unique_ptr<TrainSetup> set_up_training(ResolvedConfig config, const GlobalOptions& global) {
-  check_run_inputs(config.run);
-  const RunConfig& run = config.run;
-  ModelDirectory base = ModelDirectory::open(run.model);
-  const DecoderSpec spec = read_spec(base);
-  const ExpansionPlan plan = make_plan(run.expansion.layers, run.expansion.copies, spec);
-  const Folding folding{plan, resolve_layout(run.layout, plan, spec), run.strength};
+namespace {
+
+/// The ranking on the first tokens of an epoch.
+std::vector<LayerScore> rank_layers_for(const RunConfig& run, Decoder& decoder,
+                                        const Dataset& training_data) {
+  constexpr std::int64_t kProbeTokens = 16384;
+  TrainingConfig training = run.training;
+  training.max_steps = std::nullopt;
+  training.epochs = 1;
+  BatchStream stream(training_data, run.data, training);
+  std::vector<TokenBatch> probe;
+  for (std::int64_t tokens = 0; tokens < kProbeTokens;) {
+    StepBatch step = stream.next();
+    if (step.micro_batches.empty()) break;
+    tokens += step.tokens;
+    std::ranges::move(step.micro_batches, std::back_inserter(probe));
+  }
+  return rank_layers(decoder, probe);
+}
+
+/// Puts the layers that {"auto": N} stands for in its place; returns how they were chosen.
+std::vector<LayerScore> choose_layers(RunConfig& run, Decoder& decoder,
+                                      const Dataset& training_data, bool resume) {
+  const std::int64_t count = run.expansion.layers.automatic(decoder.spec().layers).value();
+  const fs::path saved = run.output / kRankingFile;
+  const std::vector<LayerScore> ranking = resume && is_there(saved)
+                                              ? read_ranking(read_json(saved), saved.string())
+                                              : rank_layers_for(run, decoder, training_data);
+  if (std::ssize(ranking) != decoder.spec().layers) {
+    throw input_error("the ranking is of " + std::to_string(ranking.size()) + " layers",
+                      saved.string(), "start again with --restart");
+  }
+  run.expansion.layers = LayerSelection::parse(Json(first_layers(ranking, count)), saved.string());
+  std::string list;
+  for (const LayerScore& one : ranking) {
+    list += fmt::format("{}{} ({:.1e})", list.empty() ? "" : ", ", one.layer, one.score);
+  }
+  spdlog::info("layers by gradient / weights of their MLPs: {}", list);
+  return ranking;
+}
+
+void check_model(const RunConfig& run, const DecoderSpec& spec) {
   if (run.data.max_length > spec.max_positions) {
     throw input_error(fmt::format("data.max_length is {}; the model has {} positions",
                                   run.data.max_length, spec.max_positions),
                       run.file.string(), "lower data.max_length");
   }
-  if (plan.copies > 2) {
+  const bool automatic = run.train.expands() && run.expansion.layers.automatic(spec.layers);
+  if (run.train.expands() && !automatic) run.expansion.layers.resolve(spec.layers);
+}
+
+Folding folding_of(const RunConfig& run, const DecoderSpec& spec) {
+  const ExpansionPlan plan =
+      make_plan(run.expansion.layers, run.expansion.copies, spec, run.train.method);
+  if (plan.copies > 2 && run.expansion.noise == 0) {
     spdlog::warn(
-        "expansion.copies is {}: copies of one layer start equal and get equal gradients, so "
-        "more than 2 train no better than 2",
+        "expansion.copies is {} and expansion.noise 0: copies of one layer start equal and get "
+        "equal gradients, so more than 2 train no better than 2",
         plan.copies);
   }
+  return {plan, resolve_layout(run.layout, plan, spec), run.strength};
+}
+
+struct Data {
+  Dataset training;
+  std::optional<Dataset> validation, retention;
+};
+
+Data load_data(const RunConfig& run, const Tokenizer& tokenizer) {
+  Data data;
+  if (!run.data.validation.empty()) {
+    data.validation = load(run.data.validation, "data.validation", run, tokenizer);
+  }
+  if (run.retention.weight > 0 && run.retention.text) {
+    data.retention = load_retention(*run.retention.text, run, tokenizer);
+  }
+  data.training = load(run.data.train, "data.train", run, tokenizer);
+  return data;
+}
+
+}  // namespace
+
+std::unique_ptr<TrainSetup> set_up_training(ResolvedConfig config, const GlobalOptions& global,
+                                            bool resume) {
+  RunConfig& run = config.run;
+  check_run_inputs(run);
+  ModelDirectory base = ModelDirectory::open(run.model);
+  const DecoderSpec spec = read_spec(base);
+  check_model(run, spec);
+  const bool automatic = run.train.expands() && run.expansion.layers.automatic(spec.layers);
+  std::optional<Folding> folding;
+  if (run.train.widens() && !automatic) folding = folding_of(run, spec);
   auto tokenizer = Tokenizer::load(base.path());
   check_vocabulary(*tokenizer, spec.vocab, base.path().string());
 
   const at::Device device = prepare_device(global);
-  spdlog::info("{} on {}: {}", base.path().filename().string(), device_name(device),
-               describe(plan, spec));
   // Tokenizing and loading weights take about as long: side by side.
-  auto data = std::async(std::launch::async, [&] {
-    std::optional<Dataset> validation, retention;
-    if (!run.data.validation.empty()) {
-      validation = load(run.data.validation, "data.validation", run, *tokenizer);
-    }
-    if (run.retention.weight > 0 && run.retention.text) {
-      retention = load_retention(*run.retention.text, run, *tokenizer);
-    }
-    return std::tuple(load(run.data.train, "data.train", run, *tokenizer), std::move(validation),
-                      std::move(retention));
-  });
+  auto loading = std::async(std::launch::async, [&] { return load_data(run, *tokenizer); });
   Decoder decoder = Decoder::load(base, compute_dtype(run.training.precision, device), device);
-  Expansion expansion = expand(decoder, plan, original_copies(base, spec, plan), at::kFloat);
+  std::optional<Data> data;
+  std::vector<LayerScore> ranking;
+  if (automatic) {
+    data = loading.get();
+    ranking = choose_layers(run, decoder, data->training, resume);
+    if (run.train.widens()) folding = folding_of(run, spec);
+  }
+  AppliedMethod method = apply_method(decoder, base, run);
+  spdlog::info("{} on {}: {}", base.path().filename().string(), device_name(device),
+               describe(method, run, spec));
   const Dtype base_dtype = base.tensor(spec.names.embedding()).dtype;
-  auto [training_data, validation_data, retention_data] = data.get();
-  return std::make_unique<TrainSetup>(
-      TrainSetup{std::move(config), device, std::move(base), spec, base_dtype, std::move(tokenizer),
-                 plan, folding, std::move(training_data), std::move(validation_data),
-                 std::move(retention_data), std::move(decoder), std::move(expansion)});
+  if (!data) data = loading.get();
+  return std::make_unique<TrainSetup>(TrainSetup{
+      std::move(config), device, std::move(base), spec, base_dtype, std::move(tokenizer), folding,
+      std::move(data->training), std::move(data->validation), std::move(data->retention),
+      std::move(decoder), std::move(method), std::move(ranking)});
+}
+
+std::vector<LayerScore> rank_layers_of(const RunConfig& run, const GlobalOptions& global) {
+  check_run_inputs(run);
+  const ModelDirectory base = ModelDirectory::open(run.model);
+  const auto tokenizer = Tokenizer::load(base.path());
+  check_vocabulary(*tokenizer, read_spec(base).vocab, base.path().string());
+  const at::Device device = prepare_device(global);
+  const Dataset training_data = load(run.data.train, "data.train", run, *tokenizer);
+  Decoder decoder = Decoder::load(base, compute_dtype(run.training.precision, device), device);
+  return rank_layers_for(run, decoder, training_data);
 }
 
 }  // namespace expandft

@@ -3,11 +3,12 @@
 #include "checkpoint/model_directory.h"
 #include "cli/app.h"
 #include "config/run_config.h"
-#include "expansion/expansion.h"
 #include "expansion/fold.h"
+#include "expansion/layer_ranking.h"
 #include "model/decoder.h"
 #include "text/dataset.h"
 #include "text/tokenizer.h"
+#include "training/method.h"
 
 #include <memory>
 #include <optional>
@@ -23,19 +24,30 @@ struct TrainSetup {
   DecoderSpec spec;
   Dtype base_dtype;
   std::unique_ptr<const Tokenizer> tokenizer;
-  ExpansionPlan plan;
-  Folding folding;  // of the merged model
+  std::optional<Folding> folding;  // of the merged model, where MLPs are widened
   Dataset training_data;
   std::optional<Dataset> validation_data;
   std::optional<Dataset> retention_data;  // of "self": only after retain_on_self_text
   Decoder decoder;
-  Expansion expansion;
+  AppliedMethod method;
+  std::vector<LayerScore> ranking = {};  // where the layers were chosen by it
 
   const RunConfig& run() const { return config.run; }
+  const Adaptation& adaptation() const { return *method.adaptation; }
+  std::string description() const { return describe(method, run(), spec); }
 };
 
-/// Cheap checks come first: a long load should not end in a misspelt path.
-std::unique_ptr<TrainSetup> set_up_training(ResolvedConfig config, const GlobalOptions& global);
+/// The file of a run directory that says how {"auto": N} chose its layers.
+inline constexpr const char* kRankingFile = "layer_ranking.json";
+
+/// Cheap checks come first: a long load should not end in a misspelt path. `resume`: layers that
+/// the run has chosen stay chosen.
+std::unique_ptr<TrainSetup> set_up_training(ResolvedConfig config, const GlobalOptions& global,
+                                            bool resume = false);
+
+/// The ranking of all layers on the beginning of the run's training data, as {"auto": N} takes it.
+/// Nothing but the model and that data is loaded.
+std::vector<LayerScore> rank_layers_of(const RunConfig& run, const GlobalOptions& global);
 
 /// With "retention.text": "self", reads the texts that the base wrote for this run, or has it write
 /// them, and keeps them in the run directory (in memory only when `directory` is null). Input error

@@ -4,6 +4,7 @@
 #include "config/run_config.h"
 #include "expansion/merged_directory.h"
 #include "expansion/verification.h"
+#include "training/tuned_directory.h"
 
 #include <string>
 
@@ -19,10 +20,16 @@ Layout parse_layout(const std::string& name);
 /// ours.
 AtomicDirectory::Existing existing_policy(bool force);
 
-/// Writes a merged model and checks what was written before it appears: a failure leaves nothing.
+/// Writes a model with widened MLPs and checks what was written before it appears: a failure leaves
+/// nothing.
 LogitDifference write_model(const fs::path& output, AtomicDirectory::Existing existing,
                             const ModelDirectory& base, const DecoderSpec& spec,
-                            const Folding& folding, const CopyTensors& copies,
+                            const Folding& folding, const NamedTensors& copies,
                             const std::string& card, at::Device device);
+
+/// The same for what another adaptation made of a decoder, at the strength that is set.
+LogitDifference write_tuned_model(const fs::path& output, AtomicDirectory::Existing existing,
+                                  const ModelDirectory& base, const Decoder& decoder,
+                                  const std::vector<LayerOrigin>& layers, const std::string& card);
 
 }  // namespace expandft

@@ -27,9 +27,11 @@ RunReport::Facts outcome_facts(const TrainSetup& setup, const TrainingOutcome& o
     facts.emplace_back("Validation loss",
                        change(*outcome.validation_before, *outcome.validation_after));
   }
-  facts.emplace_back(
-      "New parameters",
-      human_count(static_cast<double>(count_new_parameters(setup.plan, setup.spec))));
+  double trained = 0;
+  for (const auto& [name, tensor] : setup.adaptation().tensors()) {
+    trained += static_cast<double>(tensor.numel());
+  }
+  facts.emplace_back("Trained parameters", human_count(trained));
   facts.emplace_back("Tokens a second", human_count(outcome.tokens_per_second));
   facts.emplace_back("Time since the last start", human_duration(outcome.seconds));
   facts.emplace_back("Peak memory", human_bytes(static_cast<double>(peak_resident_bytes())));
@@ -37,16 +39,23 @@ RunReport::Facts outcome_facts(const TrainSetup& setup, const TrainingOutcome& o
 }
 
 RunReport::Facts plan_facts(const TrainSetup& setup) {
-  return {
-      {"Plan", describe(setup.plan, setup.spec)},
-      {"Layers that grow, counted from 0", fmt::format("{}", fmt::join(setup.plan.layers, ", "))},
-      {"Width of their MLPs",
-       fmt::format("{} → {} ({} copies, the original included)", setup.spec.intermediate,
-                   setup.spec.intermediate * setup.plan.copies, setup.plan.copies)},
+  RunReport::Facts facts = {
+      {"Method", method_text(setup.run().train)},
+      {"Plan", setup.description()},
       {"Parameters of the base", human_count(static_cast<double>(count_parameters(setup.spec)))},
-      {"Layout of the merged model, and strength",
-       fmt::format("{}, {:g}", layout_name(setup.folding.layout), setup.folding.strength)},
-      {"Base", setup.base.path().string()}};
+      {"Strength of the merged model", fmt::format("{:g}", setup.run().strength)}};
+  if (setup.folding) {
+    const ExpansionPlan& plan = setup.folding->plan;
+    facts.emplace_back("Layers that grow, counted from 0",
+                       fmt::format("{}", fmt::join(plan.layers, ", ")));
+    facts.emplace_back(
+        "Width of their MLPs",
+        fmt::format("{} → {} ({} copies, the original included)", setup.spec.intermediate,
+                    setup.spec.intermediate * plan.copies, plan.copies));
+    facts.emplace_back("Layout of the merged model", layout_name(setup.folding->layout));
+  }
+  facts.emplace_back("Base", setup.base.path().string());
+  return facts;
 }
 
 std::string describe(const Dataset& data) {
@@ -85,9 +94,7 @@ void write_report(const TrainSetup& setup, const TrainingOutcome& outcome, const
   const fs::path& run = setup.run().output;
   const RunReport report{
       .name = file_name(run),
-      .opening = file_name(setup.base.path()) +
-                 ", expanded and fine-tuned: only the copies were trained, no original weight was "
-                 "changed.",
+      .opening = file_name(setup.base.path()) + ", fine-tuned: " + setup.description() + ".",
       .outcome = outcome_facts(setup, outcome),
       .comparison = comparison,
       .events = read_metrics(run / "metrics.jsonl"),

@@ -63,7 +63,8 @@ class Reader {
     const auto found = given_.find(field.path);
     const bool is_null = found != given_.end() && found->second.value.is_null();
     if (found == given_.end() || (is_null && field.is_nullable)) {
-      if (field.is_required && is_active(group_of(field.path)) && !is_broken(field.path)) {
+      const bool is_needed = field.is_required || (field.is_needed && field.is_needed());
+      if (is_needed && is_active(group_of(field.path)) && !is_broken(field.path)) {
         report(field.path, Origin::kConfig, "missing, and required; allowed: " + field.allowed);
       } else if (!field.fallback.is_null() && !is_excluded(field.path)) {
         field.store(field.fallback, {});

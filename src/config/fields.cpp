@@ -28,6 +28,11 @@ Field Field::required() && {
   return std::move(*this);
 }
 
+Field Field::required_if(std::function<bool()> needed) && {
+  is_needed = std::move(needed);
+  return std::move(*this);
+}
+
 Field Field::defaults_to(Json value) && {
   fallback = std::move(value);
   return std::move(*this);

@@ -21,13 +21,14 @@ struct FieldProblem {
 /// One key of a config file. Parsing, checks, the JSON Schema, the resolved config and the
 /// reference of keys all come from it; its default is what the struct's member holds at first.
 struct Field {
-  std::string path;          // "training.learning_rate"
-  std::string doc;           // one line
-  Json schema;               // JSON Schema fragment, without description and default
-  std::string allowed;       // the same in words
-  Json fallback;             // the default; null: none
-  bool is_required = false;  // within its group, when that is optional and absent: not
-  bool is_nullable = false;  // null stands for "not given"
+  std::string path;                      // "training.learning_rate"
+  std::string doc;                       // one line
+  Json schema;                           // JSON Schema fragment, without description and default
+  std::string allowed;                   // the same in words
+  Json fallback;                         // the default; null: none
+  bool is_required = false;              // within its group, when that is optional and absent: not
+  std::function<bool()> is_needed = {};  // required as things stand, asked when its turn comes
+  bool is_nullable = false;              // null stands for "not given"
 
   /// Finds what is wrong with a value, where its parts have paths of their own. Not set: `schema`
   /// says it all.
@@ -39,6 +40,8 @@ struct Field {
   std::function<Json()> load;
 
   Field required() &&;
+  /// Required when `needed` says so, which may ask members whose fields come before.
+  Field required_if(std::function<bool()> needed) &&;
   /// What holds when the key is absent and the member itself has no default.
   Field defaults_to(Json value) &&;
   /// Words of its own in place of those made from the schema.
@@ -62,6 +65,7 @@ struct FieldTable {
   std::vector<Group> groups;
   std::vector<Field> fields;
   std::vector<ExclusivePair> exclusive;
+  std::vector<Json> rules = {};  // of the schema: what the fields' own cannot say
 };
 
 // Builders. Bounds are the schema's: from_to(1, 64), above_to(0.0, 1.0), …

@@ -15,11 +15,12 @@ namespace {
 const char* const kAllowed =
     "allowed: \"all\", \"last:N\", \"first:N\", \"every:N\", \"a-b\", integers (negative ones "
     "count "
-    "from the end), or a list of those";
+    "from the end), a list of those, or {\"auto\": N}";
+constexpr std::string_view kAutomaticPrefix = "auto:";
 
 /// One item, understood but not yet held against a number of layers.
 struct Item {
-  enum class Kind { kAll, kFirst, kLast, kEvery, kRange } kind = Kind::kAll;
+  enum class Kind { kAll, kFirst, kLast, kEvery, kRange, kAutomatic } kind = Kind::kAll;
   std::int64_t first = 0, last = 0;  // kRange; else `first` is N
 };
 
@@ -36,7 +37,8 @@ std::optional<Item> parse_item(std::string_view text) {
   if (text == "all") return Item{};
   for (const auto& [word, kind] : {std::pair<std::string_view, Kind>{"first:", Kind::kFirst},
                                    {"last:", Kind::kLast},
-                                   {"every:", Kind::kEvery}}) {
+                                   {"every:", Kind::kEvery},
+                                   {kAutomaticPrefix, Kind::kAutomatic}}) {
     if (!text.starts_with(word)) continue;
     text.remove_prefix(word.size());
     const auto number = take_integer(text);
@@ -84,6 +86,12 @@ LayerSelection LayerSelection::parse(const std::string& text, const std::string&
     if (!out.text_.empty()) out.text_ += ',';
     out.text_ += item;
   }
+  const auto is_automatic = [](const std::string& item) {
+    return item.starts_with(kAutomaticPrefix);
+  };
+  if (out.items_.size() > 1 && std::ranges::any_of(out.items_, is_automatic)) {
+    throw input_error("found layers beside a number of automatic ones", where, kAllowed);
+  }
   return out;
 }
 
@@ -93,6 +101,9 @@ LayerSelection LayerSelection::parse(const Json& value, const std::string& where
     if (item.is_number_integer()) return item.dump();
     throw input_error("found " + shown(item) + ", which names no layers", where, kAllowed);
   };
+  if (value.is_object() && value.size() == 1 && value.contains("auto")) {
+    return parse(std::string(kAutomaticPrefix) + value.at("auto").dump(), where);
+  }
   if (!value.is_array()) return parse(text_of(value), where);
   if (value.empty()) throw input_error("found an empty list of layers", where, kAllowed);
   std::string joined;
@@ -103,6 +114,23 @@ LayerSelection LayerSelection::parse(const Json& value, const std::string& where
   return parse(joined, where);
 }
 
+std::optional<std::int64_t> LayerSelection::automatic(std::int64_t layers) const {
+  if (items_.size() != 1) return {};
+  const Item item = parse_item(items_.front()).value();
+  if (item.kind != Item::Kind::kAutomatic) return {};
+  if (item.first > layers) {
+    throw input_error(std::to_string(item.first) + " layers are asked for", where_,
+                      "the model has " + std::to_string(layers) + " layers");
+  }
+  return item.first;
+}
+
+Json LayerSelection::json() const {
+  if (text_.empty()) return nullptr;
+  if (!text_.starts_with(kAutomaticPrefix)) return text_;
+  return {{"auto", parse_item(text_).value().first}};
+}
+
 std::vector<std::int64_t> LayerSelection::resolve(std::int64_t layers) const {
   if (items_.empty() || layers < 1) throw input_error("no layers are selected", where_, kAllowed);
   const auto refuse = [&](const std::string& item, const std::string& reason) {
@@ -111,12 +139,18 @@ std::vector<std::int64_t> LayerSelection::resolve(std::int64_t layers) const {
                            std::to_string(layers - 1) + ", or -" + std::to_string(layers) +
                            " to -1");
   };
+  if (automatic(layers)) {
+    throw input_error(
+        "the layers of " + json().dump() + " are chosen on training data", where_,
+        "\"expandft inspect --rank-layers --config FILE\" shows them: name them here");
+  }
   std::set<std::int64_t> chosen;
   for (const std::string& text : items_) {
     const Item item = parse_item(text).value();
     std::int64_t first = 0, last = layers - 1, step = 1;
     switch (item.kind) {
       case Item::Kind::kAll:
+      case Item::Kind::kAutomatic:
         break;
       case Item::Kind::kFirst:
         last = item.first - 1;

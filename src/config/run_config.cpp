@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "config/fields.h"
 #include "config/json_check.h"
+#include "config/method_fields.h"
 #include "config/source_field.h"
 #include "config/task_config.h"
 
@@ -17,19 +18,6 @@ namespace {
 constexpr std::int64_t kMost = 1'000'000'000;  // of steps, tokens, sequences
 constexpr std::int64_t kMostTokens = 1'048'576;
 constexpr std::int64_t kMostExactInJson = 9'007'199'254'740'991;  // 2^53 - 1
-
-Field layers_field(std::string path, LayerSelection& member, std::string doc) {
-  const Json item = {{"type", Json::array({"string", "integer"})}};
-  const Json list = {{"type", "array"}, {"minItems", 1}, {"items", item}};
-  const std::string where = path;
-  return make_field(
-             std::move(path), {{"anyOf", Json::array({item, list})}}, std::move(doc),
-             [&member, where](const Json& value, const fs::path&) {
-               member = LayerSelection::parse(value, where);
-             },
-             [&member] { return Json(member.text()); })
-      .allowing(R"("all", "last:N", "first:N", "every:N", "a-b", an integer, or a list of those)");
-}
 
 /// A share of all steps or a number of steps, told apart by size.
 Field warmup_field(std::string path, double& member, std::string doc) {
@@ -121,6 +109,7 @@ FieldTable run_config_fields(RunConfig& run) {
   table.hint = "docs/configuration.md describes every key; \"expandft schema\" prints them";
   table.groups = {
       {"expansion", "Where the model grows, and by how much."},
+      {"lora", "Settings of `\"train\": \"lora\"`."},
       {"data", "What it learns from."},
       {"data.template",
        "How a JSON line becomes text. `{field}` stands for the line's field, `{{` and `}}` for "
@@ -139,15 +128,6 @@ FieldTable run_config_fields(RunConfig& run) {
       path_field("model", run.model, "Folder of the base checkpoint. It is never changed.")
           .required(),
       path_field("output", run.output, "Folder that the run writes.").required(),
-      layers_field("expansion.layers", run.expansion.layers,
-                   "Layers to expand. Negative integers count from the end; `every:N` takes the "
-                   "last of each N; `a-b` includes both ends.")
-          .required(),
-      integer_field("expansion.copies", run.expansion.copies, from_to(2, 64),
-                    "How often the MLP stands in an expanded layer, itself included."),
-      choice_field<std::string>("train", run.train, {{"new", "new"}},
-                                "What is trained: `new` is the added width; all else is frozen.")
-          .allowing(R"("new", and nothing else so far)"),
       choice_field<Layout>(
           "layout", run.layout, {std::begin(kLayoutNames), std::end(kLayoutNames)},
           "How the merged model is laid out, which decides where it loads: docs/formats.md."),
@@ -210,6 +190,10 @@ FieldTable run_config_fields(RunConfig& run) {
                    "else steps."),
       number_field("training.final_learning_rate", training.final_learning_rate, from_to(0, 1),
                    "Share of `learning_rate` left at the end of `linear` and `cosine`."),
+      number_field("training.original_learning_rate_scale", training.original_learning_rate_scale,
+                   from_to(0, 1),
+                   "With `\"train\": \"mlp\"`: the originals' learning rate, as a share of the "
+                   "copies'."),
       number_field("training.weight_decay", training.weight_decay, from_to(0, 10),
                    "Decoupled weight decay of AdamW."),
       number_field("training.beta1", training.beta1, from_below(0, 1),
@@ -256,6 +240,9 @@ FieldTable run_config_fields(RunConfig& run) {
       drop_field("evaluation.max_drop", evaluation.max_drop,
                  "How much worse an original task may get before eval ends with exit code 3."),
   };
+  table.rules = {needed_layers_rule()};
+  const std::vector<Field> method = method_fields(run);
+  table.fields.insert(table.fields.begin() + 2, method.begin(), method.end());
   return table;
 }
 

@@ -5,6 +5,7 @@
 #include "config/data_source.h"
 #include "config/layer_selection.h"
 #include "config/origin.h"
+#include "config/training_method.h"
 
 #include <cstdint>
 #include <optional>
@@ -27,9 +28,9 @@ inline constexpr std::pair<const char*, Layout> kLayoutNames[] = {
     {"deci", Layout::kDeci}};
 
 struct ExpansionConfig {
-  LayerSelection layers;  // required
-  std::int64_t copies =
-      2;  // k: how often the MLP stands in the expanded layer, itself included; >= 2
+  LayerSelection layers;    // required where the method expands
+  std::int64_t copies = 2;  // k: how often the MLP stands in a layer, itself included; >= 2
+  double noise = 0.02;      // between copies, where there are more than two
 };
 
 struct DataConfig {
@@ -51,7 +52,8 @@ struct TrainingConfig {
   std::int64_t micro_batch_size = 8;         // sequences computed at once; the rest is accumulated
   double learning_rate = 1e-4;
   Schedule schedule = Schedule::kCosine;
-  double warmup = 0.03;              // below 1: share of all steps; 1 and above: steps
+  double warmup = 0.03;                       // below 1: share of all steps; 1 and above: steps
+  double original_learning_rate_scale = 0.1;  // of originals that train beside their copies
   double final_learning_rate = 0.0;  // share of learning_rate at the end of linear and cosine
   double weight_decay = 0.0;
   double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
@@ -90,7 +92,8 @@ struct RunConfig {
   fs::path model;   // required: the base checkpoint
   fs::path output;  // required: the run directory
   ExpansionConfig expansion;
-  std::string train = "new";      // what trains; "new" is G-Freeze
+  TrainingMethod train;
+  LoraConfig lora;
   Layout layout = Layout::kAuto;  // key "layout": of the merged model
   double strength = 1.0;          // of the merged model, 0..1
   DataConfig data;

@@ -43,6 +43,10 @@ void check_sizes(const AdapterDirectory& adapter, const ModelDirectory& base) {
 
 }  // namespace
 
+ExpansionPlan plan_of(const AdapterInfo& info) {
+  return {info.layers, info.copies, info.method};
+}
+
 AdapterDirectory open_adapter(const fs::path& adapter, const ModelDirectory& base) {
   AdapterDirectory opened = AdapterDirectory::open(adapter);
   const std::string found = base.fingerprint();
@@ -56,18 +60,9 @@ AdapterDirectory open_adapter(const fs::path& adapter, const ModelDirectory& bas
   return opened;
 }
 
-Expansion attach_adapter(Decoder& decoder, const ModelDirectory& base, const fs::path& adapter,
-                         double strength) {
-  if (!(strength >= 0 && strength <= 1)) {
-    throw input_error("strength is " + std::to_string(strength) + "; expected 0 to 1",
-                      "--strength");
-  }
+Expansion attach_adapter(Decoder& decoder, const ModelDirectory& base, const fs::path& adapter) {
   const AdapterDirectory opened = open_adapter(adapter, base);
-  const ExpansionPlan plan{opened.info().layers, opened.info().copies};
-  const auto dtype = decoder.weights().embedding.scalar_type();
-  Expansion expansion = expand(decoder, plan, adapter_copies(opened), dtype);
-  expansion.set_strength(strength);
-  return expansion;
+  return expand(decoder, plan_of(opened.info()), adapter_tensors(opened), decoder.dtype());
 }
 
 }  // namespace expandft

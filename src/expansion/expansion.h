@@ -3,6 +3,7 @@
 #include "checkpoint/adapter_directory.h"
 #include "expansion/expanded_mlp.h"
 #include "expansion/plan.h"
+#include "model/adaptation.h"
 #include "model/decoder.h"
 
 #include <functional>
@@ -15,42 +16,42 @@
 
 namespace expandft {
 
-/// The copies of an expansion by tensor name (copy_tensor_name).
-using CopyTensors = std::vector<std::pair<std::string, at::Tensor>>;
-
-/// The handle of an expanded decoder: sets its strength and reaches its copies.
-class Expansion {
+/// The handle of a decoder with expanded MLPs: what trains are copies, by copy_tensor_name, and,
+/// where the plan says so, originals, by original_tensor_name.
+class Expansion final : public Adaptation {
  public:
-  Expansion(ExpansionPlan plan, std::vector<ExpandedMlp*> mlps)
-      : plan_(std::move(plan)), mlps_(std::move(mlps)) {}
+  /// `original_rate_scale`: of the originals' learning rate.
+  Expansion(ExpansionPlan plan, std::vector<ExpandedMlp*> mlps, double original_rate_scale)
+      : plan_(std::move(plan)), mlps_(std::move(mlps)), original_rate_scale_(original_rate_scale) {}
 
   const ExpansionPlan& plan() const { return plan_; }
-  void set_strength(double strength) const;
-  /// The live tensors: training changes them in place.
-  CopyTensors copies() const;
+  void set_strength(double strength) const override;
+  std::vector<Parameter> parameters() const override;
 
  private:
   ExpansionPlan plan_;
   std::vector<ExpandedMlp*> mlps_;  // owned by the decoder, which must outlive this
+  double original_rate_scale_;
 };
 
-/// One layer's expanded MLP: the base's weights, and copies found by name, each as `ready` makes it
-/// of what is found. All that the plan asks for must be there.
+/// One layer's expanded MLP: the base's weights, and what trains found by name, each as `ready`
+/// makes it of what is found. All that the plan asks for must be there.
 std::unique_ptr<ExpandedMlp> expanded_mlp(
     std::int64_t layer, const MlpWeights& base, const ExpansionPlan& plan,
-    const std::map<std::string, at::Tensor>& copies, Activation activation,
+    const std::map<std::string, at::Tensor>& tensors, Activation activation,
     const std::function<at::Tensor(const at::Tensor&)>& ready);
 
-/// Expands the decoder in place with copies given by name, which are copied in `copy_dtype` (fp32
-/// masters under bf16 compute). With copies that equal the originals the function stays the same
-/// bit for bit. All that the plan asks for must be there.
-Expansion expand(Decoder& decoder, const ExpansionPlan& plan, const CopyTensors& copies,
-                 at::ScalarType copy_dtype);
+/// Expands the decoder in place with tensors given by name, which are copied in `dtype` (fp32
+/// masters under bf16 compute). With those of initial_tensors the function stays the same bit for
+/// bit. All that the plan asks for must be there.
+Expansion expand(Decoder& decoder, const ExpansionPlan& plan, const NamedTensors& tensors,
+                 at::ScalarType dtype, double original_rate_scale = 1.0);
 
-/// Copies that equal their originals, mapped from the base's file.
-CopyTensors original_copies(const ModelDirectory& base, const DecoderSpec& spec,
-                            const ExpansionPlan& plan);
-/// An adapter's copies, mapped from its file.
-CopyTensors adapter_copies(const AdapterDirectory& adapter);
+/// What an expansion begins with, mapped from the base's file: copies that equal their originals
+/// (with a down of zero where the plan's copies add to the output), and the originals that train.
+NamedTensors initial_tensors(const ModelDirectory& base, const DecoderSpec& spec,
+                             const ExpansionPlan& plan);
+/// An adapter's tensors, mapped from its file.
+NamedTensors adapter_tensors(const AdapterDirectory& adapter);
 
 }  // namespace expandft

@@ -1,5 +1,6 @@
 #include "expansion/fold.h"
 
+#include "expansion/expanded_mlp.h"
 #include "expansion/mlp_tensors.h"
 #include "expansion/modeling_file.h"
 #include "model/deci.h"
@@ -19,52 +20,61 @@ at::Tensor over(std::span<std::byte> bytes, const Shape& shape, Dtype dtype) {
   return at::from_blob(bytes.data(), shape, at::TensorOptions().dtype(scalar_type(dtype)));
 }
 
-/// One wide tensor: of each section the base's part and then each copy's along the widening
-/// dimension, times their shares. What is left (padding) is zero. copies[i]: of section i.
+/// What a section of a wide tensor is made of.
+struct Section {
+  at::Tensor tuned;                // the original as trained, or undefined: it did not train
+  std::vector<at::Tensor> copies;  // none in a layer that does not grow
+};
+
+/// One wide tensor: of each section the original's part and then each copy's along the widening
+/// dimension, times their shares. What is left (padding) is zero. sections[i]: of section i.
 TensorSource widened(const std::string& name, const TensorView& base, const MlpTensor& which,
-                     std::vector<std::vector<at::Tensor>> copies, std::int64_t width,
-                     std::pair<double, double> shares) {
+                     std::vector<Section> sections, std::int64_t width, const Folding& folding) {
   const auto dim = static_cast<std::size_t>(which.dim());
   Shape shape = base.shape;
   const std::int64_t own = shape.at(dim) / which.sections();
   shape[dim] = width * which.sections();
-  auto fill = [=, copies = std::move(copies)](std::span<std::byte> bytes) {
+  const bool shared = which.is_down() && folding.plan.grows(which.layer);
+  const double original_share = shared ? base_share(folding) : 1;
+  const double share = shared ? copy_share(folding) : 1;
+  auto fill = [=, strength = folding.strength,
+               sections = std::move(sections)](std::span<std::byte> bytes) {
     const c10::NoGradGuard no_grad;  // copies may be live parameters of a training run
     const at::Tensor whole = over(bytes, shape, base.dtype), original = mapped_tensor(base);
     for (std::int64_t i = 0; i < which.sections(); ++i) {
+      const Section& section = sections[static_cast<std::size_t>(i)];
       const at::Tensor out = which.section(whole, i);
       std::int64_t filled = 0;
-      const auto put = [&](const at::Tensor& part, double share) {
+      const auto put = [&](const at::Tensor& part, double of_output) {
         at::Tensor target = out.narrow(which.dim(), filled, own);
         // The product is made in the file's dtype, so that what the docs say of rounding is exact.
         const at::Tensor ready = part.to(at::kCPU, out.scalar_type());
-        if (share == 1.0) {
+        if (of_output == 1.0) {
           target.copy_(ready);
         } else {
-          at::mul_out(target, ready, at::scalar_tensor(share, ready.options().dtype(at::kDouble)));
+          at::mul_out(target, ready,
+                      at::scalar_tensor(of_output, ready.options().dtype(at::kDouble)));
         }
         filled += own;
       };
-      put(which.section(original, i), shares.first);
-      for (const at::Tensor& copy : copies[static_cast<std::size_t>(i)]) put(copy, shares.second);
+      put(original_at(strength, which.section(original, i), section.tuned), original_share);
+      for (const at::Tensor& copy : section.copies) put(copy, share);
       if (filled < width) out.narrow(which.dim(), filled, width - filled).zero_();
     }
   };
   return {name, base.dtype, std::move(shape), std::move(fill)};
 }
 
-bool grows(const Folding& folding, std::int64_t layer) {
-  return std::ranges::binary_search(folding.plan.layers, layer);
-}
-
 }  // namespace
 
 double base_share(const Folding& folding) {
+  if (!folding.plan.shares_output()) return 1;
   const auto k = static_cast<double>(folding.plan.copies);
   return (k - folding.strength * (k - 1)) / k;
 }
 
 double copy_share(const Folding& folding) {
+  if (!folding.plan.shares_output()) return folding.strength;
   return folding.strength / static_cast<double>(folding.plan.copies);
 }
 
@@ -74,40 +84,53 @@ bool is_power_of_two(double x) {
 }
 
 bool is_reversible(const Folding& folding) {
-  return is_power_of_two(base_share(folding));
+  return is_power_of_two(base_share(folding)) && !folding.plan.trains_originals();
 }
 
 std::int64_t folded_width(const Folding& folding, const DecoderSpec& spec, std::int64_t layer) {
   const bool one_width = folding.layout == Layout::kNative || folding.layout == Layout::kPadded;
-  const std::int64_t copies = one_width || grows(folding, layer) ? folding.plan.copies : 1;
+  const std::int64_t copies = one_width || folding.plan.grows(layer) ? folding.plan.copies : 1;
   const std::int64_t width = copies * spec.intermediate;
   return folding.layout == Layout::kDeci ? deci_width(width) : width;
 }
 
 std::vector<TensorSource> fold(const ModelDirectory& base, const DecoderSpec& spec,
-                               const Folding& folding, const CopyTensors& copies) {
+                               const Folding& folding, const NamedTensors& copies) {
   const std::map<std::string, at::Tensor> by_name(copies.begin(), copies.end());
   const std::map<std::string, MlpTensor> foldable = mlp_tensors(spec);
+  std::map<std::string, at::Tensor> tuned_biases;  // of down, which stand outside of the copies
+  for (const std::int64_t layer : folding.plan.layers) {
+    if (!folding.plan.trains_originals() || !spec.mlp_bias) break;
+    tuned_biases[spec.names.layer(layer, "mlp.down_proj.bias")] =
+        by_name.at(original_tensor_name(layer, "down_proj", "bias"));
+  }
   std::vector<TensorSource> out;
   for (const auto& [name, view] : base.tensors()) {
+    if (const auto bias = tuned_biases.find(name); bias != tuned_biases.end()) {
+      out.push_back(source_of(
+          name, original_at(folding.strength, mapped_tensor(view), bias->second), view.dtype));
+      continue;
+    }
     const auto found = foldable.find(name);
     if (found == foldable.end()) {
       out.push_back(source_of(name, view));
       continue;
     }
     const MlpTensor& which = found->second;
-    std::vector<std::vector<at::Tensor>> copies_of;
+    std::vector<Section> sections;
     for (const std::string& projection : which.projections) {
-      std::vector<at::Tensor>& parts = copies_of.emplace_back();
-      for (std::int64_t j = 1; grows(folding, which.layer) && j < folding.plan.copies; ++j) {
-        parts.push_back(by_name.at(copy_tensor_name(which.layer, projection, j, which.part)));
+      Section& section = sections.emplace_back();
+      if (!folding.plan.grows(which.layer)) continue;
+      for (std::int64_t j = 1; j < folding.plan.copies; ++j) {
+        section.copies.push_back(
+            by_name.at(copy_tensor_name(which.layer, projection, j, which.part)));
+      }
+      if (folding.plan.trains_originals()) {
+        section.tuned = by_name.at(original_tensor_name(which.layer, projection, which.part));
       }
     }
-    const bool shared = which.is_down() && grows(folding, which.layer);
-    const auto shares =
-        shared ? std::pair(base_share(folding), copy_share(folding)) : std::pair(1.0, 1.0);
-    out.push_back(widened(name, view, which, std::move(copies_of),
-                          folded_width(folding, spec, which.layer), shares));
+    out.push_back(widened(name, view, which, std::move(sections),
+                          folded_width(folding, spec, which.layer), folding));
   }
   return out;
 }

@@ -35,7 +35,7 @@ std::int64_t folded_width(const Folding& folding, const DecoderSpec& spec, std::
 /// fused tensor widens inside each of its parts. What folded_width leaves free is zero, and comes
 /// last. `copies` may be in any dtype.
 std::vector<TensorSource> fold(const ModelDirectory& base, const DecoderSpec& spec,
-                               const Folding& folding, const CopyTensors& copies);
+                               const Folding& folding, const NamedTensors& copies);
 
 /// Bytes of all tensors that fold gives.
 std::uint64_t folded_bytes(const ModelDirectory& base, const DecoderSpec& spec,

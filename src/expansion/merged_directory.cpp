@@ -62,14 +62,9 @@ Json info_json(const MergedInfo& info) {
           {"base_intermediate_size", info.intermediate_size},
           {"strength", info.strength},
           {"layout", layout_name(info.layout)},
+          {"train", method_text(info.method)},
           {"reversible", info.reversible},
           {"base_config", info.base_config}};
-}
-
-void copy_companions(const ModelDirectory& from, const fs::path& to) {
-  for (const fs::path& file : from.companion_files()) {
-    write_file_atomically(to / file.filename(), read_file(file));
-  }
 }
 
 /// What is known of a merged model before its base is taken out.
@@ -79,8 +74,9 @@ struct Merged {
   DecoderSpec base;                         // what the base computes
   std::map<std::string, MlpTensor> folded;  // the tensors that may have widened
 
-  Folding folding() const { return {{info.layers, info.copies}, info.layout, info.strength}; }
-  bool grew(std::int64_t layer) const { return std::ranges::binary_search(info.layers, layer); }
+  Folding folding() const {
+    return {{info.layers, info.copies, info.method}, info.layout, info.strength};
+  }
 };
 
 /// The parts of the folded tensor that were the base's: first rows or columns, scaled back.
@@ -90,8 +86,9 @@ TensorSource unfolded(const std::string& name, const TensorView& view, const Mer
   const std::int64_t own = merged.info.intermediate_size;
   Shape shape = view.shape;
   shape.at(static_cast<std::size_t>(which.dim())) = own * which.sections();
-  const double back =
-      which.is_down() && merged.grew(which.layer) ? 1.0 / base_share(merged.folding()) : 1.0;
+  const double back = which.is_down() && merged.folding().plan.grows(which.layer)
+                          ? 1.0 / base_share(merged.folding())
+                          : 1.0;
   auto fill = [=](std::span<std::byte> bytes) {
     const at::Tensor out =
         at::from_blob(bytes.data(), shape, at::TensorOptions().dtype(scalar_type(view.dtype)));
@@ -208,6 +205,13 @@ MergedInfo read_merged_info(const fs::path& directory) {
       if (json.at("layout") == name) info.layout = layout;
     }
     info.reversible = json.at("reversible");
+    const auto method = parse_method(json.value("train", method_text(Method::kNew)));
+    if (!method || !method->widens()) {
+      throw input_error("\"train\" is " + json.at("train").dump() +
+                            "; expected \"new\", \"mlp\" or \"zero-init\"",
+                        file.string(), kMergeAgain);
+    }
+    info.method = method->method;
     const bool ascending =
         std::ranges::adjacent_find(info.layers, std::greater_equal{}) == info.layers.end();
     if (info.layout == Layout::kAuto || info.layers.empty() || !ascending ||
@@ -240,7 +244,7 @@ std::uint64_t merged_bytes(const ModelDirectory& base, const DecoderSpec& spec,
 }
 
 void write_merged(const fs::path& directory, const ModelDirectory& base, const DecoderSpec& spec,
-                  const Folding& folding, const CopyTensors& copies, const std::string& card) {
+                  const Folding& folding, const NamedTensors& copies, const std::string& card) {
   const MergedInfo info{.base_model = base.path().string(),
                         .base_fingerprint = base.fingerprint(),
                         .base_config = read_file(base.path() / "config.json"),
@@ -249,6 +253,7 @@ void write_merged(const fs::path& directory, const ModelDirectory& base, const D
                         .intermediate_size = spec.intermediate,
                         .strength = folding.strength,
                         .layout = folding.layout,
+                        .method = folding.plan.method,
                         .reversible = is_reversible(folding)};
   write_sharded_safetensors(directory, fold(base, spec, folding, copies), kMaxShardBytes);
   if (info.reversible) {
@@ -256,7 +261,7 @@ void write_merged(const fs::path& directory, const ModelDirectory& base, const D
       write_safetensors(directory / kRemainderFile, lost, {});
     }
   }
-  copy_companions(base, directory);
+  base.copy_companions(directory);
   write_file_atomically(directory / "config.json",
                         folded_config(base.config(), folding, spec).dump(2) + "\n");
   if (folding.layout == Layout::kRemoteCode) {
@@ -290,7 +295,7 @@ void write_unmerged(const fs::path& directory, const ModelDirectory& merged) {
                                                   : source_of(name, view));
   }
   write_sharded_safetensors(directory, sources, kMaxShardBytes);
-  copy_companions(merged, directory);
+  merged.copy_companions(directory);
   write_file_atomically(directory / "config.json", info.base_config);
 
   const std::string found = ModelDirectory::open(directory).fingerprint();

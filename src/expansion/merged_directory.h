@@ -19,6 +19,7 @@ struct MergedInfo {
   std::int64_t copies = 2, intermediate_size = 0;  // of the base
   double strength = 1.0;
   Layout layout = Layout::kNative;
+  Method method = Method::kNew;  // one that widens MLPs
   /// Whether unmerge gives the base back bit for bit: the base's share of down is a power of two.
   bool reversible = true;
 };
@@ -35,7 +36,7 @@ std::uint64_t merged_bytes(const ModelDirectory& base, const DecoderSpec& spec,
 /// expandft.json, in the layout "remote-code" modeling_expandft.py, and, when some numbers of the
 /// base do not survive the division by k (underflow), expandft_unmerge.safetensors with those.
 void write_merged(const fs::path& directory, const ModelDirectory& base, const DecoderSpec& spec,
-                  const Folding& folding, const CopyTensors& copies, const std::string& card);
+                  const Folding& folding, const NamedTensors& copies, const std::string& card);
 
 /// Takes the base back out of a merged model, into `directory`, and makes sure by its fingerprint
 /// that every byte of every tensor is the base's. Input error when the merge is not reversible, or

@@ -24,11 +24,17 @@ std::string index_ranges(const std::vector<std::int64_t>& indices) {
 
 }  // namespace
 
-ExpansionPlan make_plan(const LayerSelection& layers, std::int64_t copies,
-                        const DecoderSpec& spec) {
+ExpansionPlan make_plan(const LayerSelection& layers, std::int64_t copies, const DecoderSpec& spec,
+                        Method method) {
   if (copies < 2) {
     throw input_error("copies is " + std::to_string(copies) + "; expected at least 2", {},
                       "2 doubles the width of each chosen MLP");
+  }
+  if (method == Method::kZeroInit && copies != 2) {
+    throw input_error("expansion.copies is " + std::to_string(copies) +
+                          "; expected 2 with \"train\": \"zero-init\": several copies that begin "
+                          "equal, and add nothing, would stay equal",
+                      "expansion.copies");
   }
   if (!spec.layer_widths.empty()) {
     throw input_error(
@@ -36,7 +42,7 @@ ExpansionPlan make_plan(const LayerSelection& layers, std::int64_t copies,
         "before, in the layout \"remote-code\" or \"deci\"",
         {}, "expand its base, or merge in the layout \"padded\" and expand that");
   }
-  return {layers.resolve(spec.layers), copies};
+  return {layers.resolve(spec.layers), copies, method};
 }
 
 Layout resolve_layout(Layout layout, const ExpansionPlan& plan, const DecoderSpec& spec) {

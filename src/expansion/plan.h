@@ -3,21 +3,29 @@
 #include "config/run_config.h"
 #include "model/spec.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
 
 namespace expandft {
 
-/// Which layers grow, and to how many times their width: resolved against a model.
+/// Which layers grow, to how many times their width, and how: resolved against a model.
 struct ExpansionPlan {
   std::vector<std::int64_t> layers;  // ascending
   std::int64_t copies = 2;           // k, the original included
+  Method method = Method::kNew;      // one that widens MLPs
+
+  bool grows(std::int64_t layer) const { return std::ranges::binary_search(layers, layer); }
+  /// Whether the copies take over a share of the original's output. Else they add to all of it.
+  bool shares_output() const { return method != Method::kZeroInit; }
+  bool trains_originals() const { return method == Method::kMlp; }
 };
 
-/// Resolves the selection; input errors as LayerSelection::resolve, and for a model whose layers
-/// have different widths.
-ExpansionPlan make_plan(const LayerSelection& layers, std::int64_t copies, const DecoderSpec& spec);
+/// Resolves the selection; input errors as LayerSelection::resolve, for a model whose layers have
+/// different widths, and for more than one copy beside the original that begins at zero.
+ExpansionPlan make_plan(const LayerSelection& layers, std::int64_t copies, const DecoderSpec& spec,
+                        Method method = Method::kNew);
 
 /// kAuto as what it stands for: native when every layer grows, else padded. Input error when native
 /// was asked for and only some layers grow, or deci for a model that is not Llama-like.

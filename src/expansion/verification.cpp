@@ -23,13 +23,13 @@ double larger(double a, double b) {
 
 /// Hidden states of the base with its MLPs in the split form, each copy as `ready` makes it.
 at::Tensor split_hidden(const StreamedDecoder& base, const ExpansionPlan& plan,
-                        const CopyTensors& copies, double strength, const TokenTensors& probe,
+                        const NamedTensors& copies, double strength, const TokenTensors& probe,
                         const std::function<at::Tensor(const at::Tensor&)>& ready) {
   const std::map<std::string, at::Tensor> by_name(copies.begin(), copies.end());
   const Activation activation = base.spec().activation;
   return base.hidden(probe,
                      [&](std::int64_t layer, const MlpWeights& weights) -> std::unique_ptr<Mlp> {
-                       if (!std::ranges::binary_search(plan.layers, layer)) {
+                       if (!plan.grows(layer)) {
                          return std::make_unique<DenseMlp>(weights, activation);
                        }
                        auto mlp = expanded_mlp(layer, weights, plan, by_name, activation, ready);
@@ -99,19 +99,23 @@ at::Tensor probe_logits(const Decoder& decoder, const TokenTensors& probe) {
   return decoder.logits(decoder.hidden(probe));
 }
 
+double rounding_of(Dtype dtype) {
+  return dtype == Dtype::kBF16  ? std::ldexp(1.0, -8)
+         : dtype == Dtype::kF16 ? std::ldexp(1.0, -11)
+                                : std::ldexp(1.0, -24);
+}
+
 double fold_tolerance(const Folding& folding, Dtype dtype, double scale) {
   const auto exact = [](double share) { return share == 0 || is_power_of_two(share); };
-  const bool rounded = !exact(base_share(folding)) || !exact(copy_share(folding));
+  const bool mixed = folding.plan.trains_originals() && folding.strength != 1;
+  const bool rounded = mixed || !exact(base_share(folding)) || !exact(copy_share(folding));
   // Half a unit in the last place of each weight of down, grown through the layers: the factors
   // leave room of about ten times what is seen on real and random models.
-  const double epsilon = dtype == Dtype::kBF16  ? std::ldexp(1.0, -8)
-                         : dtype == Dtype::kF16 ? std::ldexp(1.0, -11)
-                                                : std::ldexp(1.0, -24);
-  return std::max(scale, 1.0) * (1e-4 + (rounded ? 8 * epsilon : 0.0));
+  return std::max(scale, 1.0) * (1e-4 + (rounded ? 8 * rounding_of(dtype) : 0.0));
 }
 
 LogitDifference check_written(const fs::path& written, const ModelDirectory& base,
-                              const Folding& folding, const CopyTensors& copies,
+                              const Folding& folding, const NamedTensors& copies,
                               at::Device device) {
   const Dtype dtype = base.tensor(find_tensor_names(base).embedding()).dtype;
   const ModelDirectory merged_files = ModelDirectory::open(written);
@@ -142,7 +146,7 @@ LogitDifference check_identity(const ModelDirectory& base, const ExpansionPlan& 
                                at::Device device) {
   const StreamedDecoder decoder(base, scalar_type(dtype), device);
   const TokenTensors probe = probe_tokens(decoder.spec(), device);
-  const at::Tensor grown = split_hidden(decoder, plan, original_copies(base, decoder.spec(), plan),
+  const at::Tensor grown = split_hidden(decoder, plan, initial_tensors(base, decoder.spec(), plan),
                                         1.0, probe, [&](const at::Tensor& copy) {
                                           return copy.to(device, scalar_type(dtype),
                                                          /*non_blocking=*/false, /*copy=*/true);

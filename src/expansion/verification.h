@@ -26,6 +26,9 @@ LogitDifference compare_logits(const at::Tensor& expected, const at::Tensor& fou
 /// Logits of the probe tokens: (N, V).
 at::Tensor probe_logits(const Decoder& decoder, const TokenTensors& probe);
 
+/// Half a unit in the last place of numbers near 1.
+double rounding_of(Dtype dtype);
+
 /// The difference that a fold may make when computed in fp32: the order of summation alone when
 /// both shares are powers of two; else the rounding of down in `dtype` too.
 double fold_tolerance(const Folding& folding, Dtype dtype, double scale);
@@ -34,7 +37,8 @@ double fold_tolerance(const Folding& folding, Dtype dtype, double scale);
 /// in the split form, both in fp32. Throws a failure when they differ by more than fold_tolerance.
 /// In memory are one layer of either and a piece of the head, whatever the models' sizes.
 LogitDifference check_written(const fs::path& written, const ModelDirectory& base,
-                              const Folding& folding, const CopyTensors& copies, at::Device device);
+                              const Folding& folding, const NamedTensors& copies,
+                              at::Device device);
 
 /// Expands the model in its own dtype and compares its logits with the base's, layer by layer too.
 /// Throws a failure unless they are identical bit for bit.

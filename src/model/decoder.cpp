@@ -12,13 +12,13 @@
 namespace expandft {
 namespace {
 
-/// For each kind of layer, the angles of the last n tokens of a sequence, as `like` is stored.
+/// For each kind of layer, the angles of the last n tokens of a sequence, stored as options say.
 std::vector<RopeAngles> newest_angles(const DecoderSpec& spec, std::int64_t length, std::int64_t n,
-                                      const at::Tensor& like) {
+                                      const at::TensorOptions& options) {
   std::vector<RopeAngles> angles;
   for (const AttentionKind& kind : spec.attention_kinds) {
-    angles.push_back(
-        rope_angles(kind.rope, spec.rotary_dim, length, n, like.options(), like.scalar_type()));
+    angles.push_back(rope_angles(kind.rope, spec.rotary_dim, length, n, options,
+                                 c10::typeMetaToScalarType(options.dtype())));
   }
   return angles;
 }
@@ -26,7 +26,9 @@ std::vector<RopeAngles> newest_angles(const DecoderSpec& spec, std::int64_t leng
 }  // namespace
 
 Decoder::Decoder(DecoderSpec spec, DecoderWeights weights)
-    : spec_(std::move(spec)), weights_(std::move(weights)) {
+    : spec_(std::move(spec)),
+      weights_(std::move(weights)),
+      dtype_(weights_.embedding.scalar_type()) {
   for (const LayerWeights& layer : weights_.layers) {
     mlps_.push_back(std::make_unique<DenseMlp>(layer.mlp, spec_.activation));
   }
@@ -37,8 +39,26 @@ Decoder Decoder::load(const ModelDirectory& directory, at::ScalarType dtype, at:
   return {spec, load_weights(directory, spec, dtype, device)};
 }
 
+void Decoder::replace_layer(std::int64_t layer, LayerWeights weights) {
+  replace_mlp(layer, std::make_unique<DenseMlp>(weights.mlp, spec_.activation));
+  weights_.layers.at(static_cast<std::size_t>(layer)) = std::move(weights);
+}
+
+void Decoder::insert_layer(std::int64_t layer, LayerWeights weights, std::size_t kind) {
+  mlps_.insert(mlps_.begin() + layer, std::make_unique<DenseMlp>(weights.mlp, spec_.activation));
+  weights_.layers.insert(weights_.layers.begin() + layer, std::move(weights));
+  spec_.kind_of_layer.insert(spec_.kind_of_layer.begin() + layer, kind);
+  ++spec_.layers;
+}
+
+void Decoder::replace_ends(at::Tensor embedding, at::Tensor final_norm, at::Tensor head) {
+  weights_.embedding = std::move(embedding);
+  weights_.final_norm = std::move(final_norm);
+  weights_.head = std::move(head);
+}
+
 at::Tensor Decoder::forward(const at::Tensor& ids, const Attend& attend) const {
-  at::Tensor x = scaled_embedding(at::embedding(weights_.embedding, ids), spec_);
+  at::Tensor x = scaled_embedding(at::embedding(weights_.embedding, ids).to(dtype_), spec_);
   for (std::int64_t i = 0; i < spec_.layers; ++i) {
     x = decoder_layer(spec_, i, weights_.layers[static_cast<std::size_t>(i)], mlp(i), x, attend);
   }
@@ -46,7 +66,7 @@ at::Tensor Decoder::forward(const at::Tensor& ids, const Attend& attend) const {
 }
 
 at::Tensor Decoder::hidden(const TokenTensors& tokens) const {
-  return forward(tokens.ids, batch_attention(spec_, tokens, weights_.embedding.scalar_type()));
+  return forward(tokens.ids, batch_attention(spec_, tokens, dtype_));
 }
 
 at::Tensor Decoder::hidden(const at::Tensor& ids, KvCache& cache) const {
@@ -61,7 +81,8 @@ at::Tensor Decoder::hidden(const at::Tensor& ids, KvCache& cache) const {
     cache = KvCache(spec_);
     return hidden(all, cache).narrow(0, before, n);
   }
-  const std::vector<RopeAngles> angles = newest_angles(spec_, length, n, weights_.embedding);
+  const std::vector<RopeAngles> angles =
+      newest_angles(spec_, length, n, weights_.embedding.options().dtype(dtype_));
   const at::Tensor out = forward(
       ids, [&](std::int64_t layer, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
         const RopeAngles& turn = angles[spec_.kind_of_layer[static_cast<std::size_t>(layer)]];
@@ -76,7 +97,7 @@ at::Tensor Decoder::hidden(const at::Tensor& ids, KvCache& cache) const {
 at::Tensor Decoder::hidden(const at::Tensor& ids, BatchCache& cache) const {
   const c10::NoGradGuard no_grad;
   const std::vector<RopeAngles> angles =
-      newest_angles(spec_, cache.length() + 1, 1, weights_.embedding);
+      newest_angles(spec_, cache.length() + 1, 1, weights_.embedding.options().dtype(dtype_));
   const at::Tensor out = forward(
       ids, [&](std::int64_t layer, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
         const RopeAngles& turn = angles[spec_.kind_of_layer[static_cast<std::size_t>(layer)]];
@@ -89,17 +110,17 @@ at::Tensor Decoder::hidden(const at::Tensor& ids, BatchCache& cache) const {
 }
 
 at::Tensor Decoder::logits(const at::Tensor& hidden) const {
-  return head_logits(hidden, weights_.head, spec_.logit_softcap);
+  return head_logits(hidden, head(), spec_.logit_softcap);
 }
 
 at::Tensor Decoder::loss(const TokenTensors& tokens) const {
-  return linear_cross_entropy(hidden(tokens).index_select(0, tokens.target_rows), weights_.head,
+  return linear_cross_entropy(hidden(tokens).index_select(0, tokens.target_rows), head(),
                               tokens.targets, spec_.logit_softcap);
 }
 
 at::Tensor Decoder::log_probs(const TokenTensors& tokens) const {
   const c10::NoGradGuard no_grad;
-  return target_log_probs(hidden(tokens).index_select(0, tokens.target_rows), weights_.head,
+  return target_log_probs(hidden(tokens).index_select(0, tokens.target_rows), head(),
                           tokens.targets, spec_.logit_softcap);
 }
 

@@ -16,9 +16,9 @@
 
 namespace expandft {
 
-/// A decoder-only language model: what the spec says, with the weights given. Its MLPs can be
-/// replaced (expansion does). Autograd runs from the lowest layer with a trainable tensor upwards;
-/// below it nothing is saved.
+/// A decoder-only language model: what the spec says, with the weights given, computed in the dtype
+/// of its embedding. Its parts can be replaced (methods of training do). Autograd runs from the
+/// lowest layer with a trainable tensor upwards; below it nothing is saved.
 class Decoder {
  public:
   Decoder(DecoderSpec spec, DecoderWeights weights);
@@ -28,11 +28,21 @@ class Decoder {
   const DecoderSpec& spec() const { return spec_; }
   const DecoderWeights& weights() const { return weights_; }
   at::Device device() const { return weights_.embedding.device(); }
+  /// What is computed in; weights that train may be wider.
+  at::ScalarType dtype() const { return dtype_; }
 
   const Mlp& mlp(std::int64_t layer) const { return *mlps_.at(static_cast<std::size_t>(layer)); }
   void replace_mlp(std::int64_t layer, std::unique_ptr<Mlp> mlp) {
     mlps_.at(static_cast<std::size_t>(layer)) = std::move(mlp);
   }
+  /// The output embedding (V, h) in dtype().
+  at::Tensor head() const { return weights_.head.to(dtype_); }
+  /// Puts other weights, and an MLP of them, in the place of a layer's.
+  void replace_layer(std::int64_t layer, LayerWeights weights);
+  /// Adds a layer, with attention of `kind` (an index into the spec's kinds), before `layer`.
+  void insert_layer(std::int64_t layer, LayerWeights weights, std::size_t kind);
+  /// Replaces what stands below and above the layers.
+  void replace_ends(at::Tensor embedding, at::Tensor final_norm, at::Tensor head);
 
   /// The last hidden states, after the final norm: (N, h).
   at::Tensor hidden(const TokenTensors& tokens) const;
@@ -53,6 +63,7 @@ class Decoder {
 
   DecoderSpec spec_;
   DecoderWeights weights_;
+  at::ScalarType dtype_;
   std::vector<std::unique_ptr<Mlp>> mlps_;
 };
 

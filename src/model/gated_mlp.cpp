@@ -3,6 +3,8 @@
 #include "model/activation.h"
 #include "model/matrix_product.h"
 
+#include <optional>
+
 #include <torch/csrc/autograd/custom_function.h>
 
 namespace expandft {
@@ -52,17 +54,44 @@ struct GatedMlpFunction : torch::autograd::Function<GatedMlpFunction> {
   }
 };
 
+/// act(gate) ⊙ up, for MLPs whose projections are computed apart.
+struct GatedActivationFunction : torch::autograd::Function<GatedActivationFunction> {
+  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& gate, const at::Tensor& up,
+                            std::int64_t activation) {
+    ctx->save_for_backward({gate, up});
+    ctx->saved_data["activation"] = activation;
+    return gated_activation(gate, up, static_cast<Activation>(activation));
+  }
+
+  static variable_list backward(AutogradContext* ctx, variable_list grads) {
+    const variable_list saved = ctx->get_saved_variables();
+    const auto activation = static_cast<Activation>(ctx->saved_data["activation"].toInt());
+    const auto inner = gated_activation_backward(grads[0].clone(), saved[0], saved[1], activation,
+                                                 /*want_value=*/false);
+    return {inner.gate, inner.up, {}};
+  }
+};
+
 }  // namespace
 
 at::Tensor gated_mlp(const at::Tensor& x, const MlpWeights& weights, Activation activation) {
-  return GatedMlpFunction::apply(x, weights.gate.weight, weights.gate.optional_bias(),
-                                 weights.up.weight, weights.up.optional_bias(), weights.down.weight,
-                                 static_cast<std::int64_t>(activation));
+  const at::ScalarType dtype = x.scalar_type();
+  const auto bias = [&](const Linear& linear) {
+    return linear.bias.defined() ? std::optional(linear.bias.to(dtype)) : std::nullopt;
+  };
+  if (weights.gate.update || weights.up.update || weights.down.update) {
+    const at::Tensor inner = GatedActivationFunction::apply(weights.gate(x), weights.up(x),
+                                                            static_cast<std::int64_t>(activation));
+    return Linear{weights.down.weight, {}, weights.down.update}(inner);
+  }
+  return GatedMlpFunction::apply(
+      x, weights.gate.weight.to(dtype), bias(weights.gate), weights.up.weight.to(dtype),
+      bias(weights.up), weights.down.weight.to(dtype), static_cast<std::int64_t>(activation));
 }
 
 at::Tensor DenseMlp::forward(const at::Tensor& x) const {
   const at::Tensor y = gated_mlp(x, weights_, activation_);
-  return weights_.down.bias.defined() ? y + weights_.down.bias : y;
+  return weights_.down.bias.defined() ? y + weights_.down.bias.to(y.scalar_type()) : y;
 }
 
 }  // namespace expandft

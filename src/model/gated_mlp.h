@@ -8,8 +8,8 @@
 namespace expandft {
 
 /// act(x·gateᵀ + bg) ⊙ (x·upᵀ + bu) · downᵀ: a gated MLP without down's bias, which stands outside
-/// of every copy. x (N, h) -> (N, h). Differentiable in x and in those weights that require it;
-/// what no gradient needs is neither saved nor computed.
+/// of every copy. x (N, h) -> (N, h). Weights wider than x (masters) are cast. Differentiable in x
+/// and in those weights that require it; what no gradient needs is neither saved nor computed.
 at::Tensor gated_mlp(const at::Tensor& x, const MlpWeights& weights, Activation activation);
 
 /// The feed-forward block of a layer, as the decoder sees it.

@@ -33,7 +33,13 @@ struct LinearFunction : torch::autograd::Function<LinearFunction> {
 }  // namespace
 
 at::Tensor Linear::operator()(const at::Tensor& x) const {
-  return LinearFunction::apply(x, weight, optional_bias());
+  const at::ScalarType dtype = x.scalar_type();
+  const at::Tensor y = LinearFunction::apply(
+      x, weight.to(dtype), bias.defined() ? std::optional(bias.to(dtype)) : std::nullopt);
+  if (!update || update->scale == 0) return y;
+  const at::Tensor b = update->b.narrow(0, update->first_row, weight.size(0));
+  const at::Tensor inner = LinearFunction::apply(x, update->a.to(dtype), std::nullopt);
+  return at::add(y, LinearFunction::apply(inner, b.to(dtype), std::nullopt), update->scale);
 }
 
 }  // namespace expandft

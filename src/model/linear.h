@@ -1,16 +1,28 @@
 #pragma once
 
+#include <cstdint>
+#include <memory>
 #include <optional>
 
 #include <ATen/ATen.h>
 
 namespace expandft {
 
-/// y = x·weightᵀ + bias. weight (out, in); bias (out) or undefined.
-struct Linear {
-  at::Tensor weight, bias;
+/// LoRA's update of a linear map (arXiv 2106.09685): adds scale · (x·aᵀ)·bᵀ. The rows of b from
+/// `first_row` on are the map's, where it is a part of a fused one.
+struct LowRankUpdate {
+  at::Tensor a, b;  // (rank, in), (out of the whole map, rank)
+  double scale = 1.0;
+  std::int64_t first_row = 0;
+};
 
-  /// x (N, in) -> (N, out). Differentiable in x, and in weight and bias if they require it.
+/// y = x·weightᵀ + bias. weight (out, in); bias (out) or undefined. They may be wider than what is
+/// computed in (fp32 masters), and are cast when used.
+struct Linear {
+  at::Tensor weight, bias = {};
+  std::shared_ptr<LowRankUpdate> update = {};
+
+  /// x (N, in) -> (N, out). Differentiable in x, and in the tensors that require it.
   at::Tensor operator()(const at::Tensor& x) const;
   std::optional<at::Tensor> optional_bias() const {
     return bias.defined() ? std::optional(bias) : std::nullopt;

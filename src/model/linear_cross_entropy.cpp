@@ -1,5 +1,6 @@
 #include "model/linear_cross_entropy.h"
 
+#include "model/head_gradients.h"
 #include "model/matrix_product.h"
 
 #include <torch/csrc/autograd/custom_function.h>
@@ -24,8 +25,8 @@ void for_each_chunk(const at::Tensor& hidden, const at::Tensor& head, std::optio
 struct LinearCrossEntropyFunction : torch::autograd::Function<LinearCrossEntropyFunction> {
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& hidden, const at::Tensor& head,
                             const at::Tensor& targets, std::optional<double> softcap) {
-    const bool wants_grad = hidden.requires_grad();
-    at::Tensor grad = wants_grad ? at::empty_like(hidden) : at::Tensor();
+    const bool wants_grad = hidden.requires_grad() || head.requires_grad();
+    HeadGradients gradients(hidden, head);
     at::Tensor loss = at::zeros({}, hidden.options().dtype(at::kDouble));
     for_each_chunk(hidden, head, softcap, [&](std::int64_t begin, const at::Tensor& logits) {
       const at::Tensor log_probs = at::log_softmax(logits, -1);
@@ -37,15 +38,15 @@ struct LinearCrossEntropyFunction : torch::autograd::Function<LinearCrossEntropy
       dlogits.scatter_add_(1, target, at::full_like(target, -1, dlogits.options()));
       // Through cap·tanh(x / cap): times 1 - (logit / cap)².
       if (softcap) dlogits.mul_((logits / *softcap).square_().neg_().add_(1));
-      grad.narrow(0, begin, dlogits.size(0)).copy_(product(dlogits.to(head.scalar_type()), head));
+      gradients.add(begin, dlogits);
     });
-    ctx->save_for_backward({grad});
+    ctx->save_for_backward({gradients.hidden(), gradients.head()});
     return loss.to(at::kFloat);
   }
 
   static variable_list backward(AutogradContext* ctx, variable_list grads) {
-    const at::Tensor grad = ctx->get_saved_variables()[0];
-    return {grad * grads[0], {}, {}, {}};
+    const variable_list saved = ctx->get_saved_variables();
+    return {scaled(saved[0], grads[0]), scaled(saved[1], grads[0]), {}, {}};
   }
 };
 

@@ -14,9 +14,9 @@ at::Tensor head_logits(const at::Tensor& hidden, const at::Tensor& head,
 /// Rows whose logits are made at once: about 4 million logits (16 MB), in multiples of 16.
 std::int64_t head_chunk_rows(std::int64_t vocab);
 
-/// Sum of -log softmax(logits)[target] over the rows, in fp32, for a frozen head.
-/// hidden (M, h), head (V, h), targets (M) of int64, all valid ids. Never holds M × V numbers: the
-/// rows are taken in chunks, and the gradient of `hidden` is made in the forward pass.
+/// Sum of -log softmax(logits)[target] over the rows, in fp32. hidden (M, h), head (V, h), targets
+/// (M) of int64, all valid ids. Never holds M × V numbers: the rows are taken in chunks, and the
+/// gradients of `hidden` and, if it trains, of `head` are made in the forward pass.
 at::Tensor linear_cross_entropy(const at::Tensor& hidden, const at::Tensor& head,
                                 const at::Tensor& targets, std::optional<double> softcap = {});
 

@@ -1,7 +1,7 @@
 #include "model/linear_kl_divergence.h"
 
+#include "model/head_gradients.h"
 #include "model/linear_cross_entropy.h"
-#include "model/matrix_product.h"
 
 #include <torch/csrc/autograd/custom_function.h>
 
@@ -12,43 +12,45 @@ using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
 struct LinearKlDivergenceFunction : torch::autograd::Function<LinearKlDivergenceFunction> {
-  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& hidden,
-                            const at::Tensor& reference, const at::Tensor& head,
+  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& hidden, const at::Tensor& head,
+                            const at::Tensor& reference, const at::Tensor& reference_head,
                             std::optional<double> softcap) {
-    const bool wants_grad = hidden.requires_grad();
-    at::Tensor grad = wants_grad ? at::empty_like(hidden) : at::Tensor();
+    const bool wants_grad = hidden.requires_grad() || head.requires_grad();
+    HeadGradients gradients(hidden, head);
     at::Tensor sum = at::zeros({}, hidden.options().dtype(at::kDouble));
     const std::int64_t rows = hidden.size(0), step = head_chunk_rows(head.size(0));
     for (std::int64_t begin = 0; begin < rows; begin += step) {
       const std::int64_t count = std::min(step, rows - begin);
-      const auto logits = [&](const at::Tensor& from) {
-        return head_logits(from.narrow(0, begin, count), head, softcap).to(at::kFloat);
+      const auto logits = [&](const at::Tensor& from, const at::Tensor& through) {
+        return head_logits(from.narrow(0, begin, count), through, softcap).to(at::kFloat);
       };
-      const at::Tensor found = logits(hidden);
+      const at::Tensor found = logits(hidden, head);
       const at::Tensor log_q = at::log_softmax(found, -1);
-      const at::Tensor log_p = at::log_softmax(logits(reference), -1);
+      const at::Tensor log_p = at::log_softmax(logits(reference, reference_head), -1);
       const at::Tensor p = log_p.exp();
       sum.add_((p * (log_p - log_q)).sum());
       if (!wants_grad) continue;
       at::Tensor dlogits = log_q.exp().sub_(p);
       // Through cap·tanh(x / cap): times 1 - (logit / cap)².
       if (softcap) dlogits.mul_((found / *softcap).square_().neg_().add_(1));
-      grad.narrow(0, begin, count).copy_(product(dlogits.to(head.scalar_type()), head));
+      gradients.add(begin, dlogits);
     }
-    ctx->save_for_backward({grad});
+    ctx->save_for_backward({gradients.hidden(), gradients.head()});
     return sum.to(at::kFloat);
   }
 
   static variable_list backward(AutogradContext* ctx, variable_list grads) {
-    return {ctx->get_saved_variables()[0] * grads[0], {}, {}, {}};
+    const variable_list saved = ctx->get_saved_variables();
+    return {scaled(saved[0], grads[0]), scaled(saved[1], grads[0]), {}, {}, {}};
   }
 };
 
 }  // namespace
 
-at::Tensor linear_kl_divergence(const at::Tensor& hidden, const at::Tensor& reference,
-                                const at::Tensor& head, std::optional<double> softcap) {
-  return LinearKlDivergenceFunction::apply(hidden, reference, head, softcap);
+at::Tensor linear_kl_divergence(const at::Tensor& hidden, const at::Tensor& head,
+                                const at::Tensor& reference, const at::Tensor& reference_head,
+                                std::optional<double> softcap) {
+  return LinearKlDivergenceFunction::apply(hidden, head, reference, reference_head, softcap);
 }
 
 }  // namespace expandft

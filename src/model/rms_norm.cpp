@@ -43,7 +43,7 @@ struct RmsNormFunction : torch::autograd::Function<RmsNormFunction> {
 }  // namespace
 
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps, bool adds_one) {
-  return RmsNormFunction::apply(x, weight, eps, adds_one);
+  return RmsNormFunction::apply(x, weight.to(x.scalar_type()), eps, adds_one);
 }
 
 }  // namespace expandft

@@ -24,6 +24,28 @@ Linear rows(const Linear& fused, std::int64_t begin, std::int64_t count) {
 
 }  // namespace
 
+std::int64_t Projection::out() const {
+  std::int64_t rows = 0;
+  for (const Linear* part : parts) rows += part->weight.size(0);
+  return rows;
+}
+
+std::vector<Projection> projections(LayerWeights& layer, const DecoderSpec& spec) {
+  std::vector<Projection> out;
+  if (spec.fused_projections) {
+    AttentionWeights& attention = layer.attention;
+    out.push_back({"self_attn.qkv_proj", {&attention.q, &attention.k, &attention.v}});
+    out.push_back({"self_attn.o_proj", {&attention.o}});
+    out.push_back({"mlp.gate_up_proj", {&layer.mlp.gate, &layer.mlp.up}});
+    out.push_back({"mlp.down_proj", {&layer.mlp.down}});
+    return out;
+  }
+  for_each_linear(layer, [&](const std::string& name, Linear& linear) {
+    out.push_back({name, {&linear}});
+  });
+  return out;
+}
+
 const TensorView& WeightLoader::checked(const std::string& name, const Shape& shape) {
   const TensorView& view = directory_.tensor(name);
   asked_.insert(name);
@@ -117,22 +139,13 @@ MlpWeights WeightLoader::mlp(std::int64_t index) {
 }
 
 LayerWeights WeightLoader::layer(std::int64_t index) {
-  const auto name = [&](const char* part) { return spec_.names.layer(index, part); };
-  const auto norm = [&](const char* part) { return tensor(name(part), {spec_.hidden}); };
   LayerWeights out;
-  out.attention_norm = norm("input_layernorm.weight");
-  if (spec_.norms_after_blocks) {
-    out.after_attention_norm = norm("post_attention_layernorm.weight");
-    out.mlp_norm = norm("pre_feedforward_layernorm.weight");
-    out.after_mlp_norm = norm("post_feedforward_layernorm.weight");
-  } else {
-    out.mlp_norm = norm("post_attention_layernorm.weight");
-  }
-  if (spec_.query_key_norm) {
-    out.query_norm = tensor(name("self_attn.q_norm.weight"), {spec_.head_dim});
-    out.key_norm = tensor(name("self_attn.k_norm.weight"), {spec_.head_dim});
-  }
-  out.attention = attention(name("self_attn."));
+  for_each_norm(out, spec_, [&](const std::string& name, at::Tensor& norm) {
+    const bool of_heads = name.starts_with("self_attn.");
+    norm = tensor(spec_.names.layer(index, name + ".weight"),
+                  {of_heads ? spec_.head_dim : spec_.hidden});
+  });
+  out.attention = attention(spec_.names.layer(index, "self_attn."));
   out.mlp = mlp(index);
   return out;
 }

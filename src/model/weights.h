@@ -37,6 +37,29 @@ struct DecoderWeights {
   at::Tensor head;        // (V, h); the embedding itself when tied
 };
 
+/// Calls visit(name, tensor) for each tensor of a layer that is there, by its name within the
+/// layer, such as "mlp.gate_proj.weight". Fused projections are visited as the parts they were
+/// taken apart into, under the parts' names.
+template <typename Weights, typename Visit>
+void for_each_tensor(Weights& layer, const DecoderSpec& spec, Visit visit);
+/// The same for the linear maps: visit("mlp.gate_proj", linear).
+template <typename Weights, typename Visit>
+void for_each_linear(Weights& layer, Visit visit);
+/// The same for the norms: visit("input_layernorm", weight).
+template <typename Weights, typename Visit>
+void for_each_norm(Weights& layer, const DecoderSpec& spec, Visit visit);
+
+/// A projection of the checkpoint, and the linear maps that it is, or was taken apart into.
+struct Projection {
+  std::string name;  // "self_attn.q_proj" or, fused, "self_attn.qkv_proj"
+  std::vector<Linear*> parts;
+
+  std::int64_t out() const;
+  std::int64_t in() const { return parts.front()->weight.size(1); }
+};
+/// All projections of a layer. They point into it.
+std::vector<Projection> projections(LayerWeights& layer, const DecoderSpec& spec);
+
 /// Loads weights part by part, in `dtype` on `device`; fused projections are taken apart, as views.
 /// A missing tensor, a shape other than the config's, or a dtype other than F32, F16 and BF16 is an
 /// input error that names the tensor, what was found and what was expected. The directory and the
@@ -73,6 +96,43 @@ class WeightLoader {
   at::Device device_;
   std::set<std::string> asked_;
 };
+
+template <typename Weights, typename Visit>
+void for_each_linear(Weights& layer, Visit visit) {
+  visit("self_attn.q_proj", layer.attention.q);
+  visit("self_attn.k_proj", layer.attention.k);
+  visit("self_attn.v_proj", layer.attention.v);
+  visit("self_attn.o_proj", layer.attention.o);
+  visit("mlp.gate_proj", layer.mlp.gate);
+  visit("mlp.up_proj", layer.mlp.up);
+  visit("mlp.down_proj", layer.mlp.down);
+}
+
+template <typename Weights, typename Visit>
+void for_each_norm(Weights& layer, const DecoderSpec& spec, Visit visit) {
+  visit("input_layernorm", layer.attention_norm);
+  if (spec.norms_after_blocks) {
+    visit("post_attention_layernorm", layer.after_attention_norm);
+    visit("pre_feedforward_layernorm", layer.mlp_norm);
+    visit("post_feedforward_layernorm", layer.after_mlp_norm);
+  } else {
+    visit("post_attention_layernorm", layer.mlp_norm);
+  }
+  if (spec.query_key_norm) {
+    visit("self_attn.q_norm", layer.query_norm);
+    visit("self_attn.k_norm", layer.key_norm);
+  }
+}
+
+template <typename Weights, typename Visit>
+void for_each_tensor(Weights& layer, const DecoderSpec& spec, Visit visit) {
+  for_each_norm(layer, spec,
+                [&](const std::string& name, auto& norm) { visit(name + ".weight", norm); });
+  for_each_linear(layer, [&](const std::string& name, auto& linear) {
+    visit(name + ".weight", linear.weight);
+    if (linear.bias.defined()) visit(name + ".bias", linear.bias);
+  });
+}
 
 /// Loads every weight the spec needs; errors as WeightLoader's.
 DecoderWeights load_weights(const ModelDirectory& directory, const DecoderSpec& spec,

@@ -1,6 +1,7 @@
 #include "training/adamw.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace expandft {
 namespace {
@@ -15,26 +16,34 @@ std::int64_t padded(const at::Tensor& tensor) {
 
 }  // namespace
 
-AdamW::AdamW(const NamedTensors& parameters, const TrainingConfig& training)
+AdamW::AdamW(const std::vector<Parameter>& parameters, const TrainingConfig& training)
     : training_(training), views_(parameters) {
-  const auto decays = [](const auto& named) { return named.second.dim() > 1; };
-  std::stable_partition(views_.begin(), views_.end(), decays);
+  const auto decays = [](const Parameter& one) { return one.tensor.dim() > 1; };
+  // By rate, those at the full rate first; then what decays, then what does not.
+  std::ranges::stable_sort(views_, [&](const Parameter& a, const Parameter& b) {
+    return std::pair(-a.rate_scale, !decays(a)) < std::pair(-b.rate_scale, !decays(b));
+  });
   std::int64_t total = 0;
-  for (const auto& named : views_) {
-    total += padded(named.second);
-    if (decays(named)) decayed_ = total;
+  for (const Parameter& one : views_) {
+    if (groups_.empty() || groups_.back().rate_scale != one.rate_scale ||
+        groups_.back().decays != decays(one)) {
+      groups_.push_back({total, total, one.rate_scale, decays(one)});
+    }
+    total += padded(one.tensor);
+    groups_.back().end = total;
   }
   const auto options =
       at::TensorOptions()
           .dtype(at::kFloat)
-          .device(views_.empty() ? at::Device(at::kCPU) : views_.front().second.device());
+          .device(views_.empty() ? at::Device(at::kCPU) : views_.front().tensor.device());
   parameters_ = at::zeros({total}, options);
   gradients_ = at::zeros({total}, options);
   first_moments_ = at::zeros({total}, options);
   second_moments_ = at::zeros({total}, options);
 
   std::int64_t place = 0;
-  for (auto& [name, tensor] : views_) {
+  for (Parameter& one : views_) {
+    at::Tensor& tensor = one.tensor;
     const auto own = [&](const at::Tensor& flat) {
       return flat.narrow(0, place, tensor.numel()).view(tensor.sizes());
     };
@@ -49,7 +58,7 @@ AdamW::AdamW(const NamedTensors& parameters, const TrainingConfig& training)
 
 std::int64_t AdamW::parameter_count() const {
   std::int64_t count = 0;
-  for (const auto& [name, tensor] : views_) count += tensor.numel();
+  for (const Parameter& one : views_) count += one.tensor.numel();
   return count;
 }
 
@@ -66,24 +75,25 @@ void AdamW::clip_gradients(double norm, double clip) {
 void AdamW::step(double learning_rate) {
   const c10::NoGradGuard no_grad;
   ++steps_;
-  step_range(0, decayed_, learning_rate, training_.weight_decay);
-  step_range(decayed_, parameters_.numel(), learning_rate, 0.0);
+  for (const Group& group : groups_) step_group(group, learning_rate * group.rate_scale);
 }
 
-void AdamW::step_range(std::int64_t begin, std::int64_t end, double learning_rate, double decay) {
-  if (begin == end) return;
-  const auto range = [&](const at::Tensor& flat) { return flat.narrow(0, begin, end - begin); };
+void AdamW::step_group(const Group& group, double learning_rate) {
+  const auto range = [&](const at::Tensor& flat) {
+    return flat.narrow(0, group.begin, group.end - group.begin);
+  };
   const at::Tensor steps = at::full({}, static_cast<double>(steps_), parameters_.options());
   at::_fused_adamw_({range(parameters_)}, {range(gradients_)}, {range(first_moments_)},
                     {range(second_moments_)}, /*max_exp_avg_sqs=*/{}, {steps}, learning_rate,
-                    training_.beta1, training_.beta2, decay, training_.epsilon, /*amsgrad=*/false,
+                    training_.beta1, training_.beta2, group.decays ? training_.weight_decay : 0.0,
+                    training_.epsilon, /*amsgrad=*/false,
                     /*maximize=*/false);
 }
 
-AdamW::NamedTensors AdamW::moments() const {
+NamedTensors AdamW::moments() const {
   NamedTensors out;
   std::int64_t place = 0;
-  for (const auto& [name, tensor] : views_) {
+  for (const auto& [name, tensor, rate_scale] : views_) {
     const auto own = [&, count = tensor.numel()](const at::Tensor& flat) {
       return flat.narrow(0, place, count).view(tensor.sizes());
     };

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "config/run_config.h"
+#include "model/adaptation.h"
 
 #include <cstdint>
 #include <string>
@@ -14,12 +15,10 @@ namespace expandft {
 /// AdamW (arXiv 1711.05101) over flat buffers: parameters, gradients and both moments are four
 /// arrays, so that a step is a handful of kernels however many tensors train. The tensors given
 /// become views of the buffers, require gradients, and gather them in place. Weight decay falls on
-/// matrices, not on biases.
+/// matrices, not on biases and norms.
 class AdamW {
  public:
-  using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
-
-  AdamW(const NamedTensors& parameters, const TrainingConfig& training);
+  AdamW(const std::vector<Parameter>& parameters, const TrainingConfig& training);
 
   void zero_grad() { gradients_.zero_(); }
   /// L2 norm of all gradients together.
@@ -37,13 +36,19 @@ class AdamW {
   void set_steps(std::int64_t steps) { steps_ = steps; }
 
  private:
-  void step_range(std::int64_t begin, std::int64_t end, double learning_rate, double decay);
+  /// A stretch of the buffers that is updated alike.
+  struct Group {
+    std::int64_t begin = 0, end = 0;  // padding included
+    double rate_scale = 1;
+    bool decays = false;
+  };
+  void step_group(const Group& group, double learning_rate);
 
   TrainingConfig training_;
-  NamedTensors views_;  // decayed ones first
+  std::vector<Parameter> views_;  // group by group
+  std::vector<Group> groups_;
   // (all views, each padded to kAlignment numbers; the padding stays 0)
   at::Tensor parameters_, gradients_, first_moments_, second_moments_;
-  std::int64_t decayed_ = 0;  // numbers that decay, padding included: the first of the buffers
   std::int64_t steps_ = 0;
 };
 

@@ -31,18 +31,19 @@ TokenBatch Retention::batch_of(std::int64_t step) const {
   return batch;
 }
 
-double Retention::backward(const Decoder& decoder, const Expansion& expansion,
+double Retention::backward(const Decoder& decoder, const Adaptation& adaptation,
                            std::int64_t step) const {
   const TokenTensors tokens = to_device(batch_of(step), decoder.device());
-  at::Tensor reference;
+  at::Tensor reference, reference_head;
   {
     const c10::NoGradGuard no_grad;
-    expansion.set_strength(0);
+    adaptation.set_strength(0);
     reference = decoder.hidden(tokens);
-    expansion.set_strength(1);
+    reference_head = decoder.head().detach();
+    adaptation.set_strength(1);
   }
   const at::Tensor divergence =
-      linear_kl_divergence(decoder.hidden(tokens), reference, decoder.weights().head,
+      linear_kl_divergence(decoder.hidden(tokens), decoder.head(), reference, reference_head,
                            decoder.spec().logit_softcap) /
       static_cast<double>(reference.size(0));
   (divergence * config_.weight).backward();

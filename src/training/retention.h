@@ -1,7 +1,7 @@
 #pragma once
 
 #include "config/run_config.h"
-#include "expansion/expansion.h"
+#include "model/adaptation.h"
 #include "model/decoder.h"
 #include "text/dataset.h"
 
@@ -9,18 +9,18 @@
 
 namespace expandft {
 
-/// Holds the expanded model to its base: adds weight · mean over tokens of KL(base ‖ expanded), on
-/// text of the base's own kind, to a step's loss. The base is the same decoder at strength 0, so
-/// that no second model is in memory.
+/// Holds the tuned model to its base: adds weight · mean over tokens of KL(base ‖ tuned), on text
+/// of the base's own kind, to a step's loss. The base is the same decoder at strength 0: no second
+/// model is in memory, but for what methods that overwrite weights keep of them.
 class Retention {
  public:
   /// `text` must outlive it. Each step takes `batch_size` of its sequences, chosen by seed and
   /// step.
   Retention(const RetentionConfig& config, const Dataset& text, std::uint64_t seed);
 
-  /// Adds the term's gradients to those that the copies gather; returns the mean divergence (nats a
-  /// token), before it is weighted. The expansion is at strength 1 before and afterwards.
-  double backward(const Decoder& decoder, const Expansion& expansion, std::int64_t step) const;
+  /// Adds the term's gradients to those that the parameters gather; returns the mean divergence
+  /// (nats a token), before it is weighted. The adaptation is at strength 1 before and afterwards.
+  double backward(const Decoder& decoder, const Adaptation& adaptation, std::int64_t step) const;
 
   double weight() const { return config_.weight; }
 

@@ -15,7 +15,7 @@
 namespace expandft {
 namespace {
 
-constexpr std::int64_t kVersion = 1;
+constexpr std::int64_t kVersion = 2;
 
 std::int64_t step_of(const fs::path& snapshot) {
   const std::string name = snapshot.filename().string();
@@ -63,7 +63,7 @@ void prune(const fs::path& run, std::int64_t keep) {
   }
 }
 
-std::vector<TensorSource> sources(const CopyTensors& tensors) {
+std::vector<TensorSource> sources(const NamedTensors& tensors) {
   std::vector<TensorSource> out;
   for (const auto& [name, tensor] : tensors) {
     out.push_back(source_of(name, tensor, dtype_of(tensor.scalar_type())));
@@ -71,7 +71,7 @@ std::vector<TensorSource> sources(const CopyTensors& tensors) {
   return out;
 }
 
-void restore(const fs::path& file, const CopyTensors& tensors) {
+void restore(const fs::path& file, const NamedTensors& tensors) {
   const c10::NoGradGuard no_grad;
   const SafetensorsFile saved = SafetensorsFile::open(file);
   for (const auto& [name, tensor] : tensors) {
@@ -126,12 +126,12 @@ void differences(const std::string& path, const Json& saved, const Json& now,
 
 }  // namespace
 
-void save_snapshot(const fs::path& run, const TrainingState& state, const CopyTensors& copies,
+void save_snapshot(const fs::path& run, const TrainingState& state, const NamedTensors& parameters,
                    const AdamW& optimizer, const Json& identity, std::int64_t keep) {
   const fs::path target = run / "checkpoints" / fmt::format("step-{:06}", state.step);
-  AtomicDirectory directory(target, snapshot_bytes(copies), AtomicDirectory::Existing::kReplaceOurs,
-                            OutputKind::kSnapshot);
-  write_safetensors(directory.path() / "copies.safetensors", sources(copies), {});
+  AtomicDirectory directory(target, snapshot_bytes(parameters),
+                            AtomicDirectory::Existing::kReplaceOurs, OutputKind::kSnapshot);
+  write_safetensors(directory.path() / "parameters.safetensors", sources(parameters), {});
   write_safetensors(directory.path() / "optimizer.safetensors", sources(optimizer.moments()), {});
   const auto& before = state.validation_before;
   const Json json = {{"format", "expandft-snapshot"},
@@ -155,8 +155,8 @@ std::optional<fs::path> newest_snapshot(const fs::path& run) {
   return all.empty() ? std::nullopt : std::optional(all.back());
 }
 
-TrainingState load_snapshot(const fs::path& snapshot, const CopyTensors& copies, AdamW& optimizer,
-                            const Json& identity) {
+TrainingState load_snapshot(const fs::path& snapshot, const NamedTensors& parameters,
+                            AdamW& optimizer, const Json& identity) {
   const fs::path file = snapshot / "state.json";
   const Json json = read_json(file);
   TrainingState state;
@@ -181,15 +181,15 @@ TrainingState load_snapshot(const fs::path& snapshot, const CopyTensors& copies,
     throw input_error("the run cannot be resumed under another config:" + list, snapshot.string(),
                       "undo the change, or start again with --restart");
   }
-  restore(snapshot / "copies.safetensors", copies);
+  restore(snapshot / "parameters.safetensors", parameters);
   restore(snapshot / "optimizer.safetensors", optimizer.moments());
   optimizer.set_steps(state.step);
   return state;
 }
 
-std::uint64_t snapshot_bytes(const CopyTensors& copies) {
+std::uint64_t snapshot_bytes(const NamedTensors& parameters) {
   std::uint64_t bytes = 1 << 20;
-  for (const auto& [name, tensor] : copies) bytes += 3 * tensor.nbytes();
+  for (const auto& [name, tensor] : parameters) bytes += 3 * tensor.nbytes();
   return bytes;
 }
 
@@ -199,7 +199,7 @@ Json snapshot_identity(const Json& resolved_config, const std::string& base_fing
   Json identity = {{"base_fingerprint", base_fingerprint},
                    {"data_fingerprint", data_fingerprint},
                    {"retention_fingerprint", retention_fingerprint}};
-  for (const char* key : {"expansion", "train", "data", "training", "retention"}) {
+  for (const char* key : {"train", "expansion", "lora", "data", "training", "retention"}) {
     identity[key] = resolved_config.at(key);
   }
   for (const char* key : {"checkpoint_every", "keep_checkpoints", "validate_every", "log_every"}) {

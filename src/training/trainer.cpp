@@ -48,7 +48,7 @@ class Loop {
   explicit Loop(const TrainingJob& job)
       : job_(job),
         training_(job.config.run.training),
-        optimizer_(job.expansion.copies(), training_),
+        optimizer_(job.adaptation.parameters(), training_),
         stream_(job.training_data, job.config.run.data, training_),
         progress_(job.quiet) {
     outcome_.total_steps = stream_.total_steps();
@@ -56,7 +56,7 @@ class Loop {
       retention_.emplace(job.config.run.retention, *job.retention_data, training_.seed);
     }
     if (job.resume_from) {
-      state_ = load_snapshot(*job.resume_from, job.expansion.copies(), optimizer_, job.identity);
+      state_ = load_snapshot(*job.resume_from, job.adaptation.tensors(), optimizer_, job.identity);
       go_to_place(*job.resume_from / "state.json");
       saved_step_ = state_.step;
       // What the weights do not depend on (strength, layout, evaluation) may have changed.
@@ -115,7 +115,7 @@ class Loop {
     const double rate = learning_rate_at(training_, state_.step, outcome_.total_steps);
     std::function<double()> retain;
     if (retention_) {
-      retain = [this] { return retention_->backward(job_.decoder, job_.expansion, state_.step); };
+      retain = [this] { return retention_->backward(job_.decoder, job_.adaptation, state_.step); };
     }
     const StepResult result =
         train_step(job_.decoder, optimizer_, stream_.next(), rate, training_.clip_norm, retain);
@@ -165,7 +165,7 @@ class Loop {
   }
 
   void save() {
-    save_snapshot(job_.run_directory, state_, job_.expansion.copies(), optimizer_, job_.identity,
+    save_snapshot(job_.run_directory, state_, job_.adaptation.tensors(), optimizer_, job_.identity,
                   training_.keep_checkpoints);
     saved_step_ = state_.step;
     metrics_->write(state_.step, "checkpoint", Json::object());

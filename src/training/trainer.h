@@ -1,7 +1,7 @@
 #pragma once
 
 #include "config/run_config.h"
-#include "expansion/expansion.h"
+#include "model/adaptation.h"
 #include "model/decoder.h"
 #include "report/metrics_log.h"
 #include "runtime/signals.h"
@@ -20,7 +20,7 @@ namespace expandft {
 struct StepResult {
   double loss = 0;  // mean nats a target, over the whole step
   double gradient_norm = 0;
-  std::optional<double> retention;  // mean KL(base ‖ expanded), nats a token, before its weight
+  std::optional<double> retention;  // mean KL(base ‖ tuned), nats a token, before its weight
   std::int64_t tokens = 0, targets = 0;
 };
 
@@ -42,7 +42,7 @@ std::optional<double> mean_loss(const Decoder& decoder, const Dataset& dataset,
 struct TrainingJob {
   const ResolvedConfig& config;
   const Decoder& decoder;
-  const Expansion& expansion;
+  const Adaptation& adaptation;
   const Dataset& training_data;
   const Dataset* validation_data;  // may be null
   const Dataset* retention_data;   // null without retention

@@ -20,7 +20,7 @@ const AdapterInfo kInfo{.base_model = "models/base",
                         .num_hidden_layers = 4,
                         .hidden_size = 2,
                         .intermediate_size = 5,
-                        .train = "new",
+                        .method = Method::kNew,
                         .strength = 0.5};
 
 TensorSource filled(std::string name, Shape shape) {
@@ -65,7 +65,7 @@ TEST_CASE("An adapter is read back as it was written", "[adapter_directory]") {
   CHECK(adapter.info().num_hidden_layers == 4);
   CHECK(adapter.info().hidden_size == 2);
   CHECK(adapter.info().intermediate_size == 5);
-  CHECK(adapter.info().train == "new");
+  CHECK(adapter.info().method == Method::kNew);
   CHECK(adapter.info().strength == 0.5);
   CHECK(adapter.tensors().size() == (biases ? 20 : 12));
   const TensorView& down = adapter.tensors().at("model.layers.3.mlp.down_proj.copy2.weight");

@@ -42,6 +42,17 @@ TEST_CASE("layer selections come from JSON too, and keep their text", "[config]"
   CHECK(LayerSelection::parse(Json::parse("[0, -1]"), "x").resolve(3) == Layers{0, 2});
 }
 
+TEST_CASE("automatic layers are a number until a probe has chosen", "[config]") {
+  const LayerSelection chosen = LayerSelection::parse(Json::parse(R"({"auto": 3})"), "here");
+  CHECK(chosen.automatic(3) == 3);
+  CHECK(chosen.json() == Json::parse(R"({"auto": 3})"));
+  CHECK(LayerSelection::parse(std::string("auto:3"), "here").json() == chosen.json());
+  CHECK(has(error_of([&] { chosen.automatic(2); }).hint(), "the model has 2 layers"));
+  CHECK(has(error_of([&] { chosen.resolve(5); }).hint(), "inspect --rank-layers"));
+  CHECK_FALSE(LayerSelection::parse(std::string("last:3"), "here").automatic(5));
+  CHECK(LayerSelection().json().is_null());
+}
+
 TEST_CASE("what names no layers is an input error that says what does", "[config]") {
   for (const std::string text :
        {"",        " ",      "some",    "last",     "last:", "last:0",
@@ -55,7 +66,8 @@ TEST_CASE("what names no layers is an input error that says what does", "[config
     CHECK(has(error.hint(), "last:N"));
   }
   for (const char* json : {"[]", "{}", "1.5", "null", "true", "[[1]]", "[1, null]",
-                           R"({"auto": 3})", "18446744073709551615"}) {
+                           R"({"auto": 0})", R"({"auto": 1.5})", R"({"auto": 3, "a": 1})",
+                           R"([{"auto": 3}])", R"(["auto:2", 1])", "18446744073709551615"}) {
     INFO(json);
     const Error error = error_of([&] { LayerSelection::parse(Json::parse(json), "here"); });
     CHECK(error.code() == ExitCode::kBadInput);

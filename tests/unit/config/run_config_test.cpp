@@ -169,12 +169,16 @@ TEST_CASE("each impossible value is an error with path, value and what is allowe
       {"/expansion", "null", "an object"},
       {"/expansion/layers", "\"lst:2\"", "last:N"},
       {"/expansion/layers", "[]", "last:N"},
-      {"/expansion/layers", "{\"auto\":3}", "last:N"},
+      {"/expansion/layers", "{\"auto\":0}", "last:N"},
+      {"/expansion/noise", "2", "a number from 0 to 1"},
       {"/expansion/copies", "1", "an integer from 2 to 64"},
       {"/expansion/copies", "65", "an integer from 2 to 64"},
       {"/expansion/copies", "2.5", "an integer from 2 to 64"},
       {"/expansion/copies", "\"2\"", "an integer from 2 to 64"},
-      {"/train", "\"all\"", "\"new\", and nothing else so far"},
+      {"/train", "\"last:0\"", "\"last:N\""},
+      {"/lora/rank", "0", "an integer from 1 to 4096"},
+      {"/lora/targets", "[\"qproj\"]", "\"q_proj\""},
+      {"/train", "\"all\"", "\"mlp\", \"zero-init\""},
       {"/layout", "\"Native\"",
        "one of \"auto\", \"native\", \"padded\", \"remote-code\", \"deci\""},
       {"/strength", "1.5", "a number from 0 to 1"},
@@ -244,6 +248,21 @@ TEST_CASE("missing keys are named", "[config]") {
             "data.template.completion: missing"));
   CHECK(has(Config(with("/data/template", Json::object())).error().message(),
             "data.template.prompt: missing"));
+}
+
+TEST_CASE("layers are needed only by methods that expand", "[config]") {
+  for (const std::string method : {"lora", "full", "last:2"}) {
+    Json json = with("/train", method);
+    json.erase("expansion");
+    const RunConfig run = Config(json).load().run;
+    CHECK(method_text(run.train) == method);
+    CHECK_FALSE(run.train.expands());
+  }
+  for (const std::string method : {"new", "mlp", "zero-init", "llama-pro"}) {
+    Json json = with("/train", method);
+    json.erase("expansion");
+    CHECK(has(Config(json).error().message(), "expansion.layers: missing, and required"));
+  }
 }
 
 TEST_CASE("unknown keys are errors that suggest the nearest", "[config]") {

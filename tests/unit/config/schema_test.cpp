@@ -52,7 +52,7 @@ TEST_CASE("the schema says type, default, meaning and range of every key", "[con
   const Json schema = run_config_schema();
   CHECK(schema["$schema"] == "https://json-schema.org/draft/2020-12/schema");
   CHECK(schema["additionalProperties"] == false);
-  CHECK(schema["required"] == Json::array({"model", "output", "expansion", "data"}));
+  CHECK(schema["required"] == Json::array({"model", "output", "data"}));
   const Json& training = schema["properties"]["training"];
   CHECK(training["additionalProperties"] == false);
   CHECK_FALSE(training.contains("required"));
@@ -76,7 +76,7 @@ TEST_CASE("every shipped config is valid, and names its schema", "[config]") {
   for (const fs::path& file : run_configs()) {
     INFO(file);
     const ResolvedConfig config = load_run_config(file);
-    CHECK(config.run.train == "new");
+    CHECK(config.run.train.method == Method::kNew);
     CHECK(read_json(file)["$schema"] == "../docs/run.schema.json");
     for (const DataSource& source : config.run.data.train) CHECK(fs::exists(source.path));
   }

@@ -31,7 +31,7 @@ AdapterInfo info_of(const ModelDirectory& base, const ExpansionPlan& plan) {
 
 std::vector<TensorSource> tensors_of(const ModelDirectory& base, const ExpansionPlan& plan) {
   std::vector<TensorSource> out;
-  for (const auto& [name, tensor] : original_copies(base, read_spec(base), plan)) {
+  for (const auto& [name, tensor] : initial_tensors(base, read_spec(base), plan)) {
     out.push_back(source_of(name, tensor, Dtype::kF32));
   }
   return out;

@@ -26,10 +26,10 @@ ModelDirectory cast_model(const std::string& model, Dtype dtype, const fs::path&
 }
 
 /// Copies that have moved away from their originals.
-CopyTensors moved_copies(const ModelDirectory& base, const ExpansionPlan& plan) {
+NamedTensors moved_copies(const ModelDirectory& base, const ExpansionPlan& plan) {
   Decoder decoder = Decoder::load(base, at::kFloat, at::kCPU);
-  CopyTensors copies =
-      expand(decoder, plan, original_copies(base, read_spec(base), plan), at::kFloat).copies();
+  NamedTensors copies =
+      expand(decoder, plan, initial_tensors(base, read_spec(base), plan), at::kFloat).tensors();
   at::manual_seed(3);
   for (auto& [name, tensor] : copies) {
     tensor.add_(at::randn_like(tensor), 0.05).requires_grad_(true);  // as training leaves them
@@ -66,7 +66,7 @@ TEST_CASE("a folded model computes what base and copies do") {
     for (std::int64_t i = 0; i < spec.layers; ++i) plan.layers.push_back(i);
   }
   const Folding folding{plan, all ? Layout::kNative : Layout::kPadded, strength};
-  const CopyTensors copies = moved_copies(base, plan);
+  const NamedTensors copies = moved_copies(base, plan);
   fs::create_directories(temp.path() / "merged");
   write_merged(temp.path() / "merged", base, spec, folding, copies, "card");
   // Throws when the function differs.
@@ -196,7 +196,7 @@ TEST_CASE("the check of a written model notices another function") {
   TempDirectory temp;
   const ModelDirectory base = Golden("gqa").directory();
   const Folding folding{{{0, 1, 2}, 2}, Layout::kNative, 1.0};
-  const CopyTensors copies = moved_copies(base, folding.plan);
+  const NamedTensors copies = moved_copies(base, folding.plan);
   write_merged(temp.path(), base, spec_of(base), folding, copies, "");
   for (const auto& [name, tensor] : copies) tensor.detach().add_(0.02);
   CHECK_THROWS_AS(check_written(temp.path(), base, folding, copies, at::kCPU), Error);

@@ -18,7 +18,7 @@ TEST_CASE("an expanded model is its base bit for bit at step 0") {
   const at::ScalarType copy_dtype = GENERATE(at::kFloat, at::kBFloat16);
   if (copy_dtype != at::kFloat && copy_dtype != dtype) return;
   const ExpansionPlan plan{{0, decoder.spec().layers - 1}, copies};
-  expand(decoder, plan, original_copies(golden.directory(), decoder.spec(), plan), copy_dtype);
+  expand(decoder, plan, initial_tensors(golden.directory(), decoder.spec(), plan), copy_dtype);
   const LogitDifference difference = compare_logits(base, probe_logits(decoder, tokens));
   CHECK(difference.identical);
   CHECK(difference.scale > 0.1);
@@ -32,8 +32,8 @@ TEST_CASE("strength 0 is the base bit for bit whatever the copies are") {
   const at::Tensor base = probe_logits(decoder, tokens);
   const ExpansionPlan plan{{0, 1}, 3};
   Expansion expansion =
-      expand(decoder, plan, original_copies(golden.directory(), decoder.spec(), plan), at::kFloat);
-  for (const auto& [name, tensor] : expansion.copies()) at::Tensor(tensor).add_(0.05);
+      expand(decoder, plan, initial_tensors(golden.directory(), decoder.spec(), plan), at::kFloat);
+  for (const auto& [name, tensor] : expansion.tensors()) at::Tensor(tensor).add_(0.05);
   CHECK_FALSE(compare_logits(base, probe_logits(decoder, tokens)).identical);
   expansion.set_strength(0);
   CHECK(compare_logits(base, probe_logits(decoder, tokens)).identical);
@@ -44,7 +44,7 @@ TEST_CASE("generation step by step is the base's too at step 0") {
   Decoder base = Decoder::load(golden.directory(), at::kFloat, at::kCPU);
   Decoder grown = Decoder::load(golden.directory(), at::kFloat, at::kCPU);
   const ExpansionPlan plan{{0, 1, 2}, 2};
-  expand(grown, plan, original_copies(golden.directory(), grown.spec(), plan), at::kFloat);
+  expand(grown, plan, initial_tensors(golden.directory(), grown.spec(), plan), at::kFloat);
   KvCache base_cache(base.spec()), grown_cache(grown.spec());
   for (std::int64_t id = 5; id < 15; ++id) {
     const at::Tensor ids = at::full({1}, id, at::kLong);

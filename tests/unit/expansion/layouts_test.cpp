@@ -23,10 +23,10 @@ ModelDirectory directory_of(const std::string& model) {
 }
 
 /// Copies as training leaves them: moved away from their originals, and live parameters.
-CopyTensors moved_copies(const ModelDirectory& base, const ExpansionPlan& plan) {
-  CopyTensors copies;
+NamedTensors moved_copies(const ModelDirectory& base, const ExpansionPlan& plan) {
+  NamedTensors copies;
   at::manual_seed(3);
-  for (const auto& [name, tensor] : original_copies(base, read_spec(base), plan)) {
+  for (const auto& [name, tensor] : initial_tensors(base, read_spec(base), plan)) {
     const at::Tensor moved = tensor + 0.05 * at::randn_like(tensor);
     copies.emplace_back(name, at::Tensor(moved).requires_grad_(true));
   }
@@ -106,7 +106,7 @@ TEST_CASE("layouts with a width for each layer hold the function, and give the b
   const DecoderSpec spec = read_spec(base);
   const ExpansionPlan plan{all ? all_layers(spec) : std::vector<std::int64_t>{1}, k};
   const Folding folding{plan, resolve_layout(layout, plan, spec), 1.0};
-  const CopyTensors copies = moved_copies(base, plan);
+  const NamedTensors copies = moved_copies(base, plan);
 
   TempDirectory temp;
   fs::create_directories(temp / "merged");

@@ -26,7 +26,7 @@ class Merged {
     const Folding folding{{{0, 1}, 2}, Layout::kPadded, 1.0};
     fs::create_directory(path());
     fs::create_directory(temp_ / "back");
-    write_merged(path(), base_, spec, folding, original_copies(base_, spec, folding.plan), "card");
+    write_merged(path(), base_, spec, folding, initial_tensors(base_, spec, folding.plan), "card");
     numbers_ = spec.hidden * spec.intermediate;
   }
 

@@ -66,7 +66,7 @@ TEST_CASE("the check of a written model sees every piece of a large head") {
   const TempDirectory temp;
   const ModelDirectory base = wide_headed_model(temp / "base");
   const DecoderSpec spec = read_spec(base);
-  const CopyTensors copies = original_copies(base, spec, kFolding.plan);
+  const NamedTensors copies = initial_tensors(base, spec, kFolding.plan);
   const fs::path merged = temp / "merged";
   fs::create_directories(merged);
   write_merged(merged, base, spec, kFolding, copies, "card");
@@ -87,7 +87,7 @@ TEST_CASE("the check of a written model sees a vocabulary of another size") {
   const TempDirectory temp;
   const ModelDirectory base = wide_headed_model(temp / "base");
   const DecoderSpec spec = read_spec(base);
-  const CopyTensors copies = original_copies(base, spec, kFolding.plan);
+  const NamedTensors copies = initial_tensors(base, spec, kFolding.plan);
   const fs::path merged = temp / "merged";
   fs::create_directories(merged);
   write_merged(merged, base, spec, kFolding, copies, "card");

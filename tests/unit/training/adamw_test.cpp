@@ -33,30 +33,31 @@ struct Reference {
   }
 };
 
-TEST_CASE("AdamW follows its formulas, and decays matrices alone") {
+TEST_CASE("AdamW follows its formulas, decays matrices alone, and scales rates") {
   TrainingConfig training;
   training.weight_decay = 0.1;
   training.beta2 = 0.95;
   // A bias between matrices, and sizes that are no multiples of anything.
-  const AdamW::NamedTensors parameters = {
-      {"a", numbers({5, 7}, 1)}, {"bias", numbers({5}, 2)}, {"b", numbers({3, 11}, 3)}};
+  const std::vector<Parameter> parameters = {
+      {"a", numbers({5, 7}, 1), 0.1}, {"bias", numbers({5}, 2)}, {"b", numbers({3, 11}, 3)}};
   std::vector<Reference> references;
-  for (const auto& [name, tensor] : parameters) references.emplace_back(tensor);
+  for (const auto& [name, tensor, rate_scale] : parameters) references.emplace_back(tensor);
   AdamW optimizer(parameters, training);
   CHECK(optimizer.parameter_count() == 35 + 5 + 33);
   for (int n = 1; n <= 5; ++n) {
     optimizer.zero_grad();
     const double rate = 0.02 / n;
     for (std::size_t i = 0; i < parameters.size(); ++i) {
-      const at::Tensor& tensor = parameters[i].second;
+      const at::Tensor& tensor = parameters[i].tensor;
       const at::Tensor gradient = numbers(tensor.sizes().vec(), 10 * static_cast<unsigned>(n) + i);
       tensor.grad().copy_(gradient);
-      references[i].step(gradient, training, rate, tensor.dim() > 1 ? 0.1 : 0.0, n);
+      references[i].step(gradient, training, rate * parameters[i].rate_scale,
+                         tensor.dim() > 1 ? 0.1 : 0.0, n);
     }
     optimizer.step(rate);
     for (std::size_t i = 0; i < parameters.size(); ++i) {
-      CAPTURE(n, parameters[i].first);
-      CHECK(worst_difference(parameters[i].second.detach(), references[i].weight) < 1e-6);
+      CAPTURE(n, parameters[i].name);
+      CHECK(worst_difference(parameters[i].tensor.detach(), references[i].weight) < 1e-6);
     }
   }
   CHECK(optimizer.steps() == 5);
@@ -67,10 +68,10 @@ TEST_CASE("AdamW follows its formulas, and decays matrices alone") {
 }
 
 TEST_CASE("the norm is over all gradients, and clipping scales them to it") {
-  const AdamW::NamedTensors parameters = {{"a", numbers({3, 3}, 1)}, {"b", numbers({7}, 2)}};
+  const std::vector<Parameter> parameters = {{"a", numbers({3, 3}, 1)}, {"b", numbers({7}, 2)}};
   AdamW optimizer(parameters, {});
-  parameters[0].second.grad().fill_(2);
-  parameters[1].second.grad().fill_(-4);
+  parameters[0].tensor.grad().fill_(2);
+  parameters[1].tensor.grad().fill_(-4);
   const double norm = optimizer.gradient_norm();
   CHECK(norm == Approx(std::sqrt(9 * 4.0 + 7 * 16.0)));
   optimizer.clip_gradients(norm, 0);
@@ -79,16 +80,16 @@ TEST_CASE("the norm is over all gradients, and clipping scales them to it") {
   CHECK(optimizer.gradient_norm() == Approx(norm));
   optimizer.clip_gradients(norm, 1);
   CHECK(optimizer.gradient_norm() == Approx(1.0));
-  CHECK(parameters[1].second.grad()[0].item<double>() == Approx(-4 / norm));
+  CHECK(parameters[1].tensor.grad()[0].item<double>() == Approx(-4 / norm));
 }
 
 TEST_CASE("every tensor begins at 64 bytes, and the padding between stays 0") {
-  const AdamW::NamedTensors parameters = {
+  const std::vector<Parameter> parameters = {
       {"a", numbers({5, 7}, 1)}, {"bias", numbers({5}, 2)}, {"b", numbers({3, 11}, 3)}};
   TrainingConfig training;
   training.weight_decay = 0.1;
   AdamW optimizer(parameters, training);
-  for (const auto& [name, tensor] : parameters) tensor.grad().fill_(1);
+  for (const auto& [name, tensor, rate_scale] : parameters) tensor.grad().fill_(1);
   optimizer.step(0.1);
   const auto moments = optimizer.moments();
   const auto check = [](const std::string& name, const at::Tensor& tensor) {
@@ -99,7 +100,7 @@ TEST_CASE("every tensor begins at 64 bytes, and the padding between stays 0") {
         at::empty({0}, tensor.options()).set_(tensor.storage(), end, {next - end}, {1});
     CHECK(gap.abs().sum().item<double>() == 0);
   };
-  for (const auto& [name, tensor] : parameters) {
+  for (const auto& [name, tensor, rate_scale] : parameters) {
     check(name, tensor.detach());
     check(name + "'s gradient", tensor.grad());
   }

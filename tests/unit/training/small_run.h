@@ -13,14 +13,14 @@ struct SmallRun {
   explicit SmallRun(const std::string& model = "gqa", const TrainingConfig& training = {})
       : golden(model),
         decoder(Decoder::load(golden.directory(), at::kFloat, at::kCPU)),
-        expansion(expand(decoder, plan, original_copies(golden.directory(), decoder.spec(), plan),
+        expansion(expand(decoder, plan, initial_tensors(golden.directory(), decoder.spec(), plan),
                          at::kFloat)),
-        optimizer(expansion.copies(), training) {}
+        optimizer(expansion.parameters(), training) {}
 
   /// A step on random gradients, so that the moments are not 0.
   void random_step() {
     optimizer.zero_grad();
-    for (const auto& [name, tensor] : expansion.copies())
+    for (const auto& [name, tensor] : expansion.tensors())
       tensor.grad().copy_(at::randn_like(tensor));
     optimizer.step(1e-2);
   }

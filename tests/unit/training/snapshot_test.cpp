@@ -28,14 +28,14 @@ TrainingState state_at(std::int64_t step) {
 }
 
 fs::path save(const fs::path& run, const SmallRun& from, std::int64_t step, std::int64_t keep = 2) {
-  save_snapshot(run, state_at(step), from.expansion.copies(), from.optimizer, kIdentity, keep);
+  save_snapshot(run, state_at(step), from.expansion.tensors(), from.optimizer, kIdentity, keep);
   return newest_snapshot(run).value();
 }
 
 Error load_error(const fs::path& snapshot, const Json& identity = kIdentity) {
   SmallRun run;
   const Error error =
-      error_of([&] { load_snapshot(snapshot, run.expansion.copies(), run.optimizer, identity); });
+      error_of([&] { load_snapshot(snapshot, run.expansion.tensors(), run.optimizer, identity); });
   CHECK(error.code() == ExitCode::kBadInput);
   return error;
 }
@@ -53,7 +53,7 @@ TEST_CASE("a snapshot brings back weights, moments and state, and training goes 
   const fs::path snapshot = save(folder.path(), saved, 3);
   CHECK(snapshot.filename() == "step-000003");
   const TrainingState state =
-      load_snapshot(snapshot, loaded.expansion.copies(), loaded.optimizer, kIdentity);
+      load_snapshot(snapshot, loaded.expansion.tensors(), loaded.optimizer, kIdentity);
   const TrainingState expected = state_at(3);
   CHECK(state.step == 3);
   CHECK(state.position == expected.position);
@@ -65,10 +65,10 @@ TEST_CASE("a snapshot brings back weights, moments and state, and training goes 
   CHECK(loaded.optimizer.steps() == 3);
   for (SmallRun* run : {&saved, &loaded}) {
     run->optimizer.zero_grad();
-    for (const auto& [name, tensor] : run->expansion.copies()) tensor.grad().fill_(0.5);
+    for (const auto& [name, tensor] : run->expansion.tensors()) tensor.grad().fill_(0.5);
     run->optimizer.step(1e-3);
   }
-  const auto a = saved.expansion.copies(), b = loaded.expansion.copies();
+  const auto a = saved.expansion.tensors(), b = loaded.expansion.tensors();
   for (std::size_t i = 0; i < a.size(); ++i) CHECK(a[i].second.equal(b[i].second));
 }
 
@@ -77,9 +77,9 @@ TEST_CASE("a state without validation has none") {
   SmallRun run;
   TrainingState state = state_at(1);
   state.validation_before.reset();
-  save_snapshot(folder.path(), state, run.expansion.copies(), run.optimizer, kIdentity, 1);
+  save_snapshot(folder.path(), state, run.expansion.tensors(), run.optimizer, kIdentity, 1);
   const fs::path snapshot = newest_snapshot(folder.path()).value();
-  CHECK_FALSE(load_snapshot(snapshot, run.expansion.copies(), run.optimizer, kIdentity)
+  CHECK_FALSE(load_snapshot(snapshot, run.expansion.tensors(), run.optimizer, kIdentity)
                   .validation_before.has_value());
 }
 

@@ -1,0 +1,232 @@
+#!/usr/bin/env python3
+"""What each method learns and forgets on the real small model, under equal token budgets.
+
+    scripts/study                  # runs what is missing, then writes docs/results.md and docs/results.svg
+    scripts/study --only lora      # some methods, for a look; writes nothing
+
+Every method is tried at several learning rates with one seed. The rate with the lowest loss on held-out text
+of the new domain is taken, and run with further seeds. All runs see the same tokens in the same batches. Results
+are kept in build/study and not made again.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs/results.md"
+BEGIN, END = "<!-- study:begin -->", "<!-- study:end -->"
+STRENGTHS = (0.25, 0.5, 0.75)
+RETENTION_WEIGHTS = (0.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Method:
+    name: str
+    title: str
+    settings: dict = field(hash=False)
+    rates: tuple
+
+
+METHODS = (
+    Method("full", "full fine-tuning", {"train": "full"}, (3e-4, 1e-3, 3e-3)),
+    Method("last2", "last 2 of 5 layers", {"train": "last:2"}, (1e-3, 3e-3, 1e-2)),
+    Method("lora", "LoRA, rank 16, all projections", {"train": "lora"}, (1e-3, 3e-3, 1e-2)),
+    Method("llama-pro", "LLaMA-Pro, 5 layers added", {"train": "llama-pro", "expansion.layers": "all"},
+           (1e-3, 3e-3, 1e-2)),
+    Method("zero-init", "zero-initialised width, all layers", {"train": "zero-init", "expansion.layers": "all"},
+           (1e-3, 3e-3, 1e-2)),
+    Method("new", "G-Freeze, all layers", {"train": "new", "expansion.layers": "all"}, (1e-3, 3e-3, 1e-2)),
+    Method("new-auto2", "G-Freeze, 2 layers chosen", {"train": "new", "expansion.layers": {"auto": 2}},
+           (1e-3, 3e-3, 1e-2)),
+    Method("new-k3", "G-Freeze, all layers, k = 3", {"train": "new", "expansion.layers": "all", "expansion.copies": 3},
+           (3e-3, 1e-2)),
+    Method("mlp", "G-Train, all layers", {"train": "mlp", "expansion.layers": "all"}, (1e-3, 3e-3, 1e-2)),
+)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Losses in nats a token; `original` and `new` of the tuned model at full strength."""
+
+    original_before: float
+    new_before: float
+    original: float
+    new: float
+    validation: float
+    curve: tuple  # (strength, original, new)
+
+    @property
+    def forgetting(self):
+        return self.original - self.original_before
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--binary", type=Path,
+                        default=os.environ.get("EXPANDFT_BINARY", ROOT / "build/release/bin/expandft"))
+    parser.add_argument("--only", help="methods, comma-separated")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=120)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--cache", type=Path, default=ROOT / "build/study")
+    options = parser.parse_args()
+    options.binary = Path(options.binary).resolve()
+    if not options.binary.is_file():
+        parser.error(f"{options.binary} is not there: build expandft first")
+    names = [method.name for method in METHODS]
+    options.methods = [m for m in METHODS if not options.only or m.name in options.only.split(",")]
+    if not options.methods:
+        parser.error(f"--only: expected some of {', '.join(names)}")
+    return options
+
+
+def run_config(method, rate, retention, seed, steps, output):
+    config = {
+        "model": str(ROOT / "data/stories260K"), "output": str(output), "train": method.settings["train"],
+        "data": {"train": str(ROOT / "data/tinyshakespeare.train.txt"),
+                 "validation": str(ROOT / "data/tinyshakespeare.valid.txt"), "max_length": 256},
+        "training": {"max_steps": steps, "batch_size": 16, "micro_batch_size": 16, "learning_rate": rate,
+                     "schedule": "cosine", "warmup": 0.05, "seed": seed, "output_checkpoint": "last"},
+        "retention": {"weight": retention, "text": "self"},
+        "evaluation": {"original_tasks": ["tinystories"], "tasks": ["shakespeare"], "strengths": list(STRENGTHS)},
+    }
+    for key, value in method.settings.items():
+        if "." in key:
+            group, name = key.split(".")
+            config.setdefault(group, {})[name] = value
+    return config
+
+
+def read_outcome(run):
+    summary = json.loads((run / "summary.json").read_text())
+    evaluation = summary["evaluation"]
+    original, new = evaluation["original_tasks"][0], evaluation["tasks"][0]
+    curve = []
+    for point in summary["strengths"]:
+        losses = {task["original"]: task["loss"] for task in point["tasks"]}
+        curve.append((point["strength"], losses[True], losses[False]))
+    return Outcome(original["base_loss"], new["base_loss"], original["tuned_loss"], new["tuned_loss"],
+                   summary["validation_loss_after"], tuple(curve))
+
+
+def outcome_of(method, rate, retention, seed, options):
+    name = f"{method.name}-{rate:g}-retention{retention:g}-seed{seed}-steps{options.steps}"
+    folder = options.cache.resolve() / name
+    run = folder / "run"
+    if not (run / "summary.json").is_file():
+        print(f"running {name}", file=sys.stderr, flush=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        config = folder / "run.json"
+        config.write_text(json.dumps(run_config(method, rate, retention, seed, options.steps, run), indent=2))
+        subprocess.run([options.binary, "train", "--config", config, "--restart", "--quiet",
+                        "--threads", str(options.threads)], check=True, stdout=subprocess.DEVNULL,
+                       env=os.environ | {"OMP_NUM_THREADS": str(options.threads)})
+    return read_outcome(run)
+
+
+def study(options):
+    """(method, retention) -> (rate taken, outcomes of all seeds at it, outcome of each rate)."""
+    results = {}
+    for method in options.methods:
+        for retention in RETENTION_WEIGHTS:
+            by_rate = {rate: outcome_of(method, rate, retention, 1, options) for rate in method.rates}
+            best = min(by_rate, key=lambda rate: by_rate[rate].validation)
+            outcomes = [outcome_of(method, best, retention, seed, options) for seed in range(1, options.seeds + 1)]
+            results[method, retention] = (best, outcomes, by_rate)
+    return results
+
+
+def mean_and_spread(values):
+    spread = statistics.stdev(values) if len(values) > 1 else 0.0
+    return statistics.mean(values), spread
+
+
+def is_dominated(point, others):
+    """Whether another point forgets no more and learns no less, and one of the two better."""
+    return any(x <= point[0] and y <= point[1] and (x, y) != point for x, y in others)
+
+
+def table(results):
+    points = {key: (statistics.mean(o.forgetting for o in outcomes), statistics.mean(o.new for o in outcomes))
+              for key, (_, outcomes, _) in results.items()}
+    lines = ["| method | retention | rate | new domain | forgetting | at strength 0.5: new / forgetting | front |",
+             "|---|---|---|---|---|---|---|"]
+    for (method, retention), (rate, outcomes, _) in results.items():
+        new, new_spread = mean_and_spread([o.new for o in outcomes])
+        lost, lost_spread = mean_and_spread([o.forgetting for o in outcomes])
+        half = [next(p for p in o.curve if p[0] == 0.5) for o in outcomes]
+        half_new = statistics.mean(p[2] for p in half)
+        half_lost = statistics.mean(p[1] - o.original_before for p, o in zip(half, outcomes))
+        key = (method, retention)
+        front = "" if is_dominated(points[key], [p for k, p in points.items() if k != key]) else "yes"
+        lines.append(f"| {method.title} | {retention:g} | {rate:g} | {new:.3f} ± {new_spread:.3f} | "
+                     f"{lost:+.3f} ± {lost_spread:.3f} | {half_new:.3f} / {half_lost:+.3f} | {front} |")
+    return "\n".join(lines)
+
+
+def sweep_table(results):
+    lines = ["| method | retention | rate | new domain | forgetting |", "|---|---|---|---|---|"]
+    for (method, retention), (_, _, by_rate) in results.items():
+        for rate, outcome in by_rate.items():
+            lines.append(f"| {method.title} | {retention:g} | {rate:g} | {outcome.new:.3f} | "
+                         f"{outcome.forgetting:+.3f} |")
+    return "\n".join(lines)
+
+
+def plot(results, file):
+    """New skill against forgetting: the mean of the seeds, and the dial of each method as a line."""
+    import matplotlib
+    matplotlib.use("svg")
+    matplotlib.rcParams["svg.hashsalt"] = "expandft"  # the same file for the same results
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(8, 5.5))
+    colours = pyplot.get_cmap("tab10")
+    for i, method in enumerate(dict.fromkeys(method for method, _ in results)):
+        for retention in RETENTION_WEIGHTS:
+            if (method, retention) not in results:
+                continue
+            _, outcomes, _ = results[method, retention]
+            steps = range(len(outcomes[0].curve))
+            line = [(statistics.mean(o.curve[k][1] - o.original_before for o in outcomes),
+                     statistics.mean(o.curve[k][2] for o in outcomes)) for k in steps]
+            axes.plot(*zip(*line), color=colours(i), lw=1, ls="-" if retention else ":", alpha=0.7)
+            axes.plot(*line[-1], color=colours(i), ls="", marker="o" if retention else "s",
+                      mfc=colours(i) if retention else "none", label=method.title if retention else None)
+    axes.set_xlabel("forgetting: rise of the loss on the original domain (nats a token)")
+    axes.set_ylabel("loss on the new domain (nats a token)")
+    axes.set_title("Filled: with retention 1. Hollow: without. Lines: the strength dial from 0 to 1.", fontsize=9)
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8)
+    figure.tight_layout()
+    figure.savefig(file, metadata={"Date": None})
+
+
+def write_page(results):
+    text = PAGE.read_text()
+    if not 0 <= text.find(BEGIN) < text.find(END):
+        raise SystemExit(f"{PAGE}: the lines {BEGIN} and {END} expected")
+    any_outcome = next(iter(results.values()))[1][0]
+    body = (f"Before training: new domain {any_outcome.new_before:.3f}, original domain "
+            f"{any_outcome.original_before:.3f} nats a token.\n\n{table(results)}\n\n"
+            f"### All learning rates, seed 1\n\n{sweep_table(results)}\n")
+    PAGE.write_text(text[:text.index(BEGIN) + len(BEGIN)] + "\n" + body + text[text.index(END):])
+
+
+def main():
+    options = parse_arguments()
+    results = study(options)
+    print(table(results))
+    if not options.only:
+        plot(results, PAGE.with_suffix(".svg"))
+        write_page(results)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,28 @@
+#pragma once
+
+#include "checkpoint/model_directory.h"
+#include "expansion/verification.h"
+#include "model/decoder.h"
+#include "training/trained_weights.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace expandft {
+
+/// Bytes of the tensors that write_tuned will write.
+std::uint64_t tuned_bytes(const ModelDirectory& base, const std::vector<LayerOrigin>& layers);
+
+/// Writes a complete model directory into `directory`, which is there: the base with what a
+/// decoder's adaptation (LoRA, trained weights, added layers) has made of it at the strength that
+/// is set, in the base's names and dtypes; and README.md (`card`). Tensors that did not train keep
+/// their bytes. `layers`: where the decoder's layers come from.
+void write_tuned(const fs::path& directory, const ModelDirectory& base, const Decoder& decoder,
+                 const std::vector<LayerOrigin>& layers, const std::string& card);
+
+/// Reads a model that write_tuned wrote and compares its logits with the decoder's. Throws a
+/// failure when they differ by more than rounding to `dtype`, the base's, explains.
+LogitDifference check_tuned(const fs::path& written, const Decoder& decoder, Dtype dtype);
+
+}  // namespace expandft

@@ -1,0 +1,244 @@
+"""expandft train with every method: what it writes, where that loads, and the dial."""
+
+import json
+import signal
+import subprocess
+
+import pytest
+import torch
+from peft import PeftModel
+from transformers import AutoModelForCausalLM
+
+from training import events, write_config
+
+IDS = [1, 403, 407, 261, 378, 432, 417, 293, 260, 276, 401, 285]
+METHODS = {
+    "new": {},
+    "new-k3": {"expansion__copies": 3},
+    "mlp": {"train": "mlp"},
+    "zero-init": {"train": "zero-init"},
+    "llama-pro": {"train": "llama-pro"},
+    "lora": {"train": "lora", "lora__rank": 4, "lora__alpha": 8},
+    "full": {"train": "full"},
+    "last:2": {"train": "last:2"},
+}
+WITH_ADAPTER = ["new", "new-k3", "mlp", "zero-init", "lora"]
+
+
+def train(expandft, config, *arguments, rc=0):
+    result = expandft("train", "--config", config, "--device", "cpu", "--threads", "1", *arguments)
+    assert result.rc == rc, result.stderr
+    return result
+
+
+def logprobs(expandft, folder, *arguments):
+    """Of IDS from the second on, as `expandft score` gives them."""
+    ids = folder / "ids.json"
+    ids.write_text(json.dumps(IDS))
+    result = expandft("score", "--ids", ids, "--device", "cpu", *arguments)
+    assert result.rc == 0, result.stderr
+    return torch.tensor([json.loads(line)["logprob"] for line in result.stdout.splitlines()[1:]], dtype=torch.float64)
+
+
+def logprobs_of(model):
+    with torch.no_grad():
+        logits = model(torch.tensor([IDS])).logits[0]
+    return logits[:-1].double().log_softmax(-1).gather(1, torch.tensor(IDS[1:])[:, None]).flatten()
+
+
+@pytest.fixture(scope="module")
+def runs(expandft, stories, tmp_path_factory):
+    """Every method's run, made when it is asked for."""
+    made = {}
+
+    def run(name):
+        if name not in made:
+            folder = tmp_path_factory.mktemp(name.replace(":", "-"))
+            result = train(expandft, write_config(folder, stories, **METHODS[name]))
+            made[name] = (folder / "out", result)
+        return made[name]
+
+    return run
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_learns_and_its_merged_model_loads_in_transformers(expandft, runs, stories, tmp_path, name):
+    out, result = runs(name)
+    steps = events(out, "train")
+    assert steps[-1]["loss"] < steps[0]["loss"]
+    assert (out / "adapter").exists() == (name in WITH_ADAPTER)
+    assert ("adapter" in result.stdout) == (name in WITH_ADAPTER)
+    assert "original" in result.stdout
+
+    model = AutoModelForCausalLM.from_pretrained(out / "merged")
+    found = logprobs(expandft, tmp_path, "--model", out / "merged")
+    assert (found - logprobs_of(model)).abs().max() < 1e-4
+    assert (found - logprobs(expandft, tmp_path, "--model", stories)).abs().max() > 1e-3
+    layers = 7 if name == "llama-pro" else 5
+    assert model.config.num_hidden_layers == layers
+    card = (out / "merged" / "README.md").read_text()
+    assert f'"train": "{name.removesuffix("-k3")}"' in card
+
+
+@pytest.mark.parametrize("name", WITH_ADAPTER)
+def test_adapter_and_base_are_the_merged_model(expandft, runs, stories, tmp_path, name):
+    out, _ = runs(name)
+    with_adapter = ("--model", stories, "--adapter", out / "adapter")
+    merged = logprobs(expandft, tmp_path, "--model", out / "merged")
+    base = logprobs(expandft, tmp_path, "--model", stories)
+    assert (logprobs(expandft, tmp_path, *with_adapter) - merged).abs().max() < 1e-4
+    assert logprobs(expandft, tmp_path, *with_adapter, "--strength", "0").equal(base)
+    half = logprobs(expandft, tmp_path, *with_adapter, "--strength", "0.5")
+    assert (half - base).abs().max() > 1e-4 and (half - merged).abs().max() > 1e-4
+
+    result = expandft("merge", "--model", stories, "--adapter", out / "adapter", "--strength", "0.5",
+                      "--output", tmp_path / "half", "--device", "cpu")
+    assert result.rc == 0, result.stderr
+    assert (logprobs(expandft, tmp_path, "--model", tmp_path / "half") - half).abs().max() < 1e-4
+    facts = json.loads(expandft("inspect", out / "adapter", "--json").stdout)
+    assert facts["kind"] == "adapter" and facts["parameters"] > 0
+
+
+@pytest.mark.parametrize("name", ["new", "zero-init"])
+def test_the_base_comes_back_byte_for_byte(expandft, runs, stories, tmp_path, read_tensors, name):
+    out, _ = runs(name)
+    result = expandft("unmerge", "--model", out / "merged", "--output", tmp_path / "base")
+    assert result.rc == 0, result.stderr
+    base, back = read_tensors(stories), read_tensors(tmp_path / "base")
+    assert set(base) == set(back)
+    assert all(back[key].equal(tensor) for key, tensor in base.items())
+
+
+@pytest.mark.parametrize("name", ["mlp", "new-k3"])
+def test_what_was_overwritten_or_rounded_is_not_taken_out(expandft, runs, tmp_path, name):
+    out, _ = runs(name)
+    result = expandft("unmerge", "--model", out / "merged", "--output", tmp_path / "base")
+    assert result.rc == 2 and "cannot be undone" in result.stderr
+    assert not (tmp_path / "base").exists()
+
+
+def test_frozen_tensors_keep_their_bytes(runs, stories, read_tensors):
+    base = read_tensors(stories)
+    last = read_tensors(runs("last:2")[0] / "merged")
+    changed = {name for name, tensor in base.items() if not last[name].equal(tensor)}
+    assert changed == {name for name in base if name.startswith(("model.layers.3.", "model.layers.4."))}
+    pro = read_tensors(runs("llama-pro")[0] / "merged")  # layers 3 and 4, each followed by an added one
+    for name, tensor in base.items():
+        moved = name.replace("model.layers.4.", "model.layers.5.")
+        assert pro[moved].equal(tensor), name
+    full = read_tensors(runs("full")[0] / "merged")
+    assert all(not full[name].equal(tensor) for name, tensor in base.items())
+
+
+def test_peft_loads_the_lora_adapter(expandft, runs, stories, tmp_path):
+    out, _ = runs("lora")
+    model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(stories), str(out / "adapter"))
+    found = logprobs(expandft, tmp_path, "--model", stories, "--adapter", out / "adapter")
+    assert (found - logprobs_of(model)).abs().max() < 1e-4
+    config = model.peft_config["default"]
+    assert config.r == 4 and config.lora_alpha == 8
+    assert set(config.target_modules) == {f"{p}_proj" for p in ("q", "k", "v", "o", "gate", "up", "down")}
+
+
+@pytest.mark.parametrize("name", ["gqa", "phi3"])
+def test_an_adapter_of_peft_is_attached_and_merged(expandft, source, tmp_path, name):
+    base = source / "tests/golden/models" / name
+    adapter = base / "peft-adapter"
+    ids = [i % 60 + 3 for i in IDS]
+    (tmp_path / "own.json").write_text(json.dumps(ids))
+    model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), str(adapter))
+    with torch.no_grad():
+        logits = model(torch.tensor([ids])).logits[0]
+    expected = logits[:-1].double().log_softmax(-1).gather(1, torch.tensor(ids[1:])[:, None]).flatten()
+    merged = tmp_path / "merged"
+    result = expandft("merge", "--model", base, "--adapter", adapter, "--output", merged, "--device", "cpu")
+    assert result.rc == 0, result.stderr
+    for arguments in (("--model", base, "--adapter", adapter), ("--model", merged)):
+        result = expandft("score", *arguments, "--ids", tmp_path / "own.json", "--device", "cpu")
+        assert result.rc == 0, result.stderr
+        found = [json.loads(line)["logprob"] for line in result.stdout.splitlines()[1:]]
+        assert (torch.tensor(found, dtype=torch.float64) - expected).abs().max() < 1e-4
+
+
+@pytest.mark.parametrize("change, expected", [
+    ({"use_dora": True}, "use_dora"), ({"r": 0}, '"r" is 0'), ({"peft_type": "IA3"}, '"LORA"'),
+    ({"r": 5}, "the rank is 5"), ({"bias": "all"}, '"bias"')])
+def test_what_peft_knows_and_we_do_not_is_refused(expandft, source, tmp_path, change, expected):
+    base = source / "tests/golden/models/gqa"
+    adapter = tmp_path / "adapter"
+    adapter.mkdir()
+    (adapter / "adapter_model.safetensors").write_bytes((base / "peft-adapter/adapter_model.safetensors").read_bytes())
+    config = json.loads((base / "peft-adapter/adapter_config.json").read_text())
+    (adapter / "adapter_config.json").write_text(json.dumps(config | change))
+    result = expandft("merge", "--model", base, "--adapter", adapter, "--output", tmp_path / "out")
+    assert result.rc == 2 and expected in result.stderr, result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_lora_adapter_belongs_to_its_base(expandft, runs, source, tmp_path):
+    out, _ = runs("lora")
+    result = expandft("merge", "--model", source / "tests/golden/models/gqa", "--adapter", out / "adapter",
+                      "--output", tmp_path / "out")
+    assert result.rc == 2 and "another base" in result.stderr, result.stderr
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_ended_and_resumed_is_the_run_left_alone(expandft, binary, runs, stories, tmp_path, read_tensors, name):
+    whole, _ = runs(name)
+    config = write_config(tmp_path, stories, **METHODS[name])
+    # Ended by a signal after the third step.
+    process = subprocess.Popen([binary, "train", "--config", config, "--device", "cpu", "--threads", "1"],
+                               stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    metrics = tmp_path / "out" / "metrics.jsonl"
+    while process.poll() is None:
+        if metrics.exists() and '"step":3,' in metrics.read_text().replace(" ", ""):
+            process.send_signal(signal.SIGTERM)
+            break
+    assert process.wait(timeout=300) in (128 + signal.SIGTERM, 0)
+    train(expandft, config, "--resume")
+    expected, found = read_tensors(whole / "merged"), read_tensors(tmp_path / "out" / "merged")
+    assert set(expected) == set(found)
+    assert all(found[key].equal(tensor) for key, tensor in expected.items())
+
+
+@pytest.mark.parametrize("name", ["full", "lora", "mlp"])
+def test_retention_holds_every_method(expandft, stories, tmp_path, name):
+    config = write_config(tmp_path, stories, **METHODS[name],
+                          retention={"weight": 2.0, "text": "stories.txt", "batch_size": 2})
+    train(expandft, config)
+    divergences = [line["retention"] for line in events(tmp_path / "out", "train")]
+    assert divergences[0] == 0 and max(divergences) > 1e-5
+
+
+def test_three_copies_say_how_far_their_noise_goes(expandft, runs):
+    _, result = runs("new-k3")
+    assert "told apart by zero-sum noise" in result.stderr
+
+
+def test_layers_are_chosen_by_a_probe(expandft, stories, tmp_path):
+    config = write_config(tmp_path, stories, expansion__layers={"auto": 2})
+    ranked = expandft("inspect", "--rank-layers", "--config", config, "--json", "--device", "cpu", "--threads", "1")
+    assert ranked.rc == 0, ranked.stderr
+    ranking = json.loads(ranked.stdout)
+    assert sorted(one["layer"] for one in ranking) == list(range(5))
+    assert [one["score"] for one in ranking] == sorted((one["score"] for one in ranking), reverse=True)
+    table = expandft("inspect", "--rank-layers", "--config", config, "--device", "cpu")
+    assert table.rc == 0 and "gradient / weights" in table.stdout
+
+    result = train(expandft, config)
+    assert json.loads((tmp_path / "out/layer_ranking.json").read_text()) == ranking
+    assert "layers by gradient / weights" in result.stderr
+    adapter = json.loads((tmp_path / "out/adapter/adapter_config.json").read_text())
+    assert adapter["layers"] == sorted(one["layer"] for one in ranking[:2])
+
+
+@pytest.mark.parametrize("changes, expected", [
+    ({"train": "last:6"}, '"last:6" asks for more layers'),
+    ({"train": "lora", "lora__targets": ["qkv_proj"]}, "no projection"),
+    ({"train": "zero-init", "expansion__copies": 3}, "expected 2"),
+    ({"expansion__layers": {"auto": 6}}, "6 layers are asked for"),
+    ({"train": "llama-pro", "expansion__layers": "last:9"}, "out of range")])
+def test_methods_that_do_not_fit_the_model_are_named(expandft, stories, tmp_path, changes, expected):
+    result = train(expandft, write_config(tmp_path, stories, **changes), rc=2)
+    assert expected in result.stderr, result.stderr
+    assert not (tmp_path / "out").exists()
