@@ -8,7 +8,7 @@
 namespace expandft {
 namespace {
 
-constexpr double kCharacter = 6.4;            // mean width
+constexpr double kCharacter = 6.8;            // mean width
 constexpr double kAscent = 10, kDescent = 3;  // of a line of text, about its baseline
 constexpr double kGap = 7;                    // between a point's middle and its label
 constexpr double kSampling = 3;               // between the points that stand for a line

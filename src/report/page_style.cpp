@@ -36,7 +36,10 @@ section, .figures > figure {
   padding: 16px; margin: 16px 0 0;
 }
 .charts { background: none; border: 0; padding: 8px 0 0; }
-.charts > h2 { margin: 0 0 -4px; }
+.charts > h2 { margin: 0; }
+.charts > p { margin: 4px 0 0; }
+.figures > figure { display: flex; flex-direction: column; }
+.figures svg { margin-top: auto; }
 .figures { display: grid; gap: 0 16px; grid-template-columns: minmax(0, 1fr); }
 .numbers { display: grid; gap: 12px; grid-template-columns: repeat(2, minmax(0, 1fr)); margin: 0; }
 .numbers dd { font-size: 1.1rem; font-weight: 600; }
@@ -50,6 +53,7 @@ th, td { padding: 8px; text-align: right; border-bottom: 1px solid var(--line); 
 thead th { font-size: .85rem; font-weight: 500; color: var(--quiet); vertical-align: bottom; }
 th:first-child, td:last-child, thead th:last-child { text-align: left; }
 tbody th { font-weight: 600; overflow-wrap: anywhere; }
+tbody tr:last-child > * { border-bottom: 0; }
 tbody .group { padding-top: 16px; font-size: .85rem; color: var(--quiet); text-align: left; }
 .verdict { display: inline-block; white-space: nowrap; padding: 1px 8px; border-radius: 6px; background: var(--plain-back); }
 .good { color: var(--good); background: var(--good-back); }
@@ -83,8 +87,8 @@ svg .dot.raw { fill: var(--faint); }
 svg .dot.marked { fill: var(--second); }
 .sample + .sample { border-top: 1px solid var(--line); margin-top: 20px; padding-top: 16px; }
 .sample .pair { gap: 12px 16px; margin-top: 12px; }
-.sample h4 { font-size: .85rem; font-weight: 500; color: var(--quiet); margin: 0 0 4px; }
-.sample pre { white-space: pre-wrap; overflow-wrap: anywhere; max-height: 20rem; margin: 0;
+.sample h3 { font-size: .85rem; font-weight: 500; color: var(--quiet); margin: 0 0 4px; }
+.sample pre { white-space: pre-wrap; overflow-wrap: anywhere; max-height: 18rem; margin: 0;
   padding: 10px 12px; border-radius: 6px; background: var(--page); border-left: 3px solid var(--line); }
 .sample .base pre { border-left-color: var(--quiet); }
 .sample .tuned pre { border-left-color: var(--first); }
@@ -98,6 +102,7 @@ footer { margin-top: 24px; font-size: .85rem; overflow-wrap: anywhere; }
   tbody tr { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); padding: 10px 0;
     border-bottom: 1px solid var(--line); gap: 6px 8px; }
   tbody th, tbody td, tbody td:last-child { border: 0; padding: 0; text-align: left; }
+  tbody tr:last-child { border-bottom: 0; padding-bottom: 0; }
   tbody th { grid-column: 1 / -1; }
   tbody tr:has(.group) { padding-bottom: 0; border: 0; }
   td::before { content: attr(data-label); display: block; font-size: .75rem; color: var(--quiet); }
@@ -105,13 +110,21 @@ footer { margin-top: 24px; font-size: .85rem; overflow-wrap: anywhere; }
   td:empty { display: none; }
   .figures > figure { padding: 12px 10px; }
 }
+@media (min-width: 500px) { svg text { font-size: 10px; } }
 @media (min-width: 700px) {
   main { padding: 32px 24px 48px; }
   .numbers { grid-template-columns: repeat(4, minmax(0, 1fr)); }
+  .figures { grid-template-columns: repeat(2, minmax(0, 1fr)); }
+  svg text { font-size: 12px; }
 }
 @media (min-width: 900px) {
-  .figures, .pair { grid-template-columns: repeat(2, minmax(0, 1fr)); }
-  svg text { font-size: 9px; }
+  .pair { grid-template-columns: repeat(2, minmax(0, 1fr)); }
+}
+@media (min-width: 1100px) {
+  svg text { font-size: 9.5px; }
+  /* Three charts are one row, not two with a hole. */
+  .figures:has(> :nth-child(3):last-child) { grid-template-columns: repeat(3, minmax(0, 1fr)); }
+  .figures:has(> :nth-child(3):last-child) svg text { font-size: 12px; }
 }
 @media print { section, figure { break-inside: avoid; } }
 )css";

@@ -13,10 +13,12 @@ namespace {
 std::string text_html(std::string_view style, const std::string& label, const std::string& text) {
   // HTML drops a line end right after <pre>: this one, not the text's own.
   const std::string content =
-      text.empty() ? "<p class=\"quiet empty\">(nothing)</p>\n"
-                   : fmt::format("<pre tabindex=\"0\" dir=\"auto\" aria-label=\"{}\">\n{}</pre>\n",
-                                 label, html_escaped(text));
-  return fmt::format("<div class=\"{}\">\n<h4>{}</h4>\n{}</div>\n", style, label, content);
+      text.empty()
+          ? "<p class=\"quiet empty\">(nothing)</p>\n"
+          : fmt::format(
+                "<pre tabindex=\"0\" role=\"group\" dir=\"auto\" aria-label=\"{}\">\n{}</pre>\n",
+                label, html_escaped(text));
+  return fmt::format("<div class=\"{}\">\n<h3>{}</h3>\n{}</div>\n", style, label, content);
 }
 
 bool is_sample(const Json& sample) {

@@ -34,8 +34,8 @@ class Drawing {
   explicit Drawing(const Chart& chart)
       : chart_(chart),
         legend_(legend_of(chart, 4, kRight + 8)),
-        top_(legend_.empty() ? 24 : 36 + kLegendRow * static_cast<double>(legend_.back().row)),
-        height_(kHeight + std::max(0.0, top_ - 36)),
+        top_(legend_.empty() ? 24 : 40 + kLegendRow * static_cast<double>(legend_.back().row)),
+        height_(kHeight + std::max(0.0, top_ - 40)),
         bottom_(height_ - kBelow),
         labels_({kLeft + 2, top_ - 2, kRight + 10, bottom_ - 1}) {
     double x_low = 0, x_high = 0, y_low = 0, y_high = 0;

@@ -13,7 +13,7 @@ namespace {
 
 using Style = ChartSeries::Style;
 
-constexpr std::size_t kFewestForLosses = 3;
+constexpr std::size_t kFewestForDetail = 3;  // points of a task
 
 struct TaskLine {
   std::string name;
@@ -81,10 +81,11 @@ std::vector<ChartPoint> changes_of(const TaskLine& line) {
   return points;
 }
 
-/// The changes of all tasks that were measured at x = 0.
-Chart change_chart(const std::vector<TaskLine>& lines) {
+/// The changes of the tasks that were measured at x = 0.
+Chart change_chart(const std::vector<TaskLine>& lines, bool originals_alone) {
   Chart chart;
   for (std::size_t i = 0; i < lines.size(); ++i) {
+    if (originals_alone && !lines[i].original) continue;
     std::vector<ChartPoint> points = changes_of(lines[i]);
     if (count_drawable(points) >= 2) {
       chart.series.push_back(series_of(lines[i], i, std::move(points)));
@@ -94,18 +95,39 @@ Chart change_chart(const std::vector<TaskLine>& lines) {
   return chart;
 }
 
+Chart step_changes(const std::vector<TaskLine>& lines, bool originals_alone) {
+  Chart chart = change_chart(lines, originals_alone);
+  chart.id = originals_alone ? "forgetting" : "skill-and-forgetting";
+  chart.title = originals_alone ? "Forgetting: original tasks alone" : "Skill and forgetting";
+  chart.unit = "change of loss since step 0, nats a token";
+  return chart;
+}
+
+/// Of the original or the new tasks.
 Chart loss_chart(const std::vector<TaskLine>& lines, bool original) {
   Chart chart{.id = original ? "original-tasks" : "new-tasks",
               .title = original ? "Loss of original tasks" : "Loss of new tasks",
               .unit = "nats a token"};
-  std::size_t most = 0;
   for (std::size_t i = 0; i < lines.size(); ++i) {
-    if (lines[i].original != original) continue;
-    most = std::max(most, count_drawable(lines[i].losses));
-    chart.series.push_back(series_of(lines[i], i, lines[i].losses));
-    chart.series.back().group.clear();  // the title says it
+    if (lines[i].original == original) {
+      chart.series.push_back(series_of(lines[i], i, lines[i].losses));
+    }
   }
-  if (most < kFewestForLosses) chart.series.clear();
+  return chart;
+}
+
+/// What one kind of task shows on a scale of its own; the title says the kind, the legend need not.
+/// Forgetting is small beside both what was learned and the losses of different texts.
+Chart detail_chart(const std::vector<TaskLine>& lines, bool original) {
+  Chart chart;
+  if (original) chart = step_changes(lines, true);
+  if (chart.series.empty()) chart = loss_chart(lines, original);
+  std::size_t most = 0;
+  for (ChartSeries& series : chart.series) {
+    most = std::max(most, count_drawable(series.points));
+    series.group.clear();
+  }
+  if (most < kFewestForDetail) chart.series.clear();
   return chart;
 }
 
@@ -125,7 +147,7 @@ std::optional<double> mean_loss_at(const std::vector<TaskLine>& lines, bool orig
 
 /// `own`: NaN where there is none to be marked.
 Chart strength_curve(const std::vector<TaskLine>& lines, double own) {
-  Chart chart = change_chart(lines);
+  Chart chart = change_chart(lines, false);
   chart.unit = "change of loss against the base, nats a token";
   if (chart.series.empty()) {
     chart.lines.clear();
@@ -178,12 +200,8 @@ std::vector<Chart> task_charts(const std::vector<Json>& events) {
     add_tasks(lines, event, static_cast<double>(step->get<std::int64_t>()));
   }
   put_in_order(lines);
-  Chart changes = change_chart(lines);
-  changes.id = "skill-and-forgetting";
-  changes.title = "Skill and forgetting";
-  changes.unit = "change of loss since step 0, nats a token";
-  std::vector<Chart> charts = {std::move(changes), loss_chart(lines, true),
-                               loss_chart(lines, false)};
+  std::vector<Chart> charts = {step_changes(lines, false), detail_chart(lines, true),
+                               detail_chart(lines, false)};
   std::erase_if(charts, [](const Chart& chart) { return chart.series.empty(); });
   return charts;
 }

@@ -13,8 +13,9 @@ namespace expandft {
 // tasks are left out, and losses that are no numbers are gaps.
 
 /// Over the steps, from "evaluation" events of metrics.jsonl: the change of each task's loss
-/// against step 0 (nats a token); and the losses themselves, of original and of new tasks, where a
-/// task was measured at three steps or more.
+/// against step 0 (nats a token); and where a task was measured at three steps or more, those of
+/// the original tasks again, on a scale of their own (their losses where none has a step 0), and
+/// the losses of the new tasks.
 std::vector<Chart> task_charts(const std::vector<Json>& events);
 
 /// Over the strength, from a run's "strengths" ([{"strength", "tasks": [{"task", "original",
