@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
+
+#include <spdlog/fmt/fmt.h>
 
 namespace expandft {
 
@@ -36,6 +39,33 @@ std::vector<ChartPoint> thinned(const std::vector<ChartPoint>& points, std::size
   std::vector<ChartPoint> out;
   for (const std::size_t i : kept) out.push_back(points[i]);
   return out;
+}
+
+std::size_t count_drawable(const std::vector<ChartPoint>& points) {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(points, [](const ChartPoint& point) { return is_drawable(point.y); }));
+}
+
+std::string x_text(const Chart& chart, double x) {
+  return chart.whole_x ? fmt::format("{}", x) : fmt::format("{:.4g}", x);
+}
+
+std::string description_of(const Chart& chart) {
+  std::string text;
+  for (const ChartSeries& series : chart.series) {
+    std::vector<ChartPoint> drawn;
+    std::ranges::copy_if(series.points, std::back_inserter(drawn),
+                         [](const ChartPoint& point) { return is_drawable(point.y); });
+    if (drawn.empty() || series.name.empty()) continue;
+    const auto [low, high] = std::ranges::minmax_element(drawn, {}, &ChartPoint::y);
+    if (!text.empty()) text += ' ';
+    text += fmt::format(
+        "{}: {} {}, from {:.4g} ({} {}) to {:.4g} ({} {}), lowest {:.4g}, highest {:.4g}.",
+        series.name, drawn.size(), drawn.size() == 1 ? "point" : "points", drawn.front().y,
+        chart.x_name, x_text(chart, drawn.front().x), drawn.back().y, chart.x_name,
+        x_text(chart, drawn.back().x), low->y, high->y);
+  }
+  return text;
 }
 
 bool has_points(const ChartSeries& series) {

@@ -50,6 +50,16 @@ bool is_drawable(double y);
 /// one gap, so that spikes stay; and the first and the last point.
 std::vector<ChartPoint> thinned(const std::vector<ChartPoint>& points, std::size_t most);
 
+/// How many of the points can be drawn.
+std::size_t count_drawable(const std::vector<ChartPoint>& points);
+
+/// An x of the chart, in words.
+std::string x_text(const Chart& chart, double x);
+
+/// The chart in words: "training: 300 points, from 4.1 (step 1) to 2.2 (step 300), lowest 2.1,
+/// highest 4.3." for each series with a name and points.
+std::string description_of(const Chart& chart);
+
 /// Whether there is a point to draw.
 bool has_points(const ChartSeries& series);
 

@@ -4,6 +4,7 @@
 #include "report/human.h"
 #include "report/run_charts.h"
 #include "report/run_samples.h"
+#include "report/strength_charts.h"
 #include "report/summary.h"
 #include "report/svg_chart.h"
 #include "report/task_charts.h"

@@ -65,7 +65,7 @@ class Drawing {
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0} {1}\" role=\"img\" "
         "aria-labelledby=\"{2}-title {2}-description\">\n"
         "<title id=\"{2}-title\">{3}</title>\n<desc id=\"{2}-description\">{4}</desc>\n",
-        kWidth, height_, id, html_escaped(chart_.title), html_escaped(description()));
+        kWidth, height_, id, html_escaped(chart_.title), html_escaped(description_of(chart_)));
     axes();
     for (const ChartLine& line : chart_.lines) reference(line);
     for (const ChartSeries& series : chart_.series) draw(series);
@@ -84,10 +84,6 @@ class Drawing {
 
   double x(double value) const { return kLeft + x_axis_.share(value) * (kRight - kLeft); }
   double y(double value) const { return bottom_ - y_axis_.share(value) * (bottom_ - top_); }
-  std::string x_text(double value) const {
-    return chart_.whole_x ? fmt::format("{}", value) : fmt::format("{:.4g}", value);
-  }
-
   void text_at(std::string_view style, double x, double y, std::string_view anchor,
                std::string_view text) {
     out_ += fmt::format("<text class=\"{}\" x=\"{}\" y=\"{}\" text-anchor=\"{}\">{}</text>\n",
@@ -145,7 +141,7 @@ class Drawing {
   std::string hover_title(const ChartSeries& series, const ChartPoint& point) const {
     return fmt::format("{}{}, {} {}: {:.4g}", series.name,
                        point.label.empty() ? "" : ", " + point.label, chart_.x_name,
-                       x_text(point.x), point.y);
+                       x_text(chart_, point.x), point.y);
   }
 
   void mark(const ChartSeries& series, const ChartPoint& point, bool with_title) {
@@ -230,26 +226,6 @@ class Drawing {
       }
       text_at("legend", left, middle + 4, "start", entry.text);
     }
-  }
-
-  /// "training loss: 300 points, from 4.1 (step 1) to 2.2 (step 300), lowest 2.1, highest 4.3."
-  std::string description() const {
-    std::string text;
-    for (const ChartSeries& series : chart_.series) {
-      std::vector<ChartPoint> drawn;
-      std::ranges::copy_if(series.points, std::back_inserter(drawn),
-                           [](const ChartPoint& point) { return is_drawable(point.y); });
-      if (drawn.empty() || series.name.empty()) continue;
-      const auto [low, high] = std::ranges::minmax_element(drawn, {}, &ChartPoint::y);
-      if (!text.empty()) text += ' ';
-      text += fmt::format(
-          "{}: {} {}, from {:.4g} ({} {}) to {:.4g} ({} {}), lowest {:.4g}, "
-          "highest {:.4g}.",
-          series.name, drawn.size(), drawn.size() == 1 ? "point" : "points", drawn.front().y,
-          chart_.x_name, x_text(drawn.front().x), drawn.back().y, chart_.x_name,
-          x_text(drawn.back().x), low->y, high->y);
-    }
-    return text;
   }
 
   const Chart& chart_;

@@ -3,6 +3,7 @@
 #include "catch.h"
 #include "report/markup_check.h"
 #include "report/run_charts.h"
+#include "report/strength_charts.h"
 #include "report/svg_chart.h"
 
 #include <cmath>
