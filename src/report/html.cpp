@@ -1,99 +1,10 @@
 #include "report/html.h"
 
+#include "report/page_style.h"
 #include "text/utf8.h"
 
 namespace expandft {
 namespace {
-
-// The text size of charts is in their own units, which grow with the width of the page.
-constexpr std::string_view kStyle = R"css(
-:root {
-  color-scheme: light dark;
-  --page: #f6f7f9; --card: #ffffff; --line: #dde1e7; --grid: #e8ebef; --text: #1b2230;
-  --quiet: #5a6577; --first: #1f5fbf; --faint: #6f9de0; --second: #b4500b; --good: #17693a;
-  --good-back: #e0f3e6; --bad: #a3201c; --bad-back: #fce6e4; --plain-back: #eceff3;
-}
-@media (prefers-color-scheme: dark) {
-  :root {
-    --page: #11151b; --card: #1a2029; --line: #323b48; --grid: #29313c; --text: #e6eaf0;
-    --quiet: #a2adbd; --first: #7db2ff; --faint: #5378b3; --second: #f5a35c; --good: #7fdc9f;
-    --good-back: #173524; --bad: #ff9d96; --bad-back: #46211f; --plain-back: #29313c;
-  }
-}
-* { box-sizing: border-box; }
-body {
-  margin: 0; background: var(--page); color: var(--text);
-  font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", sans-serif;
-}
-main { max-width: 1200px; margin: 0 auto; padding: 24px 16px 40px; }
-h1 { font-size: 1.6rem; line-height: 1.25; margin: 0; overflow-wrap: anywhere; }
-h2 { font-size: 1.15rem; margin: 0 0 12px; }
-h3 { font-size: .95rem; margin: 0 0 4px; }
-p { margin: 0 0 12px; }
-.quiet, dt, footer { color: var(--quiet); }
-section, .figures > figure {
-  background: var(--card); border: 1px solid var(--line); border-radius: 10px;
-  padding: 16px; margin: 16px 0 0;
-}
-.charts { background: none; border: 0; padding: 8px 0 0; }
-.charts > h2 { margin: 0 0 -4px; }
-.figures { display: grid; gap: 0 16px; grid-template-columns: minmax(0, 1fr); }
-.numbers { display: grid; gap: 12px; grid-template-columns: repeat(2, minmax(0, 1fr)); margin: 0; }
-.numbers dd { font-size: 1.1rem; font-weight: 600; }
-dt { font-size: .85rem; }
-dd { margin: 0; overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
-.facts dt { margin-top: 8px; }
-.facts { margin: 0; }
-.pair { display: grid; gap: 0 16px; grid-template-columns: minmax(0, 1fr); }
-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
-th, td { padding: 8px; text-align: right; border-bottom: 1px solid var(--line); }
-thead th { font-size: .85rem; font-weight: 500; color: var(--quiet); vertical-align: bottom; }
-th:first-child, td:last-child, thead th:last-child { text-align: left; }
-tbody th { font-weight: 600; overflow-wrap: anywhere; }
-tbody .group { padding-top: 16px; font-size: .85rem; color: var(--quiet); text-align: left; }
-.verdict { display: inline-block; white-space: nowrap; padding: 1px 8px; border-radius: 6px; background: var(--plain-back); }
-.good { color: var(--good); background: var(--good-back); }
-.bad { color: var(--bad); background: var(--bad-back); }
-svg { display: block; width: 100%; height: auto; }
-svg text { font-size: 12px; fill: var(--quiet); }
-svg .tick { font-variant-numeric: tabular-nums; }
-svg .grid { stroke: var(--grid); }
-svg .axis { stroke: var(--quiet); }
-svg .grid, svg .axis, svg .series { vector-effect: non-scaling-stroke; fill: none; }
-svg .series { stroke-linejoin: round; stroke-linecap: round; }
-svg .main { stroke: var(--first); stroke-width: 2; }
-svg .raw { stroke: var(--faint); stroke-width: 1; }
-svg .marked { stroke: var(--second); stroke-width: 2; stroke-dasharray: 6 4; }
-svg .dot { stroke: none; }
-svg .dot.main { fill: var(--first); }
-svg .dot.raw { fill: var(--faint); }
-svg .dot.marked { fill: var(--second); }
-details > summary { cursor: pointer; font-weight: 600; }
-pre { overflow: auto; font: .8rem/1.5 ui-monospace, "DejaVu Sans Mono", monospace; margin: 12px 0 0; }
-footer { margin-top: 24px; font-size: .85rem; overflow-wrap: anywhere; }
-@media (max-width: 699px) {
-  table, tbody { display: block; }
-  thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
-  tbody tr { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); padding: 10px 0;
-    border-bottom: 1px solid var(--line); gap: 6px 8px; }
-  tbody th, tbody td, tbody td:last-child { border: 0; padding: 0; text-align: left; }
-  tbody th { grid-column: 1 / -1; }
-  tbody tr:has(.group) { padding-bottom: 0; border: 0; }
-  td::before { content: attr(data-label); display: block; font-size: .75rem; color: var(--quiet); }
-  tbody td:last-child { grid-column: 1 / -1; }
-  td:empty { display: none; }
-  .figures > figure { padding: 12px 10px; }
-}
-@media (min-width: 700px) {
-  main { padding: 32px 24px 48px; }
-  .numbers { grid-template-columns: repeat(4, minmax(0, 1fr)); }
-}
-@media (min-width: 900px) {
-  .figures, .pair { grid-template-columns: repeat(2, minmax(0, 1fr)); }
-  svg text { font-size: 9px; }
-}
-@media print { section, figure { break-inside: avoid; } }
-)css";
 
 std::string_view entity(char c) {
   switch (c) {
@@ -138,7 +49,7 @@ std::string html_page(std::string_view title, std::string_view body) {
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>";
   out += html_escaped(title);
   out += "</title>\n<style>";
-  out += kStyle;
+  out += page_style();
   out += "</style>\n</head>\n<body>\n<main>\n";
   out += body;
   out += "</main>\n</body>\n</html>\n";

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -28,6 +29,18 @@ std::vector<ChartPoint> points_of(const std::vector<Json>& events, const std::st
   return points;
 }
 
+/// The last validation that was the best so far.
+std::optional<ChartPoint> best_validation(const std::vector<Json>& events) {
+  std::vector<Json> best;
+  for (const Json& event : events) {
+    if (event.is_object() && event.value("best", Json()) == Json(true)) best.push_back(event);
+  }
+  std::vector<ChartPoint> points = points_of(best, "validation", "loss");
+  std::erase_if(points, [](const ChartPoint& point) { return !is_drawable(point.y); });
+  if (points.empty()) return std::nullopt;
+  return points.back();
+}
+
 Chart loss_chart(const std::vector<Json>& events) {
   using enum ChartSeries::Style;
   Chart chart{.id = "loss", .title = "Loss", .unit = "nats a token"};
@@ -43,6 +56,25 @@ Chart loss_chart(const std::vector<Json>& events) {
     chart.series.push_back({"training", kMain, std::move(training)});
   }
   if (!validation.empty()) chart.series.push_back({"validation", kMarked, std::move(validation)});
+  if (std::optional<ChartPoint> best = best_validation(events)) {
+    best->label = "best";
+    chart.series.push_back({"best validation", kRing, {std::move(*best)}});
+  }
+  for (const ChartPoint& stop : points_of(events, "early_stop", "validations")) {
+    chart.lines.push_back({stop.x, "ended early"});
+  }
+  return chart;
+}
+
+/// With the norms that stood out as warnings.
+Chart gradient_chart(const std::vector<Json>& events) {
+  using enum ChartSeries::Style;
+  Chart chart{.id = "gradient-norm",
+              .title = "Gradient norm",
+              .unit = "before clipping",
+              .from_zero = true};
+  chart.series.push_back({"gradient norm", kMain, points_of(events, "train", "grad_norm")});
+  chart.series.push_back({"outlier", kWarning, points_of(events, "outlier", "grad_norm")});
   return chart;
 }
 
@@ -72,7 +104,7 @@ std::vector<Chart> run_charts(const std::vector<Json>& events) {
   std::vector<Chart> charts = {
       loss_chart(events),
       plain_chart(events, "learning_rate", "learning-rate", "Learning rate", ""),
-      plain_chart(events, "grad_norm", "gradient-norm", "Gradient norm", "before clipping"),
+      gradient_chart(events),
       plain_chart(events, "tokens_per_second", "speed", "Speed", "tokens a second"),
       plain_chart(events, "retention", "retention", "Retention: divergence from the base",
                   "KL(base ‖ tuned), nats a token")};

@@ -1,16 +1,16 @@
 #pragma once
 
 #include "base/json.h"
-#include "report/svg_chart.h"
+#include "report/chart.h"
 
 #include <vector>
 
 namespace expandft {
 
 /// The charts of a run, from the events of its metrics.jsonl: training and validation loss,
-/// learning rate, gradient norm, tokens per second, and with retention its divergence. Null, and
-/// what is no number, is a gap; events without a step are left out, and so are charts without a
-/// point.
+/// learning rate, gradient norm, tokens per second, and with retention its divergence. The best
+/// validation, norms that stood out and an early end are marked. Null, and what is no number, is a
+/// gap; events without a step are left out, and so are charts without a point.
 std::vector<Chart> run_charts(const std::vector<Json>& events);
 
 /// The exponential moving average of the points' y, its weights corrected for the beginning (as

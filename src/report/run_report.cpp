@@ -3,7 +3,11 @@
 #include "report/html.h"
 #include "report/human.h"
 #include "report/run_charts.h"
+#include "report/run_samples.h"
+#include "report/strength_charts.h"
 #include "report/summary.h"
+#include "report/svg_chart.h"
+#include "report/task_charts.h"
 
 #include <string_view>
 
@@ -113,20 +117,42 @@ std::string tasks_html(const Json& comparison) {
       budget, rows);
 }
 
-std::string charts_html(const std::vector<Json>& events) {
-  std::string out =
-      "<section class=\"charts\" aria-labelledby=\"charts\">\n"
-      "<h2 id=\"charts\">Training</h2>\n";
-  const std::vector<Chart> charts = run_charts(events);
-  if (charts.empty()) {
-    return out + "<p class=\"quiet\">metrics.jsonl has no numbers to draw.</p>\n</section>\n";
-  }
-  out += "<div class=\"figures\">\n";
+std::string figures_html(const std::vector<Chart>& charts) {
+  std::string out = "<div class=\"figures\">\n";
   for (const Chart& chart : charts) {
     out += fmt::format("<figure><h3>{}</h3>\n{}</figure>\n", html_escaped(chart.title),
                        svg_chart(chart));
   }
-  return out + "</div>\n</section>\n";
+  return out + "</div>\n";
+}
+
+/// A heading, a sentence (HTML, may be empty) and charts; nothing without charts.
+std::string charts_section(std::string_view id, std::string_view title, std::string_view intro,
+                           const std::vector<Chart>& charts) {
+  if (charts.empty()) return "";
+  return fmt::format(
+      "<section class=\"charts\" aria-labelledby=\"{0}\">\n<h2 id=\"{0}\">{1}</h2>\n{2}{3}"
+      "</section>\n",
+      id, title, intro, figures_html(charts));
+}
+
+/// "Training ended early …", where metrics.jsonl says so.
+std::string early_stop_html(const std::vector<Json>& events) {
+  std::string out;
+  for (const Json& event : events) {
+    if (!event.is_object() || text_at(event, "event") != "early_stop") continue;
+    const auto whole = [](double value) { return fixed(value, 0); };
+    out = fmt::format(
+        "<p class=\"quiet\">Training ended early, at step {}: {} validations in a row brought no "
+        "lower loss.</p>\n",
+        number_at(event, "step", whole), number_at(event, "validations", whole));
+  }
+  return out;
+}
+
+std::string training_html(const std::vector<Json>& events) {
+  const std::vector<Chart> charts = run_charts(events);
+  return charts_section("training", "Training", early_stop_html(events), charts);
 }
 
 std::string facts_section(std::string_view id, std::string_view title,
@@ -145,7 +171,20 @@ std::string run_report_html(const RunReport& report) {
       html_escaped(report.name), html_escaped(report.opening),
       facts_html(report.outcome, "numbers"));
   body += tasks_html(report.comparison);
-  body += charts_html(report.events);
+  const std::string charts =
+      charts_section("tasks-over-steps", "Tasks over the steps",
+                     "<p class=\"quiet\">Below the line of the base a task got better, above it "
+                     "worse. Original tasks have solid lines, new tasks dashed ones.</p>\n",
+                     task_charts(report.events)) +
+      charts_section("strength", "Strength",
+                     "<p class=\"quiet\">The same training, merged at other strengths: 0 is the "
+                     "base, 1 all that was learned.</p>\n",
+                     strength_charts(report.strengths, report.strength)) +
+      training_html(report.events);
+  body += !charts.empty() ? charts
+                          : "<section>\n<h2>Training</h2>\n<p class=\"quiet\">metrics.jsonl has no "
+                            "numbers to draw.</p>\n</section>\n";
+  body += samples_html(report.samples);
   body += "<div class=\"pair\">\n" + facts_section("plan", "Expansion", report.plan) +
           facts_section("data", "Data", report.data) + "</div>\n";
   body += "<section>\n<details><summary>Config, as resolved</summary>\n<pre tabindex=\"0\">" +

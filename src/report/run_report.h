@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,12 +18,18 @@ struct RunReport {
   Facts outcome;             // few and short: they stand large at the top
   Json comparison;           // as comparison_json of evaluation/report.h; {} without tasks
   std::vector<Json> events;  // of metrics.jsonl
+  /// As in summary.json: [{"strength", "tasks": [{"task", "original", "loss", "perplexity"}]}],
+  /// and [{"prompt", "base", "tuned"}]. Empty: without a strength curve, without samples.
+  Json strengths = Json::array();
+  std::optional<double> strength = std::nullopt;  // of the merged model: marked on the curve
+  Json samples = Json::array();
   Facts plan, data;
   Json config;         // resolved
   std::string footer;  // what wrote it
 };
 
-/// The page: outcome, tasks, charts, plan, data, config. Complete in itself (html_page).
+/// The page: outcome, tasks, their charts, the strength curve, training, samples, plan, data,
+/// config. Complete in itself (html_page).
 std::string run_report_html(const RunReport& report);
 
 }  // namespace expandft

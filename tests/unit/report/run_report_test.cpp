@@ -69,6 +69,40 @@ TEST_CASE("a report holds the charts that events have numbers for", "[report]") 
   }
 }
 
+TEST_CASE("a report shows tasks over steps, strengths and samples", "[report]") {
+  const auto tasks = [](double share) {
+    return Json{{{"task", "<old>"}, {"original", true}, {"loss", 1 + share}},
+                {{"task", "new"}, {"original", false}, {"loss", 4 - share}}};
+  };
+  RunReport report = report_of({{{"step", 4}, {"event", "early_stop"}, {"validations", 3}}});
+  for (int step = 0; step <= 4; step += 2) {
+    report.events.push_back(
+        {{"step", step}, {"event", "evaluation"}, {"tasks", tasks(step / 4.0)}});
+  }
+  report.strengths = {{{"strength", 0}, {"tasks", tasks(0)}},
+                      {{"strength", 1}, {"tasks", tasks(1)}}};
+  report.strength = 1;
+  report.samples = {{{"prompt", "<script>"}, {"base", "x"}, {"tuned", "y"}}};
+  report.events.push_back(train_event(4, 2.0));
+  const std::string html = run_report_html(report);
+  CHECK(markup_fault(html) == "");
+  CHECK(count_of(html, "<svg") == 3 + 2 + 4);
+  CHECK(count_of(html, "<script") + count_of(html, "<old>") == 0);
+  for (const char* const heading :
+       {">Tasks over the steps</h2>", ">Strength</h2>", ">Training</h2>",
+        ">Samples before and after</h2>", "ended early, at step 4: 3 validations in a row"}) {
+    CAPTURE(heading);
+    CHECK(count_of(html, heading) == 1);
+  }
+  // Ids are unique: labels refer to them.
+  for (std::size_t at = html.find(" id=\""); at != std::string::npos;
+       at = html.find(" id=\"", at + 1)) {
+    const std::string id = html.substr(at, html.find('"', at + 5) + 1 - at);
+    CAPTURE(id);
+    CHECK(count_of(html, id) == 1);
+  }
+}
+
 TEST_CASE("losses that are null are gaps", "[report]") {
   std::vector<Json> events;
   for (int step = 1; step <= 30; ++step) {
