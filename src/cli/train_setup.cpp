@@ -3,6 +3,8 @@
 #include "base/error.h"
 #include "cli/load.h"
 #include "model/families.h"
+#include "report/data_report.h"
+#include "report/human.h"
 #include "report/progress.h"
 #include "runtime/device.h"
 #include "text/sources.h"
@@ -30,8 +32,9 @@ void report_source(const DataSource& source, const SourceReport& report, std::in
   spdlog::info("{}", line);
   if (rows.truncated_rows > 0) {
     spdlog::warn(
-        "{}: {} rows lost the beginning of their prompt, or their oldest turns, to fit {} tokens",
-        name, rows.truncated_rows, max_length);
+        "{}: {} rows lost the beginning of their prompt, or their oldest turns, {} tokens in all, "
+        "to fit {} tokens",
+        name, rows.truncated_rows, rows.truncated_tokens, max_length);
   }
 }
 
@@ -48,6 +51,10 @@ Dataset load(const std::vector<DataSource>& sources, const std::string& key, con
     spdlog::info(
         "{}: {} sources, {} sequences, {} tokens, {} of them learned; {} sequences an epoch", key,
         sources.size(), total.examples, total.tokens, total.targets, drawn);
+  }
+  if (const std::uint64_t bytes = dataset.examples.bytes_on_disk(); bytes > 0) {
+    spdlog::info("{}: {} of token ids lie in a temporary file in {}", key,
+                 human_bytes(static_cast<double>(bytes)), dataset.examples.folder().string());
   }
   return dataset;
 }
@@ -141,9 +148,11 @@ std::unique_ptr<TrainSetup> set_up_training(ResolvedConfig config, const GlobalO
   Expansion expansion = expand(decoder, plan, original_copies(base, spec, plan), at::kFloat);
   const Dtype base_dtype = base.tensor(spec.names.embedding()).dtype;
   auto [training_data, validation_data, retention_data] = data.get();
+  const EpochStatistics epoch = first_epoch(training_data, run.data, run.training.seed);
+  spdlog::info("an epoch: {}", describe(epoch));
   return std::make_unique<TrainSetup>(
       TrainSetup{std::move(config), device, std::move(base), spec, base_dtype, std::move(tokenizer),
-                 plan, folding, std::move(training_data), std::move(validation_data),
+                 plan, folding, std::move(training_data), epoch, std::move(validation_data),
                  std::move(retention_data), std::move(decoder), std::move(expansion)});
 }
 

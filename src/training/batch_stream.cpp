@@ -88,8 +88,4 @@ std::int64_t BatchStream::total_steps() const {
   return steps + (packs > 0 ? 1 : 0);
 }
 
-std::int64_t BatchStream::packs_per_epoch() const {
-  return static_cast<std::int64_t>(order_of(0).size());
-}
-
 }  // namespace expandft
