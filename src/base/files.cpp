@@ -28,6 +28,7 @@ class Descriptor {
   Descriptor(const Descriptor&) = delete;
   Descriptor& operator=(const Descriptor&) = delete;
   int get() const { return value_; }
+  int take() { return std::exchange(value_, -1); }
 
  private:
   int value_;
@@ -86,21 +87,34 @@ bool contains(const fs::path& directory, const fs::path& path) {
   return false;
 }
 
-std::string read_file(const fs::path& file) {
-  const Descriptor descriptor(open_to_read(file));
-  const struct stat status = status_of(descriptor, file);
-  std::string bytes;
-  if (S_ISREG(status.st_mode)) bytes.reserve(static_cast<std::size_t>(status.st_size));
-  std::array<char, 1 << 16> buffer;
+InputFile::InputFile(fs::path file) : path_(std::move(file)), descriptor_(-1) {
+  Descriptor descriptor(open_to_read(path_));
+  const struct stat status = status_of(descriptor, path_);
+  if (S_ISREG(status.st_mode)) size_ = static_cast<std::size_t>(status.st_size);
+  descriptor_ = descriptor.take();
+}
+
+InputFile::~InputFile() {
+  ::close(descriptor_);
+}
+
+std::size_t InputFile::read(std::span<char> buffer) {
   for (;;) {
-    const ssize_t count = ::read(descriptor.get(), buffer.data(), buffer.size());
-    if (count == 0) return bytes;
-    if (count > 0) {
-      bytes.append(buffer.data(), static_cast<std::size_t>(count));
-    } else if (errno != EINTR) {
-      throw input_error("cannot read the file: " + reason(errno), file.string());
+    const ssize_t count = ::read(descriptor_, buffer.data(), buffer.size());
+    if (count >= 0) return static_cast<std::size_t>(count);
+    if (errno != EINTR) {
+      throw input_error("cannot read the file: " + reason(errno), path_.string());
     }
   }
+}
+
+std::string read_file(const fs::path& file) {
+  InputFile input(file);
+  std::string bytes;
+  bytes.reserve(input.size());
+  std::array<char, 1 << 16> buffer;
+  while (const std::size_t count = input.read(buffer)) bytes.append(buffer.data(), count);
+  return bytes;
 }
 
 std::shared_ptr<const MappedFile> MappedFile::open(const fs::path& file) {

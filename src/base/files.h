@@ -16,6 +16,25 @@ namespace fs = std::filesystem;
 /// place of a file, or the reason of the system.
 std::string read_file(const fs::path& file);
 
+/// A file read front to back, piece by piece. Throws as read_file does.
+class InputFile {
+ public:
+  explicit InputFile(fs::path file);
+  ~InputFile();
+  InputFile(const InputFile&) = delete;
+  InputFile& operator=(const InputFile&) = delete;
+
+  /// Fills the beginning of the buffer with the next bytes and says how many: 0 at the end.
+  std::size_t read(std::span<char> buffer);
+  /// Of a regular file; 0 for a pipe or a device.
+  std::size_t size() const { return size_; }
+
+ private:
+  fs::path path_;
+  int descriptor_;
+  std::size_t size_ = 0;
+};
+
 /// A read-only map of a file; the bytes stay valid as long as the object (or a copy of its
 /// shared_ptr) lives. Empty files give an empty span. Throws as read_file does; what is not a
 /// regular file (a pipe, a device) is an input error too.

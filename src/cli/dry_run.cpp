@@ -1,4 +1,5 @@
 #include "cli/train_setup.h"
+#include "report/data_report.h"
 #include "report/human.h"
 #include "report/summary.h"
 #include "report/table.h"
@@ -32,7 +33,8 @@ std::string memory_table(const TrainSetup& setup) {
 
 std::string dry_run_report(TrainSetup& setup) {
   const TrainingConfig& training = setup.run().training;
-  std::string out = describe_origins(setup.config) + "\n" + memory_table(setup) + "\n";
+  std::string out = describe_origins(setup.config) + "\n" + data_table(setup.training_data) + "\n" +
+                    memory_table(setup) + "\n";
 
   BatchStream stream(setup.training_data, setup.run().data, training);
   const std::int64_t total = stream.total_steps();
@@ -56,9 +58,7 @@ std::string dry_run_report(TrainSetup& setup) {
   }
   Summary summary;
   summary.line("plan", setup.description());
-  summary.line("data", fmt::format("{} tokens in {} sequences, {} packs an epoch",
-                                   setup.training_data.report.tokens,
-                                   setup.training_data.report.examples, stream.packs_per_epoch()));
+  summary.line("an epoch", describe(setup.first_epoch));
   summary.line("steps",
                fmt::format("{}, {} of them warm-up", total, warmup_steps(training, total)));
   summary.line("speed", fmt::format("{} tokens/s: {} a step of {} tokens, about {} in all",

@@ -4,6 +4,7 @@
 #include "cli/write_model.h"
 #include "cli/write_report.h"
 #include "model/tensors.h"
+#include "report/data_report.h"
 #include "report/progress.h"
 #include "report/summary.h"
 #include "runtime/process.h"
@@ -45,6 +46,14 @@ LogitDifference write_merged_model(const TrainSetup& setup, const TrainingOutcom
 
 Json optional_number(const std::optional<double>& number) {
   return number ? Json(*number) : Json();
+}
+
+Json data_facts(const TrainSetup& setup) {
+  Json training = data_json(setup.training_data);
+  training["first_epoch"] = epoch_json(setup.first_epoch);
+  Json validation;
+  if (setup.validation_data) validation = data_json(*setup.validation_data);
+  return {{"training", std::move(training)}, {"validation", std::move(validation)}};
 }
 
 }  // namespace
@@ -130,6 +139,7 @@ void finish_run(const TrainSetup& setup, const TrainingOutcome& outcome,
               {"seconds", outcome.seconds},
               {"tokens_per_second", outcome.tokens_per_second},
               {"peak_memory_bytes", peak_resident_bytes()},
+              {"data", data_facts(setup)},
               {"merged_worst_logit_difference", written.worst},
               {"evaluation", evaluation}});
 }

@@ -3,6 +3,8 @@
 #include "base/error.h"
 #include "cli/load.h"
 #include "model/families.h"
+#include "report/data_report.h"
+#include "report/human.h"
 #include "report/progress.h"
 #include "runtime/device.h"
 #include "text/sources.h"
@@ -31,8 +33,9 @@ void report_source(const DataSource& source, const SourceReport& report, std::in
   spdlog::info("{}", line);
   if (rows.truncated_rows > 0) {
     spdlog::warn(
-        "{}: {} rows lost the beginning of their prompt, or their oldest turns, to fit {} tokens",
-        name, rows.truncated_rows, max_length);
+        "{}: {} rows lost the beginning of their prompt, or their oldest turns, {} tokens in all, "
+        "to fit {} tokens",
+        name, rows.truncated_rows, rows.truncated_tokens, max_length);
   }
 }
 
@@ -49,6 +52,10 @@ Dataset load(const std::vector<DataSource>& sources, const std::string& key, con
     spdlog::info(
         "{}: {} sources, {} sequences, {} tokens, {} of them learned; {} sequences an epoch", key,
         sources.size(), total.examples, total.tokens, total.targets, drawn);
+  }
+  if (const std::uint64_t bytes = dataset.examples.bytes_on_disk(); bytes > 0) {
+    spdlog::info("{}: {} of token ids lie in a temporary file in {}", key,
+                 human_bytes(static_cast<double>(bytes)), dataset.examples.folder().string());
   }
   return dataset;
 }
@@ -213,9 +220,11 @@ std::unique_ptr<TrainSetup> set_up_training(ResolvedConfig config, const GlobalO
                describe(method, run, spec));
   const Dtype base_dtype = base.tensor(spec.names.embedding()).dtype;
   if (!data) data = loading.get();
+  const EpochStatistics epoch = first_epoch(data->training, run.data, run.training.seed);
+  spdlog::info("an epoch: {}", describe(epoch));
   return std::make_unique<TrainSetup>(TrainSetup{
       std::move(config), device, std::move(base), spec, base_dtype, std::move(tokenizer), folding,
-      std::move(data->training), std::move(data->validation), std::move(data->retention),
+      std::move(data->training), epoch, std::move(data->validation), std::move(data->retention),
       std::move(decoder), std::move(method), std::move(ranking)});
 }
 

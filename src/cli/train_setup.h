@@ -6,7 +6,7 @@
 #include "expansion/fold.h"
 #include "expansion/layer_ranking.h"
 #include "model/decoder.h"
-#include "text/dataset.h"
+#include "text/data_statistics.h"
 #include "text/tokenizer.h"
 #include "training/method.h"
 
@@ -26,6 +26,7 @@ struct TrainSetup {
   std::unique_ptr<const Tokenizer> tokenizer;
   std::optional<Folding> folding;  // of the merged model, where MLPs are widened
   Dataset training_data;
+  EpochStatistics first_epoch;  // of the training data
   std::optional<Dataset> validation_data;
   std::optional<Dataset> retention_data;  // of "self": only after retain_on_self_text
   Decoder decoder;
@@ -54,8 +55,8 @@ std::vector<LayerScore> rank_layers_of(const RunConfig& run, const GlobalOptions
 /// when the tokenizer has no token to begin a text with.
 void retain_on_self_text(TrainSetup& setup, const fs::path* directory, bool quiet);
 
-/// What --dry-run says: the resolved config with origins, the plan, memory by part, the steps, and
-/// the speed of two real steps. Writes nothing.
+/// What --dry-run says: the resolved config with origins, the data, the plan, memory by part, the
+/// steps, and the speed of two real steps. Writes nothing.
 std::string dry_run_report(TrainSetup& setup);
 
 }  // namespace expandft

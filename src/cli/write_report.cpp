@@ -1,5 +1,6 @@
 #include "cli/write_report.h"
 
+#include "report/data_report.h"
 #include "report/human.h"
 #include "report/metrics_log.h"
 #include "report/run_report.h"
@@ -60,9 +61,15 @@ RunReport::Facts plan_facts(const TrainSetup& setup) {
 
 std::string describe(const Dataset& data) {
   const DatasetReport& report = data.report;
-  std::string text = fmt::format("{} tokens, {} of them learned, in {} sequences", report.tokens,
-                                 report.targets, report.examples);
-  if (report.truncated_rows > 0) text += fmt::format("; {} rows truncated", report.truncated_rows);
+  const LengthStatistics lengths = length_statistics(data.examples, 0, data.examples.size());
+  std::string text = fmt::format(
+      "{} rows; {} tokens, {} of them learned, in {} sequences of {} to {} tokens, median {}",
+      report.rows, report.tokens, report.targets, report.examples, lengths.least, lengths.most,
+      lengths.median);
+  if (report.truncated_rows > 0) {
+    text += fmt::format("; {} rows truncated by {} tokens", report.truncated_rows,
+                        report.truncated_tokens);
+  }
   return text;
 }
 
@@ -75,7 +82,8 @@ std::string text_of(const Json& value) {
 RunReport::Facts data_facts(const TrainSetup& setup) {
   const Json& data = setup.config.resolved.at("data");
   RunReport::Facts facts = {{"Training data", text_of(data.at("train"))},
-                            {"Read as", describe(setup.training_data)}};
+                            {"Read as", describe(setup.training_data)},
+                            {"First epoch", describe(setup.first_epoch)}};
   if (setup.validation_data) {
     facts.emplace_back("Validation data", text_of(data.at("validation")));
     facts.emplace_back("Read as", describe(*setup.validation_data));

@@ -8,8 +8,6 @@
 #include "text/rows.h"
 #include "text/text_file.h"
 
-#include <algorithm>
-
 namespace expandft {
 namespace {
 
@@ -23,22 +21,38 @@ DataForm form_of(const fs::path& file) {
 
 }  // namespace
 
+DatasetReport& DatasetReport::operator+=(const DatasetReport& other) {
+  rows += other.rows;
+  examples += other.examples;
+  tokens += other.tokens;
+  targets += other.targets;
+  truncated_rows += other.truncated_rows;
+  truncated_tokens += other.truncated_tokens;
+  return *this;
+}
+
 Dataset load_dataset(const DatasetOptions& options, const Tokenizer& tokenizer) {
+  Dataset dataset;
+  append_dataset(options, tokenizer, dataset);
+  return dataset;
+}
+
+DatasetReport append_dataset(const DatasetOptions& options, const Tokenizer& tokenizer,
+                             Dataset& dataset) {
   const DataForm form = form_of(options.path);
   const RowRenderer renderer(options);
-  ExampleBuilder builder(options, tokenizer);
-  const std::string text = read_text_file(options.path);
+  ExampleBuilder builder(options, tokenizer, dataset);
   if (form == DataForm::kPlainText) {
     if (options.prompt || options.completion) {
       throw input_error("a template needs rows with fields, and this is plain text",
                         options.path.string(),
                         "use JSON lines, or leave " + options.template_key + " out");
     }
-    check_text(text, options.path.string());
-    builder.add_stream(without_byte_order_mark(text));
+    TextStream text(options.path);
+    builder.add_stream(text);
   } else {
     std::optional<ChatFormat> format;  // looked up when a row needs it
-    for_each_json_line(text, options.path.string(), [&](const Json& row, std::int64_t line) {
+    for_each_json_line(options.path, [&](const Json& row, std::int64_t line) {
       const std::string where = options.path.string() + ":" + std::to_string(line);
       if (!renderer.is_chat(row)) {
         builder.add_row(renderer.render(row, where), line);

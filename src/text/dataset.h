@@ -1,6 +1,6 @@
 #pragma once
 
-#include "text/batch.h"
+#include "text/example_store.h"
 #include "text/tokenizer.h"
 
 #include <cstdint>
@@ -20,13 +20,29 @@ struct DatasetOptions {
   bool learn_prompt = false;                   // loss on prompt tokens too
   fs::path model;                              // its files say how conversations are written
   std::string chat_format = "auto";            // or a name of text/chat_format.h
+  std::size_t piece_bytes = 4u << 20;          // plain text is encoded in pieces of about so many
 };
 
-/// What happened on the way; shown before training and saved with the run.
+/// What happened on the way; shown before training and saved with the run. Every row is in the
+/// examples: one that cannot be is an error. `tokens` and `truncated_tokens` together are all that
+/// the rows have, BOS and EOS included (and with a max_length of 2 the tokens that blocks repeat).
 struct DatasetReport {
-  std::int64_t rows = 0, examples = 0, tokens = 0, targets = 0;
+  std::int64_t rows = 0, examples = 0, tokens = 0;
+  std::int64_t targets = 0;  // tokens that are learned
   // Rows that lost the beginning of their prompt, or conversations their oldest exchanges.
-  std::int64_t truncated_rows = 0;
+  std::int64_t truncated_rows = 0, truncated_tokens = 0;
+
+  DatasetReport& operator+=(const DatasetReport& other);
+  bool operator==(const DatasetReport&) const = default;
+};
+
+/// What one source gave. Its examples follow those of the source before it.
+struct SourceReport {
+  fs::path path;  // a file, a folder or a glob
+  double weight = 1;
+  std::int64_t files = 0;
+  DatasetReport rows;
+  std::int64_t drawn = 0;  // examples of it in an epoch
 };
 
 /// A stretch of the examples that counts `weight` times in an epoch: its whole part as often as
@@ -37,9 +53,10 @@ struct DatasetPart {
 };
 
 struct Dataset {
-  std::vector<Example> examples;
+  ExampleStore examples;
   DatasetReport report;
-  std::vector<DatasetPart> parts = {};  // in order, all examples; none: each counts once
+  std::vector<DatasetPart> parts;     // in order, all examples; none: each counts once
+  std::vector<SourceReport> sources;  // those that load_sources read, in order
 };
 
 /// Examples of the part in each epoch: weight times its examples, rounded.
@@ -52,8 +69,14 @@ std::int64_t drawn_examples(const DatasetPart& part);
 /// on in further examples. Conversations (text/chat_rows.h) are written in the model's chat format
 /// (text/chat_template.h); loss on answers and the tokens that end them; one that is too long loses
 /// its oldest exchanges, never system text. Rows with an empty or blank answer, an empty data set,
-/// missing fields and damaged lines are input errors with the line number.
+/// missing fields and damaged lines are input errors with the line number. The file need not fit in
+/// memory, only each line of it; plain text is encoded in pieces whose ids are those of the whole
+/// (text/text_cutter.h), and only where no such pieces can be found as one.
 Dataset load_dataset(const DatasetOptions& options, const Tokenizer& tokenizer);
+/// Likewise, behind the examples that the data set has, and tells what this file gave. After an
+/// error some of the file's examples may be in the data set.
+DatasetReport append_dataset(const DatasetOptions& options, const Tokenizer& tokenizer,
+                             Dataset& dataset);
 
 /// XXH3-64 over the examples' token ids and learned marks, and the parts, as 16 hex digits: what
 /// training sees of the data, wherever it lies.

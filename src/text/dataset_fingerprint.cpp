@@ -14,7 +14,7 @@ std::string fingerprint(const Dataset& dataset) {
                                                                        &XXH3_freeState);
   if (state == nullptr) throw std::bad_alloc();
   XXH3_64bits_reset(state.get());
-  for (const Example& example : dataset.examples) {
+  for (const Example example : dataset.examples) {
     // The length comes first, so that examples cannot run together.
     const std::uint64_t length = example.tokens.size();
     XXH3_64bits_update(state.get(), &length, sizeof length);

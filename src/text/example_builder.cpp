@@ -3,6 +3,8 @@
 #include "base/error.h"
 #include "text/chat_example.h"
 #include "text/chat_rows.h"
+#include "text/text_cutter.h"
+#include "text/text_file.h"
 #include "text/utf8.h"
 
 #include <algorithm>
@@ -44,10 +46,12 @@ PromptAndCompletion encode_prompt_and_completion(const Tokenizer& tokenizer,
   return ids;
 }
 
-ExampleBuilder::ExampleBuilder(const DatasetOptions& options, const Tokenizer& tokenizer)
+ExampleBuilder::ExampleBuilder(const DatasetOptions& options, const Tokenizer& tokenizer,
+                               Dataset& dataset)
     : options_(options),
       tokenizer_(tokenizer),
-      max_length_(static_cast<std::size_t>(std::max<std::int64_t>(options.max_length, 0))) {
+      max_length_(static_cast<std::size_t>(std::max<std::int64_t>(options.max_length, 0))),
+      dataset_(dataset) {
   if (options.max_length < 2) {
     throw input_error("a sequence needs at least 2 tokens, found max_length " +
                           std::to_string(options.max_length),
@@ -56,7 +60,7 @@ ExampleBuilder::ExampleBuilder(const DatasetOptions& options, const Tokenizer& t
 }
 
 void ExampleBuilder::add_row(const RenderedRow& row, std::int64_t line) {
-  ++dataset_.report.rows;
+  ++report_.rows;
   const bool blank = leading_space(row.completion) == row.completion.size();
   const bool nothing_in_prompt = leading_space(row.prompt) == row.prompt.size();
   if (blank && !(options_.learn_prompt && !nothing_in_prompt)) {
@@ -88,8 +92,10 @@ void ExampleBuilder::add_row(const RenderedRow& row, std::int64_t line) {
     return;
   }
   if (needed + prompt.size() > max_length_) {
-    ++dataset_.report.truncated_rows;
-    prompt.erase(prompt.begin(), prompt.end() - static_cast<std::ptrdiff_t>(max_length_ - needed));
+    const std::size_t removed = needed + prompt.size() - max_length_;
+    prompt.erase(prompt.begin(), prompt.begin() + static_cast<std::ptrdiff_t>(removed));
+    ++report_.truncated_rows;
+    report_.truncated_tokens += static_cast<std::int64_t>(removed);
   }
   if (needed + prompt.size() < 2) {  // one token: nothing predicts it
     unlearned_lines_.push_back(line);
@@ -102,12 +108,12 @@ void ExampleBuilder::add_row(const RenderedRow& row, std::int64_t line) {
   example.tokens = std::move(tokens);
   example.tokens.insert(example.tokens.end(), prompt.begin(), prompt.end());
   example.tokens.insert(example.tokens.end(), answer.begin(), answer.end());
-  add_example(std::move(example));
+  add_example(example);
 }
 
 void ExampleBuilder::add_chat(const std::vector<ChatMessage>& messages, const ChatFormat& format,
                               const std::string& where, std::int64_t line) {
-  ++dataset_.report.rows;
+  ++report_.rows;
   const auto encode = [&](const std::vector<ChatMessage>& part) {
     return encode_chat(render_chat(format, part, where), format, tokenizer_);
   };
@@ -121,6 +127,7 @@ void ExampleBuilder::add_chat(const std::vector<ChatMessage>& messages, const Ch
     return;
   }
   if (example.tokens.size() > max_length_) {
+    const std::size_t whole = example.tokens.size();
     // The earliest beginning from which it fits; the later, the shorter.
     const std::vector<std::size_t> begins = later_beginnings(messages);
     const auto begin = std::partition_point(begins.begin(), begins.end(), [&](std::size_t at) {
@@ -134,45 +141,73 @@ void ExampleBuilder::add_chat(const std::vector<ChatMessage>& messages, const Ch
       longest_ = std::max(longest_, example.tokens.size());
       return;
     }
-    ++dataset_.report.truncated_rows;
+    ++report_.truncated_rows;
+    report_.truncated_tokens += static_cast<std::int64_t>(whole - example.tokens.size());
   }
   if (options_.learn_prompt) example.learned.assign(example.tokens.size(), 1);
-  add_example(std::move(example));
+  add_example(example);
 }
 
-void ExampleBuilder::add_stream(std::string_view text) {
-  ++dataset_.report.rows;
+void ExampleBuilder::add_stream(TextStream& stream) {
+  ++report_.rows;
+  std::optional<TextCutter> cutter;  // looks through the vocabulary: not for a short text
+  std::string text;
+  std::vector<TokenId> tokens;  // in no block yet
   EncodeOptions options;
   options.bos = tokenizer_.adds_bos();
-  if (!text.empty()) add_blocks(tokenizer_.encode(text, options));
+  for (bool more = true; more;) {
+    // Where no cut was found, twice as much is looked at.
+    more = stream.append(std::max(options_.piece_bytes, text.size()), text);
+    if (more && !cutter) cutter.emplace(tokenizer_);
+    const std::size_t cut = more ? cutter->last_cut(text) : text.size();
+    if (cut == 0) continue;
+    const std::vector<TokenId> ids =
+        tokenizer_.encode(std::string_view(text).substr(0, cut), options);
+    text.erase(0, cut);
+    options.bos = false;
+    options.continuation = true;
+    tokens.insert(tokens.end(), ids.begin(), ids.end());
+    const std::size_t used = more ? add_full_blocks(tokens) : 0;
+    tokens.erase(tokens.begin(), tokens.begin() + static_cast<std::ptrdiff_t>(used));
+  }
+  add_blocks(tokens);
 }
 
-void ExampleBuilder::add_blocks(const std::vector<TokenId>& tokens) {
+/// The blocks that more tokens would not change; how many tokens they take.
+std::size_t ExampleBuilder::add_full_blocks(std::span<const TokenId> tokens) {
+  std::size_t at = 0;
+  for (; tokens.size() - at > max_length_ + 1; at += max_length_) {
+    add_block(tokens.subspan(at, max_length_));
+  }
+  return at;
+}
+
+void ExampleBuilder::add_blocks(std::span<const TokenId> tokens) {
   if (tokens.size() < 2) return;
-  for (std::size_t at = 0, end = 0; at < tokens.size(); at = end) {
+  for (std::size_t at = add_full_blocks(tokens), end = 0; at < tokens.size(); at = end) {
     const std::size_t left = tokens.size() - at;
     // A last block of one token would predict nothing: the last two share their tokens. Where even
     // three do not fit in two blocks (max_length 2), the last one repeats a token as its first.
     const bool shares = left == max_length_ + 1;
     end = at + (shares ? (left + 1) / 2 : std::min(left, max_length_));
     const std::size_t begin = left == 1 ? at - 1 : at;
-    Example block;
-    block.tokens.assign(tokens.begin() + static_cast<std::ptrdiff_t>(begin),
-                        tokens.begin() + static_cast<std::ptrdiff_t>(end));
-    block.learned.assign(block.tokens.size(), 1);
-    add_example(std::move(block));
+    add_block(tokens.subspan(begin, end - begin));
   }
 }
 
-void ExampleBuilder::add_example(Example example) {
-  DatasetReport& report = dataset_.report;
-  ++report.examples;
-  report.tokens += static_cast<std::int64_t>(example.tokens.size());
-  report.targets += std::count(example.learned.begin() + 1, example.learned.end(), 1);
-  dataset_.examples.push_back(std::move(example));
+void ExampleBuilder::add_block(std::span<const TokenId> tokens) {
+  add_example({{tokens.begin(), tokens.end()}, std::vector<std::uint8_t>(tokens.size(), 1)});
 }
 
-Dataset ExampleBuilder::finish() {
+void ExampleBuilder::add_example(const Example& example) {
+  dataset_.examples.push_back(example);
+  const std::size_t index = dataset_.examples.size() - 1;
+  ++report_.examples;
+  report_.tokens += dataset_.examples.length(index);
+  report_.targets += dataset_.examples.targets(index);
+}
+
+DatasetReport ExampleBuilder::finish() {
   const std::string file = options_.path.string();
   if (!unlearned_lines_.empty()) {
     throw input_error(count_of_rows(unlearned_lines_.size()) +
@@ -189,10 +224,11 @@ Dataset ExampleBuilder::finish() {
             "; the longest needs " + std::to_string(longest_) + " tokens)",
         file, "raise data.max_length to " + std::to_string(longest_) + ", or shorten the answers");
   }
-  if (dataset_.examples.empty()) {
+  if (report_.examples == 0) {
     throw input_error("the data set is empty: no example to learn from", file);
   }
-  return std::move(dataset_);
+  dataset_.report += report_;
+  return report_;
 }
 
 }  // namespace expandft

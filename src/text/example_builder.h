@@ -5,6 +5,7 @@
 #include "text/rows.h"
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -20,10 +21,13 @@ PromptAndCompletion encode_prompt_and_completion(const Tokenizer& tokenizer,
                                                  const std::string& prompt,
                                                  const std::string& completion);
 
-/// Collects examples, and what is wrong with rows, until the end of the data.
+class TextStream;
+
+/// Adds examples to a data set, and collects what is wrong with rows, until the end of a file.
 class ExampleBuilder {
  public:
-  ExampleBuilder(const DatasetOptions& options, const Tokenizer& tokenizer);
+  /// All three must outlive the builder.
+  ExampleBuilder(const DatasetOptions& options, const Tokenizer& tokenizer, Dataset& dataset);
 
   /// One row of JSON lines: BOS, prompt, completion, EOS. A `text` row that is too long goes on
   /// in further examples.
@@ -32,19 +36,22 @@ class ExampleBuilder {
   void add_chat(const std::vector<ChatMessage>& messages, const ChatFormat& format,
                 const std::string& where, std::int64_t line);
   /// A text without rows: BOS, then blocks of max_length tokens; the last two may be shorter.
-  void add_stream(std::string_view text);
+  void add_stream(TextStream& text);
   /// Throws what was collected: rows without learned tokens, rows whose answer is too long, no
-  /// examples at all.
-  Dataset finish();
+  /// examples at all. Else adds what the file gave to the data set's report, and returns it.
+  DatasetReport finish();
 
  private:
-  void add_blocks(const std::vector<TokenId>& tokens);
-  void add_example(Example example);
+  void add_blocks(std::span<const TokenId> tokens);
+  std::size_t add_full_blocks(std::span<const TokenId> tokens);
+  void add_block(std::span<const TokenId> tokens);
+  void add_example(const Example& example);
 
   const DatasetOptions& options_;
   const Tokenizer& tokenizer_;
   const std::size_t max_length_;
-  Dataset dataset_;
+  Dataset& dataset_;
+  DatasetReport report_;  // of this file
   std::vector<std::int64_t> unlearned_lines_, too_long_lines_;
   std::size_t longest_ = 0;
 };

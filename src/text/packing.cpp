@@ -18,12 +18,8 @@ struct OpenPack {
   std::int64_t room = 0;
 };
 
-std::int64_t length_of(const Dataset& dataset, std::uint32_t index) {
-  return static_cast<std::int64_t>(dataset.examples[index].tokens.size());
-}
-
 std::int64_t epoch_size(const Dataset& dataset) {
-  if (dataset.parts.empty()) return std::ssize(dataset.examples);
+  if (dataset.parts.empty()) return static_cast<std::int64_t>(dataset.examples.size());
   return std::accumulate(
       dataset.parts.begin(), dataset.parts.end(), std::int64_t{0},
       [](std::int64_t sum, const DatasetPart& part) { return sum + drawn_examples(part); });
@@ -66,7 +62,7 @@ std::vector<Pack> pack_first_fit(const Dataset& dataset, const std::vector<std::
   std::vector<Pack> packs;
   std::vector<OpenPack> open;
   for (const std::uint32_t index : order) {
-    const std::int64_t length = length_of(dataset, index);
+    const std::int64_t length = dataset.examples.length(index);
     const auto fit = std::find_if(open.begin(), open.end(),
                                   [&](const OpenPack& pack) { return pack.room >= length; });
     if (fit != open.end()) {
@@ -95,15 +91,16 @@ std::int64_t drawn_examples(const DatasetPart& part) {
 std::vector<Pack> epoch_order(const Dataset& dataset, std::int64_t max_length, bool packing,
                               bool shuffle, std::uint64_t seed, std::uint64_t epoch) {
   constexpr std::int64_t kMost = std::numeric_limits<std::uint32_t>::max();
-  const std::int64_t size = std::max(std::ssize(dataset.examples), epoch_size(dataset));
+  const std::int64_t size =
+      std::max(static_cast<std::int64_t>(dataset.examples.size()), epoch_size(dataset));
   if (size > kMost) {
     throw input_error("an epoch has " + std::to_string(size) + " examples, at most " +
                       std::to_string(kMost) + " are possible");
   }
   for (std::uint32_t index = 0; index < dataset.examples.size(); ++index) {
-    if (length_of(dataset, index) > max_length) {
+    if (dataset.examples.length(index) > max_length) {
       throw input_error("example " + std::to_string(index) + " has " +
-                            std::to_string(length_of(dataset, index)) +
+                            std::to_string(dataset.examples.length(index)) +
                             " tokens, more than max_length " + std::to_string(max_length),
                         "data.max_length");
     }

@@ -4,7 +4,6 @@
 #include "config/data_files.h"
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
 #include <spdlog/fmt/fmt.h>
@@ -39,14 +38,6 @@ bool has_rows(const std::vector<FoundSource>& sources) {
   });
 }
 
-void add(const DatasetReport& part, DatasetReport& whole) {
-  whole.rows += part.rows;
-  whole.examples += part.examples;
-  whole.tokens += part.tokens;
-  whole.targets += part.targets;
-  whole.truncated_rows += part.truncated_rows;
-}
-
 }  // namespace
 
 Dataset load_sources(
@@ -58,7 +49,7 @@ Dataset load_sources(
   const bool rows_have_template = has_rows(found);
   Dataset whole;
   for (const auto& [source, at, files] : found) {
-    SourceReport report;
+    SourceReport report{.path = source.path, .weight = source.weight};
     for (const fs::path& file : files) {
       DatasetOptions options{.path = file,
                              .max_length = data.max_length,
@@ -74,9 +65,7 @@ Dataset load_sources(
         options.prompt = data.text_template->prompt;
         options.completion = data.text_template->completion;
       }
-      Dataset part = load_dataset(options, tokenizer);
-      std::move(part.examples.begin(), part.examples.end(), std::back_inserter(whole.examples));
-      add(part.report, report.rows);
+      report.rows += append_dataset(options, tokenizer, whole);
       ++report.files;
     }
     whole.parts.push_back({static_cast<std::size_t>(report.rows.examples), source.weight});
@@ -87,8 +76,8 @@ Dataset load_sources(
                       source.weight, report.rows.examples),
           at + ".weight", "raise the weight, or leave the source out");
     }
-    add(report.rows, whole.report);
     loaded(source, report);
+    whole.sources.push_back(std::move(report));
   }
   const bool is_even =
       std::ranges::all_of(whole.parts, [](auto& part) { return part.weight == 1; });

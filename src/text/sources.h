@@ -10,13 +10,6 @@
 
 namespace expandft {
 
-/// What one source gave.
-struct SourceReport {
-  std::int64_t files = 0;
-  DatasetReport rows;
-  std::int64_t drawn = 0;  // examples of it in an epoch
-};
-
 /// Loads the sources of "data.train" or "data.validation" (`key`), file after file, into one data
 /// set whose parts have the sources' weights. A source's own template holds for all of its files;
 /// data.template holds for the JSON lines among the others, and for plain text (an error) when

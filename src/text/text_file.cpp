@@ -4,106 +4,119 @@
 #include "text/utf8.h"
 
 #include <algorithm>
-#include <array>
-#include <limits>
-
-#include <zlib.h>
 
 namespace expandft {
 namespace {
 
-std::string line_place(const std::string& name, std::string_view text, std::size_t at) {
-  return name + ":" +
-         std::to_string(
-             1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n'));
+constexpr std::string_view kByteOrderMark = "\uFEFF";
+
+std::int64_t newlines(std::string_view text) {
+  return std::count(text.begin(), text.end(), '\n');
 }
 
-struct Inflater {
-  z_stream stream{};
-  ~Inflater() { inflateEnd(&stream); }
+/// Cuts a file into lines, without the newlines.
+class LineReader {
+ public:
+  explicit LineReader(const fs::path& file) : reader_(file), check_(file.string()) {}
+
+  /// The next line, valid until the next call. False after the last.
+  bool next(std::string_view& line) {
+    std::size_t searched = begin_;
+    std::size_t end = 0;
+    while ((end = find_newline(searched)) == std::string::npos && !at_end_) {
+      const std::size_t kept = end_ - begin_;
+      std::copy(buffer_.begin() + index(begin_), buffer_.begin() + index(end_), buffer_.begin());
+      begin_ = 0;
+      searched = end_ = kept;
+      if (buffer_.size() < 2 * kept + kLeast) buffer_.resize(2 * kept + kLeast);
+      const std::span<char> room = std::span(buffer_).subspan(end_);
+      const std::size_t count = reader_.read(room);
+      at_end_ = count < room.size();
+      end_ += count;
+    }
+    if (begin_ == end_) return false;
+    const std::size_t next = end == std::string::npos ? end_ : end + 1;
+    check_.pass(std::string_view(buffer_).substr(begin_, next - begin_));
+    line = std::string_view(buffer_).substr(begin_, std::min(end, end_) - begin_);
+    begin_ = next;
+    return true;
+  }
+
+ private:
+  static constexpr std::size_t kLeast = 1u << 20;
+
+  static std::ptrdiff_t index(std::size_t at) { return static_cast<std::ptrdiff_t>(at); }
+  std::size_t find_newline(std::size_t from) const {
+    return std::string_view(buffer_).substr(0, end_).find('\n', from);
+  }
+
+  TextReader reader_;
+  TextCheck check_;
+  std::string buffer_;
+  std::size_t begin_ = 0, end_ = 0;  // of what is read and was not given
+  bool at_end_ = false;
 };
 
 }  // namespace
 
-std::string gunzip(std::string_view bytes, const std::string& where) {
-  constexpr int kGzipWindow = 15 + 16;  // largest window, gzip header expected
-  Inflater inflater;
-  z_stream& stream = inflater.stream;
-  if (inflateInit2(&stream, kGzipWindow) != Z_OK) throw failure("zlib could not start", where);
-  std::string text;
-  std::array<char, 1 << 16> buffer{};
-  int state = Z_OK;
-  do {
-    if (stream.avail_in == 0) {  // zlib counts input in 32 bits
-      const std::size_t part =
-          std::min<std::size_t>(bytes.size(), std::numeric_limits<uInt>::max() / 2);
-      stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
-      stream.avail_in = static_cast<uInt>(part);
-      bytes.remove_prefix(part);
-    }
-    stream.next_out = reinterpret_cast<Bytef*>(buffer.data());
-    stream.avail_out = static_cast<uInt>(buffer.size());
-    state = inflate(&stream, Z_NO_FLUSH);
-    text.append(buffer.data(), buffer.size() - stream.avail_out);
-    if (state == Z_STREAM_END && stream.avail_in + bytes.size() > 0) {
-      inflateReset(&stream);  // the next member
-      state = Z_OK;
-    }
-  } while (state == Z_OK);
-  if (state != Z_STREAM_END) {
-    const std::string reason = state == Z_BUF_ERROR    ? "it ends too early"
-                               : stream.msg != nullptr ? std::string(stream.msg)
-                                                       : "error " + std::to_string(state);
-    throw input_error("damaged gzip file: " + reason, where, "pack or fetch the file again");
+void TextCheck::pass(std::string_view piece) {
+  const std::size_t null = piece.find('\0');
+  if (null != piece.npos) {
+    refuse("found a NUL byte, expected UTF-8 text", piece.substr(0, null));
   }
-  return text;
-}
-
-std::string read_text_file(const fs::path& file) {
-  std::string bytes = read_file(file);
-  return file.extension() == ".gz" ? gunzip(bytes, file.string()) : bytes;
-}
-
-void check_text(std::string_view text, const std::string& name) {
-  const std::size_t null = text.find('\0');
-  if (null != text.npos) {
-    throw input_error("found a NUL byte, expected UTF-8 text", line_place(name, text, null),
-                      "save the file as UTF-8");
+  const std::size_t invalid = find_invalid_utf8(piece);
+  if (invalid != piece.npos) {
+    refuse("invalid UTF-8 at byte " + std::to_string(byte_ + invalid), piece.substr(0, invalid));
   }
-  const std::size_t invalid = find_invalid_utf8(text);
-  if (invalid != text.npos) {
-    throw input_error("invalid UTF-8 at byte " + std::to_string(invalid),
-                      line_place(name, text, invalid), "save the file as UTF-8");
+  byte_ += piece.size();
+  line_ += newlines(piece);
+}
+
+void TextCheck::refuse(std::string what, std::string_view before) const {
+  throw input_error(std::move(what), name_ + ":" + std::to_string(line_ + newlines(before)),
+                    "save the file as UTF-8");
+}
+
+TextStream::TextStream(const fs::path& file) : reader_(file), check_(file.string()) {}
+
+bool TextStream::append(std::size_t bytes, std::string& text) {
+  std::string piece = std::move(cut_off_);
+  cut_off_.clear();
+  const std::size_t kept = piece.size();
+  piece.resize(kept + bytes);
+  const std::size_t count = reader_.read(std::span(piece).subspan(kept));
+  piece.resize(kept + count);
+  const bool at_end = count < bytes;
+  const Utf8Prefix whole = utf8_prefix(piece);
+  if (!at_end && whole.incomplete) {
+    cut_off_ = piece.substr(whole.length);
+    piece.resize(whole.length);
   }
+  check_.pass(piece);
+  const bool marked = !begun_ && piece.starts_with(kByteOrderMark);
+  begun_ = begun_ || !piece.empty();
+  text.append(piece, marked ? kByteOrderMark.size() : 0);
+  return !at_end;
 }
 
-std::string_view without_byte_order_mark(std::string_view text) {
-  if (text.starts_with("\uFEFF")) text.remove_prefix(3);
-  return text;
-}
-
-void for_each_json_line(std::string_view text, const std::string& name,
+void for_each_json_line(const fs::path& file,
                         const std::function<void(const Json& row, std::int64_t line)>& visit) {
-  check_text(text, name);
-  text = without_byte_order_mark(text);
-  for (std::int64_t line = 1; !text.empty(); ++line) {
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    const std::string_view row_text = text.substr(0, end);  // JSON takes the CR for white space
-    text.remove_prefix(std::min(end + 1, text.size()));
-    const std::size_t first = row_text.find_first_not_of(" \t\r");
-    if (first == row_text.npos) continue;
-    const std::string where = name + ":" + std::to_string(line);
-    if (row_text[first] != '{') {
+  LineReader lines(file);
+  std::string_view text;
+  for (std::int64_t line = 1; lines.next(text); ++line) {
+    if (line == 1 && text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+    const std::size_t first = text.find_first_not_of(" \t\r");  // JSON takes CR for white space
+    if (first == text.npos) continue;
+    const std::string where = file.string() + ":" + std::to_string(line);
+    if (text[first] != '{') {
       throw input_error(
           "expected a JSON object, found \"" +
-              std::string(row_text.substr(first, utf8_prefix(row_text.substr(first, 20)).length)) +
-              "\"",
+              std::string(text.substr(first, utf8_prefix(text.substr(first, 20)).length)) + "\"",
           where,
-          row_text[first] == '[' ? "write one object a line, without a list around them"
-                                 : "write one JSON object a line");
+          text[first] == '[' ? "write one object a line, without a list around them"
+                             : "write one JSON object a line");
     }
-    const Json row = parse_json(row_text, where);
-    visit(row, line);
+    visit(parse_json(text, where), line);
   }
 }
 

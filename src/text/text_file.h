@@ -1,7 +1,7 @@
 #pragma once
 
-#include "base/files.h"
 #include "base/json.h"
+#include "text/text_reader.h"
 
 #include <cstdint>
 #include <functional>
@@ -10,20 +10,42 @@
 
 namespace expandft {
 
-/// Reads a file whole; one that ends in ".gz" is unpacked. Input error when it is damaged.
-std::string read_text_file(const fs::path& file);
-/// Unpacks gzip data, which may have several members.
-std::string gunzip(std::string_view bytes, const std::string& where);
+/// Tells where text that is read piece by piece is no UTF-8, or holds a NUL byte.
+class TextCheck {
+ public:
+  explicit TextCheck(std::string name) : name_(std::move(name)) {}
+  /// The next piece of the text. An error names `name`:line, and the byte of the whole text.
+  void pass(std::string_view piece);
 
-/// Input error with file and line when the text holds a NUL byte or invalid UTF-8.
-void check_text(std::string_view text, const std::string& name);
-/// The text without a byte order mark at its start.
-std::string_view without_byte_order_mark(std::string_view text);
+ private:
+  [[noreturn]] void refuse(std::string what, std::string_view before) const;
 
-/// Calls `visit` with each row of JSON lines and its line number (from 1). Blank lines are skipped;
-/// CRLF and a byte order mark are tolerated. Input errors name `name`:line for damaged JSON, a row
-/// that is no object, NUL bytes and invalid UTF-8.
-void for_each_json_line(std::string_view text, const std::string& name,
+  std::string name_;
+  std::uint64_t byte_ = 0;
+  std::int64_t line_ = 1;
+};
+
+/// A file of plain text, piece by piece, so that the whole need not fit in memory. Packed or not
+/// (text/text_reader.h); without the byte order mark that it may begin with.
+class TextStream {
+ public:
+  explicit TextStream(const fs::path& file);
+  /// Appends about `bytes` more bytes of it, whole characters. False at the end of the text. Input
+  /// error with file and line for a NUL byte and for invalid UTF-8.
+  bool append(std::size_t bytes, std::string& text);
+
+ private:
+  TextReader reader_;
+  TextCheck check_;
+  std::string cut_off_;  // the beginning of a character
+  bool begun_ = false;
+};
+
+/// Calls `visit` with each row of JSON lines and its line number (from 1), with no more than one
+/// line in memory. Packed or not. Blank lines are skipped; CRLF and a byte order mark are
+/// tolerated. Input errors name file:line for damaged JSON, a row that is no object, NUL bytes and
+/// invalid UTF-8.
+void for_each_json_line(const fs::path& file,
                         const std::function<void(const Json& row, std::int64_t line)>& visit);
 
 }  // namespace expandft

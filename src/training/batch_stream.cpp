@@ -18,10 +18,10 @@ std::vector<Pack> BatchStream::order_of(std::uint64_t epoch) const {
 }
 
 std::int64_t BatchStream::tokens_of(const Pack& pack) const {
-  return std::accumulate(
-      pack.begin(), pack.end(), std::int64_t{0}, [&](std::int64_t sum, std::uint32_t example) {
-        return sum + static_cast<std::int64_t>(dataset_.examples[example].tokens.size());
-      });
+  return std::accumulate(pack.begin(), pack.end(), std::int64_t{0},
+                         [&](std::int64_t sum, std::uint32_t example) {
+                           return sum + dataset_.examples.length(example);
+                         });
 }
 
 bool BatchStream::takes(std::int64_t packs, std::int64_t tokens, const Pack& pack) const {
@@ -86,10 +86,6 @@ std::int64_t BatchStream::total_steps() const {
     }
   }
   return steps + (packs > 0 ? 1 : 0);
-}
-
-std::int64_t BatchStream::packs_per_epoch() const {
-  return static_cast<std::int64_t>(order_of(0).size());
 }
 
 }  // namespace expandft

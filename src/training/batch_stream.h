@@ -36,8 +36,6 @@ class BatchStream {
   void seek(StreamPosition position);
   /// training.max_steps, or the steps that training.epochs take.
   std::int64_t total_steps() const;
-  /// Packs of the first epoch, for reports.
-  std::int64_t packs_per_epoch() const;
 
  private:
   std::vector<Pack> order_of(std::uint64_t epoch) const;

@@ -14,7 +14,7 @@ Retention::Retention(const RetentionConfig& config, const Dataset& text, std::ui
 // Epoch after epoch, each in an order of its own, so that a step's sequences depend on its number
 // alone: a resumed run takes the same.
 TokenBatch Retention::batch_of(std::int64_t step) const {
-  const std::int64_t total = std::ssize(text_.examples);
+  const auto total = static_cast<std::int64_t>(text_.examples.size());
   const std::int64_t count = std::min(config_.batch_size, total);
   TokenBatch batch;
   std::int64_t epoch = -1;

@@ -34,7 +34,7 @@ void append(std::vector<TokenId> tokens, Dataset& dataset) {
   dataset.report.targets += std::ssize(tokens) - 1;
   Example example{std::move(tokens), {}};
   example.learned.assign(example.tokens.size(), 1);
-  dataset.examples.push_back(std::move(example));
+  dataset.examples.push_back(example);
 }
 
 }  // namespace
@@ -71,7 +71,7 @@ Dataset sample_self_text(const Decoder& decoder, const SelfTextOptions& options,
 
 void write_self_text(const fs::path& file, const Dataset& texts) {
   std::vector<std::int64_t> ids, offsets{0};
-  for (const Example& example : texts.examples) {
+  for (const Example example : texts.examples) {
     ids.insert(ids.end(), example.tokens.begin(), example.tokens.end());
     offsets.push_back(std::ssize(ids));
   }

@@ -54,7 +54,7 @@ std::optional<double> mean_loss(const Decoder& decoder, const Dataset& dataset,
     }
     batch = {};
   };
-  for (const Example& example : dataset.examples) {
+  for (const Example example : dataset.examples) {
     if (batch.tokens() > 0 &&
         batch.tokens() + static_cast<std::int64_t>(example.tokens.size()) > tokens_at_once) {
       if (stop && stop()) return {};

@@ -65,6 +65,33 @@ def test_a_list_with_weights_and_templates(expandft, tmp_path, stories, shards):
     assert adapter(tmp_path / "again") == adapter(tmp_path / "out")
 
 
+def test_the_numbers_of_the_data_add_up(expandft, tmp_path, stories, shards):
+    long_row = {"q": "Why? " * 60, "a": "Because.", "note": "n"}
+    (shards / "c.jsonl").write_text(json.dumps(long_row) + "\n")
+    config = mixed(stories, tmp_path, training__max_steps=None, training__epochs=1, data__packing=True)
+    dry = train(expandft, config, "--dry-run")
+    result = train(expandft, config)
+    summary = json.loads((tmp_path / "out/summary.json").read_text())
+    data = summary["data"]["training"]
+    assert [source["path"] for source in data["sources"]] == [str(tmp_path / "train.txt"), str(shards)]
+    for key in ("rows", "sequences", "tokens", "targets", "truncated_rows", "truncated_tokens"):
+        assert sum(source[key] for source in data["sources"]) == data[key]
+    assert data["rows"] == 12 and data["truncated_rows"] == 1 and data["truncated_tokens"] > 50
+    assert data["lengths"]["max"] == 64 and 2 <= data["lengths"]["min"] <= data["lengths"]["median"] <= 64
+    epoch = data["first_epoch"]
+    assert epoch["sequences"] == sum(source["sequences_per_epoch"] for source in data["sources"])
+    assert epoch["packing_efficiency"] == pytest.approx(epoch["tokens"] / (epoch["packs"] * 64))
+    assert (summary["tokens"], summary["targets"]) == (epoch["tokens"], epoch["targets"])  # what was trained on
+    assert summary["data"]["validation"]["rows"] == 1
+
+    said = f"{epoch['tokens']} tokens ({epoch['targets']} learned) in {epoch['sequences']} sequences"
+    assert said in dry.stdout and said in result.stderr and said in (tmp_path / "out/report.html").read_text()
+    assert f"{data['truncated_tokens']} tokens in all" in result.stderr
+    line = next(line.split() for line in dry.stdout.splitlines() if line.startswith("all "))
+    assert [int(number) for number in line[1:5]] == [data[key] for key in ("rows", "sequences", "tokens", "targets")]
+    assert [int(number) for number in line[-2:]] == [1, data["truncated_tokens"]]
+
+
 def test_folder_glob_and_list_of_the_same_files_train_the_same(expandft, tmp_path, stories, shards):
     shutil.copy(shards / "more/b.jsonl", shards / "b.jsonl")
     shutil.rmtree(shards / "more")

@@ -210,13 +210,14 @@ TEST_CASE("no block has a single token: the last two share theirs", "[dataset]")
       file.options.max_length = static_cast<std::int64_t>(length);
       const Dataset dataset = file.load();
       Ids joined;
-      for (const Example& block : dataset.examples) {
+      for (std::size_t i = 0; i < dataset.examples.size(); ++i) {
+        const Example block = dataset.examples[i];
         CHECK(block.tokens.size() >= 2);
         CHECK(block.tokens.size() <= length);
         CHECK(block.learned.size() == block.tokens.size());
         // Where three tokens do not fit in two blocks, the last one repeats a token.
         const bool repeats =
-            length == 2 && whole.size() % 2 == 1 && &block == &dataset.examples.back();
+            length == 2 && whole.size() % 2 == 1 && i + 1 == dataset.examples.size();
         joined.insert(joined.end(), block.tokens.begin() + (repeats ? 1 : 0), block.tokens.end());
       }
       CHECK(joined == whole);
@@ -240,8 +241,10 @@ TEST_CASE("the fingerprint tells the examples, not the file", "[dataset]") {
   CHECK(print("d.jsonl", other, false) != first);
   CHECK(print("d.jsonl", row, true) != first);
   CHECK(print("d.jsonl", row + "\n" + row, false) != first);
-  const Dataset one{.examples = {{{1, 2, 3, 4}, {1, 1, 1, 1}}}, .report = {}};
-  const Dataset two{.examples = {{{1, 2}, {1, 1}}, {{3, 4}, {1, 1}}}, .report = {}};
+  Dataset one, two;
+  one.examples.push_back({{1, 2, 3, 4}, {1, 1, 1, 1}});
+  two.examples.push_back({{1, 2}, {1, 1}});
+  two.examples.push_back({{3, 4}, {1, 1}});
   CHECK(fingerprint(one) != fingerprint(two));
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/temp_directory.h"
 #include "catch.h"
+#include "text/data_statistics.h"
 
 #include <algorithm>
 #include <map>
@@ -84,6 +85,27 @@ TEST_CASE("every example comes once an epoch, and the steps are as many as annou
   for (const Example& example : dataset.examples) all += std::ssize(example.tokens);
   CHECK(tokens == all * epochs);
   CHECK(stream.next().micro_batches.empty());
+}
+
+TEST_CASE("the stream deals exactly the tokens that the statistics of an epoch say") {
+  Dataset dataset = mixed();
+  if (GENERATE(true, false)) dataset.parts = {{17, 0.3}, {20, 1.4}};
+  const DataConfig data = data_of(GENERATE(true, false));
+  const TrainingConfig training = training_of(1, 4, {});
+  const EpochStatistics epoch = first_epoch(dataset, data, training.seed);
+  BatchStream stream(dataset, data, training);
+  std::int64_t tokens = 0, targets = 0, sequences = 0;
+  StreamPosition end;
+  for (StepBatch step = stream.next(); !step.micro_batches.empty(); step = stream.next()) {
+    tokens += step.tokens;
+    targets += step.targets;
+    for (const TokenBatch& piece : step.micro_batches) sequences += piece.sequences();
+    end = stream.position();
+  }
+  CHECK(tokens == epoch.tokens);
+  CHECK(targets == epoch.targets);
+  CHECK(sequences == epoch.examples);
+  CHECK(end == StreamPosition{0, static_cast<std::uint64_t>(epoch.packs)});
 }
 
 TEST_CASE("a step may span the end of an epoch") {

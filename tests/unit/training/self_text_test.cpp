@@ -95,7 +95,8 @@ TEST_CASE("texts come back from their file, and a damaged file is refused") {
   const TempDirectory folder;
   const fs::path file = folder.path() / "retention.safetensors";
   Dataset texts;
-  texts.examples = {{{1, 5, 2}, {1, 1, 1}}, {{1, 7}, {1, 1}}};
+  texts.examples.push_back({{1, 5, 2}, {1, 1, 1}});
+  texts.examples.push_back({{1, 7}, {1, 1}});
   write_self_text(file, texts);
   const Dataset back = read_self_text(file, 8);
   CHECK(tokens_of(back) == tokens_of(texts));
