@@ -91,7 +91,7 @@ ExitCode run_comparison(const EvalOptions& options, const EvalPlan& plan,
     Json json = {{"base", plan.base->model}, {"tuned", plan.tuned.model}};
     if (plan.tuned.adapter) {
       json["adapter"] = *plan.tuned.adapter;
-      json["strength"] = plan.tuned.strength;
+      json["strength"] = strength_json(plan.tuned.strength);
     }
     json.update(comparison_json(report));
     write_results(options.json, json);
@@ -140,11 +140,7 @@ void setup_eval(CLI::App& app, Context& context) {
                              ->add_option("--adapter", options->adapter,
                                           "Adapter to attach to --model, or else to the base")
                              ->type_name("DIR");
-  command->add_option("--strength", options->strength, "How much of the adapter counts, 0 to 1")
-      ->type_name("S")
-      ->capture_default_str()
-      ->check(in_range(0.0, 1.0))
-      ->needs(adapter);
+  add_strength_option(*command, options->strength)->needs(adapter);
   add_precision_option(*command, options->precision);
   command->callback([&context, options] {
     context.run = [&context, options] {

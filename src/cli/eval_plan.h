@@ -14,7 +14,7 @@ namespace expandft {
 struct EvalOptions {
   std::string config, model, base, json, max_drop, precision = "auto";
   std::optional<std::string> adapter;
-  double strength = 1.0;
+  Strength strength;
   bool original_tasks = false;
   std::vector<std::string> tasks;
 };

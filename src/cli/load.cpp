@@ -42,14 +42,28 @@ void add_model_options(CLI::App& command, ModelOptions& options) {
   CLI::Option* adapter =
       command.add_option("--adapter", options.adapter, "Adapter to attach to the model")
           ->type_name("DIR");
-  command
-      .add_option("--strength", options.strength,
-                  "How much of the adapter counts: 0 is the base model, 1 the tuned one")
-      ->type_name("S")
-      ->capture_default_str()
-      ->check(in_range(0.0, 1.0))
-      ->needs(adapter);
+  add_strength_option(command, options.strength)->needs(adapter);
   add_precision_option(command, options.precision);
+}
+
+CLI::Option* add_strength_option(CLI::App& command, Strength& strength) {
+  return command
+      .add_option_function<std::string>(
+          "--strength",
+          [&strength](const std::string& text) {
+            const auto parsed = parse_strength(text);
+            if (!parsed) {
+              throw CLI::ValidationError(
+                  "--strength", "found " + text +
+                                    "; expected a number from 0 to 1, or A:B, from the first layer "
+                                    "to the last");
+            }
+            strength = *parsed;
+          },
+          "How much of the adapter counts: 0 is the base model, 1 the tuned one; A:B is a line "
+          "over depth, A in the first layer and B in the last")
+      ->type_name("S")
+      ->default_str("1");
 }
 
 Precision parse_precision(const std::string& name) {
@@ -66,7 +80,7 @@ at::Device prepare_device(const GlobalOptions& global) {
 }
 
 std::unique_ptr<Adaptation> attach(Decoder& decoder, const ModelDirectory& base,
-                                   const fs::path& adapter, double strength) {
+                                   const fs::path& adapter, const Strength& strength) {
   std::unique_ptr<Adaptation> attached;
   if (is_peft_adapter(adapter)) {
     attached = attach_lora(decoder, base, PeftAdapter::open(adapter));

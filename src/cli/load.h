@@ -19,7 +19,7 @@ namespace expandft {
 struct ModelOptions {
   std::string model;                   // directory
   std::optional<std::string> adapter;  // directory; attached to the model when given
-  double strength = 1.0;               // of the adapter
+  Strength strength;                   // of the adapter
   std::string precision = "auto";      // auto, float32, bfloat16, float16
 };
 
@@ -27,6 +27,9 @@ struct ModelOptions {
 void add_precision_option(CLI::App& command, std::string& precision);
 /// --adapter, --strength and --precision; --model is up to the command.
 void add_model_options(CLI::App& command, ModelOptions& options);
+
+/// --strength
+CLI::Option* add_strength_option(CLI::App& command, Strength& strength);
 
 /// The value of --precision.
 Precision parse_precision(const std::string& name);
@@ -37,7 +40,7 @@ at::Device prepare_device(const GlobalOptions& global);
 /// Attaches an adapter, of expandft's or a LoRA of PEFT's, to a decoder of `base` at a strength
 /// from 0 (the base) to 1 (as trained). Input errors as attach_adapter's and attach_lora's.
 std::unique_ptr<Adaptation> attach(Decoder& decoder, const ModelDirectory& base,
-                                   const fs::path& adapter, double strength);
+                                   const fs::path& adapter, const Strength& strength);
 
 struct LoadedModel {
   ModelDirectory directory;

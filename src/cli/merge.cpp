@@ -24,7 +24,7 @@ namespace {
 struct MergeOptions {
   std::string model, adapter, output, layout = "auto", max_drop, config;
   std::vector<std::string> tasks;
-  double strength = 1.0;
+  Strength strength;
   bool force = false, json = false;
 };
 
@@ -96,7 +96,7 @@ Written write_expanded(const MergeOptions& options, const ModelDirectory& base,
   const DecoderSpec spec = read_spec(base);
   const ExpansionPlan plan = plan_of(adapter.info());
   const Folding folding{plan, resolve_layout(parse_layout(options.layout), plan, spec),
-                        options.strength};
+                        options.strength, spec.layers};
   require_room(options, merged_bytes(base, spec, folding));
   spdlog::info("merging {}", describe(plan, spec));
   return {layout_name(folding.layout),
@@ -137,7 +137,7 @@ ExitCode run_merge(MergeOptions options, const GlobalOptions& global) {
 
   if (options.json) {
     Json json = {{"output", options.output},
-                 {"strength", options.strength},
+                 {"strength", strength_json(options.strength)},
                  {"layout", layout},
                  {"as_written",
                   {{"worst_logit_difference", written.worst}, {"largest_logit", written.scale}}}};
@@ -147,8 +147,8 @@ ExitCode run_merge(MergeOptions options, const GlobalOptions& global) {
   }
   if (search) print(strength_table(*search) + "\n");
   Summary summary;
-  summary.line("merged", fmt::format("{} + {} at strength {:g}", options.model, options.adapter,
-                                     options.strength));
+  summary.line("merged", fmt::format("{} + {} at strength {}", options.model, options.adapter,
+                                     strength_text(options.strength)));
   summary.line("as written", describe(written));
   summary.line("written to", options.output + " (layout " + layout + ")");
   print(summary.text());
@@ -175,13 +175,7 @@ void setup_merge(CLI::App& app, Context& context) {
   command->add_option("--output", options->output, "Where to write the merged model")
       ->type_name("DIR")
       ->required();
-  CLI::Option* strength =
-      command
-          ->add_option("--strength", options->strength,
-                       "How much of the adapter counts: 0 is the base model, 1 the tuned one")
-          ->type_name("S")
-          ->capture_default_str()
-          ->check(CLI::Range(0.0, 1.0));
+  CLI::Option* strength = add_strength_option(*command, options->strength);
   CLI::Option* max_drop =
       command
           ->add_option("--max-drop", options->max_drop,

@@ -93,14 +93,15 @@ std::string expanded_model_card(const ModelDirectory& base, const DecoderSpec& s
 std::string merged_model_card(const ModelDirectory& base, const DecoderSpec& spec,
                               const Folding& folding, const std::string& adapter) {
   return opening(base, spec, folding, "with an adapter merged") +
-         fmt::format("- Adapter: `{}`, at strength {:g}.\n", adapter, folding.strength);
+         fmt::format("- Adapter: `{}`, at strength {}.\n", adapter,
+                     strength_text(folding.strength));
 }
 
 std::string lora_model_card(const ModelDirectory& base, const std::string& adapter,
-                            double strength) {
+                            const Strength& strength) {
   return title(base, "with an adapter merged") +
-         fmt::format("Made by expandft from `{}` and the LoRA adapter `{}`, at strength {:g}.\n",
-                     base_name(base), adapter, strength);
+         fmt::format("Made by expandft from `{}` and the LoRA adapter `{}`, at strength {}.\n",
+                     base_name(base), adapter, strength_text(strength));
 }
 
 std::string trained_model_card(const TrainSetup& setup, const TrainingOutcome& outcome,
@@ -111,8 +112,8 @@ std::string trained_model_card(const TrainSetup& setup, const TrainingOutcome& o
                     : title(setup.base, "fine-tuned") +
                           fmt::format("Made by expandft from `{}`: {}.\n\n", base_name(setup.base),
                                       setup.description());
-  card += fmt::format("- Strength: {:g} (1 is as trained, 0 the base).\n\n## Training\n\n",
-                      run.strength);
+  card += fmt::format("- Strength: {} (1 is as trained, 0 the base).\n\n## Training\n\n",
+                      strength_text(run.strength));
   card += fmt::format(
       "{} (`\"train\": \"{}\"`)\n\n"
       "- Data: {}, {} tokens in {} steps\n"

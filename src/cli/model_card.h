@@ -18,7 +18,7 @@ std::string merged_model_card(const ModelDirectory& base, const DecoderSpec& spe
                               const Folding& folding, const std::string& adapter);
 /// The same for a PEFT adapter that was merged into its base.
 std::string lora_model_card(const ModelDirectory& base, const std::string& adapter,
-                            double strength);
+                            const Strength& strength);
 /// The same for a trained one: with its data, training and results.
 std::string trained_model_card(const TrainSetup& setup, const TrainingOutcome& outcome,
                                const ComparisonReport& results);

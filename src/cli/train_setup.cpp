@@ -169,7 +169,7 @@ Folding folding_of(const RunConfig& run, const DecoderSpec& spec) {
         "equal gradients, so more than 2 train no better than 2",
         plan.copies);
   }
-  return {plan, resolve_layout(run.layout, plan, spec), run.strength};
+  return {plan, resolve_layout(run.layout, plan, spec), run.strength, spec.layers};
 }
 
 struct Data {

@@ -44,7 +44,7 @@ RunReport::Facts plan_facts(const TrainSetup& setup) {
       {"Method", method_text(setup.run().train)},
       {"Plan", setup.description()},
       {"Parameters of the base", human_count(static_cast<double>(count_parameters(setup.spec)))},
-      {"Strength of the merged model", fmt::format("{:g}", setup.run().strength)}};
+      {"Strength of the merged model", strength_text(setup.run().strength)}};
   if (setup.folding) {
     const ExpansionPlan& plan = setup.folding->plan;
     facts.emplace_back("Layers that grow, counted from 0",

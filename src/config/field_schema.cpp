@@ -48,7 +48,9 @@ Json group_schema(const FieldTable& table, const Group& group) {
   for (const ExclusivePair& pair : table.exclusive) {
     if (group_of(pair.first) == group.path) rules.push_back({{"not", both(pair)}});
   }
-  if (group.path.empty()) rules.insert(rules.end(), table.rules.begin(), table.rules.end());
+  if (group.path.empty()) {
+    for (const Json& rule : table.rules) rules.push_back(rule);
+  }
   Json out = Json::object();
   if (!group.doc.empty()) out["description"] = group.doc;
   out["type"] = group.is_optional ? Json::array({"object", "null"}) : Json("object");

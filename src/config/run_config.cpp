@@ -1,6 +1,7 @@
 #include "config/run_config.h"
 
 #include "base/error.h"
+#include "base/numbers.h"
 #include "config/fields.h"
 #include "config/json_check.h"
 #include "config/method_fields.h"
@@ -8,8 +9,6 @@
 #include "config/task_config.h"
 
 #include <algorithm>
-#include <charconv>
-#include <cmath>
 #include <optional>
 
 namespace expandft {
@@ -44,19 +43,6 @@ Field names_field(std::string path, std::vector<std::string>& member, std::strin
       .allowing("a list of names and paths of tasks");
 }
 
-std::optional<double> parse_number(std::string_view text) {
-  double number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  const bool whole = error == std::errc() && end == text.data() + text.size();
-  return whole && std::isfinite(number) ? std::optional(number) : std::nullopt;
-}
-
-std::string shortest(double number) {
-  char text[32];
-  const auto [end, error] = std::to_chars(std::begin(text), std::end(text), number);
-  return error == std::errc() ? std::string(text, end) : std::to_string(number);
-}
-
 Field drop_field(std::string path, std::optional<DropBudget>& member, std::string doc) {
   const char* const words =
       R"("1%" (of the base's value) or a number from 0 (in the metric's unit))";
@@ -81,9 +67,26 @@ Field drop_field(std::string path, std::optional<DropBudget>& member, std::strin
                            },
                            [&member]() -> Json {
                              if (!member) return nullptr;
-                             return member->relative ? Json(shortest(member->amount) + "%")
+                             return member->relative ? Json(shortest_text(member->amount) + "%")
                                                      : Json(member->amount);
                            }))
+      .allowing(words);
+}
+
+Field strength_field(std::string path, Strength& member, std::string doc) {
+  const char* const words = R"(a number from 0 to 1, or "a:b" of two such numbers)";
+  const Json number = {{"type", "number"}, {"minimum", 0}, {"maximum", 1}};
+  const Json line = {{"type", "string"}, {"pattern", R"(^[0-9.]+:[0-9.]+$)"}};
+  return make_field(
+             std::move(path), {{"anyOf", Json::array({number, line})}}, std::move(doc),
+             [&member, words](const Json& value, const fs::path&) {
+               const auto strength = strength_of(value);
+               if (!strength) {
+                 throw input_error("found " + value.dump() + "; allowed: " + words);
+               }
+               member = *strength;
+             },
+             [&member] { return strength_json(member); })
       .allowing(words);
 }
 
@@ -131,8 +134,9 @@ FieldTable run_config_fields(RunConfig& run) {
       choice_field<Layout>(
           "layout", run.layout, {std::begin(kLayoutNames), std::end(kLayoutNames)},
           "How the merged model is laid out, which decides where it loads: docs/formats.md."),
-      number_field("strength", run.strength, from_to(0, 1),
-                   "How much of what was learned the merged model holds: 0 is the base."),
+      strength_field("strength", run.strength,
+                     "How much of what was learned the merged model holds: 0 is the base. `a:b` is "
+                     "a line over depth, from `a` in the first layer to `b` in the last."),
       sources_field("data.train", data.train, SourceUse::kTraining,
                     "Text files (`.txt`) or JSON lines (`.jsonl`): a file, a folder, a glob, or a "
                     "list of those, each with a weight and a template of its own if need be.")

@@ -5,6 +5,7 @@
 #include "config/data_source.h"
 #include "config/layer_selection.h"
 #include "config/origin.h"
+#include "config/strength.h"
 #include "config/training_method.h"
 
 #include <cstdint>
@@ -95,7 +96,7 @@ struct RunConfig {
   TrainingMethod train;
   LoraConfig lora;
   Layout layout = Layout::kAuto;  // key "layout": of the merged model
-  double strength = 1.0;          // of the merged model, 0..1
+  Strength strength;              // of the merged model
   DataConfig data;
   TrainingConfig training;
   RetentionConfig retention;

@@ -25,8 +25,10 @@ void add_tensors(const MlpWeights& weights, double rate_scale, const Name& name,
 
 }  // namespace
 
-void Expansion::set_strength(double strength) const {
-  for (ExpandedMlp* mlp : mlps_) mlp->set_strength(strength);
+void Expansion::set_strength(const Strength& strength) const {
+  for (std::size_t i = 0; i < mlps_.size(); ++i) {
+    mlps_[i]->set_strength(strength.at(plan_.layers[i], layers_));
+  }
 }
 
 std::vector<Parameter> Expansion::parameters() const {
@@ -96,7 +98,7 @@ Expansion expand(Decoder& decoder, const ExpansionPlan& plan, const NamedTensors
     mlps.push_back(mlp.get());
     decoder.replace_mlp(layer, std::move(mlp));
   }
-  return {plan, std::move(mlps), original_rate_scale};
+  return {plan, decoder.spec().layers, std::move(mlps), original_rate_scale};
 }
 
 NamedTensors initial_tensors(const ModelDirectory& base, const DecoderSpec& spec,

@@ -20,16 +20,21 @@ namespace expandft {
 /// where the plan says so, originals, by original_tensor_name.
 class Expansion final : public Adaptation {
  public:
-  /// `original_rate_scale`: of the originals' learning rate.
-  Expansion(ExpansionPlan plan, std::vector<ExpandedMlp*> mlps, double original_rate_scale)
-      : plan_(std::move(plan)), mlps_(std::move(mlps)), original_rate_scale_(original_rate_scale) {}
+  /// `layers`: of the decoder. `original_rate_scale`: of the originals' learning rate.
+  Expansion(ExpansionPlan plan, std::int64_t layers, std::vector<ExpandedMlp*> mlps,
+            double original_rate_scale)
+      : plan_(std::move(plan)),
+        layers_(layers),
+        mlps_(std::move(mlps)),
+        original_rate_scale_(original_rate_scale) {}
 
   const ExpansionPlan& plan() const { return plan_; }
-  void set_strength(double strength) const override;
+  void set_strength(const Strength& strength) const override;
   std::vector<Parameter> parameters() const override;
 
  private:
   ExpansionPlan plan_;
+  std::int64_t layers_;
   std::vector<ExpandedMlp*> mlps_;  // owned by the decoder, which must outlive this
   double original_rate_scale_;
 };

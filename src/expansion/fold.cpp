@@ -35,9 +35,9 @@ TensorSource widened(const std::string& name, const TensorView& base, const MlpT
   const std::int64_t own = shape.at(dim) / which.sections();
   shape[dim] = width * which.sections();
   const bool shared = which.is_down() && folding.plan.grows(which.layer);
-  const double original_share = shared ? base_share(folding) : 1;
-  const double share = shared ? copy_share(folding) : 1;
-  auto fill = [=, strength = folding.strength,
+  const double original_share = shared ? base_share(folding, which.layer) : 1;
+  const double share = shared ? copy_share(folding, which.layer) : 1;
+  auto fill = [=, strength = folding.strength_of(which.layer),
                sections = std::move(sections)](std::span<std::byte> bytes) {
     const c10::NoGradGuard no_grad;  // copies may be live parameters of a training run
     const at::Tensor whole = over(bytes, shape, base.dtype), original = mapped_tensor(base);
@@ -67,15 +67,16 @@ TensorSource widened(const std::string& name, const TensorView& base, const MlpT
 
 }  // namespace
 
-double base_share(const Folding& folding) {
+double base_share(const Folding& folding, std::int64_t layer) {
   if (!folding.plan.shares_output()) return 1;
   const auto k = static_cast<double>(folding.plan.copies);
-  return (k - folding.strength * (k - 1)) / k;
+  return (k - folding.strength_of(layer) * (k - 1)) / k;
 }
 
-double copy_share(const Folding& folding) {
-  if (!folding.plan.shares_output()) return folding.strength;
-  return folding.strength / static_cast<double>(folding.plan.copies);
+double copy_share(const Folding& folding, std::int64_t layer) {
+  const double strength = folding.strength_of(layer);
+  if (!folding.plan.shares_output()) return strength;
+  return strength / static_cast<double>(folding.plan.copies);
 }
 
 bool is_power_of_two(double x) {
@@ -84,7 +85,10 @@ bool is_power_of_two(double x) {
 }
 
 bool is_reversible(const Folding& folding) {
-  return is_power_of_two(base_share(folding)) && !folding.plan.trains_originals();
+  return !folding.plan.trains_originals() &&
+         std::ranges::all_of(folding.plan.layers, [&](std::int64_t layer) {
+           return is_power_of_two(base_share(folding, layer));
+         });
 }
 
 std::int64_t folded_width(const Folding& folding, const DecoderSpec& spec, std::int64_t layer) {
@@ -101,14 +105,14 @@ std::vector<TensorSource> fold(const ModelDirectory& base, const DecoderSpec& sp
   std::map<std::string, at::Tensor> tuned_biases;  // of down, which stand outside of the copies
   for (const std::int64_t layer : folding.plan.layers) {
     if (!folding.plan.trains_originals() || !spec.mlp_bias) break;
-    tuned_biases[spec.names.layer(layer, "mlp.down_proj.bias")] =
-        by_name.at(original_tensor_name(layer, "down_proj", "bias"));
+    const std::string name = spec.names.layer(layer, "mlp.down_proj.bias");
+    tuned_biases[name] = original_at(folding.strength_of(layer), mapped_tensor(base.tensor(name)),
+                                     by_name.at(original_tensor_name(layer, "down_proj", "bias")));
   }
   std::vector<TensorSource> out;
   for (const auto& [name, view] : base.tensors()) {
     if (const auto bias = tuned_biases.find(name); bias != tuned_biases.end()) {
-      out.push_back(source_of(
-          name, original_at(folding.strength, mapped_tensor(view), bias->second), view.dtype));
+      out.push_back(source_of(name, bias->second, view.dtype));
       continue;
     }
     const auto found = foldable.find(name);

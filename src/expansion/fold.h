@@ -13,15 +13,20 @@ namespace expandft {
 struct Folding {
   ExpansionPlan plan;
   Layout layout = Layout::kNative;  // resolved: never kAuto
-  double strength = 1.0;            // s
+  Strength strength = {};
+  std::int64_t model_layers = 1;  // of the model, for a strength that is a line
+
+  double strength_of(std::int64_t layer) const { return strength.at(layer, model_layers); }
 };
 
-/// The base's share of down, (k − s(k−1)) / k, and each copy's, s / k.
-double base_share(const Folding& folding);
-double copy_share(const Folding& folding);
+/// A layer's shares of down at its strength s: the base's, (k − s(k−1)) / k, and each copy's, s /
+/// k.
+double base_share(const Folding& folding, std::int64_t layer);
+double copy_share(const Folding& folding, std::int64_t layer);
 /// Whether multiplying by x is exact in binary floating point, underflow apart.
 bool is_power_of_two(double x);
-/// Whether the base can be taken out of the folded model bit for bit: its share is a power of two.
+/// Whether the base can be taken out of the folded model bit for bit: it did not train, and its
+/// share is a power of two in every layer that grows.
 bool is_reversible(const Folding& folding);
 
 /// Width of a layer's MLP in the folded model: k·p of those that grow. The others keep p, or, in

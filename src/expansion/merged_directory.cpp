@@ -44,7 +44,7 @@ std::vector<TensorSource> remainder(const ModelDirectory& base, const TensorName
     const std::string name = names.layer(layer, "mlp.down_proj.weight");
     const TensorView& view = base.tensor(name);
     const at::Tensor values = mapped_tensor(view);
-    const at::Tensor places = lost_numbers(values, base_share(folding));
+    const at::Tensor places = lost_numbers(values, base_share(folding, layer));
     if (places.numel() == 0) continue;
     out.push_back(source_of(name + ".index", places, Dtype::kI64));
     out.push_back(source_of(name + ".value", values.flatten().index_select(0, places), view.dtype));
@@ -60,7 +60,7 @@ Json info_json(const MergedInfo& info) {
           {"layers", info.layers},
           {"copies", info.copies},
           {"base_intermediate_size", info.intermediate_size},
-          {"strength", info.strength},
+          {"strength", strength_json(info.strength)},
           {"layout", layout_name(info.layout)},
           {"train", method_text(info.method)},
           {"reversible", info.reversible},
@@ -75,7 +75,7 @@ struct Merged {
   std::map<std::string, MlpTensor> folded;  // the tensors that may have widened
 
   Folding folding() const {
-    return {{info.layers, info.copies, info.method}, info.layout, info.strength};
+    return {{info.layers, info.copies, info.method}, info.layout, info.strength, base.layers};
   }
 };
 
@@ -87,7 +87,7 @@ TensorSource unfolded(const std::string& name, const TensorView& view, const Mer
   Shape shape = view.shape;
   shape.at(static_cast<std::size_t>(which.dim())) = own * which.sections();
   const double back = which.is_down() && merged.folding().plan.grows(which.layer)
-                          ? 1.0 / base_share(merged.folding())
+                          ? 1.0 / base_share(merged.folding(), which.layer)
                           : 1.0;
   auto fill = [=](std::span<std::byte> bytes) {
     const at::Tensor out =
@@ -199,7 +199,8 @@ MergedInfo read_merged_info(const fs::path& directory) {
     info.layers = json.at("layers").get<std::vector<std::int64_t>>();
     info.copies = json.at("copies");
     info.intermediate_size = json.at("base_intermediate_size");
-    info.strength = json.at("strength");
+    const auto strength = strength_of(json.at("strength"));
+    info.strength = strength.value_or(Strength());
     info.layout = Layout::kAuto;
     for (const auto& [name, layout] : kLayoutNames) {
       if (json.at("layout") == name) info.layout = layout;
@@ -216,7 +217,7 @@ MergedInfo read_merged_info(const fs::path& directory) {
         std::ranges::adjacent_find(info.layers, std::greater_equal{}) == info.layers.end();
     if (info.layout == Layout::kAuto || info.layers.empty() || !ascending ||
         info.layers.front() < 0 || info.intermediate_size < 1 || info.copies < 2 ||
-        info.copies > kMaxCopies || !(info.strength >= 0 && info.strength <= 1)) {
+        info.copies > kMaxCopies || !strength) {
       throw input_error(
           "a field is out of range; expected \"layers\" ascending from 0, \"copies\" from 2 to " +
               std::to_string(kMaxCopies) +
@@ -280,7 +281,9 @@ void write_unmerged(const fs::path& directory, const ModelDirectory& merged) {
   if (!info.reversible) {
     throw input_error("this merge cannot be undone bit for bit: it has " +
                           std::to_string(info.copies) + " copies at strength " +
-                          std::to_string(info.strength) + ", so its weights were rounded",
+                          strength_text(info.strength) +
+                          (info.method == Method::kMlp ? ", and its originals were trained"
+                                                       : ", so its weights were rounded"),
                       merged.path().string(), "use the base it was made of: " + info.base_model);
   }
   const std::string where = (merged.path() / kInfoFile).string() + ", base_config";

@@ -17,7 +17,7 @@ struct MergedInfo {
   std::string base_model, base_fingerprint, base_config;  // base_config: config.json's own bytes
   std::vector<std::int64_t> layers;
   std::int64_t copies = 2, intermediate_size = 0;  // of the base
-  double strength = 1.0;
+  Strength strength;
   Layout layout = Layout::kNative;
   Method method = Method::kNew;  // one that widens MLPs
   /// Whether unmerge gives the base back bit for bit: the base's share of down is a power of two.

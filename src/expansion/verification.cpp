@@ -23,7 +23,8 @@ double larger(double a, double b) {
 
 /// Hidden states of the base with its MLPs in the split form, each copy as `ready` makes it.
 at::Tensor split_hidden(const StreamedDecoder& base, const ExpansionPlan& plan,
-                        const NamedTensors& copies, double strength, const TokenTensors& probe,
+                        const NamedTensors& copies, const Strength& strength,
+                        const TokenTensors& probe,
                         const std::function<at::Tensor(const at::Tensor&)>& ready) {
   const std::map<std::string, at::Tensor> by_name(copies.begin(), copies.end());
   const Activation activation = base.spec().activation;
@@ -33,7 +34,7 @@ at::Tensor split_hidden(const StreamedDecoder& base, const ExpansionPlan& plan,
                          return std::make_unique<DenseMlp>(weights, activation);
                        }
                        auto mlp = expanded_mlp(layer, weights, plan, by_name, activation, ready);
-                       mlp->set_strength(strength);
+                       mlp->set_strength(strength.at(layer, base.spec().layers));
                        return mlp;
                      });
 }
@@ -107,8 +108,11 @@ double rounding_of(Dtype dtype) {
 
 double fold_tolerance(const Folding& folding, Dtype dtype, double scale) {
   const auto exact = [](double share) { return share == 0 || is_power_of_two(share); };
-  const bool mixed = folding.plan.trains_originals() && folding.strength != 1;
-  const bool rounded = mixed || !exact(base_share(folding)) || !exact(copy_share(folding));
+  const bool mixed = folding.plan.trains_originals() && folding.strength != Strength(1);
+  const bool rounded =
+      mixed || std::ranges::any_of(folding.plan.layers, [&](std::int64_t layer) {
+        return !exact(base_share(folding, layer)) || !exact(copy_share(folding, layer));
+      });
   // Half a unit in the last place of each weight of down, grown through the layers: the factors
   // leave room of about ten times what is seen on real and random models.
   return std::max(scale, 1.0) * (1e-4 + (rounded ? 8 * rounding_of(dtype) : 0.0));

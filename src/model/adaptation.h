@@ -1,5 +1,7 @@
 #pragma once
 
+#include "config/strength.h"
+
 #include <string>
 #include <utility>
 #include <vector>
@@ -33,8 +35,9 @@ class Adaptation {
     return out;
   }
 
-  /// 1 is the model as trained, 0 the base, bit for bit. Training is at 1.
-  virtual void set_strength(double strength) const = 0;
+  /// 1 is the model as trained, 0 the base, bit for bit; a line runs over the decoder's layers.
+  /// Training is at 1.
+  virtual void set_strength(const Strength& strength) const = 0;
 };
 
 }  // namespace expandft

@@ -27,7 +27,7 @@ std::vector<LoraUpdates::Update> add_updates(Decoder& decoder, double scale, con
       const auto pair = make(module, projection);
       if (!pair) continue;
       LoraUpdates::Update& update =
-          updates.emplace_back(LoraUpdates::Update{module, pair->first, pair->second, {}});
+          updates.emplace_back(LoraUpdates::Update{i, module, pair->first, pair->second, {}});
       std::int64_t row = 0;
       for (Linear* part : projection.parts) {
         part->update =
@@ -80,9 +80,10 @@ std::vector<std::string> LoraUpdates::target_modules() const {
   return out;
 }
 
-void LoraUpdates::set_strength(double strength) const {
+void LoraUpdates::set_strength(const Strength& strength) const {
   for (const Update& update : updates_) {
-    for (const auto& part : update.parts) part->scale = strength * scale_;
+    const double scale = strength.at(update.layer, layers_) * scale_;
+    for (const auto& part : update.parts) part->scale = scale;
   }
 }
 
@@ -107,7 +108,7 @@ std::unique_ptr<LoraUpdates> add_lora(Decoder& decoder, const LoraConfig& config
         return std::pair(a.to(decoder.device()), at::zeros({projection.out(), config.rank},
                                                            options.device(decoder.device())));
       });
-  return std::make_unique<LoraUpdates>(std::move(updates), scale);
+  return std::make_unique<LoraUpdates>(std::move(updates), scale, decoder.spec().layers);
 }
 
 std::unique_ptr<LoraUpdates> attach_lora(Decoder& decoder, const ModelDirectory& base,
@@ -146,7 +147,7 @@ std::unique_ptr<LoraUpdates> attach_lora(Decoder& decoder, const ModelDirectory&
     throw input_error("the model has nothing that the tensor \"" + name + "\" could update", where,
                       "give the base it was trained on: " + info.base_model);
   }
-  return std::make_unique<LoraUpdates>(std::move(updates), info.scale());
+  return std::make_unique<LoraUpdates>(std::move(updates), info.scale(), decoder.spec().layers);
 }
 
 }  // namespace expandft

@@ -20,17 +20,19 @@ class LoraUpdates final : public Adaptation {
   /// One projection's update; a fused projection has one for each of its parts, over the same A
   /// and B.
   struct Update {
+    std::int64_t layer = 0;
     std::string module;  // its name in the checkpoint: "model.layers.0.self_attn.q_proj"
     at::Tensor a, b;     // (rank, in), (out, rank)
     std::vector<std::shared_ptr<LowRankUpdate>> parts;
   };
 
-  LoraUpdates(std::vector<Update> updates, double scale)
-      : updates_(std::move(updates)), scale_(scale) {}
+  /// `layers`: of the decoder.
+  LoraUpdates(std::vector<Update> updates, double scale, std::int64_t layers)
+      : updates_(std::move(updates)), scale_(scale), layers_(layers) {}
 
   /// By PEFT's names (lora_tensor_name).
   std::vector<Parameter> parameters() const override;
-  void set_strength(double strength) const override;
+  void set_strength(const Strength& strength) const override;
   const std::vector<Update>& updates() const { return updates_; }
   /// The last parts of their modules' names, each once: "q_proj", …
   std::vector<std::string> target_modules() const;
@@ -38,6 +40,7 @@ class LoraUpdates final : public Adaptation {
  private:
   std::vector<Update> updates_;
   double scale_;
+  std::int64_t layers_;
 };
 
 /// Adds updates to the targets of every layer: A uniform within ±1/√in, as PEFT draws it, seeded; B

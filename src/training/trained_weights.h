@@ -15,17 +15,19 @@ namespace expandft {
 class TrainedWeights final : public Adaptation {
  public:
   /// A copy of `initial` that trains. At strength 0 it is `origin`; undefined: strength leaves it
-  /// alone.
-  at::Tensor add(std::string name, const at::Tensor& initial, const at::Tensor& origin);
+  /// alone. `depth`: its place on a strength that is a line, from 0 (the first layer) to 1.
+  at::Tensor add(std::string name, const at::Tensor& initial, const at::Tensor& origin,
+                 double depth);
 
   std::vector<Parameter> parameters() const override { return parameters_; }
-  void set_strength(double strength) const override;
+  void set_strength(const Strength& strength) const override;
 
  private:
   std::vector<Parameter> parameters_;
   std::vector<at::Tensor> origins_;          // of each; may be undefined
+  std::vector<double> depths_;               // of each
   mutable std::vector<at::Tensor> trained_;  // of each, while the strength is not 1
-  mutable double strength_ = 1.0;
+  mutable Strength strength_;
 };
 
 /// Full fine-tuning: every weight of the decoder trains.

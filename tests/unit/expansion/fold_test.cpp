@@ -45,8 +45,9 @@ TEST_CASE("shares of base and copies add up to one") {
   const std::int64_t k = GENERATE(2, 3, 4, 7);
   const double strength = GENERATE(0.0, 0.25, 0.8, 1.0);
   const Folding folding{{{0}, k}, Layout::kNative, strength};
-  CHECK(base_share(folding) + static_cast<double>(k - 1) * copy_share(folding) == Approx(1.0));
-  CHECK(copy_share(folding) == strength / static_cast<double>(k));
+  CHECK(base_share(folding, 0) + static_cast<double>(k - 1) * copy_share(folding, 0) ==
+        Approx(1.0));
+  CHECK(copy_share(folding, 0) == strength / static_cast<double>(k));
 }
 
 TEST_CASE("a folded model computes what base and copies do") {
