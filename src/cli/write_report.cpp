@@ -27,6 +27,12 @@ RunReport::Facts outcome_facts(const TrainSetup& setup, const TrainingOutcome& o
     facts.emplace_back("Validation loss",
                        change(*outcome.validation_before, *outcome.validation_after));
   }
+  if (outcome.output_step != outcome.state.step) {
+    facts.emplace_back("Outputs are of step", std::to_string(outcome.output_step));
+  }
+  if (outcome.stopped_early) {
+    facts.emplace_back("Ended early, of", fmt::format("{} steps", outcome.total_steps));
+  }
   facts.emplace_back(
       "New parameters",
       human_count(static_cast<double>(count_new_parameters(setup.plan, setup.spec))));

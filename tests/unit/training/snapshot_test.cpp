@@ -24,12 +24,26 @@ TrainingState state_at(std::int64_t step) {
           .targets = 900,
           .first_loss = 3.25,
           .last_loss = 1.0 / 3,
-          .validation_before = 2.0 / 3};
+          .validation_before = 2.0 / 3,
+          .total_steps = 20,
+          .validations = {.data = "56ef",
+                          .last = Validation{step, 1.5},
+                          .best = Validation{1, 0.1 + 0.2},
+                          .since_best = 3},
+          .gradient_norms = {0.1, 1.0 / 3, 2}};
+}
+
+/// The newest of those that look whole.
+std::optional<fs::path> newest(const fs::path& run) {
+  for (const fs::path& folder : snapshot_folders(run)) {
+    if (is_snapshot(folder)) return folder;
+  }
+  return {};
 }
 
 fs::path save(const fs::path& run, const SmallRun& from, std::int64_t step, std::int64_t keep = 2) {
   save_snapshot(run, state_at(step), from.expansion.copies(), from.optimizer, kIdentity, keep);
-  return newest_snapshot(run).value();
+  return snapshot_path(run, step);
 }
 
 Error load_error(const fs::path& snapshot, const Json& identity = kIdentity) {
@@ -62,6 +76,14 @@ TEST_CASE("a snapshot brings back weights, moments and state, and training goes 
   CHECK(state.first_loss == expected.first_loss);
   CHECK(state.last_loss == expected.last_loss);
   CHECK(state.validation_before == expected.validation_before);
+  CHECK(state.total_steps == 20);
+  CHECK(state.validations.data == "56ef");
+  REQUIRE(state.validations.best);
+  CHECK(state.validations.best->step == 1);
+  CHECK(state.validations.best->loss == 0.1 + 0.2);
+  CHECK(state.validations.last->step == 3);
+  CHECK(state.validations.since_best == 3);
+  CHECK(state.gradient_norms == expected.gradient_norms);
   CHECK(loaded.optimizer.steps() == 3);
   for (SmallRun* run : {&saved, &loaded}) {
     run->optimizer.zero_grad();
@@ -78,7 +100,7 @@ TEST_CASE("a state without validation has none") {
   TrainingState state = state_at(1);
   state.validation_before.reset();
   save_snapshot(folder.path(), state, run.expansion.copies(), run.optimizer, kIdentity, 1);
-  const fs::path snapshot = newest_snapshot(folder.path()).value();
+  const fs::path snapshot = newest(folder.path()).value();
   CHECK_FALSE(load_snapshot(snapshot, run.expansion.copies(), run.optimizer, kIdentity)
                   .validation_before.has_value());
 }
@@ -93,10 +115,39 @@ TEST_CASE("the newest snapshots are kept") {
   CHECK(names_in(checkpoints) == std::set<std::string>{"step-1000000"});
 }
 
+TEST_CASE("the snapshot of the lowest validation loss is kept besides the newest") {
+  const TempDirectory folder;
+  SmallRun run;
+  TrainingState state = state_at(0);
+  for (const std::int64_t step : {5, 10, 15, 20}) {
+    state.step = step;
+    state.validations.best = Validation{step <= 15 ? 5 : 20, 1.0};
+    save_snapshot(folder.path(), state, run.expansion.copies(), run.optimizer, kIdentity, 1);
+    const std::set<std::string> expected =
+        step == 5 || step == 20
+            ? std::set<std::string>{snapshot_path("", step).filename()}
+            : std::set<std::string>{"step-000005", snapshot_path("", step).filename()};
+    CHECK(names_in(folder / "checkpoints") == expected);
+  }
+}
+
+TEST_CASE("keys that are free may differ, and are told") {
+  Json now = kIdentity;
+  now["training"]["learning_rate"] = 0.0001;
+  const std::vector<std::string> changes =
+      check_identity(kIdentity, now, "x", {"training.learning_rate"});
+  REQUIRE(changes.size() == 1);
+  CHECK(changes[0] == "training.learning_rate: 0.001 in the snapshot, 0.0001 now");
+  now["training"]["seed"] = 8;
+  const Error error =
+      error_of([&] { check_identity(kIdentity, now, "x", {"training.learning_rate"}); });
+  CHECK_THAT(error.message(), has_text("training.seed") && !has_text("learning_rate"));
+}
+
 TEST_CASE("what an ended process was removing goes, and what is no snapshot is not taken for one") {
   const TempDirectory folder;
   SmallRun run;
-  CHECK_FALSE(newest_snapshot(folder.path()));
+  CHECK_FALSE(newest(folder.path()));
   save(folder.path(), run, 5);
   const fs::path checkpoints = folder / "checkpoints";
   // No process has this number and start time.
@@ -105,7 +156,7 @@ TEST_CASE("what an ended process was removing goes, and what is no snapshot is n
   fs::copy(checkpoints / "step-000005", checkpoints / "step-000011");
   fs::remove(checkpoints / "step-000011" / "state.json");
   fs::create_directory(checkpoints / "step-x");
-  CHECK(newest_snapshot(folder.path())->filename() == "step-000005");
+  CHECK(newest(folder.path())->filename() == "step-000005");
   save(folder.path(), run, 6, 1);
   CHECK(names_in(checkpoints) ==
         std::set<std::string>{"step-000006", "step-000009", "step-000011", "step-x"});
@@ -131,7 +182,7 @@ TEST_CASE("a damaged snapshot is refused, and which file it is") {
   const fs::path snapshot = save(folder.path(), run, 5), file = snapshot / "state.json";
   const Json good = read_json(file);
   SECTION("counts") {
-    const std::string key = GENERATE("step", "epoch", "pack", "tokens", "targets");
+    const std::string key = GENERATE("step", "epoch", "pack", "tokens", "targets", "total_steps");
     const Json value = GENERATE(Json(-1), Json(1.5), Json("5"), Json());
     Json bad = good;
     bad[key] = value;
@@ -142,12 +193,25 @@ TEST_CASE("a damaged snapshot is refused, and which file it is") {
     CHECK(error.hint() == kDeleteSnapshot);
   }
   SECTION("missing keys") {
-    const std::string key =
-        GENERATE("format", "step", "pack", "last_loss", "validation_before", "identity");
+    const std::string key = GENERATE("format", "step", "pack", "last_loss", "validation_before",
+                                     "validations", "gradient_norms", "identity");
     Json bad = good;
     bad.erase(key);
     write_json(file, bad);
     CHECK_THAT(load_error(snapshot).message(), has_text("damaged snapshot") && has_text(key));
+  }
+  SECTION("what validations showed") {
+    const std::string key = GENERATE("data", "last", "best", "since_best");
+    Json bad = good;
+    bad["validations"][key] = -1;
+    write_json(file, bad);
+    CHECK_THAT(load_error(snapshot).message(), has_text("damaged snapshot"));
+  }
+  SECTION("another snapshot's state") {
+    Json bad = good;
+    bad["step"] = 6;
+    write_json(file, bad);
+    CHECK_THAT(load_error(snapshot).message(), has_text("\"step\" is 6"));
   }
   SECTION("another format") {
     Json bad = good;
@@ -180,7 +244,11 @@ TEST_CASE("the identity holds what weights depend on, and not where data lies") 
        {{"seed", 7},
         {"checkpoint_every", 5},
         {"keep_checkpoints", 2},
+        {"output_checkpoint", "best"},
         {"validate_every", 0},
+        {"patience", 3},
+        {"epochs", nullptr},
+        {"max_steps", 100},
         {"log_every", 1}}}};
   CHECK(snapshot_identity(resolved, "b", "d", "r") == Json{{"base_fingerprint", "b"},
                                                            {"data_fingerprint", "d"},
