@@ -131,12 +131,12 @@ ExitCode run_train(const TrainOptions& options, const GlobalOptions& global) {
   const SignalThread signals;  // before LibTorch starts threads
   const auto setup = set_up_training(std::move(config), global);
   check_tasks(run_tasks(setup->run()), *setup->tokenizer, setup->spec);
+  const std::vector<SamplePrompt> prompts = sample_prompts(*setup);
   if (options.dry_run) {
     retain_on_self_text(*setup, nullptr, global.quiet);
     print(dry_run_report(*setup));
     return ExitCode::kDone;
   }
-  const std::vector<SamplePrompt> prompts = sample_prompts(*setup);
   check_room(*setup);
   const std::string base_fingerprint = setup->base.fingerprint();
   if (start == RunStart::kFresh) create_run_directory(setup->run().output, setup->config.resolved);

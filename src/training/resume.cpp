@@ -4,7 +4,6 @@
 
 #include <iterator>
 #include <optional>
-#include <system_error>
 #include <utility>
 
 #include <spdlog/fmt/fmt.h>
@@ -17,21 +16,6 @@ struct Damaged {
   fs::path snapshot;
   std::string reason;
 };
-
-/// Under a name that is no snapshot's: the step will be saved again, and nothing is destroyed.
-void set_aside(const Damaged& damaged) {
-  fs::path aside = damaged.snapshot;
-  aside += ".damaged";
-  std::error_code error;
-  fs::remove_all(aside, error);
-  fs::rename(damaged.snapshot, aside, error);
-  if (error) {
-    throw failure("a damaged snapshot cannot be set aside: " + error.message(),
-                  damaged.snapshot.string());
-  }
-  spdlog::warn("{}: {}; set aside as {}", damaged.snapshot.string(), damaged.reason,
-               aside.filename().string());
-}
 
 std::string reason_of(const Error& error) {
   const std::string file = fs::path(error.where()).filename().string();
@@ -57,10 +41,6 @@ void check_steps(const TrainingState& state, const BatchStream& stream,
 
 }  // namespace
 
-fs::path divergence_file(const fs::path& run) {
-  return run / "diverged.json";
-}
-
 ResumedRun resume_run(const fs::path& run, const CopyTensors& copies, AdamW& optimizer,
                       BatchStream& stream, const TrainingConfig& training, const Json& identity) {
   std::vector<std::string> free;
@@ -70,7 +50,8 @@ ResumedRun resume_run(const fs::path& run, const CopyTensors& copies, AdamW& opt
   std::vector<Damaged> damaged;
   for (const fs::path& snapshot : snapshot_folders(run)) {
     if (!is_snapshot(snapshot)) {
-      damaged.push_back({snapshot, "damaged snapshot: its marker or state.json is gone"});
+      damaged.push_back(
+          {snapshot, "damaged snapshot: its marker or state.json is missing or damaged"});
       continue;
     }
     std::optional<SavedState> saved;
@@ -96,7 +77,10 @@ ResumedRun resume_run(const fs::path& run, const CopyTensors& copies, AdamW& opt
                                        : "damaged snapshot: " + reason});
       continue;
     }
-    for (const Damaged& one : damaged) set_aside(one);
+    for (const Damaged& one : damaged) {
+      spdlog::warn("{}: {}; set aside", one.snapshot.string(), one.reason);
+      set_aside_snapshot(run, step_of(one.snapshot), "damaged");
+    }
     for (const std::string& change : changes) {
       spdlog::warn("going on after the divergence under another config: {}", change);
     }

@@ -1,15 +1,9 @@
 #pragma once
 
+#include "training/divergence.h"
 #include "training/snapshot.h"
 
 namespace expandft {
-
-/// A run directory's file that says that training diverged. With it a run may be resumed at another
-/// learning rate: `kMayChangeAfterDivergence`.
-fs::path divergence_file(const fs::path& run);
-inline constexpr const char* kMayChangeAfterDivergence[] = {
-    "training.learning_rate", "training.final_learning_rate", "training.schedule",
-    "training.warmup", "training.clip_norm"};
 
 /// Where a resumed run stands, and how many steps it takes in all under its present config.
 struct ResumedRun {

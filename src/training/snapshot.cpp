@@ -172,6 +172,25 @@ void save_snapshot(const fs::path& run, const TrainingState& state, const CopyTe
   prune(run, keep, best ? best->step : -1);
 }
 
+std::optional<fs::path> newest_snapshot(const fs::path& run) {
+  const std::vector<fs::path> all = snapshots_of(run);
+  return all.empty() ? std::nullopt : std::optional(all.back());
+}
+
+void set_aside_snapshot(const fs::path& run, std::int64_t step, const std::string& why) {
+  for (const fs::path& folder : snapshot_folders(run)) {
+    if (step_of(folder) != step) continue;
+    fs::path aside = folder;
+    aside += "." + why;
+    std::error_code error;
+    fs::remove_all(aside, error);
+    fs::rename(folder, aside, error);
+    if (error) {
+      throw failure("the snapshot cannot be set aside: " + error.message(), folder.string());
+    }
+  }
+}
+
 SavedState read_state(const fs::path& snapshot) {
   const fs::path file = snapshot / "state.json";
   try {

@@ -46,6 +46,12 @@ std::vector<fs::path> snapshot_folders(const fs::path& run);
 /// Whether a folder has our marker and a state.json.
 bool is_snapshot(const fs::path& folder);
 
+/// The newest of those that look whole.
+std::optional<fs::path> newest_snapshot(const fs::path& run);
+/// Renames the snapshot of a step, if there is one, to "step-NNNNNN.<why>": it is none any more,
+/// the step can be saved again, and nothing is destroyed.
+void set_aside_snapshot(const fs::path& run, std::int64_t step, const std::string& why);
+
 /// state.json of a snapshot.
 struct SavedState {
   TrainingState state;

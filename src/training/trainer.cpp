@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <deque>
 #include <utility>
 
@@ -46,16 +47,6 @@ class Speedometer {
  private:
   std::deque<std::pair<double, double>> steps_;
 };
-
-/// The error of a step that diverged, with what can be done: `saved` holds the weights before it.
-Error diverged(const Error& error, const fs::path& saved) {
-  return Error(error.code(), error.message(), error.where(),
-               "the weights before this step are saved in " + saved.string() +
-                   ". To go on from there, lower training.learning_rate and use --resume: after a "
-                   "divergence it may change, and so may its schedule and clip_norm. Delete that "
-                   "snapshot to go on from the one before; or begin again with --restart, or look "
-                   "at the data of this step");
-}
 
 /// The loop of one run: what it holds between steps, and what happens between them.
 class Loop {
@@ -191,15 +182,36 @@ class Loop {
   } catch (const Error& error) {
     if (error.code() != ExitCode::kDiverged || state_.step == 0) throw;
     progress_.clear();
-    try {
-      if (state_.step > saved_step_) save();
-      write_json(divergence_file(job_.run_directory),
-                 {{"step", state_.step + 1}, {"what", error.message()}});
-    } catch (const Error& unsaved) {  // a full disk must not hide why training ended
-      spdlog::warn("the weights before the step that diverged cannot be saved: {}", unsaved.what());
-      throw error;
+    throw end_diverged(error);
+  }
+
+  /// Leaves the last good weights as the newest snapshot, and says where they are.
+  Error end_diverged(const Error& error) try {
+    const bool is_good = has_finite_loss();
+    if (is_good && state_.step > saved_step_) save();
+    if (!is_good) set_aside_snapshot(job_.run_directory, state_.step, "diverged");
+    const std::optional<fs::path> newest = newest_snapshot(job_.run_directory);
+    if (!newest) return error;
+    write_json(divergence_file(job_.run_directory),
+               {{"step", state_.step + 1}, {"what", error.message()}});
+    return divergence(error, *newest, is_good);
+  } catch (const Error& unsaved) {  // a full disk must not hide why training ended
+    spdlog::warn("the weights before the step that diverged cannot be saved: {}", unsaved.what());
+    return error;
+  }
+
+  /// Whether the weights still give a loss on most of some other examples: it may be the data of
+  /// the step that gives none, or the step before may have spoiled the weights.
+  bool has_finite_loss() const {
+    constexpr std::size_t kExamples = 16;
+    const Dataset& data = job_.validation_data ? *job_.validation_data : job_.training_data;
+    const std::size_t count = std::min(kExamples, data.examples.size());
+    std::size_t finite = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      const Dataset one{.examples = {data.examples[i]}, .report = {}};
+      finite += std::isfinite(mean_loss(job_.decoder, one, kValidationTokens).value_or(0)) ? 1 : 0;
     }
-    throw diverged(error, snapshot_path(job_.run_directory, state_.step));
+    return 2 * finite > count;
   }
 
   std::int64_t step() {
@@ -267,8 +279,9 @@ class Loop {
     Json event = {{"loss", *loss}};
     if (is_best) event["best"] = true;
     log_once("validation", event);
-    spdlog::info("step {:>5}: validation loss {:.4f}{}", state_.step, *loss,
-                 is_best ? ", the lowest so far" : "");
+    spdlog::log(std::isfinite(*loss) ? spdlog::level::info : spdlog::level::warn,
+                "step {:>5}: validation loss {:.4f}{}", state_.step, *loss,
+                is_best ? ", the lowest so far" : "");
     return is_best;
   }
 

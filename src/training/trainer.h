@@ -73,7 +73,7 @@ struct TrainingOutcome {
 /// Trains to the end, until training.patience is exhausted, or until a signal comes; then brings
 /// the best weights back, if these go to the outputs. Writes metrics.jsonl and snapshots into the
 /// run directory, on resuming config.resolved.json too, and a progress line to the terminal. When
-/// training diverges, the weights before that step are saved, and the error says where.
+/// training diverges, the newest snapshot has the last good weights, and the error says where.
 TrainingOutcome run_training(const TrainingJob& job);
 
 }  // namespace expandft

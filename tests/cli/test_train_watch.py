@@ -21,6 +21,11 @@ def adapter(run):
     return (run / "adapter/adapter_model.safetensors").read_bytes()
 
 
+def score_lines(expandft, model, folder):
+    (folder / "q.txt").write_text("a Q there")
+    return expandft("score", "--model", model, "--text", folder / "q.txt", "--device", "cpu").stdout.splitlines()
+
+
 def lowest(run):
     """The step and loss of the lowest validation after step 0, of equals the first."""
     found = [(line["loss"], line["step"]) for line in events(run, "validation") if line["step"] > 0]
@@ -219,31 +224,70 @@ DIVERGING = dict(training__precision="float16", training__learning_rate=1.0, tra
                  training__validate_every=1, expansion__layers="all", evaluation=None)
 
 
-def test_a_diverged_run_keeps_its_last_good_state(expandft, tmp_path, stories, read_tensors):
+def test_a_diverged_run_goes_on_from_its_last_good_weights(expandft, tmp_path, stories):
     config = write_config(tmp_path, stories, **DIVERGING)
     result = train(expandft, config, rc=4)
     out = tmp_path / "out"
     done = events(out, "train")[-1]["step"]
-    assert done >= 1
     assert "diverged" in result.stderr and f"step {done + 1}" in result.stderr
-    snapshot = out / f"checkpoints/step-{done:06}"
-    assert str(snapshot) in result.stderr and "--resume" in result.stderr
-    assert all(tensor.isfinite().all() for tensor in read_tensors(snapshot / "copies.safetensors").values())
-    assert json.loads((snapshot / "state.json").read_text())["step"] == done
+    # The step before it spoiled the weights, as validation on them tells: they are no good to go on from.
+    assert events(out, "validation")[-1] == {"step": done, "event": "validation", "loss": None}
+    good = max(p for p in (out / "checkpoints").iterdir())
+    assert int(good.name.removeprefix("step-")) < done
+    assert f"last good ones are in {good}" in result.stderr and "--resume" in result.stderr
     assert json.loads((out / "diverged.json").read_text())["step"] == done + 1
     assert not (out / "adapter").exists() and not (out / "summary.json").exists()
 
     # Under the same config it diverges again, at the same step; other keys stay fixed.
     assert f"step {done + 1}" in train(expandft, config, "--resume", rc=4).stderr
     assert "training.seed" in train(expandft, config, "--resume", "--set", "training.seed=9", rc=2).stderr
-    # The best snapshot is from before it all went wrong.
-    shutil.rmtree(snapshot)
     lower = ["--set", "training.learning_rate=1e-4", "--set", "training.max_steps=12"]
     result = train(expandft, config, "--resume", *lower)
     assert "training.learning_rate: 1.0 in the snapshot, 0.0001 now" in result.stderr
     assert summary_of(out)["steps"] == 12 and not (out / "diverged.json").exists()
     rates = {line["step"]: line["learning_rate"] for line in events(out, "train")}
     assert rates[12] == 1e-4
+
+
+def test_a_snapshot_of_spoiled_weights_is_set_aside(expandft, tmp_path, stories):
+    config = write_config(tmp_path, stories, **(DIVERGING | {"training__checkpoint_every": 1}))
+    result = train(expandft, config, rc=4)
+    out = tmp_path / "out"
+    done = events(out, "train")[-1]["step"]
+    names = sorted(p.name for p in (out / "checkpoints").iterdir())
+    assert f"step-{done:06}.diverged" in names and f"step-{done:06}" not in names
+    assert str(out / f"checkpoints/step-{done - 1:06}") in result.stderr
+    train(expandft, config, "--resume", "--set", "training.learning_rate=1e-4", "--set", "training.max_steps=10")
+
+
+def test_divergence_without_a_snapshot_asks_for_a_restart(expandft, tmp_path, stories):
+    config = write_config(tmp_path, stories, **(DIVERGING | {"training__validate_every": 0}))
+    result = train(expandft, config, rc=4)
+    assert "--restart" in result.stderr and "--resume" not in result.stderr
+    assert not list((tmp_path / "out").glob("checkpoints/step-*"))
+    assert not (tmp_path / "out/diverged.json").exists()
+
+
+def test_data_that_makes_no_loss_leaves_the_weights_before_it(expandft, tmp_path, tiny_model, read_tensors):
+    from safetensors.torch import save_file
+
+    model = tiny_model()
+    tensors = read_tensors(model)
+    rows = ["Once upon a time there was a girl."] * 30 + ["She saw a Q there."]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps({"text": row}) + "\n" for row in rows))
+    bad = next(json.loads(line)["id"] for line in score_lines(expandft, model, tmp_path) if "Q" in line)
+    tensors["model.embed_tokens.weight"][bad] = float("nan")
+    save_file(tensors, model / "model.safetensors", metadata={"format": "pt"})
+    config = write_config(tmp_path, model, data__train="rows.jsonl", data__packing=False, data__validation=None,
+                          training__max_steps=None, training__epochs=1, training__batch_size=1, evaluation=None)
+    result = train(expandft, config, rc=4)
+    out = tmp_path / "out"
+    done = events(out, "train")[-1]["step"]
+    snapshot = out / f"checkpoints/step-{done:06}"
+    assert f"step {done + 1}" in result.stderr and f"good, and saved in {snapshot}" in result.stderr
+    assert all(tensor.isfinite().all() for tensor in read_tensors(snapshot / "copies.safetensors").values())
+    assert json.loads((snapshot / "state.json").read_text())["step"] == done
+    assert f"resuming after step {done}" in train(expandft, config, "--resume", rc=4).stderr
 
 
 def test_going_on_to_more_steps(expandft, tmp_path, stories):

@@ -33,14 +33,6 @@ TrainingState state_at(std::int64_t step) {
           .gradient_norms = {0.1, 1.0 / 3, 2}};
 }
 
-/// The newest of those that look whole.
-std::optional<fs::path> newest(const fs::path& run) {
-  for (const fs::path& folder : snapshot_folders(run)) {
-    if (is_snapshot(folder)) return folder;
-  }
-  return {};
-}
-
 fs::path save(const fs::path& run, const SmallRun& from, std::int64_t step, std::int64_t keep = 2) {
   save_snapshot(run, state_at(step), from.expansion.copies(), from.optimizer, kIdentity, keep);
   return snapshot_path(run, step);
@@ -100,7 +92,7 @@ TEST_CASE("a state without validation has none") {
   TrainingState state = state_at(1);
   state.validation_before.reset();
   save_snapshot(folder.path(), state, run.expansion.copies(), run.optimizer, kIdentity, 1);
-  const fs::path snapshot = newest(folder.path()).value();
+  const fs::path snapshot = newest_snapshot(folder.path()).value();
   CHECK_FALSE(load_snapshot(snapshot, run.expansion.copies(), run.optimizer, kIdentity)
                   .validation_before.has_value());
 }
@@ -147,7 +139,7 @@ TEST_CASE("keys that are free may differ, and are told") {
 TEST_CASE("what an ended process was removing goes, and what is no snapshot is not taken for one") {
   const TempDirectory folder;
   SmallRun run;
-  CHECK_FALSE(newest(folder.path()));
+  CHECK_FALSE(newest_snapshot(folder.path()));
   save(folder.path(), run, 5);
   const fs::path checkpoints = folder / "checkpoints";
   // No process has this number and start time.
@@ -156,10 +148,27 @@ TEST_CASE("what an ended process was removing goes, and what is no snapshot is n
   fs::copy(checkpoints / "step-000005", checkpoints / "step-000011");
   fs::remove(checkpoints / "step-000011" / "state.json");
   fs::create_directory(checkpoints / "step-x");
-  CHECK(newest(folder.path())->filename() == "step-000005");
+  CHECK(newest_snapshot(folder.path())->filename() == "step-000005");
   save(folder.path(), run, 6, 1);
   CHECK(names_in(checkpoints) ==
         std::set<std::string>{"step-000006", "step-000009", "step-000011", "step-x"});
+}
+
+TEST_CASE("a snapshot that is set aside is none any more, and its step can be saved again") {
+  const TempDirectory folder;
+  SmallRun run;
+  save(folder.path(), run, 5);
+  save(folder.path(), run, 6);
+  for (int i = 0; i < 2; ++i) {
+    set_aside_snapshot(folder.path(), 6, "damaged");
+    CHECK(newest_snapshot(folder.path())->filename() == "step-000005");
+    CHECK(names_in(folder / "checkpoints") ==
+          std::set<std::string>{"step-000005", "step-000006.damaged"});
+    save(folder.path(), run, 6);
+  }
+  set_aside_snapshot(folder.path(), 7, "damaged");
+  CHECK(names_in(folder / "checkpoints") ==
+        std::set<std::string>{"step-000005", "step-000006", "step-000006.damaged"});
 }
 
 TEST_CASE("another config is refused with what differs") {
