@@ -1,5 +1,6 @@
 #include "cli/run_evaluation.h"
 
+#include "base/error.h"
 #include "report/progress.h"
 
 #include <set>
@@ -49,6 +50,11 @@ EvaluateFn RunEvaluation::while_training() {
     try {
       results = measure(step == 0 ? "base" : fmt::format("step {}", step), stop);
     } catch (const Stopped&) {
+      return {};
+    } catch (const Error& error) {
+      if (error.code() != ExitCode::kFailed) throw;
+      // A model that gives no number: the next step tells whether training has diverged.
+      spdlog::warn("step {:>5}: the tasks are not measured: {}", step, error.message());
       return {};
     }
     for (const TaskResult& result : results) {

@@ -22,6 +22,12 @@ std::string reason_of(const Error& error) {
   return error.message() + (file.empty() ? "" : " (" + file + ")");
 }
 
+void seek(BatchStream& stream, StreamPosition position) try {
+  stream.seek(position);
+} catch (const Error& error) {
+  throw input_error(error.message(), "state.json");
+}
+
 /// Input error when the config's steps are behind the snapshot already.
 void check_steps(const TrainingState& state, const BatchStream& stream,
                  const TrainingConfig& training, const fs::path& snapshot) {
@@ -67,7 +73,7 @@ ResumedRun resume_run(const fs::path& run, const CopyTensors& copies, AdamW& opt
         check_identity(saved->identity, identity, snapshot, free);
     check_steps(state, stream, training, snapshot);
     try {
-      stream.seek(state.position);
+      seek(stream, state.position);
       load_tensors(snapshot, state, copies, optimizer);
     } catch (const Error& error) {
       if (error.code() != ExitCode::kBadInput) throw;

@@ -342,3 +342,12 @@ def test_other_validation_data_begins_anew(expandft, tmp_path, stories):
     assert summary["validation_loss_before"] is None and summary["best_step"] > 8
     after = {line["step"]: line["loss"] for line in events(out, "validation") if line["step"] > 8}
     assert summary["best_validation_loss"] == after[summary["best_step"]] == min(after.values())
+
+
+def test_tasks_that_spoiled_weights_cannot_do_do_not_hide_a_divergence(expandft, tmp_path, stories):
+    config = write_config(tmp_path, stories, **{k: v for k, v in DIVERGING.items() if k != "evaluation"},
+                          evaluation__every=1)
+    result = train(expandft, config, rc=4)
+    assert "the tasks are not measured" in result.stderr and "diverged" in result.stderr
+    measured = [line["step"] for line in events(tmp_path / "out", "evaluation")]
+    assert measured == list(range(len(measured))) and measured[-1] < events(tmp_path / "out", "train")[-1]["step"]
