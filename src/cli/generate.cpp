@@ -1,3 +1,4 @@
+#include "cli/end_tokens.h"
 #include "cli/load.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
@@ -24,27 +25,6 @@ struct GenerateOptions {
   bool echo = false, json = false;
 };
 
-/// Adds the ids that a config names: an integer, or an array of them.
-void add_end_tokens(const Json& config, std::vector<TokenId>& ids) {
-  const Json named = config.value("eos_token_id", Json());
-  for (const Json& id : named.is_array() ? named : Json::array({named})) {
-    if (id.is_number_integer()) ids.push_back(id.get<TokenId>());
-  }
-}
-
-/// All ids that end a text: the tokenizer's, config.json's and generation_config.json's.
-std::vector<TokenId> end_tokens(const LoadedModel& model) {
-  std::vector<TokenId> ids;
-  if (const auto eos = model.tokenizer->eos()) ids.push_back(*eos);
-  add_end_tokens(model.directory.config(), ids);
-  const fs::path file = model.directory.path() / "generation_config.json";
-  if (is_there(file)) {
-    const Json config = read_json(file);
-    if (config.is_object()) add_end_tokens(config, ids);
-  }
-  return ids;
-}
-
 std::string read_prompt(const GenerateOptions& options) {
   if (options.prompt) return *options.prompt;
   return read_text(options.prompt_file.value_or("-"));
@@ -58,7 +38,7 @@ struct Question {
 
 Question ask(const std::string& prompt, const GenerateOptions& options, const LoadedModel& model) {
   const Tokenizer& tokenizer = *model.tokenizer;
-  Question question{prompt, {}, end_tokens(model)};
+  Question question{prompt, {}, end_tokens(model.directory, tokenizer)};
   if (!options.chat) {
     question.ids = tokenizer.encode(prompt, {.bos = tokenizer.adds_bos()});
     return question;

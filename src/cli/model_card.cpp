@@ -126,6 +126,11 @@ std::string trained_model_card(const TrainSetup& setup, const TrainingOutcome& o
     card += fmt::format("- Validation loss {:.4f} before, {:.4f} after\n",
                         *outcome.validation_before, *outcome.validation_after);
   }
+  if (outcome.output_step != outcome.state.step) {
+    card += fmt::format(
+        "- These are the weights after step {}, which had the lowest validation loss ({:.4f})\n",
+        outcome.output_step, outcome.best->loss);
+  }
   if (!results.originals.empty() || !results.news.empty()) {
     card += "\n## What it kept and what it learned\n\n" + comparison_markdown(results);
   }

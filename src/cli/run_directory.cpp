@@ -30,6 +30,17 @@ RunStart plan_start(const fs::path& run, bool resume, bool restart) {
                : "--resume continues it, --restart replaces it");
 }
 
+bool is_to_go_on(const fs::path& run, const Json& resolved_config) {
+  const fs::path file = run / "config.resolved.json";
+  if (!is_file(file)) return false;
+  const Json before = read_json(file);
+  for (const char* key : {"epochs", "max_steps", "patience", "output_checkpoint"}) {
+    const Json::json_pointer place = Json::json_pointer("/training") / key;
+    if (before.contains(place) && before.at(place) != resolved_config.at(place)) return true;
+  }
+  return false;
+}
+
 void create_run_directory(const fs::path& run, const Json& resolved_config) {
   constexpr std::uint64_t kSmall = 1 << 20;
   AtomicDirectory directory(run, kSmall, AtomicDirectory::Existing::kReplaceOurs, OutputKind::kRun);

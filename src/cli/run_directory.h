@@ -12,6 +12,10 @@ enum class RunStart { kFresh, kResume, kFinished };
 /// already, when neither --resume nor --restart was given. Changes nothing.
 RunStart plan_start(const fs::path& run, bool resume, bool restart);
 
+/// Whether a finished run has more to do under this config: other steps, patience, or other weights
+/// for its outputs than config.resolved.json tells.
+bool is_to_go_on(const fs::path& run, const Json& resolved_config);
+
 /// Makes the run directory with config.resolved.json in it, in place of an earlier run.
 void create_run_directory(const fs::path& run, const Json& resolved_config);
 

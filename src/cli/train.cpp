@@ -1,5 +1,7 @@
 #include "cli/output.h"
 #include "cli/run_directory.h"
+#include "cli/run_evaluation.h"
+#include "cli/samples.h"
 #include "cli/train_outputs.h"
 #include "cli/train_setup.h"
 #include "cli/verbs.h"
@@ -8,7 +10,7 @@
 #include "report/human.h"
 #include "report/summary.h"
 #include "runtime/signals.h"
-#include "training/snapshot.h"
+#include "training/resume.h"
 
 #include <algorithm>
 #include <cctype>
@@ -29,15 +31,19 @@ struct TrainOptions {
   bool dry_run = false, resume = false, restart = false;
 };
 
-/// The most snapshots that lie in the run directory together: one more than are kept, while it is
+/// The most snapshots that lie in the run directory together: those kept, and one more while it is
 /// written.
 std::uint64_t snapshots_at_once(const TrainSetup& setup) {
   const TrainingConfig& training = setup.run().training;
-  if (training.checkpoint_every == 0) return 1;
   const std::int64_t steps =
       BatchStream(setup.training_data, setup.run().data, training).total_steps();
-  const std::int64_t written = steps / training.checkpoint_every + 1;  // and one at the end
-  return static_cast<std::uint64_t>(std::min(training.keep_checkpoints, written)) + 1;
+  const auto times = [&](std::int64_t every) { return every > 0 ? steps / every : 0; };
+  const bool keeps_best = training.output_checkpoint == OutputCheckpoint::kBest &&
+                          setup.validation_data && training.validate_every > 0;
+  const std::int64_t bests = keeps_best ? times(training.validate_every) : 0;
+  const std::int64_t written = times(training.checkpoint_every) + bests + 1;  // and one at the end
+  const std::int64_t kept = training.keep_checkpoints + (keeps_best ? 1 : 0);
+  return static_cast<std::uint64_t>(std::min(kept, written)) + (written > 1 ? 1 : 0);
 }
 
 /// A run needs room for its adapter, its merged model and its snapshots.
@@ -57,6 +63,14 @@ std::string outcome_text(const TrainSetup& setup, const TrainingOutcome& outcome
   if (outcome.validation_before && outcome.validation_after) {
     summary.line("validation", fmt::format("{:.4f} -> {:.4f} nats a token",
                                            *outcome.validation_before, *outcome.validation_after));
+  }
+  if (outcome.stopped_early) {
+    summary.line("stopped early", fmt::format("after {} validations without a lower loss",
+                                              outcome.state.validations.since_best));
+  }
+  if (outcome.output_step != outcome.state.step) {
+    summary.line("outputs", fmt::format("of step {}, the lowest validation loss: {:.4f}",
+                                        outcome.output_step, outcome.best->loss));
   }
   if (has_adapter(setup)) summary.line("adapter", (run / "adapter").string());
   std::string merged = (run / "merged").string();
@@ -97,11 +111,30 @@ void report_start(const TrainSetup& setup) {
                describe(compare_logits(base, probe_logits(setup.decoder, probe))));
 }
 
+/// A finished run has nothing more to do, unless its config asks for more now. Input error when
+/// there is no snapshot left to go on from.
+RunStart start_of_run(const RunConfig& run, const Json& resolved, const TrainOptions& options) {
+  const RunStart start = plan_start(run.output, options.resume, options.restart);
+  if (start == RunStart::kFresh) return start;
+  const bool has_snapshots = !snapshot_folders(run.output).empty();
+  if (start == RunStart::kFinished) {
+    if (!is_to_go_on(run.output, resolved)) return start;
+    if (has_snapshots) return RunStart::kResume;
+    throw input_error(
+        "the run is finished, its config asks for something else now, and no snapshot is left to "
+        "go on from",
+        run.output.string(),
+        "begin again with --restart; with training.checkpoint_every set, a finished run keeps "
+        "snapshots");
+  }
+  if (!has_snapshots) spdlog::info("no snapshot yet: from the beginning");
+  return has_snapshots ? RunStart::kResume : RunStart::kFresh;
+}
+
 ExitCode run_train(const TrainOptions& options, const GlobalOptions& global) {
   ResolvedConfig config = load_run_config(options.config, options.overrides);
-  const RunStart start = options.dry_run
-                             ? RunStart::kFresh
-                             : plan_start(config.run.output, options.resume, options.restart);
+  const RunStart start =
+      options.dry_run ? RunStart::kFresh : start_of_run(config.run, config.resolved, options);
   if (start == RunStart::kFinished) {
     print("the run in " + config.run.output.string() + " is finished; nothing to do\n");
     return ExitCode::kDone;
@@ -109,6 +142,7 @@ ExitCode run_train(const TrainOptions& options, const GlobalOptions& global) {
   const SignalThread signals;  // before LibTorch starts threads
   const auto setup = set_up_training(std::move(config), global, start == RunStart::kResume);
   check_tasks(run_tasks(setup->run()), *setup->tokenizer, setup->spec);
+  const std::vector<SamplePrompt> prompts = sample_prompts(*setup);
   if (options.dry_run) {
     retain_on_self_text(*setup, nullptr, global.quiet);
     print(dry_run_report(*setup));
@@ -116,10 +150,7 @@ ExitCode run_train(const TrainOptions& options, const GlobalOptions& global) {
   }
   check_room(*setup);
   const std::string base_fingerprint = setup->base.fingerprint();
-  std::optional<fs::path> snapshot;
-  if (start == RunStart::kResume) snapshot = newest_snapshot(setup->run().output);
-  if (start == RunStart::kResume && !snapshot) spdlog::info("no snapshot yet: from the beginning");
-  if (!snapshot) create_run_directory(setup->run().output, setup->config.resolved);
+  if (start == RunStart::kFresh) create_run_directory(setup->run().output, setup->config.resolved);
   if (!setup->ranking.empty()) {
     write_json(setup->run().output / kRankingFile, ranking_json(setup->ranking));
   }
@@ -128,6 +159,7 @@ ExitCode run_train(const TrainOptions& options, const GlobalOptions& global) {
   retain_on_self_text(*setup, &setup->run().output, global.quiet);
   const Dataset* retention_data = setup->retention_data ? &*setup->retention_data : nullptr;
 
+  RunEvaluation evaluation(*setup, global.quiet);
   const TrainingJob job{
       .config = setup->config,
       .decoder = setup->decoder,
@@ -139,19 +171,24 @@ ExitCode run_train(const TrainOptions& options, const GlobalOptions& global) {
       .identity = snapshot_identity(setup->config.resolved, base_fingerprint,
                                     fingerprint(setup->training_data),
                                     retention_data ? fingerprint(*retention_data) : ""),
-      .resume_from = snapshot,
+      .resume = start == RunStart::kResume,
+      .evaluate = evaluation.while_training(),
       .quiet = global.quiet};
   const TrainingOutcome outcome = run_training(job);
   if (outcome.signal != 0) return interrupted(outcome, options);
 
   write_run_adapter(*setup, base_fingerprint);
-  const ComparisonReport results = evaluate_run(*setup, global.quiet);
+  const RunResults results{.comparison = evaluation.compare(outcome),
+                           .strengths = evaluation.strengths(),
+                           .samples = make_samples(*setup, prompts, global.quiet)};
   finish_run(*setup, outcome, results);
+  fs::remove(divergence_file(setup->run().output));
   if (setup->run().training.checkpoint_every == 0) {
     fs::remove_all(setup->run().output / "checkpoints");  // of no use any more
   }
-  if (!results.originals.empty() || !results.news.empty()) {
-    print(comparison_table(results) + "\n");
+  const ComparisonReport& comparison = results.comparison;
+  if (!comparison.originals.empty() || !comparison.news.empty()) {
+    print(comparison_table(comparison) + "\n");
   }
   print(outcome_text(*setup, outcome));
   return ExitCode::kDone;

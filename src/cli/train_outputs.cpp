@@ -5,7 +5,6 @@
 #include "cli/write_report.h"
 #include "model/tensors.h"
 #include "report/data_report.h"
-#include "report/progress.h"
 #include "report/summary.h"
 #include "runtime/process.h"
 
@@ -15,20 +14,6 @@ namespace expandft {
 namespace {
 
 constexpr auto kReplaceOurs = AtomicDirectory::Existing::kReplaceOurs;
-
-std::vector<TaskResult> evaluate_tasks(const TrainSetup& setup,
-                                       const std::vector<TaskConfig>& tasks,
-                                       const std::string& which, ProgressLine& progress) {
-  std::vector<TaskResult> results;
-  for (const TaskConfig& task : tasks) {
-    results.push_back(
-        evaluate(setup.decoder, *setup.tokenizer, task, [&](std::int64_t done, std::int64_t total) {
-          progress.counting("evaluating " + task.name + ", " + which, done, total);
-        }));
-  }
-  progress.clear();
-  return results;
-}
 
 /// The tuned model at the run's strength, checked against what is in memory before it appears.
 LogitDifference write_merged_model(const TrainSetup& setup, const TrainingOutcome& outcome,
@@ -101,47 +86,37 @@ void write_run_adapter(const TrainSetup& setup, const std::string& fingerprint) 
   directory.commit();
 }
 
-std::vector<TaskConfig> run_tasks(const RunConfig& run) {
-  const EvaluationConfig& evaluation = run.evaluation;
-  std::vector<std::string> names = evaluation.original_tasks;
-  names.insert(names.end(), evaluation.tasks.begin(), evaluation.tasks.end());
-  return find_tasks(names, run.file.parent_path());
-}
-
-ComparisonReport evaluate_run(TrainSetup& setup, bool quiet) {
-  const EvaluationConfig& evaluation = setup.run().evaluation;
-  const std::vector<TaskConfig> tasks = run_tasks(setup.run());
-  ProgressLine progress(quiet);
-  setup.adaptation().set_strength(0);
-  const std::vector<TaskResult> base = evaluate_tasks(setup, tasks, "base", progress);
-  setup.adaptation().set_strength(setup.run().strength);
-  const std::vector<TaskResult> tuned = evaluate_tasks(setup, tasks, "tuned", progress);
-
-  return compare_tasks(base, tuned, evaluation.original_tasks.size(), evaluation.max_drop);
-}
-
 void finish_run(const TrainSetup& setup, const TrainingOutcome& outcome,
-                const ComparisonReport& results) {
+                const RunResults& results) {
   const fs::path& run = setup.run().output;
-  const LogitDifference written = write_merged_model(setup, outcome, results);
+  const LogitDifference written = write_merged_model(setup, outcome, results.comparison);
   spdlog::info("merged: {}", describe(written));
   Json evaluation = Json::object();
-  if (!results.originals.empty() || !results.news.empty()) evaluation = comparison_json(results);
-  write_report(setup, outcome, evaluation);
+  const ComparisonReport& comparison = results.comparison;
+  if (!comparison.originals.empty() || !comparison.news.empty()) {
+    evaluation = comparison_json(comparison);
+  }
+  write_report(setup, outcome, {evaluation, results.strengths, results.samples});
   write_json(run / "summary.json",
              {{"steps", outcome.state.step},
+              {"stopped_early", outcome.stopped_early},
+              {"best_step", outcome.best ? Json(outcome.best->step) : Json()},
+              {"output_step", outcome.output_step},
               {"tokens", outcome.state.tokens},
               {"targets", outcome.state.targets},
               {"first_loss", outcome.first_loss},
               {"last_loss", outcome.last_loss},
               {"validation_loss_before", optional_number(outcome.validation_before)},
               {"validation_loss_after", optional_number(outcome.validation_after)},
+              {"best_validation_loss", outcome.best ? Json(outcome.best->loss) : Json()},
               {"seconds", outcome.seconds},
               {"tokens_per_second", outcome.tokens_per_second},
               {"peak_memory_bytes", peak_resident_bytes()},
               {"data", data_facts(setup)},
               {"merged_worst_logit_difference", written.worst},
-              {"evaluation", evaluation}});
+              {"evaluation", evaluation},
+              {"strengths", results.strengths},
+              {"samples", results.samples}});
 }
 
 }  // namespace expandft

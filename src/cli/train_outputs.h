@@ -16,16 +16,14 @@ std::uint64_t outputs_bytes(const TrainSetup& setup);
 /// Writes run/adapter, in the base's dtype; LoRA's in PEFT's format. Nothing without an adapter.
 void write_run_adapter(const TrainSetup& setup, const std::string& fingerprint);
 
-/// The config's tasks: the original ones, then the new ones.
-std::vector<TaskConfig> run_tasks(const RunConfig& run);
-
-/// Evaluates the config's tasks on the base (strength 0 of the model in memory) and on the tuned
-/// model at the config's strength.
-ComparisonReport evaluate_run(TrainSetup& setup, bool quiet);
+/// What was measured of a run after training.
+struct RunResults {
+  ComparisonReport comparison;
+  Json strengths, samples;  // as in summary.json
+};
 
 /// Writes run/merged with its model card, checks it, and then report.html and summary.json, which
 /// says that the run is finished.
-void finish_run(const TrainSetup& setup, const TrainingOutcome& outcome,
-                const ComparisonReport& results);
+void finish_run(const TrainSetup& setup, const TrainingOutcome& outcome, const RunResults& results);
 
 }  // namespace expandft

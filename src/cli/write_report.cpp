@@ -33,6 +33,12 @@ RunReport::Facts outcome_facts(const TrainSetup& setup, const TrainingOutcome& o
     trained += static_cast<double>(tensor.numel());
   }
   facts.emplace_back("Trained parameters", human_count(trained));
+  if (outcome.output_step != outcome.state.step) {
+    facts.emplace_back("Outputs are of step", std::to_string(outcome.output_step));
+  }
+  if (outcome.stopped_early) {
+    facts.emplace_back("Ended early, of", fmt::format("{} steps", outcome.total_steps));
+  }
   facts.emplace_back("Tokens a second", human_count(outcome.tokens_per_second));
   facts.emplace_back("Time since the last start", human_duration(outcome.seconds));
   facts.emplace_back("Peak memory", human_bytes(static_cast<double>(peak_resident_bytes())));
@@ -98,14 +104,19 @@ RunReport::Facts data_facts(const TrainSetup& setup) {
 
 }  // namespace
 
-void write_report(const TrainSetup& setup, const TrainingOutcome& outcome, const Json& comparison) {
+void write_report(const TrainSetup& setup, const TrainingOutcome& outcome,
+                  const ReportResults& results) {
   const fs::path& run = setup.run().output;
+  const Strength& own = setup.run().strength;
   const RunReport report{
       .name = file_name(run),
       .opening = file_name(setup.base.path()) + ", fine-tuned: " + setup.description() + ".",
       .outcome = outcome_facts(setup, outcome),
-      .comparison = comparison,
+      .comparison = results.comparison,
       .events = read_metrics(run / "metrics.jsonl"),
+      .strengths = results.strengths,
+      .strength = own.first == own.last ? std::optional(own.first) : std::nullopt,
+      .samples = results.samples,
       .plan = plan_facts(setup),
       .data = data_facts(setup),
       .config = setup.config.resolved,

@@ -5,7 +5,14 @@
 
 namespace expandft {
 
-/// Writes run/report.html: report/run_report.h. `comparison` is comparison_json's, or {}.
-void write_report(const TrainSetup& setup, const TrainingOutcome& outcome, const Json& comparison);
+/// What summary.json says of the tasks, as it says it.
+struct ReportResults {
+  Json comparison;  // comparison_json's, or {}
+  Json strengths, samples;
+};
+
+/// Writes run/report.html: report/run_report.h.
+void write_report(const TrainSetup& setup, const TrainingOutcome& outcome,
+                  const ReportResults& results);
 
 }  // namespace expandft

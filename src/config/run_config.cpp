@@ -43,6 +43,27 @@ Field names_field(std::string path, std::vector<std::string>& member, std::strin
       .allowing("a list of names and paths of tasks");
 }
 
+Field texts_field(std::string path, std::vector<std::string>& member, std::string doc) {
+  const Json item = {{"type", "string"}, {"minLength", 1}};
+  return make_field(
+             std::move(path), {{"type", "array"}, {"items", item}}, std::move(doc),
+             [&member](const Json& value, const fs::path&) {
+               member = value.get<std::vector<std::string>>();
+             },
+             [&member] { return Json(member); })
+      .allowing("a list of texts");
+}
+
+Field numbers_field(std::string path, std::vector<double>& member, const Json& bounds,
+                    std::string doc) {
+  Json item = {{"type", "number"}};
+  item.update(bounds);
+  return make_field(
+      std::move(path), {{"type", "array"}, {"items", item}}, std::move(doc),
+      [&member](const Json& value, const fs::path&) { member = value.get<std::vector<double>>(); },
+      [&member] { return Json(member); });
+}
+
 Field drop_field(std::string path, std::optional<DropBudget>& member, std::string doc) {
   const char* const words =
       R"("1%" (of the base's value) or a number from 0 (in the metric's unit))";
@@ -220,10 +241,18 @@ FieldTable run_config_fields(RunConfig& run) {
           "training.checkpoint_every", training.checkpoint_every, from_to<std::int64_t>(0, kMost),
           "Steps between checkpoints; 0: only at the end of training, or when a signal ends it."),
       integer_field("training.keep_checkpoints", training.keep_checkpoints,
-                    from_to<std::int64_t>(1, kMost), "Checkpoints kept, the newest ones."),
+                    from_to<std::int64_t>(1, kMost),
+                    "Checkpoints kept, the newest ones; the best one is kept besides."),
+      choice_field<OutputCheckpoint>(
+          "training.output_checkpoint", training.output_checkpoint,
+          {{"best", OutputCheckpoint::kBest}, {"last", OutputCheckpoint::kLast}},
+          "Which weights go to adapter and merged model: those of the lowest validation loss "
+          "after step 0, or the last."),
       integer_field("training.validate_every", training.validate_every,
                     from_to<std::int64_t>(0, kMost),
                     "Steps between validations; 0: before the first step and at the end."),
+      integer_field("training.patience", training.patience, from_to<std::int64_t>(0, kMost),
+                    "Validations without a lower loss after which training ends early; 0: never."),
       integer_field("training.log_every", training.log_every, from_to<std::int64_t>(1, kMost),
                     "Steps between lines of metrics.jsonl."),
       number_field("retention.weight", run.retention.weight, from_to(0, 1000),
@@ -243,6 +272,15 @@ FieldTable run_config_fields(RunConfig& run) {
       names_field("evaluation.tasks", evaluation.tasks, "Tasks to get better at, named likewise."),
       drop_field("evaluation.max_drop", evaluation.max_drop,
                  "How much worse an original task may get before eval ends with exit code 3."),
+      integer_field("evaluation.every", evaluation.every, from_to<std::int64_t>(0, kMost),
+                    "Steps between evaluations of all tasks while training; 0: before the first "
+                    "step and at the end."),
+      numbers_field("evaluation.strengths", evaluation.strengths, from_to<double>(0, 1),
+                    "Further strengths at which the tasks are measured after training.")
+          .allowing("a list of numbers from 0 to 1"),
+      texts_field("evaluation.prompts", evaluation.prompts,
+                  "Prompts that base and tuned model both continue after training; none: up to 3 "
+                  "from the validation data, or else from the training data."),
   };
   table.rules = {needed_layers_rule()};
   const std::vector<Field> method = method_fields(run);

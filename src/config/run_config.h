@@ -18,6 +18,8 @@ namespace expandft {
 
 enum class Schedule { kConstant, kLinear, kCosine };
 enum class Precision { kAuto, kFloat32, kBFloat16, kFloat16 };
+/// Which weights of a run go to its outputs.
+enum class OutputCheckpoint { kBest, kLast };
 /// How a merged model is laid out: docs/formats.md.
 enum class Layout { kAuto, kNative, kPadded, kRemoteCode, kDeci };
 /// Their names in run configs, on the command line and in expandft.json.
@@ -63,7 +65,9 @@ struct TrainingConfig {
   std::uint64_t seed = 7;
   std::int64_t checkpoint_every = 0;  // steps; 0: only when a signal ends the run
   std::int64_t keep_checkpoints = 2;
+  OutputCheckpoint output_checkpoint = OutputCheckpoint::kBest;
   std::int64_t validate_every = 0;  // steps; 0: before the first step and at the end
+  std::int64_t patience = 0;        // validations without a lower loss; 0: no end
   std::int64_t log_every = 1;       // steps between lines of metrics.jsonl
 };
 
@@ -85,6 +89,9 @@ struct EvaluationConfig {
   std::vector<std::string> original_tasks;  // names of built-ins, or paths of task files
   std::vector<std::string> tasks;
   std::optional<DropBudget> max_drop;
+  std::int64_t every = 0;            // steps; 0: before the first step and at the end
+  std::vector<double> strengths;     // 0..1, of the curve after training
+  std::vector<std::string> prompts;  // of the samples; none: from the data
 };
 
 /// A run config, checked: what the user wrote over the defaults, with paths made absolute.

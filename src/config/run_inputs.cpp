@@ -134,6 +134,12 @@ void check_run_inputs(const RunConfig& run) {
   if (run.retention.text) add("retention.text", file_problem(*run.retention.text));
   check_tasks(run.evaluation.original_tasks, "evaluation.original_tasks", run, problems);
   check_tasks(run.evaluation.tasks, "evaluation.tasks", run, problems);
+  if (run.training.patience > 0 &&
+      (run.training.validate_every == 0 || run.data.validation.empty())) {
+    add("training.patience",
+        "ends a run by its validations, and there are none while it trains: set data.validation "
+        "and training.validate_every");
+  }
   if (problems.empty()) return;
 
   std::string message = problems.front().second, where = problems.front().first;

@@ -59,6 +59,10 @@ bool BatchStream::is_last(std::uint64_t epoch) const {
 }
 
 void BatchStream::seek(StreamPosition position) {
+  if (training_.epochs &&
+      position == StreamPosition{static_cast<std::uint64_t>(*training_.epochs)}) {
+    position = {position.epoch - 1, order_of(position.epoch - 1).size()};
+  }
   const bool moves = position.epoch != position_.epoch;
   std::vector<Pack> order = moves ? order_of(position.epoch) : std::vector<Pack>();
   const std::size_t packs = (moves ? order : order_).size();
@@ -73,10 +77,20 @@ void BatchStream::seek(StreamPosition position) {
 }
 
 std::int64_t BatchStream::total_steps() const {
-  if (training_.max_steps) return *training_.max_steps;
+  return training_.max_steps ? *training_.max_steps : steps_from({});
+}
+
+std::int64_t BatchStream::steps_left() const {
+  return training_.max_steps ? -1 : steps_from(position_);
+}
+
+std::int64_t BatchStream::steps_from(StreamPosition position) const {
   std::int64_t steps = 0, packs = 0, tokens = 0;
-  for (std::int64_t epoch = 0; epoch < training_.epochs.value_or(1); ++epoch) {
-    for (const Pack& pack : order_of(static_cast<std::uint64_t>(epoch))) {
+  const auto epochs = static_cast<std::uint64_t>(training_.epochs.value_or(1));
+  for (; position.epoch < epochs; position = {position.epoch + 1, 0}) {
+    const std::vector<Pack> order = order_of(position.epoch);
+    for (; position.pack < order.size(); ++position.pack) {
+      const Pack& pack = order[position.pack];
       if (!takes(packs, tokens, pack)) {
         ++steps;
         packs = tokens = 0;

@@ -32,10 +32,13 @@ class BatchStream {
   /// Empty (no pieces) at the end of the stream.
   StepBatch next();
   StreamPosition position() const { return position_; }
-  /// Input error when the order of that epoch has no such place, or the stream no such epoch.
+  /// Input error when the order of that epoch has no such place, or the stream no such epoch. The
+  /// beginning of the epoch past the last is the stream's end.
   void seek(StreamPosition position);
   /// training.max_steps, or the steps that training.epochs take.
   std::int64_t total_steps() const;
+  /// Steps from the position to the end; of a stream that does not end, -1.
+  std::int64_t steps_left() const;
 
  private:
   std::vector<Pack> order_of(std::uint64_t epoch) const;
@@ -43,6 +46,7 @@ class BatchStream {
   bool takes(std::int64_t packs, std::int64_t tokens, const Pack& pack) const;
   bool is_last(std::uint64_t epoch) const;
   std::int64_t tokens_of(const Pack& pack) const;
+  std::int64_t steps_from(StreamPosition position) const;
 
   const Dataset& dataset_;
   DataConfig data_;

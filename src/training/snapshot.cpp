@@ -17,34 +17,17 @@ namespace {
 
 constexpr std::int64_t kVersion = 2;
 
-std::int64_t step_of(const fs::path& snapshot) {
-  const std::string name = snapshot.filename().string();
-  std::int64_t step = -1;
-  if (!name.starts_with("step-")) return -1;
-  const char* end = name.data() + name.size();
-  const auto [last, error] = std::from_chars(name.data() + 5, end, step);
-  return error == std::errc() && last == end ? step : -1;
-}
-
 /// Snapshots of a run, oldest first. What is half-written has another name, and is not among them.
 std::vector<fs::path> snapshots_of(const fs::path& run) {
-  std::vector<fs::path> found;
-  const fs::path folder = run / "checkpoints";
-  if (!fs::is_directory(folder)) return found;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    const fs::path& path = entry.path();
-    if (step_of(path) >= 0 && is_ours(path, OutputKind::kSnapshot) &&
-        is_file(path / "state.json")) {
-      found.push_back(path);
-    }
-  }
-  std::ranges::sort(found, {}, step_of);
+  std::vector<fs::path> found = snapshot_folders(run);
+  std::erase_if(found, [](const fs::path& folder) { return !is_snapshot(folder); });
+  std::ranges::reverse(found);
   return found;
 }
 
-/// Removes the oldest snapshots past `keep`. A name goes at once, so that a half-removed one is
-/// never taken for a whole one.
-void prune(const fs::path& run, std::int64_t keep) {
+/// Removes the oldest snapshots past `keep`, but not that of the step `best`. A name goes at once,
+/// so that a half-removed one is never taken for a whole one.
+void prune(const fs::path& run, std::int64_t keep, std::int64_t best) {
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(run / "checkpoints", error)) {
     // What an ended process could not finish removing.
@@ -56,6 +39,7 @@ void prune(const fs::path& run, std::int64_t keep) {
   std::vector<fs::path> all = snapshots_of(run);
   for (std::int64_t i = 0; i + keep < std::ssize(all); ++i) {
     const fs::path& old = all[static_cast<std::size_t>(i)];
+    if (step_of(old) == best) continue;
     const fs::path aside = partial_path(old);
     fs::rename(old, aside, error);
     if (!error) fs::remove_all(aside, error);
@@ -102,16 +86,23 @@ TrainingState state_of(const Json& json) {
                       .tokens = count_of(json, "tokens"),
                       .targets = count_of(json, "targets"),
                       .first_loss = json.at("first_loss"),
-                      .last_loss = json.at("last_loss")};
+                      .last_loss = json.at("last_loss"),
+                      .total_steps = count_of(json, "total_steps"),
+                      .validations = parse_history(json.at("validations")),
+                      .gradient_norms = json.at("gradient_norms")};
   if (const Json& before = json.at("validation_before"); !before.is_null()) {
     state.validation_before = before.get<double>();
   }
   return state;
 }
 
-/// "training.seed: 7 in the snapshot, 8 now" for each differing leaf.
+struct Difference {
+  std::string path, text;  // "training.seed", "training.seed: 7 in the snapshot, 8 now"
+};
+
+/// Of each differing leaf.
 void differences(const std::string& path, const Json& saved, const Json& now,
-                 std::vector<std::string>& out) {
+                 std::vector<Difference>& out) {
   if (saved.is_object() && now.is_object()) {
     Json keys = saved;
     keys.update(now);
@@ -120,16 +111,43 @@ void differences(const std::string& path, const Json& saved, const Json& now,
                   now.value(key, Json()), out);
     }
   } else if (saved != now) {
-    out.push_back(path + ": " + saved.dump() + " in the snapshot, " + now.dump() + " now");
+    out.push_back({path, path + ": " + saved.dump() + " in the snapshot, " + now.dump() + " now"});
   }
 }
 
 }  // namespace
 
+fs::path snapshot_path(const fs::path& run, std::int64_t step) {
+  return run / "checkpoints" / fmt::format("step-{:06}", step);
+}
+
+std::int64_t step_of(const fs::path& snapshot) {
+  const std::string name = snapshot.filename().string();
+  std::int64_t step = -1;
+  if (!name.starts_with("step-")) return -1;
+  const char* end = name.data() + name.size();
+  const auto [last, error] = std::from_chars(name.data() + 5, end, step);
+  return error == std::errc() && last == end ? step : -1;
+}
+
+bool is_snapshot(const fs::path& folder) {
+  return is_ours(folder, OutputKind::kSnapshot) && is_file(folder / "state.json");
+}
+
+std::vector<fs::path> snapshot_folders(const fs::path& run) {
+  std::vector<fs::path> found;
+  const fs::path folder = run / "checkpoints";
+  if (!fs::is_directory(folder)) return found;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (step_of(entry.path()) >= 0) found.push_back(entry.path());
+  }
+  std::ranges::sort(found, std::ranges::greater(), step_of);
+  return found;
+}
+
 void save_snapshot(const fs::path& run, const TrainingState& state, const NamedTensors& parameters,
                    const AdamW& optimizer, const Json& identity, std::int64_t keep) {
-  const fs::path target = run / "checkpoints" / fmt::format("step-{:06}", state.step);
-  AtomicDirectory directory(target, snapshot_bytes(parameters),
+  AtomicDirectory directory(snapshot_path(run, state.step), snapshot_bytes(parameters),
                             AtomicDirectory::Existing::kReplaceOurs, OutputKind::kSnapshot);
   write_safetensors(directory.path() / "parameters.safetensors", sources(parameters), {});
   write_safetensors(directory.path() / "optimizer.safetensors", sources(optimizer.moments()), {});
@@ -144,10 +162,14 @@ void save_snapshot(const fs::path& run, const TrainingState& state, const NamedT
                      {"first_loss", state.first_loss},
                      {"last_loss", state.last_loss},
                      {"validation_before", before ? Json(*before) : Json()},
+                     {"total_steps", state.total_steps},
+                     {"validations", history_json(state.validations)},
+                     {"gradient_norms", state.gradient_norms},
                      {"identity", identity}};
   write_file_atomically(directory.path() / "state.json", json.dump(2) + "\n");
   directory.commit();
-  prune(run, keep);
+  const std::optional<Validation>& best = state.validations.best;
+  prune(run, keep, best ? best->step : -1);
 }
 
 std::optional<fs::path> newest_snapshot(const fs::path& run) {
@@ -155,36 +177,79 @@ std::optional<fs::path> newest_snapshot(const fs::path& run) {
   return all.empty() ? std::nullopt : std::optional(all.back());
 }
 
-TrainingState load_snapshot(const fs::path& snapshot, const NamedTensors& parameters,
-                            AdamW& optimizer, const Json& identity) {
+void set_aside_snapshot(const fs::path& run, std::int64_t step, const std::string& why) {
+  for (const fs::path& folder : snapshot_folders(run)) {
+    if (step_of(folder) != step) continue;
+    fs::path aside = folder;
+    aside += "." + why;
+    std::error_code error;
+    fs::remove_all(aside, error);
+    fs::rename(folder, aside, error);
+    if (error) {
+      throw failure("the snapshot cannot be set aside: " + error.message(), folder.string());
+    }
+  }
+}
+
+SavedState read_state(const fs::path& snapshot) {
   const fs::path file = snapshot / "state.json";
-  const Json json = read_json(file);
-  TrainingState state;
-  Json saved;
   try {
+    const Json json = read_json(file);
     if (json.at("format") != "expandft-snapshot" || json.at("format_version") != kVersion) {
       throw input_error("its format is not one that this version reads");
     }
-    state = state_of(json);
-    saved = json.at("identity");
+    SavedState saved{state_of(json), json.at("identity")};
+    if (saved.state.step != step_of(snapshot)) {
+      throw input_error(fmt::format("\"step\" is {}; its folder says otherwise", saved.state.step));
+    }
+    return saved;
   } catch (const Json::exception& error) {
     throw input_error(std::string("damaged snapshot: ") + error.what(), file.string(),
                       kDeleteSnapshot);
   } catch (const Error& error) {
+    if (error.code() != ExitCode::kBadInput) throw;
     throw input_error("damaged snapshot: " + error.message(), file.string(), kDeleteSnapshot);
   }
-  std::vector<std::string> changed;
-  differences("", saved, identity, changed);
-  if (!changed.empty()) {
-    std::string list;
-    for (const std::string& line : changed) list += "\n    " + line;
-    throw input_error("the run cannot be resumed under another config:" + list, snapshot.string(),
-                      "undo the change, or start again with --restart");
+}
+
+std::vector<std::string> check_identity(const Json& saved, const Json& now,
+                                        const fs::path& snapshot,
+                                        const std::vector<std::string>& free) {
+  std::vector<Difference> changed;
+  differences("", saved, now, changed);
+  std::string refused;
+  std::vector<std::string> allowed;
+  for (const Difference& difference : changed) {
+    if (std::ranges::find(free, difference.path) != free.end()) {
+      allowed.push_back(difference.text);
+    } else {
+      refused += "\n    " + difference.text;
+    }
   }
+  if (!refused.empty()) {
+    throw input_error("the run cannot be resumed under another config:" + refused,
+                      snapshot.string(), "undo the change, or start again with --restart");
+  }
+  return allowed;
+}
+
+void load_weights(const fs::path& snapshot, const NamedTensors& parameters) {
   restore(snapshot / "parameters.safetensors", parameters);
+}
+
+void load_tensors(const fs::path& snapshot, const TrainingState& state,
+                  const NamedTensors& parameters, AdamW& optimizer) {
+  load_weights(snapshot, parameters);
   restore(snapshot / "optimizer.safetensors", optimizer.moments());
   optimizer.set_steps(state.step);
-  return state;
+}
+
+TrainingState load_snapshot(const fs::path& snapshot, const NamedTensors& parameters,
+                            AdamW& optimizer, const Json& identity) {
+  SavedState saved = read_state(snapshot);
+  check_identity(saved.identity, identity, snapshot);
+  load_tensors(snapshot, saved.state, parameters, optimizer);
+  return std::move(saved.state);
 }
 
 std::uint64_t snapshot_bytes(const NamedTensors& parameters) {
@@ -202,7 +267,8 @@ Json snapshot_identity(const Json& resolved_config, const std::string& base_fing
   for (const char* key : {"train", "expansion", "lora", "data", "training", "retention"}) {
     identity[key] = resolved_config.at(key);
   }
-  for (const char* key : {"checkpoint_every", "keep_checkpoints", "validate_every", "log_every"}) {
+  for (const char* key : {"checkpoint_every", "keep_checkpoints", "output_checkpoint",
+                          "validate_every", "log_every", "epochs", "max_steps", "patience"}) {
     identity["training"].erase(key);
   }
   // The data's content counts, not where it lies.

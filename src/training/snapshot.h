@@ -5,9 +5,12 @@
 #include "model/adaptation.h"
 #include "training/adamw.h"
 #include "training/batch_stream.h"
+#include "training/validation_history.h"
 
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <vector>
 
 namespace expandft {
 
@@ -18,34 +21,70 @@ struct TrainingState {
   std::int64_t tokens = 0, targets = 0;     // trained on so far
   double first_loss = 0, last_loss = 0;     // of the first step and of this one; 0 before the first
   std::optional<double> validation_before;  // nats a target, before the first step
+  std::int64_t total_steps = 0;             // that the run was to take then
+  ValidationHistory validations;
+  std::vector<double> gradient_norms;  // of the newest steps: GradientNorms::recent
 };
 
 /// The hint of errors about a damaged snapshot.
 inline constexpr const char* kDeleteSnapshot =
     "delete this snapshot; the one before it will be used";
 
-/// Writes run/checkpoints/step-NNNNNN whole or not at all: parameters.safetensors,
-/// optimizer.safetensors, state.json with the state and `identity`. Then removes older ones past
-/// the newest `keep`.
+/// run/checkpoints/step-NNNNNN
+fs::path snapshot_path(const fs::path& run, std::int64_t step);
+/// The step that a snapshot's name tells, or -1.
+std::int64_t step_of(const fs::path& snapshot);
+
+/// Writes the snapshot of `state.step` whole or not at all: parameters.safetensors,
+/// optimizer.safetensors, state.json with the state and `identity`. Then removes all but the newest
+/// `keep` and the one with the lowest validation loss.
 void save_snapshot(const fs::path& run, const TrainingState& state, const NamedTensors& parameters,
                    const AdamW& optimizer, const Json& identity, std::int64_t keep);
 
-/// The newest snapshot of a run directory, if there is one. Folders without our marker or
-/// state.json are none.
-std::optional<fs::path> newest_snapshot(const fs::path& run);
+/// The folders of a run that are named as snapshots are, newest first, whole or not.
+std::vector<fs::path> snapshot_folders(const fs::path& run);
+/// Whether a folder has our marker and a state.json.
+bool is_snapshot(const fs::path& folder);
 
-/// Copies a snapshot's tensors into the live ones and returns its state. An input error when it was
-/// made under another `identity` (it lists the differing keys), is damaged, or does not fit the
-/// tensors. Whether the data has the state's position is BatchStream::seek's to say.
+/// The newest of those that look whole.
+std::optional<fs::path> newest_snapshot(const fs::path& run);
+/// Renames the snapshot of a step, if there is one, to "step-NNNNNN.<why>": it is none any more,
+/// the step can be saved again, and nothing is destroyed.
+void set_aside_snapshot(const fs::path& run, std::int64_t step, const std::string& why);
+
+/// state.json of a snapshot.
+struct SavedState {
+  TrainingState state;
+  Json identity;
+};
+/// Input error when it is damaged, or names another step than its folder.
+SavedState read_state(const fs::path& snapshot);
+
+/// Input error that lists what differs between the identity that a snapshot was made under and this
+/// run's, but for the JSON paths in `free`; returns what differs among those.
+std::vector<std::string> check_identity(const Json& saved, const Json& now,
+                                        const fs::path& snapshot,
+                                        const std::vector<std::string>& free = {});
+
+/// Copies a snapshot's weights into the live ones; input error when they are damaged or do not fit.
+void load_weights(const fs::path& snapshot, const NamedTensors& parameters);
+
+/// Copies a snapshot's tensors into the live ones, after the checks of read_state, check_identity
+/// and load_weights, and returns its state. Whether the data has the state's position is
+/// BatchStream::seek's to say.
 TrainingState load_snapshot(const fs::path& snapshot, const NamedTensors& parameters,
                             AdamW& optimizer, const Json& identity);
+/// The tensors alone, of a state that was read and checked.
+void load_tensors(const fs::path& snapshot, const TrainingState& state,
+                  const NamedTensors& parameters, AdamW& optimizer);
 
 /// Bytes that a snapshot takes: the parameters and two moments, fp32.
 std::uint64_t snapshot_bytes(const NamedTensors& parameters);
 
 /// What must not change between a snapshot and its continuation: the fingerprints of the base, of
 /// the training data and of the text held on ("": none), and the keys of the resolved config that
-/// the weights depend on: of data.train, weights and templates.
+/// the weights depend on: of data.train, weights and templates. How long the run goes on
+/// (training.epochs, max_steps, patience) is no part of it.
 Json snapshot_identity(const Json& resolved_config, const std::string& base_fingerprint,
                        const std::string& data_fingerprint,
                        const std::string& retention_fingerprint);

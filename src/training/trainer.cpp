@@ -4,11 +4,17 @@
 #include "report/progress.h"
 #include "report/summary.h"
 #include "runtime/process.h"
+#include "training/gradient_norms.h"
+#include "training/resume.h"
 #include "training/schedule.h"
 
+#include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <deque>
+#include <utility>
 
+#include <spdlog/fmt/fmt.h>
 #include <spdlog/spdlog.h>
 
 namespace expandft {
@@ -51,74 +57,167 @@ class Loop {
         optimizer_(job.adaptation.parameters(), training_),
         stream_(job.training_data, job.config.run.data, training_),
         progress_(job.quiet) {
-    outcome_.total_steps = stream_.total_steps();
+    state_.total_steps = stream_.total_steps();
     if (job.retention_data != nullptr) {
       retention_.emplace(job.config.run.retention, *job.retention_data, training_.seed);
     }
-    if (job.resume_from) {
-      state_ = load_snapshot(*job.resume_from, job.adaptation.tensors(), optimizer_, job.identity);
-      go_to_place(*job.resume_from / "state.json");
-      saved_step_ = state_.step;
-      // What the weights do not depend on (strength, layout, evaluation) may have changed.
-      write_json(job.run_directory / "config.resolved.json", job.config.resolved);
-      spdlog::info("resuming after step {} of {}", state_.step, outcome_.total_steps);
+    if (job.resume) resume();
+    outcome_.total_steps = state_.total_steps;
+    const std::string data = job.validation_data ? fingerprint(*job.validation_data) : "";
+    if (job.resume && data != state_.validations.data) {
+      spdlog::warn("the validation data changed: what was the best step so far is forgotten");
+      state_.validation_before.reset();
+      state_.validations = {};
     }
-    metrics_.emplace(job.run_directory / "metrics.jsonl", job.resume_from ? state_.step : -1);
+    state_.validations.data = data;
+    metrics_.emplace(job.run_directory / "metrics.jsonl", job.resume ? state_.step : -1);
+    if (job.resume) {
+      logged_ = read_metrics(job.run_directory / "metrics.jsonl");
+      std::erase_if(logged_, [&](const Json& event) { return event.at("step") != state_.step; });
+    }
   }
 
   TrainingOutcome run() {
-    if (state_.step == 0) state_.validation_before = validate();
+    if (state_.step == 0) watch();
     metrics_->write(
         state_.step, "start",
         {{"total_steps", outcome_.total_steps}, {"seconds_since_launch", seconds_since_launch()}});
     const Clock::time_point start = Clock::now();
     std::int64_t tokens = 0;
-    while (state_.step < outcome_.total_steps && signals_.caught() == 0) {
+    if (state_.step > 0) watch();  // what a signal kept from being measured
+    while (!is_done() && signals_.caught() == 0) {
       tokens += step();
-      const bool last = state_.step == outcome_.total_steps;
-      if (due(training_.validate_every) && !last) validate();
-      if (due(training_.checkpoint_every) && signals_.caught() == 0) save();
+      if (state_.step == outcome_.total_steps) break;
+      const bool is_best = watch();
+      const bool saves_best = is_best && training_.output_checkpoint == OutputCheckpoint::kBest;
+      if ((saves_best || due(training_.checkpoint_every)) && signals_.caught() == 0) save();
     }
     outcome_.seconds = seconds_since(start);
     outcome_.tokens_per_second =
         outcome_.seconds > 0 ? static_cast<double>(tokens) / outcome_.seconds : 0;
     // At the end too: what follows (evaluation, merging) may be ended, and would find it again.
     if (state_.step > saved_step_) save();
-    if (signals_.caught() == 0) outcome_.validation_after = validate();
+    if (signals_.caught() == 0) watch();
     outcome_.signal = signals_.caught();
+    outcome_.stopped_early = is_done() && state_.step < outcome_.total_steps;
+    if (outcome_.stopped_early) {
+      log_once("early_stop", {{"validations", state_.validations.since_best}});
+    }
     metrics_->write(state_.step, outcome_.signal != 0 ? "interrupted" : "end",
                     {{"seconds", outcome_.seconds},
                      {"tokens_per_second", outcome_.tokens_per_second},
                      {"peak_memory_bytes", peak_resident_bytes()}});
     progress_.clear();
-    outcome_.state = state_;
-    outcome_.first_loss = state_.first_loss;
-    outcome_.last_loss = state_.last_loss;
-    outcome_.validation_before = state_.validation_before;
+    conclude();
     return outcome_;
   }
 
  private:
-  /// Goes to the snapshot's place in the data, if there is one.
-  void go_to_place(const fs::path& file) try {
-    if (state_.step > outcome_.total_steps) {
-      throw input_error("step " + std::to_string(state_.step) + " of " +
-                        std::to_string(outcome_.total_steps));
-    }
-    stream_.seek(state_.position);
-  } catch (const Error& error) {
-    throw input_error("damaged snapshot: " + error.message(), file.string(), kDeleteSnapshot);
+  void resume() {
+    ResumedRun resumed = resume_run(job_.run_directory, job_.adaptation.tensors(), optimizer_,
+                                    stream_, training_, job_.identity);
+    state_ = std::move(resumed.state);
+    norms_ = GradientNorms(state_.gradient_norms);
+    saved_step_ = state_.step;
+    // A finished run that goes on is none until it is finished again.
+    fs::remove(job_.run_directory / "summary.json");
+    // What the weights do not depend on (strength, layout, evaluation) may have changed.
+    write_json(job_.run_directory / "config.resolved.json", job_.config.resolved);
+    spdlog::info("resuming after step {} of {}", state_.step, resumed.total_steps);
   }
 
-  std::int64_t step() {
-    const Clock::time_point start = Clock::now();
-    const double rate = learning_rate_at(training_, state_.step, outcome_.total_steps);
+  /// The outcome, and the weights that go to the outputs.
+  void conclude() {
+    outcome_.state = state_;
+    outcome_.first_loss = state_.first_loss;
+    outcome_.last_loss = state_.last_loss;
+    outcome_.validation_before = state_.validation_before;
+    const ValidationHistory& validations = state_.validations;
+    if (validations.last && validations.last->step == state_.step) {
+      outcome_.validation_after = validations.last->loss;
+    }
+    outcome_.best = validations.best;
+    outcome_.output_step = state_.step;
+    const bool wants_best = training_.output_checkpoint == OutputCheckpoint::kBest;
+    if (outcome_.signal != 0 || !wants_best || !outcome_.best ||
+        outcome_.best->step == state_.step) {
+      return;
+    }
+    const fs::path snapshot = snapshot_path(job_.run_directory, outcome_.best->step);
+    try {
+      load_weights(snapshot, job_.adaptation.tensors());
+      outcome_.output_step = outcome_.best->step;
+    } catch (const Error& error) {
+      if (error.code() != ExitCode::kBadInput) throw;
+      spdlog::warn("{}: {}; the outputs hold the last weights, not the best", error.where(),
+                   error.message());
+      load_weights(snapshot_path(job_.run_directory, state_.step), job_.adaptation.tensors());
+    }
+  }
+
+  bool is_done() const {
+    return state_.step >= outcome_.total_steps ||
+           state_.validations.is_exhausted(training_.patience);
+  }
+
+  /// Measures what is due at this step and was not yet; whether the validation loss is the lowest.
+  bool watch() {
+    const bool at_end = state_.step == 0 || is_done();
+    const std::optional<Validation>& last = state_.validations.last;
+    bool is_best = false;
+    if ((at_end || due(training_.validate_every)) && !(last && last->step == state_.step)) {
+      is_best = validate();
+    }
+    // Again, as patience may have ended the run just now.
+    if (at_end || is_done() || due(job_.config.run.evaluation.every)) evaluate();
+    return is_best;
+  }
+
+  StepResult train() try {
     std::function<double()> retain;
     if (retention_) {
       retain = [this] { return retention_->backward(job_.decoder, job_.adaptation, state_.step); };
     }
-    const StepResult result =
-        train_step(job_.decoder, optimizer_, stream_.next(), rate, training_.clip_norm, retain);
+    return train_step(job_.decoder, optimizer_, stream_.next(), rate_, training_.clip_norm, retain);
+  } catch (const Error& error) {
+    if (error.code() != ExitCode::kDiverged || state_.step == 0) throw;
+    progress_.clear();
+    throw end_diverged(error);
+  }
+
+  /// Leaves the last good weights as the newest snapshot, and says where they are.
+  Error end_diverged(const Error& error) try {
+    const bool is_good = has_finite_loss();
+    if (is_good && state_.step > saved_step_) save();
+    if (!is_good) set_aside_snapshot(job_.run_directory, state_.step, "diverged");
+    const std::optional<fs::path> newest = newest_snapshot(job_.run_directory);
+    if (!newest) return error;
+    write_json(divergence_file(job_.run_directory),
+               {{"step", state_.step + 1}, {"what", error.message()}});
+    return divergence(error, *newest, is_good);
+  } catch (const Error& unsaved) {  // a full disk must not hide why training ended
+    spdlog::warn("the weights before the step that diverged cannot be saved: {}", unsaved.what());
+    return error;
+  }
+
+  /// Whether the weights still give a loss on most of some other examples: it may be the data of
+  /// the step that gives none, or the step before may have spoiled the weights.
+  bool has_finite_loss() const {
+    constexpr std::size_t kExamples = 16;
+    const Dataset& data = job_.validation_data ? *job_.validation_data : job_.training_data;
+    const std::size_t count = std::min(kExamples, data.examples.size());
+    std::size_t finite = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      const Dataset one{.examples = {data.examples[i]}, .report = {}};
+      finite += std::isfinite(mean_loss(job_.decoder, one, kValidationTokens).value_or(0)) ? 1 : 0;
+    }
+    return 2 * finite > count;
+  }
+
+  std::int64_t step() {
+    const Clock::time_point start = Clock::now();
+    rate_ = learning_rate_at(training_, state_.step, outcome_.total_steps);
+    const StepResult result = train();
     if (state_.step == 0) state_.first_loss = result.loss;
     state_.last_loss = result.loss;
     ++state_.step;
@@ -132,36 +231,83 @@ class Loop {
     const bool last = state_.step == outcome_.total_steps;
     if (due(training_.log_every) || last) {
       Json event = {{"loss", result.loss},
-                    {"learning_rate", rate},
+                    {"learning_rate", rate_},
                     {"grad_norm", result.gradient_norm},
                     {"tokens", state_.tokens},
                     {"tokens_per_second", static_cast<double>(result.tokens) / seconds}};
       if (result.retention) event["retention"] = *result.retention;
       metrics_->write(state_.step, "train", event);
     }
+    watch_norm(result.gradient_norm);
     progress_.training({.step = state_.step,
                         .total_steps = outcome_.total_steps,
                         .loss = smooth_loss_,
-                        .learning_rate = rate,
+                        .learning_rate = rate_,
                         .tokens_per_second = speed_.tokens_per_second(),
                         .seconds_left = speed_.seconds_per_step() *
                                         static_cast<double>(outcome_.total_steps - state_.step)});
     return result.tokens;
   }
 
+  void watch_norm(double norm) {
+    const std::optional<double> median = norms_.add(norm);
+    state_.gradient_norms = norms_.recent();
+    if (!median) return;
+    metrics_->write(state_.step, "outlier", {{"grad_norm", norm}, {"median", *median}});
+    const auto held_back = outlier_warnings_.show(state_.step);
+    if (!held_back) return;
+    progress_.clear();
+    spdlog::warn(
+        "step {}: the gradient norm is {:.3g}, {:.0f} times the median of the last steps{}",
+        state_.step, norm, norm / *median,
+        *held_back > 0 ? fmt::format(" ({} more since the last warning)", *held_back) : "");
+  }
+
   bool due(std::int64_t every) const { return every > 0 && state_.step % every == 0; }
 
-  /// Nothing without validation data, or when a signal comes meanwhile.
-  std::optional<double> validate() {
-    if (job_.validation_data == nullptr) return {};
+  /// Whether the loss is the lowest so far. Does nothing without validation data, or when a signal
+  /// comes meanwhile.
+  bool validate() {
+    if (job_.validation_data == nullptr) return false;
+    progress_.clear();
     const std::optional<double> loss =
         mean_loss(job_.decoder, *job_.validation_data, kValidationTokens,
                   [this] { return signals_.caught() != 0; });
-    if (!loss) return {};
-    metrics_->write(state_.step, "validation", {{"loss", *loss}});
+    if (!loss) return false;
+    if (state_.step == 0) state_.validation_before = loss;
+    const bool is_best = state_.validations.add({state_.step, *loss});
+    Json event = {{"loss", *loss}};
+    if (is_best) event["best"] = true;
+    log_once("validation", event);
+    spdlog::log(std::isfinite(*loss) ? spdlog::level::info : spdlog::level::warn,
+                "step {:>5}: validation loss {:.4f}{}", state_.step, *loss,
+                is_best ? ", the lowest so far" : "");
+    return is_best;
+  }
+
+  /// Once at a step, also when a resumed run comes to it again.
+  void evaluate() {
+    const bool is_logged = std::ranges::any_of(logged_, [&](const Json& event) {
+      return event.at("step") == state_.step && event.at("event") == "evaluation";
+    });
+    if (!job_.evaluate || evaluated_step_ == state_.step || is_logged || signals_.caught() != 0) {
+      return;
+    }
     progress_.clear();
-    spdlog::info("step {:>5}: validation loss {:.4f}", state_.step, *loss);
-    return loss;
+    const std::optional<Json> values =
+        job_.evaluate(state_.step, [this] { return signals_.caught() != 0; });
+    if (!values) return;
+    evaluated_step_ = state_.step;
+    metrics_->write(state_.step, "evaluation", *values);
+  }
+
+  /// Leaves an event out that an earlier process logged at the step it was resumed from.
+  void log_once(const std::string& event, const Json& values) {
+    Json line = {{"step", state_.step}, {"event", event}};
+    line.update(values);
+    if (std::ranges::find(logged_, line) == logged_.end()) {
+      metrics_->write(state_.step, event, values);
+    }
   }
 
   void save() {
@@ -184,8 +330,11 @@ class Loop {
   std::optional<MetricsLog> metrics_;
   TrainingState state_;
   TrainingOutcome outcome_;
-  double smooth_loss_ = 0;
-  std::int64_t saved_step_ = 0;
+  GradientNorms norms_;
+  WarningLimit outlier_warnings_;
+  std::vector<Json> logged_;  // at the step that the run was resumed from
+  double rate_ = 0, smooth_loss_ = 0;
+  std::int64_t saved_step_ = 0, evaluated_step_ = -1;
 };
 
 }  // namespace

@@ -38,6 +38,11 @@ std::optional<double> mean_loss(const Decoder& decoder, const Dataset& dataset,
                                 std::int64_t tokens_at_once,
                                 const std::function<bool()>& stop = {});
 
+/// Measures the model as it trains, at strength 1: the values of an event "evaluation". Nothing
+/// when `stop`, which is asked often, says to stop.
+using EvaluateFn =
+    std::function<std::optional<Json>(std::int64_t step, const std::function<bool()>& stop)>;
+
 /// A training run between its beginning and its outputs.
 struct TrainingJob {
   const ResolvedConfig& config;
@@ -47,8 +52,9 @@ struct TrainingJob {
   const Dataset* validation_data;  // may be null
   const Dataset* retention_data;   // null without retention
   fs::path run_directory;
-  Json identity;                        // of snapshots
-  std::optional<fs::path> resume_from;  // a snapshot
+  Json identity;        // of snapshots
+  bool resume = false;  // from the newest snapshot, which must be there
+  EvaluateFn evaluate;  // before the first step, each evaluation.every steps, and at the end
   bool quiet = false;
 };
 
@@ -59,10 +65,15 @@ struct TrainingOutcome {
   std::optional<double> validation_before, validation_after;  // nats a target
   double seconds = 0, tokens_per_second = 0;                  // of this process
   int signal = 0;  // 0, or what ended it early (after the last step too); a snapshot was saved
+  std::optional<Validation> best;  // the lowest validation loss after step 0
+  std::int64_t output_step = 0;    // whose weights the model holds now: the best's or the last
+  bool stopped_early = false;      // by training.patience
 };
 
-/// Trains to the end, or until a signal comes. Writes metrics.jsonl and snapshots into the run
-/// directory, on resuming config.resolved.json too, and a progress line to the terminal.
+/// Trains to the end, until training.patience is exhausted, or until a signal comes; then brings
+/// the best weights back, if these go to the outputs. Writes metrics.jsonl and snapshots into the
+/// run directory, on resuming config.resolved.json too, and a progress line to the terminal. When
+/// training diverges, the newest snapshot has the last good weights, and the error says where.
 TrainingOutcome run_training(const TrainingJob& job);
 
 }  // namespace expandft

@@ -11,13 +11,7 @@ import time
 
 import pytest
 
-from training import events, write_config
-
-
-def train(expandft, config, *arguments, rc=0, **settings):
-    result = expandft("train", "--config", config, "--device", "cpu", "--threads", "1", *arguments, **settings)
-    assert result.rc == rc, result.stderr
-    return result
+from training import events, train, write_config
 
 
 def folder_state(folder):
@@ -222,9 +216,9 @@ def test_a_snapshot_beyond_the_data_is_refused(expandft, tmp_path, stories, chan
     steps = events(tmp_path / "out", "train")[-1]["step"]
     if "step" in changes:
         changes = {"step": steps + 1}
-    newest = max((tmp_path / "out/checkpoints").iterdir())
-    state = json.loads((newest / "state.json").read_text())
-    (newest / "state.json").write_text(json.dumps(state | changes))
+    for snapshot in (tmp_path / "out/checkpoints").iterdir():
+        state = json.loads((snapshot / "state.json").read_text())
+        (snapshot / "state.json").write_text(json.dumps(state | changes))
     result = train(expandft, config, "--resume", rc=2)
     assert "damaged snapshot" in result.stderr and "state.json" in result.stderr
 

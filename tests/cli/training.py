@@ -42,3 +42,9 @@ def write_config(folder, model, name="run.json", **changes):
 def events(run, kind=None):
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     return [line for line in lines if kind in (None, line["event"])]
+
+
+def train(expandft, config, *arguments, rc=0, **settings):
+    result = expandft("train", "--config", config, "--device", "cpu", "--threads", "1", *arguments, **settings)
+    assert result.rc == rc, result.stderr
+    return result

@@ -84,8 +84,9 @@ TEST_CASE("every key reaches its member", "[config]") {
                  "final_learning_rate": 0.1, "weight_decay": 0.01, "beta1": 0, "beta2": 0.5,
                  "epsilon": 1e-6, "clip_norm": 0, "precision": "bfloat16",
                  "seed": 9007199254740991, "checkpoint_every": 5, "keep_checkpoints": 1,
-                 "validate_every": 6, "log_every": 7},
-    "evaluation": {"original_tasks": ["a", "tasks/b.json"], "tasks": ["c"], "max_drop": "2.5%"}
+                 "output_checkpoint": "last", "validate_every": 6, "patience": 8, "log_every": 7},
+    "evaluation": {"original_tasks": ["a", "tasks/b.json"], "tasks": ["c"], "max_drop": "2.5%",
+                   "every": 9, "strengths": [0.25, 1], "prompts": ["./Once", "two"]}
   })"));
   const ResolvedConfig config = file.load();
   const RunConfig& run = config.run;
@@ -124,7 +125,12 @@ TEST_CASE("every key reaches its member", "[config]") {
   CHECK(training.checkpoint_every == 5);
   CHECK(training.keep_checkpoints == 1);
   CHECK(training.validate_every == 6);
+  CHECK(training.output_checkpoint == OutputCheckpoint::kLast);
+  CHECK(training.patience == 8);
   CHECK(training.log_every == 7);
+  CHECK(run.evaluation.every == 9);
+  CHECK(run.evaluation.strengths == std::vector<double>{0.25, 1.0});
+  CHECK(run.evaluation.prompts == std::vector<std::string>{"./Once", "two"});
   CHECK(run.evaluation.original_tasks ==
         std::vector<std::string>{"a", (file.folder() / "tasks/b.json").string()});
   REQUIRE(run.evaluation.max_drop);
@@ -138,7 +144,7 @@ TEST_CASE("every key reaches its member", "[config]") {
   }
   SECTION("it has every key, in the order of the schema") {
     CHECK(config.resolved.begin().key() == "model");
-    CHECK(config.origins.size() == 43);
+    CHECK(config.origins.size() == 48);
     const Json schema = run_config_schema();
     std::vector<std::string> in_schema, in_config;
     for (const auto& [key, unused] : schema["properties"].items()) in_schema.push_back(key);
@@ -212,6 +218,13 @@ TEST_CASE("each impossible value is an error with path, value and what is allowe
       {"/training/keep_checkpoints", "0", "an integer from 1"},
       {"/training/validate_every", "0.5", "an integer from 0"},
       {"/training/log_every", "0", "an integer from 1"},
+      {"/training/output_checkpoint", "\"first\"", "\"best\", \"last\""},
+      {"/training/patience", "-1", "an integer from 0"},
+      {"/evaluation/every", "-1", "an integer from 0"},
+      {"/evaluation/strengths", "0.5", "a list of numbers from 0 to 1"},
+      {"/evaluation/strengths", "[0.5, 1.5]", "a list of numbers from 0 to 1"},
+      {"/evaluation/prompts", "[\"\"]", "a list of texts"},
+      {"/evaluation/prompts", "\"a\"", "a list of texts"},
       {"/evaluation/tasks", "\"a\"", "a list of names"},
       {"/evaluation/tasks", "[1]", "a list of names"},
       {"/evaluation/original_tasks", "[\"\"]", "a list of names"},
@@ -272,7 +285,7 @@ TEST_CASE("unknown keys are errors that suggest the nearest", "[config]") {
   CHECK(has(message("/training/learning_rat"), "did you mean \"training.learning_rate\"?"));
   CHECK(has(message("/learning_rate"), "did you mean \"training.learning_rate\"?"));
   CHECK(has(message("/trianing"), "did you mean \"training\"?"));
-  CHECK(has(message("/evaluation/every"), "evaluation.every: unknown key; known here: "));
+  CHECK(has(message("/evaluation/often"), "evaluation.often: unknown key; known here: "));
   CHECK(has(message("/expansion/zzzzzzzzz"), "known here: layers, copies"));
   CHECK(has(message("/training.seed"), "nested, not joined by dots"));
   CHECK(has(message("/a\nb"), "\"a\\nb\": unknown key"));
@@ -402,5 +415,5 @@ TEST_CASE("origins are described a line each, aligned", "[config]") {
   CHECK(has(text, "(command line)\n"));
   CHECK(has(text, "data.template.prompt          \"Q:\\n{q}\""));
   CHECK(has(text, "data.template.completion      \" {a}\""));
-  CHECK(std::count(text.begin(), text.end(), '\n') == 43);
+  CHECK(std::count(text.begin(), text.end(), '\n') == 48);
 }

@@ -107,6 +107,14 @@ TEST_CASE("each missing input is an input error at its JSON path", "[config]") {
     CHECK(error().where() == "output");
     CHECK(has(error().message(), "lies in a folder of data: " + folder.path().string()));
   }
+  SECTION("patience without validations") {
+    run.training.patience = 3;
+    CHECK(error().where() == "training.patience");
+    run.training.validate_every = 10;
+    CHECK_NOTHROW(check_run_inputs(run));
+    run.data.validation.clear();
+    CHECK(has(error().message(), "data.validation"));
+  }
   SECTION("tasks") {
     run.evaluation.tasks = {"mine", "mien"};
     CHECK(error().where() == "evaluation.tasks[1]");

@@ -155,6 +155,31 @@ TEST_CASE("seeking a position deals what a stream that walked there deals") {
   CHECK(sought.position() == walked.position());
 }
 
+TEST_CASE("at each place the steps left are those to come") {
+  const Dataset dataset = mixed();
+  for (const auto& [size, tokens] :
+       {std::pair<std::optional<std::int64_t>, std::optional<std::int64_t>>{4, {}}, {{}, 40}}) {
+    BatchStream stream(dataset, data_of(true), training_of(3, size, tokens));
+    for (std::int64_t left = stream.total_steps(); left > 0; --left) {
+      CHECK(stream.steps_left() == left);
+      stream.next();
+    }
+    CHECK(stream.steps_left() == 0);
+  }
+  CHECK(BatchStream(dataset, data_of(true), training_of({}, 4, {})).steps_left() == -1);
+}
+
+TEST_CASE("the beginning of the epoch past the last is the end") {
+  const Dataset dataset = mixed();
+  BatchStream stream(dataset, data_of(true), training_of(2, 4, {}));
+  stream.seek({2, 0});
+  CHECK(stream.steps_left() == 0);
+  CHECK(stream.next().micro_batches.empty());
+  CHECK(stream.position().epoch == 1);
+  error_of([&] { stream.seek({2, 1}); });
+  error_of([&] { stream.seek({3, 0}); });
+}
+
 TEST_CASE("weights count in the steps, and in where a resumed stream goes on") {
   Dataset dataset = mixed();
   dataset.parts = {{.examples = 17, .weight = 0.3}, {.examples = 20, .weight = 1.4}};
@@ -193,7 +218,7 @@ TEST_CASE("a position that the data has not is refused") {
   const Dataset dataset = numbered({4, 4, 4});
   BatchStream stream(dataset, data_of(false), training_of(2, 1, {}));
   const StreamPosition position =
-      GENERATE(StreamPosition{0, 4}, StreamPosition{1, 4}, StreamPosition{2, 0});
+      GENERATE(StreamPosition{0, 4}, StreamPosition{1, 4}, StreamPosition{3, 0});
   const Error error = error_of([&] { stream.seek(position); });
   CHECK(error.code() == ExitCode::kBadInput);
   CHECK_THAT(error.message(), has_text("no pack " + std::to_string(position.pack)));

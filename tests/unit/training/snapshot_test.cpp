@@ -24,12 +24,18 @@ TrainingState state_at(std::int64_t step) {
           .targets = 900,
           .first_loss = 3.25,
           .last_loss = 1.0 / 3,
-          .validation_before = 2.0 / 3};
+          .validation_before = 2.0 / 3,
+          .total_steps = 20,
+          .validations = {.data = "56ef",
+                          .last = Validation{step, 1.5},
+                          .best = Validation{1, 0.1 + 0.2},
+                          .since_best = 3},
+          .gradient_norms = {0.1, 1.0 / 3, 2}};
 }
 
 fs::path save(const fs::path& run, const SmallRun& from, std::int64_t step, std::int64_t keep = 2) {
   save_snapshot(run, state_at(step), from.expansion.tensors(), from.optimizer, kIdentity, keep);
-  return newest_snapshot(run).value();
+  return snapshot_path(run, step);
 }
 
 Error load_error(const fs::path& snapshot, const Json& identity = kIdentity) {
@@ -62,6 +68,14 @@ TEST_CASE("a snapshot brings back weights, moments and state, and training goes 
   CHECK(state.first_loss == expected.first_loss);
   CHECK(state.last_loss == expected.last_loss);
   CHECK(state.validation_before == expected.validation_before);
+  CHECK(state.total_steps == 20);
+  CHECK(state.validations.data == "56ef");
+  REQUIRE(state.validations.best);
+  CHECK(state.validations.best->step == 1);
+  CHECK(state.validations.best->loss == 0.1 + 0.2);
+  CHECK(state.validations.last->step == 3);
+  CHECK(state.validations.since_best == 3);
+  CHECK(state.gradient_norms == expected.gradient_norms);
   CHECK(loaded.optimizer.steps() == 3);
   for (SmallRun* run : {&saved, &loaded}) {
     run->optimizer.zero_grad();
@@ -93,6 +107,35 @@ TEST_CASE("the newest snapshots are kept") {
   CHECK(names_in(checkpoints) == std::set<std::string>{"step-1000000"});
 }
 
+TEST_CASE("the snapshot of the lowest validation loss is kept besides the newest") {
+  const TempDirectory folder;
+  SmallRun run;
+  TrainingState state = state_at(0);
+  for (const std::int64_t step : {5, 10, 15, 20}) {
+    state.step = step;
+    state.validations.best = Validation{step <= 15 ? 5 : 20, 1.0};
+    save_snapshot(folder.path(), state, run.expansion.tensors(), run.optimizer, kIdentity, 1);
+    const std::set<std::string> expected =
+        step == 5 || step == 20
+            ? std::set<std::string>{snapshot_path("", step).filename()}
+            : std::set<std::string>{"step-000005", snapshot_path("", step).filename()};
+    CHECK(names_in(folder / "checkpoints") == expected);
+  }
+}
+
+TEST_CASE("keys that are free may differ, and are told") {
+  Json now = kIdentity;
+  now["training"]["learning_rate"] = 0.0001;
+  const std::vector<std::string> changes =
+      check_identity(kIdentity, now, "x", {"training.learning_rate"});
+  REQUIRE(changes.size() == 1);
+  CHECK(changes[0] == "training.learning_rate: 0.001 in the snapshot, 0.0001 now");
+  now["training"]["seed"] = 8;
+  const Error error =
+      error_of([&] { check_identity(kIdentity, now, "x", {"training.learning_rate"}); });
+  CHECK_THAT(error.message(), has_text("training.seed") && !has_text("learning_rate"));
+}
+
 TEST_CASE("what an ended process was removing goes, and what is no snapshot is not taken for one") {
   const TempDirectory folder;
   SmallRun run;
@@ -109,6 +152,23 @@ TEST_CASE("what an ended process was removing goes, and what is no snapshot is n
   save(folder.path(), run, 6, 1);
   CHECK(names_in(checkpoints) ==
         std::set<std::string>{"step-000006", "step-000009", "step-000011", "step-x"});
+}
+
+TEST_CASE("a snapshot that is set aside is none any more, and its step can be saved again") {
+  const TempDirectory folder;
+  SmallRun run;
+  save(folder.path(), run, 5);
+  save(folder.path(), run, 6);
+  for (int i = 0; i < 2; ++i) {
+    set_aside_snapshot(folder.path(), 6, "damaged");
+    CHECK(newest_snapshot(folder.path())->filename() == "step-000005");
+    CHECK(names_in(folder / "checkpoints") ==
+          std::set<std::string>{"step-000005", "step-000006.damaged"});
+    save(folder.path(), run, 6);
+  }
+  set_aside_snapshot(folder.path(), 7, "damaged");
+  CHECK(names_in(folder / "checkpoints") ==
+        std::set<std::string>{"step-000005", "step-000006", "step-000006.damaged"});
 }
 
 TEST_CASE("another config is refused with what differs") {
@@ -131,7 +191,7 @@ TEST_CASE("a damaged snapshot is refused, and which file it is") {
   const fs::path snapshot = save(folder.path(), run, 5), file = snapshot / "state.json";
   const Json good = read_json(file);
   SECTION("counts") {
-    const std::string key = GENERATE("step", "epoch", "pack", "tokens", "targets");
+    const std::string key = GENERATE("step", "epoch", "pack", "tokens", "targets", "total_steps");
     const Json value = GENERATE(Json(-1), Json(1.5), Json("5"), Json());
     Json bad = good;
     bad[key] = value;
@@ -142,12 +202,25 @@ TEST_CASE("a damaged snapshot is refused, and which file it is") {
     CHECK(error.hint() == kDeleteSnapshot);
   }
   SECTION("missing keys") {
-    const std::string key =
-        GENERATE("format", "step", "pack", "last_loss", "validation_before", "identity");
+    const std::string key = GENERATE("format", "step", "pack", "last_loss", "validation_before",
+                                     "validations", "gradient_norms", "identity");
     Json bad = good;
     bad.erase(key);
     write_json(file, bad);
     CHECK_THAT(load_error(snapshot).message(), has_text("damaged snapshot") && has_text(key));
+  }
+  SECTION("what validations showed") {
+    const std::string key = GENERATE("data", "last", "best", "since_best");
+    Json bad = good;
+    bad["validations"][key] = -1;
+    write_json(file, bad);
+    CHECK_THAT(load_error(snapshot).message(), has_text("damaged snapshot"));
+  }
+  SECTION("another snapshot's state") {
+    Json bad = good;
+    bad["step"] = 6;
+    write_json(file, bad);
+    CHECK_THAT(load_error(snapshot).message(), has_text("\"step\" is 6"));
   }
   SECTION("another format") {
     Json bad = good;
@@ -156,12 +229,12 @@ TEST_CASE("a damaged snapshot is refused, and which file it is") {
     CHECK_THAT(load_error(snapshot).message(), has_text("format"));
   }
   SECTION("a torn file") {
-    const std::string name = GENERATE("copies.safetensors", "optimizer.safetensors");
+    const std::string name = GENERATE("parameters.safetensors", "optimizer.safetensors");
     fs::resize_file(snapshot / name, fs::file_size(snapshot / name) / 2);
     CHECK_THAT(load_error(snapshot).where(), has_text(name));
   }
   SECTION("tensors of another model") {
-    fs::copy_file(snapshot / "copies.safetensors", snapshot / "optimizer.safetensors",
+    fs::copy_file(snapshot / "parameters.safetensors", snapshot / "optimizer.safetensors",
                   fs::copy_options::overwrite_existing);
     const Error error = load_error(snapshot);
     CHECK_THAT(error.message(), has_text(".exp_avg"));
@@ -180,7 +253,11 @@ TEST_CASE("the identity holds what weights depend on, and not where data lies") 
        {{"seed", 7},
         {"checkpoint_every", 5},
         {"keep_checkpoints", 2},
+        {"output_checkpoint", "best"},
         {"validate_every", 0},
+        {"patience", 3},
+        {"epochs", nullptr},
+        {"max_steps", 100},
         {"log_every", 1}}}};
   CHECK(snapshot_identity(resolved, "b", "d", "r") == Json{{"base_fingerprint", "b"},
                                                            {"data_fingerprint", "d"},

@@ -1,0 +1,51 @@
+#pragma once
+
+#include "cli/train_setup.h"
+#include "evaluation/report.h"
+#include "training/trainer.h"
+
+#include <map>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace expandft {
+
+/// The config's tasks: the original ones, then the new ones.
+std::vector<TaskConfig> run_tasks(const RunConfig& run);
+
+/// Measures a run's tasks: while it trains, and on what came of it. What is measured once is not
+/// measured again.
+class RunEvaluation {
+ public:
+  /// The setup must outlive it.
+  RunEvaluation(TrainSetup& setup, bool quiet);
+
+  /// What TrainingJob::evaluate is to be: empty without tasks.
+  EvaluateFn while_training();
+  /// Base against tuned, at the config's strength. `outcome` says which weights the model holds.
+  ComparisonReport compare(const TrainingOutcome& outcome);
+  /// The tasks at strength 0, the config's (a line over depth apart), and those of
+  /// evaluation.strengths, ascending:
+  /// [{"strength", "tasks": [{"task", "original", "loss", "perplexity"}]}]. After compare.
+  Json strengths();
+
+ private:
+  using Results = std::vector<TaskResult>;
+
+  Results measure(const std::string& which, const std::function<bool()>& stop = {});
+  /// Of the outputs' weights.
+  const Results& at_strength(const Strength& strength);
+  Json results_json(const Results& results) const;
+
+  TrainSetup& setup_;
+  std::vector<TaskConfig> tasks_;
+  bool quiet_;
+  std::optional<Results> base_;    // measured before the first step
+  Results latest_;                 // … while training
+  std::int64_t latest_step_ = -1;  // and at which step
+  // After training, by the strength in the first and in the last layer.
+  std::map<std::pair<double, double>, Results> by_strength_;
+};
+
+}  // namespace expandft
