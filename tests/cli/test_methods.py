@@ -242,3 +242,21 @@ def test_methods_that_do_not_fit_the_model_are_named(expandft, stories, tmp_path
     result = train(expandft, write_config(tmp_path, stories, **changes), rc=2)
     assert expected in result.stderr, result.stderr
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["new", "mlp", "lora"])
+def test_strength_may_be_a_line_over_depth(expandft, runs, stories, tmp_path, name):
+    out, _ = runs(name)
+    with_adapter = ("--model", stories, "--adapter", out / "adapter")
+    sloped = logprobs(expandft, tmp_path, *with_adapter, "--strength", "0.2:0.8")
+    assert (sloped - logprobs(expandft, tmp_path, *with_adapter, "--strength", "0.8:0.2")).abs().max() > 1e-5
+    assert logprobs(expandft, tmp_path, *with_adapter, "--strength", "0.5:0.5").equal(
+        logprobs(expandft, tmp_path, *with_adapter, "--strength", "0.5"))
+    merged = tmp_path / "merged"
+    result = expandft("merge", "--model", stories, "--adapter", out / "adapter", "--strength", "0.2:0.8",
+                      "--output", merged, "--device", "cpu")
+    assert result.rc == 0, result.stderr
+    assert "at strength 0.2:0.8" in result.stdout
+    assert (logprobs(expandft, tmp_path, "--model", merged) - sloped).abs().max() < 1e-4
+    result = expandft("score", *with_adapter, "--strength", "0.2:1.8", "--ids", tmp_path / "ids.json")
+    assert result.rc == 2 and "0.2:1.8" in result.stderr
