@@ -35,15 +35,13 @@ class Method:
 
 METHODS = (
     Method("full", "full fine-tuning", {"train": "full"}, (3e-4, 1e-3, 3e-3)),
-    Method("last2", "last 2 of 5 layers", {"train": "last:2"}, (1e-3, 3e-3, 1e-2)),
-    Method("lora", "LoRA, rank 16, all projections", {"train": "lora"}, (1e-3, 3e-3, 1e-2)),
-    Method("llama-pro", "LLaMA-Pro, 5 layers added", {"train": "llama-pro", "expansion.layers": "all"},
-           (1e-3, 3e-3, 1e-2)),
+    Method("last2", "last 2 of 5 layers", {"train": "last:2"}, (3e-3, 1e-2)),
+    Method("lora", "LoRA, rank 16, all projections", {"train": "lora"}, (3e-3, 1e-2)),
+    Method("llama-pro", "LLaMA-Pro, 5 layers added", {"train": "llama-pro", "expansion.layers": "all"}, (3e-3, 1e-2)),
     Method("zero-init", "zero-initialised width, all layers", {"train": "zero-init", "expansion.layers": "all"},
-           (1e-3, 3e-3, 1e-2)),
+           (3e-3, 1e-2)),
     Method("new", "G-Freeze, all layers", {"train": "new", "expansion.layers": "all"}, (1e-3, 3e-3, 1e-2)),
-    Method("new-auto2", "G-Freeze, 2 layers chosen", {"train": "new", "expansion.layers": {"auto": 2}},
-           (1e-3, 3e-3, 1e-2)),
+    Method("new-auto2", "G-Freeze, 2 layers chosen", {"train": "new", "expansion.layers": {"auto": 2}}, (3e-3, 1e-2)),
     Method("new-k3", "G-Freeze, all layers, k = 3", {"train": "new", "expansion.layers": "all", "expansion.copies": 3},
            (3e-3, 1e-2)),
     Method("mlp", "G-Train, all layers", {"train": "mlp", "expansion.layers": "all"}, (1e-3, 3e-3, 1e-2)),
@@ -111,7 +109,7 @@ def read_outcome(run):
     for point in summary["strengths"]:
         losses = {task["original"]: task["loss"] for task in point["tasks"]}
         curve.append((point["strength"], losses[True], losses[False]))
-    return Outcome(original["base_loss"], new["base_loss"], original["tuned_loss"], new["tuned_loss"],
+    return Outcome(original["base"]["loss"], new["base"]["loss"], original["tuned"]["loss"], new["tuned"]["loss"],
                    summary["validation_loss_after"], tuple(curve))
 
 

@@ -158,6 +158,9 @@ def lora(model, seed):
 
 def full(model):
     """Every parameter trains, a tied embedding once."""
+    # torch gives the row of the padding token no gradient. expandft pads nothing, and such a token in a text is a
+    # token as any other.
+    model.get_input_embeddings().padding_idx = None
     parameters = dict(model.named_parameters())
     return Method(model, parameters, WeightStrength(parameters.values()))
 

@@ -208,7 +208,8 @@ class Loop {
     const std::size_t count = std::min(kExamples, data.examples.size());
     std::size_t finite = 0;
     for (std::size_t i = 0; i < count; ++i) {
-      const Dataset one{.examples = {data.examples[i]}, .report = {}};
+      Dataset one;
+      one.examples.push_back(data.examples[i]);
       finite += std::isfinite(mean_loss(job_.decoder, one, kValidationTokens).value_or(0)) ? 1 : 0;
     }
     return 2 * finite > count;

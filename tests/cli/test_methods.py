@@ -9,7 +9,7 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
-from training import events, write_config
+from training import events, train, write_config
 
 IDS = [1, 403, 407, 261, 378, 432, 417, 293, 260, 276, 401, 285]
 METHODS = {
@@ -23,12 +23,6 @@ METHODS = {
     "last:2": {"train": "last:2"},
 }
 WITH_ADAPTER = ["new", "new-k3", "mlp", "zero-init", "lora"]
-
-
-def train(expandft, config, *arguments, rc=0):
-    result = expandft("train", "--config", config, "--device", "cpu", "--threads", "1", *arguments)
-    assert result.rc == rc, result.stderr
-    return result
 
 
 def logprobs(expandft, folder, *arguments):

@@ -1,6 +1,7 @@
 """report.html, which expandft train writes at the end of a run."""
 
 import html.parser
+import json
 import re
 import xml.etree.ElementTree as ElementTree
 
@@ -71,7 +72,7 @@ def test_report_has_charts_tasks_and_config(expandft, tmp_path, stories):
     assert "stories" in words and "budget" in words
 
     drawn = charts(text)
-    assert set(drawn) == {"Loss", "Learning rate", "Gradient norm", "Speed"}
+    assert set(drawn) == {"Skill and forgetting", "Strength curve", "Loss", "Learning rate", "Gradient norm", "Speed"}
     loss = drawn["Loss"]
     description = loss.find(f"{SVG}desc").text
     assert "training: 24 points" in description and "validation: 4 points" in description
@@ -85,6 +86,21 @@ def test_report_of_one_step_without_validation_and_tasks(expandft, tmp_path, sto
     page = Page(text)
     assert "table" not in page.tags
     assert len(charts(text)) == 4
+
+
+def test_report_shows_skill_forgetting_and_samples(expandft, tmp_path, stories):
+    (tmp_path / "new.json").write_text(json.dumps(
+        {"name": "plays", "type": "perplexity", "data": "valid.txt", "block_length": 64}))
+    train(expandft, write_config(tmp_path, stories, evaluation__every=2, evaluation__tasks=["./new.json"],
+                                 evaluation__strengths=[0.25, 0.5], evaluation__prompts=["Once <upon>"]))
+    text = (tmp_path / "out/report.html").read_text()
+    drawn = set(charts(text))
+    assert {"Skill and forgetting", "Forgetting: original tasks alone", "Loss of new tasks", "Strength curve",
+            "Skill against forgetting"} <= drawn
+    assert "Once &lt;upon&gt;" in text and "Once <upon>" not in text
+    summary = json.loads((tmp_path / "out/summary.json").read_text())
+    assert [point["strength"] for point in summary["strengths"]] == [0, 0.25, 0.5, 1]
+    assert summary["samples"][0]["tuned"] in "".join(Page(text).text)
 
 
 def test_report_shows_retention(expandft, tmp_path, stories):

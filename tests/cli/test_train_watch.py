@@ -47,14 +47,14 @@ def test_the_best_weights_go_to_the_outputs(expandft, tmp_path, stories, read_te
     assert f"<dd>{step}</dd>" in (out / "report.html").read_text()
     best = [line["step"] for line in events(out, "validation") if line.get("best")]
     assert best[-1] == step and best[0] == 3
-    saved = read_tensors(out / f"checkpoints/step-{step:06}/copies.safetensors")
+    saved = read_tensors(out / f"checkpoints/step-{step:06}/parameters.safetensors")
     written = read_tensors(out / "adapter")
     assert all(saved[name].equal(tensor) for name, tensor in written.items())
 
     train(expandft, config, "--restart", "--set", "training.output_checkpoint=last")
     summary = summary_of(out)
     assert (summary["best_step"], summary["output_step"]) == (step, 24)
-    last = read_tensors(out / "checkpoints/step-000024/copies.safetensors")
+    last = read_tensors(out / "checkpoints/step-000024/parameters.safetensors")
     assert all(last[name].equal(tensor) for name, tensor in read_tensors(out / "adapter").items())
 
 
@@ -285,7 +285,7 @@ def test_data_that_makes_no_loss_leaves_the_weights_before_it(expandft, tmp_path
     done = events(out, "train")[-1]["step"]
     snapshot = out / f"checkpoints/step-{done:06}"
     assert f"step {done + 1}" in result.stderr and f"good, and saved in {snapshot}" in result.stderr
-    assert all(tensor.isfinite().all() for tensor in read_tensors(snapshot / "copies.safetensors").values())
+    assert all(tensor.isfinite().all() for tensor in read_tensors(snapshot / "parameters.safetensors").values())
     assert json.loads((snapshot / "state.json").read_text())["step"] == done
     assert f"resuming after step {done}" in train(expandft, config, "--resume", rc=4).stderr
 

@@ -115,7 +115,7 @@ TEST_CASE("Every damaged field of an adapter is named", "[adapter_directory]") {
     CHECK(error.where() == file.string());
     return error.message();
   };
-  CHECK(has(message("format_version", 2), "format is 2; this program reads up to 1"));
+  CHECK(has(message("format_version", 3), "format is 3; this program reads up to 2"));
   for (const char* const key :
        {"format_version", "copies", "num_hidden_layers", "hidden_size", "intermediate_size"}) {
     for (const Json& value : {Json(0), Json(-1), Json(1.5), Json("1"), Json()}) {

@@ -33,8 +33,8 @@ class SavedRun {
       if (step % 2 != 0) continue;
       save_snapshot(
           path(), {.step = step, .position = stream.position(), .tokens = step, .total_steps = 20},
-          run.expansion.copies(), run.optimizer, kIdentity, 3);
-      for (const auto& [name, tensor] : run.expansion.copies()) {
+          run.expansion.tensors(), run.optimizer, kIdentity, 3);
+      for (const auto& [name, tensor] : run.expansion.tensors()) {
         weights_[step].push_back(tensor.detach().clone());
       }
     }
@@ -48,10 +48,10 @@ class SavedRun {
     SmallRun run;
     BatchStream stream(data_, config_, training_);
     ResumedRun resumed =
-        resume_run(path(), run.expansion.copies(), run.optimizer, stream, training_, identity);
+        resume_run(path(), run.expansion.tensors(), run.optimizer, stream, training_, identity);
     CHECK(stream.position() == resumed.state.position);
     CHECK(run.optimizer.steps() == resumed.state.step);
-    const auto copies = run.expansion.copies();
+    const auto copies = run.expansion.tensors();
     for (std::size_t i = 0; i < copies.size(); ++i) {
       CHECK(copies[i].second.equal(weights_.at(resumed.state.step)[i]));
     }
@@ -89,7 +89,7 @@ TEST_CASE("a run goes on from its newest snapshot") {
 TEST_CASE("a damaged snapshot is set aside, and the one before it is used") {
   SavedRun run;
   const std::string name =
-      GENERATE("state.json", "copies.safetensors", "optimizer.safetensors", ".expandft");
+      GENERATE("state.json", "parameters.safetensors", "optimizer.safetensors", ".expandft");
   const std::string how = GENERATE("gone", "empty", "half", "cut by a byte");
   const fs::path file = run.snapshot(6) / name;
   if (how == "gone") fs::remove(file);
@@ -105,7 +105,7 @@ TEST_CASE("a damaged snapshot is set aside, and the one before it is used") {
 
 TEST_CASE("of two damaged ones both are passed over, and without a whole one nothing is changed") {
   SavedRun run;
-  halve(run.snapshot(6) / "copies.safetensors");
+  halve(run.snapshot(6) / "parameters.safetensors");
   Json state = read_json(run.snapshot(4) / "state.json");
   SECTION("another one is whole") {
     state["pack"] = 1000;
@@ -119,8 +119,9 @@ TEST_CASE("of two damaged ones both are passed over, and without a whole one not
     fs::remove(run.snapshot(2) / "state.json");
     const Error error = error_of([&] { run.resume(); });
     CHECK(error.code() == ExitCode::kBadInput);
-    for (const char* text : {"no snapshot of the run is whole", "step-000006", "copies.safetensors",
-                             "step-000004", "optimizer.safetensors", "step-000002", "state.json"}) {
+    for (const char* text :
+         {"no snapshot of the run is whole", "step-000006", "parameters.safetensors", "step-000004",
+          "optimizer.safetensors", "step-000002", "state.json"}) {
       CHECK_THAT(error.message(), has_text(text));
     }
     CHECK_THAT(error.hint(), has_text("--restart"));
@@ -132,7 +133,7 @@ TEST_CASE("another config is no damage") {
   SavedRun run;
   Json now = kIdentity;
   now["training"]["learning_rate"] = 0.0001;
-  halve(run.snapshot(6) / "copies.safetensors");
+  halve(run.snapshot(6) / "parameters.safetensors");
   const Error error = error_of([&] { run.resume(now); });
   CHECK_THAT(error.message(),
              has_text("training.learning_rate: 0.001 in the snapshot, 0.0001 now"));
@@ -183,12 +184,12 @@ TEST_CASE("an epoch that ended in a smaller step is followed by all of the next"
   BatchStream stream(data, config, training);
   for (int i = 0; i < 3; ++i) stream.next();  // 4, 4 and 2 sequences
   save_snapshot(folder.path(), {.step = 3, .position = stream.position(), .total_steps = 3},
-                run.expansion.copies(), run.optimizer, kIdentity, 1);
+                run.expansion.tensors(), run.optimizer, kIdentity, 1);
   training.epochs = 2;
   BatchStream longer(data, config, training);
   CHECK(longer.total_steps() == 5);
-  const ResumedRun resumed =
-      resume_run(folder.path(), run.expansion.copies(), run.optimizer, longer, training, kIdentity);
+  const ResumedRun resumed = resume_run(folder.path(), run.expansion.tensors(), run.optimizer,
+                                        longer, training, kIdentity);
   CHECK(resumed.total_steps == 6);
 }
 

@@ -246,6 +246,7 @@ TEST_CASE("the identity holds what weights depend on, and not where data lies") 
   const Json resolved = {
       {"expansion", {{"copies", 2}}},
       {"train", "new"},
+      {"lora", {{"rank", 16}}},
       {"strength", 0.5},
       {"retention", {{"weight", 1.0}, {"text", "/a/text.txt"}}},
       {"data", {{"train", "/a/train.txt"}, {"validation", nullptr}, {"max_length", 64}}},
@@ -262,8 +263,9 @@ TEST_CASE("the identity holds what weights depend on, and not where data lies") 
   CHECK(snapshot_identity(resolved, "b", "d", "r") == Json{{"base_fingerprint", "b"},
                                                            {"data_fingerprint", "d"},
                                                            {"retention_fingerprint", "r"},
-                                                           {"expansion", {{"copies", 2}}},
                                                            {"train", "new"},
+                                                           {"expansion", {{"copies", 2}}},
+                                                           {"lora", {{"rank", 16}}},
                                                            {"data", {{"max_length", 64}}},
                                                            {"training", {{"seed", 7}}},
                                                            {"retention", {{"weight", 1.0}}}});
