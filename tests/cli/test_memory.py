@@ -1,5 +1,7 @@
 """Memory that commands take beyond the files they map: it does not grow with the model's depth."""
 
+import json
+import re
 import sys
 from pathlib import Path
 
@@ -86,3 +88,20 @@ def test_a_model_that_is_as_computed_stays_mapped(watched, layered_model, tmp_pa
     anonymous, resident = growth(score)
     assert anonymous < ADDED_NUMBERS
     assert resident > 4 * ADDED_NUMBERS
+
+
+@pytest.mark.parametrize("method", ["new", "full", "lora"])
+@pytest.mark.parametrize("size", ["small", "large"])
+def test_the_dry_run_tells_the_peak_of_the_run(expandft, layered_model, stories, tmp_path, method, size):
+    """Within a tenth; the run's own peak is in its summary."""
+    model = stories if size == "small" else layered_model(12, dtype="float32")
+    config = write_config(tmp_path, model, train=method, expansion__layers="all", training__max_steps=6)
+    common = ("train", "--config", config, "--device", "cpu", "--threads", "1")
+    dry = expandft(*common, "--dry-run")
+    assert dry.rc == 0, dry.stderr
+    number, unit = re.search(r"peak memory +([0-9.]+) (MB|GB)", dry.stdout).groups()
+    estimate = float(number) * {"MB": 1e6, "GB": 1e9}[unit]
+    run = expandft(*common)
+    assert run.rc == 0, run.stderr
+    measured = json.loads((tmp_path / "out/summary.json").read_text())["peak_memory_bytes"]
+    assert abs(estimate - measured) <= 0.1 * measured, (estimate, measured)
