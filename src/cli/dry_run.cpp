@@ -18,10 +18,7 @@ std::string memory_table(const TrainSetup& setup) {
   Table table({"memory", "bytes"}, {Table::Align::kLeft, Table::Align::kRight});
   const auto line = [&](const char* what, double bytes) { table.row({what, human_bytes(bytes)}); };
   const double element = static_cast<double>(setup.decoder.weights().embedding.element_size());
-  double trained = 0;
-  for (const auto& [name, tensor] : setup.adaptation().tensors()) {
-    trained += static_cast<double>(tensor.numel());
-  }
+  const auto trained = static_cast<double>(count_trained_parameters(setup.adaptation()));
   line("base weights", element * static_cast<double>(count_parameters(setup.spec)));
   line("what trains (float32)", 4 * trained);
   line("its gradients", 4 * trained);

@@ -28,11 +28,9 @@ RunReport::Facts outcome_facts(const TrainSetup& setup, const TrainingOutcome& o
     facts.emplace_back("Validation loss",
                        change(*outcome.validation_before, *outcome.validation_after));
   }
-  double trained = 0;
-  for (const auto& [name, tensor] : setup.adaptation().tensors()) {
-    trained += static_cast<double>(tensor.numel());
-  }
-  facts.emplace_back("Trained parameters", human_count(trained));
+  facts.emplace_back(
+      "Trained parameters",
+      human_count(static_cast<double>(count_trained_parameters(setup.adaptation()))));
   if (outcome.output_step != outcome.state.step) {
     facts.emplace_back("Outputs are of step", std::to_string(outcome.output_step));
   }

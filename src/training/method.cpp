@@ -17,13 +17,13 @@ std::unique_ptr<Adaptation> widen(Decoder& decoder, const ModelDirectory& base,
       expand(decoder, plan, tensors, at::kFloat, run.training.original_learning_rate_scale));
 }
 
-std::int64_t trained_numbers(const Adaptation& adaptation) {
+}  // namespace
+
+std::int64_t count_trained_parameters(const Adaptation& adaptation) {
   std::int64_t count = 0;
   for (const auto& [name, tensor] : adaptation.tensors()) count += tensor.numel();
   return count;
 }
-
-}  // namespace
 
 AppliedMethod apply_method(Decoder& decoder, const ModelDirectory& base, const RunConfig& run) {
   AppliedMethod out;
@@ -58,7 +58,8 @@ AppliedMethod apply_method(Decoder& decoder, const ModelDirectory& base, const R
 }
 
 std::string describe(const AppliedMethod& applied, const RunConfig& run, const DecoderSpec& base) {
-  const std::int64_t all = count_parameters(base), trained = trained_numbers(*applied.adaptation);
+  const std::int64_t all = count_parameters(base),
+                     trained = count_trained_parameters(*applied.adaptation);
   const std::string share =
       fmt::format("{:.1f} % of the model's {}",
                   100.0 * static_cast<double>(trained) / static_cast<double>(all), all);

@@ -27,6 +27,9 @@ struct AppliedMethod {
 /// make_plan refuses.
 AppliedMethod apply_method(Decoder& decoder, const ModelDirectory& base, const RunConfig& run);
 
+/// Numbers that train.
+std::int64_t count_trained_parameters(const Adaptation& adaptation);
+
 /// "3 of 5 layers (0, 2, 4), 2 copies of each MLP: 66,048 new parameters, 25.3 % of the model's …",
 /// "full fine-tuning: all 262,000 parameters train".
 std::string describe(const AppliedMethod& applied, const RunConfig& run, const DecoderSpec& base);
