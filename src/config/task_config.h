@@ -3,20 +3,87 @@
 #include "base/files.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace expandft {
 
-/// An evaluation task, as its file declares it. Only "perplexity" so far.
+/// How a task is scored: docs/evaluation.md.
+enum class TaskType {
+  kPerplexity,    // a text in blocks that start afresh
+  kRolling,       // whole documents in windows, as lm-evaluation-harness rolls them
+  kChoice,        // which of some texts follows
+  kContinuation,  // how likely one text is, and whether greedy decoding would write it
+  kGenerate,      // what the model writes
+};
+/// "perplexity", "rolling", "choice", "continuation", "generate".
+std::string task_type_name(TaskType type);
+
+/// How a choice task asks for an answer that the model writes.
+struct WrittenForm {
+  std::string prompt;                // template
+  std::vector<std::string> answers;  // what may be written, in the order of the choices
+};
+
+/// A way in which a row becomes a prompt and what may follow it. All texts are templates
+/// (text/template.h). A list of one template that is a single place gives the list that its field
+/// holds.
+struct TaskForm {
+  std::string prompt;                   // choice, continuation, generate
+  std::vector<std::string> contexts;    // choice, in place of a prompt: one for each choice
+  std::vector<std::string> choices;     // choice, after a prompt
+  std::string continuation;             // continuation; choice with contexts: what follows each
+  std::string target;                   // choice: index of the right one (0 on), or one of `labels`
+  std::vector<std::string> labels;      // choice: what the target may be, in the choices' order
+  std::vector<std::string> references;  // generate: texts that are right
+  std::string text;                     // rolling: the document
+  std::string counted;                  // rolling: whose words and bytes count; "": the text's
+  std::optional<WrittenForm> written;   // choice, where the model writes
+};
+
+/// Solved examples before the prompt.
+struct FewShotConfig {
+  fs::path data;              // JSON lines, relative to the task file
+  std::int64_t count = 0;     // 0: none
+  bool random = true;         // drawn for each example, as lm-evaluation-harness draws them
+  std::uint64_t seed = 1234;  // of the drawing
+};
+
+struct MetricConfig {
+  std::string metric;  // acc, acc_norm, perplexity, word_perplexity, exact_match, bleu, ...
+  std::string name;    // what results call it: by default the metric's
+  // exact_match and contains: what is compared, on both sides
+  std::optional<std::string> extract;  // regular expression, of what was written alone
+  bool last = false;                   // the last match of `extract`, not the first
+  std::vector<std::string> ignore;     // regular expressions whose matches are removed
+  bool ignore_case = false, ignore_punctuation = false;
+};
+
+/// An evaluation task, as its file declares it.
 struct TaskConfig {
   std::string name;
-  std::string type;                 // "perplexity"
-  fs::path data;                    // text file, relative to the task file
-  std::int64_t block_length = 256;  // tokens scored together; block i starts afresh
-  std::int64_t max_tokens = 0;      // score only the first so many tokens; 0: all
+  TaskType type = TaskType::kPerplexity;
+  fs::path data;  // where it lies: find_task has looked for it
   std::string description;
-  fs::path file;  // where it was read from
+  std::string source;             // where the data can be had
+  fs::path file;                  // where the task was read from
+  std::int64_t max_examples = 0;  // only the first so many; 0: all
+
+  // perplexity
+  std::int64_t block_length = 256;  // tokens scored together; block i starts afresh
+  // perplexity: only the first so many tokens are scored, 0: all; generate: at most so many are
+  // written, 0: 256
+  std::int64_t max_tokens = 0;
+
+  // all others
+  std::vector<TaskForm> forms;  // the first whose fields the data's first row has is taken
+  std::string delimiter = " ";  // between prompt and what follows it
+  std::string fewshot_delimiter = "\n\n";
+  FewShotConfig fewshot;
+  std::vector<std::string> until;     // each ends what the model writes, and is no part of it
+  std::vector<MetricConfig> metrics;  // the first is judged
+  bool written = false;               // choice: the model writes the answer
 };
 
 /// Reads a task file strictly: all its problems in one input error.

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace expandft {
+
+/// What a model makes of one text.
+struct Likelihood {
+  double log_prob = 0;      // nats, of the continuation
+  std::int64_t tokens = 0;  // of the continuation
+  bool greedy = false;      // whether each of its tokens is the likeliest in its place
+  bool operator==(const Likelihood&) const = default;
+};
+
+/// What a model makes of one example: all that metrics are computed from.
+struct ExampleOutput {
+  std::vector<Likelihood>
+      likelihoods;         // in the order of the example's texts; perplexity: the block
+  std::string text;        // what it wrote
+  std::int64_t bytes = 0;  // perplexity: of the block's predicted tokens
+  bool truncated = false;  // the beginning of a prompt did not fit the model
+  bool operator==(const ExampleOutput&) const = default;
+};
+
+}  // namespace expandft
