@@ -64,33 +64,23 @@ Field numbers_field(std::string path, std::vector<double>& member, const Json& b
       [&member] { return Json(member); });
 }
 
-Field drop_field(std::string path, std::optional<DropBudget>& member, std::string doc) {
+Field drop_field(std::string path, DropBudgets& member, std::string doc) {
+  const Json one = {
+      {"anyOf", Json::array({{{"type", "number"}, {"minimum", 0}},
+                             {{"type", "string"}, {"pattern", R"(^[0-9]+(\.[0-9]+)?%$)"}}})}};
+  Json schema = one;
+  schema["anyOf"].push_back({{"type", "object"}, {"additionalProperties", one}});
   const char* const words =
-      R"("1%" (of the base's value) or a number from 0 (in the metric's unit))";
-  const Json number = {{"type", "number"}, {"minimum", 0}};
-  const Json percent = {{"type", "string"}, {"pattern", R"(^[0-9]+(\.[0-9]+)?%$)"}};
+      R"("1%" (of the base's value), a number from 0 (in the metric's unit), or an object of such: )"
+      R"("each", "mean" (a percentage) and names of tasks)";
   return make_nullable(make_field(
-                           std::move(path), {{"anyOf", Json::array({number, percent})}},
-                           std::move(doc),
+                           std::move(path), schema, std::move(doc),
                            [&member, words](const Json& value, const fs::path&) {
-                             if (value.is_number()) {
-                               member = DropBudget{value.get<double>(), false};
-                               return;
-                             }
-                             const std::string text = value;
-                             const auto amount =
-                                 parse_number(std::string_view(text).substr(0, text.size() - 1));
-                             const bool plain = text.find_first_not_of("0123456789.%") == text.npos;
-                             if (!text.ends_with('%') || !plain || !amount) {
-                               throw input_error(std::string("expected ") + words);
-                             }
-                             member = DropBudget{*amount, true};
+                             const std::optional<DropBudgets> budgets = budgets_of(value);
+                             if (!budgets) throw input_error(std::string("expected ") + words);
+                             member = *budgets;
                            },
-                           [&member]() -> Json {
-                             if (!member) return nullptr;
-                             return member->relative ? Json(shortest_text(member->amount) + "%")
-                                                     : Json(member->amount);
-                           }))
+                           [&member] { return budgets_json(member); }))
       .allowing(words);
 }
 

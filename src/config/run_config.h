@@ -3,6 +3,7 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "config/data_source.h"
+#include "config/drop_budget.h"
 #include "config/layer_selection.h"
 #include "config/origin.h"
 #include "config/strength.h"
@@ -71,12 +72,6 @@ struct TrainingConfig {
   std::int64_t log_every = 1;       // steps between lines of metrics.jsonl
 };
 
-/// "1%" is relative to the base's value, a number is absolute, in the metric's unit.
-struct DropBudget {
-  double amount = 0;
-  bool relative = false;
-};
-
 /// A KL term that holds the expanded model to its base on text of the base's own kind.
 struct RetentionConfig {
   double weight = 0.0;                              // λ; 0: none
@@ -88,7 +83,7 @@ struct RetentionConfig {
 struct EvaluationConfig {
   std::vector<std::string> original_tasks;  // names of built-ins, or paths of task files
   std::vector<std::string> tasks;
-  std::optional<DropBudget> max_drop;
+  DropBudgets max_drop;
   std::int64_t every = 0;            // steps; 0: before the first step and at the end
   std::vector<double> strengths;     // 0..1, of the curve after training
   std::vector<std::string> prompts;  // of the samples; none: from the data

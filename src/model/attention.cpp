@@ -160,7 +160,8 @@ struct LongAttentionFunction : torch::autograd::Function<LongAttentionFunction> 
   }
 };
 
-/// q (batch, heads, n, dim), k and v (batch, heads, L, dim), mask (n, L) or none: all are seen.
+/// q (batch, heads, n, dim), k and v (batch, heads, L, dim); a mask that broadcasts to (batch,
+/// heads, n, L), bool or added to the scores, or none: all are seen.
 at::Tensor masked_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                             const std::optional<at::Tensor>& mask,
                             const AttentionOptions& options) {
@@ -171,7 +172,11 @@ at::Tensor masked_attention(const at::Tensor& q, const at::Tensor& k, const at::
   const double cap = *options.softcap;
   at::Tensor scores = at::matmul(q, k.transpose(-1, -2)).to(at::kFloat).mul_(options.scale / cap);
   scores.tanh_().mul_(cap);
-  if (mask) scores.masked_fill_(mask->logical_not(), -INFINITY);
+  if (mask && mask->scalar_type() == at::kBool) {
+    scores.masked_fill_(mask->logical_not(), -INFINITY);
+  } else if (mask) {
+    scores.add_(*mask);
+  }
   return at::matmul(scores.softmax(-1).to(v.scalar_type()), v);
 }
 
@@ -224,15 +229,35 @@ at::Tensor cached_attention(const at::Tensor& q, const at::Tensor& k, const at::
 }
 
 at::Tensor one_token_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                               const AttentionOptions& options) {
-  const std::int64_t length = std::min(k.size(1), options.window.value_or(k.size(1)));
+                               const at::Tensor& visible, const AttentionOptions& options) {
+  std::int64_t length = k.size(1);
+  std::optional<at::Tensor> mask;
+  if (visible.defined()) {
+    mask = visible.unsqueeze(1).unsqueeze(1);
+  } else if (options.window) {
+    length = std::min(length, *options.window);
+  }
   const auto seen = [&](const at::Tensor& x) {
     const at::Tensor last = x.narrow(1, x.size(1) - length, length);
     return repeat_heads(last.flatten(0, 1), q.size(1))
         .view({q.size(0), length, q.size(1), q.size(2)})
         .transpose(1, 2);
   };
-  return masked_attention(q.unsqueeze(2), seen(k), seen(v), {}, options).squeeze(2);
+  return masked_attention(q.unsqueeze(2), seen(k), seen(v), mask, options).squeeze(2);
+}
+
+at::Tensor group_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                           const std::vector<std::int64_t>& offsets,
+                           const std::vector<at::Tensor>& masks, const AttentionOptions& options) {
+  const at::Tensor keys = repeat_heads(k, q.size(1)), values = repeat_heads(v, q.size(1));
+  at::Tensor out = at::empty_like(q);
+  for (std::size_t i = 0; i + 1 < offsets.size(); ++i) {
+    const SequenceRun group{offsets[i], 1, offsets[i + 1] - offsets[i]};
+    put_back(masked_attention(heads_first(q, group), heads_first(keys, group),
+                              heads_first(values, group), masks[i], options),
+             group, out);
+  }
+  return out;
 }
 
 }  // namespace expandft

@@ -27,10 +27,19 @@ at::Tensor causal_attention(const at::Tensor& q, const at::Tensor& k, const at::
 at::Tensor cached_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                             const AttentionOptions& options);
 
-/// Attention of the newest token of each of many sequences of one length over all of its own. q
-/// (sequences, heads, dim); k, v (sequences, L, kv_heads, dim) -> (sequences, heads, dim). No
-/// gradients.
+/// Attention of the newest token of each of many sequences over all of its own. q (sequences,
+/// heads, dim); k, v (sequences, L, kv_heads, dim) -> (sequences, heads, dim). `visible`
+/// (sequences, L), bool, says which tokens each sees; undefined: all that the window lets it see.
+/// No gradients.
 at::Tensor one_token_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                               const AttentionOptions& options);
+                               const at::Tensor& visible, const AttentionOptions& options);
+
+/// Attention within groups of tokens that lie end to end: group i is tokens [offsets[i],
+/// offsets[i+1]), n of them, and masks[i] (n, n) is 0 where one (row) sees another (column) and
+/// -inf elsewhere; the options' window is not looked at. Shapes as causal_attention's. No
+/// gradients.
+at::Tensor group_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                           const std::vector<std::int64_t>& offsets,
+                           const std::vector<at::Tensor>& masks, const AttentionOptions& options);
 
 }  // namespace expandft

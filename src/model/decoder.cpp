@@ -12,14 +12,11 @@
 namespace expandft {
 namespace {
 
-/// For each kind of layer, the angles of the last n tokens of a sequence, stored as options say.
-std::vector<RopeAngles> newest_angles(const DecoderSpec& spec, std::int64_t length, std::int64_t n,
-                                      const at::TensorOptions& options) {
+/// What `angles_of` makes of each kind of layer's RoPE.
+template <typename AnglesOf>
+std::vector<RopeAngles> layer_angles(const DecoderSpec& spec, AnglesOf angles_of) {
   std::vector<RopeAngles> angles;
-  for (const AttentionKind& kind : spec.attention_kinds) {
-    angles.push_back(rope_angles(kind.rope, spec.rotary_dim, length, n, options,
-                                 c10::typeMetaToScalarType(options.dtype())));
-  }
+  for (const AttentionKind& kind : spec.attention_kinds) angles.push_back(angles_of(kind.rope));
   return angles;
 }
 
@@ -81,8 +78,9 @@ at::Tensor Decoder::hidden(const at::Tensor& ids, KvCache& cache) const {
     cache = KvCache(spec_);
     return hidden(all, cache).narrow(0, before, n);
   }
-  const std::vector<RopeAngles> angles =
-      newest_angles(spec_, length, n, weights_.embedding.options().dtype(dtype_));
+  const std::vector<RopeAngles> angles = layer_angles(spec_, [&](const RopeSpec& rope) {
+    return rope_angles(rope, spec_.rotary_dim, length, n, weights_.embedding.options(), dtype_);
+  });
   const at::Tensor out = forward(
       ids, [&](std::int64_t layer, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
         const RopeAngles& turn = angles[spec_.kind_of_layer[static_cast<std::size_t>(layer)]];
@@ -94,15 +92,56 @@ at::Tensor Decoder::hidden(const at::Tensor& ids, KvCache& cache) const {
   return out;
 }
 
+at::Tensor Decoder::hidden(const TokenTensors& tokens, BatchCache& cache) const {
+  const c10::NoGradGuard no_grad;
+  const std::vector<RopeAngles> angles = layer_angles(spec_, [&](const RopeSpec& rope) {
+    return rope_angles(rope, spec_.rotary_dim, tokens.positions, tokens.offsets, dtype_);
+  });
+  const at::Tensor out = forward(tokens.ids, [&](std::int64_t layer, const at::Tensor& q,
+                                                 const at::Tensor& k, const at::Tensor& v) {
+    const RopeAngles& turn = angles[spec_.kind_of_layer[static_cast<std::size_t>(layer)]];
+    const at::Tensor keys = apply_rope(k, turn);
+    cache.fill(layer, keys, v, tokens.offsets);
+    return causal_attention(apply_rope(q, turn), keys, v, tokens.offsets,
+                            attention_options(spec_, layer));
+  });
+  cache.filled(tokens.offsets);
+  return out;
+}
+
+at::Tensor Decoder::hidden(const BranchedTensors& tokens) const {
+  const c10::NoGradGuard no_grad;
+  const std::vector<RopeAngles> angles = layer_angles(spec_, [&](const RopeSpec& rope) {
+    return rope_angles(rope, spec_.rotary_dim, tokens.positions, tokens.offsets, dtype_);
+  });
+  std::vector<std::vector<at::Tensor>> masks;  // of each kind of layer
+  for (const AttentionKind& kind : spec_.attention_kinds) {
+    masks.push_back(branch_masks(tokens, kind.window, dtype_));
+  }
+  return forward(tokens.ids, [&](std::int64_t layer, const at::Tensor& q, const at::Tensor& k,
+                                 const at::Tensor& v) {
+    const std::size_t kind = spec_.kind_of_layer[static_cast<std::size_t>(layer)];
+    return group_attention(apply_rope(q, angles[kind]), apply_rope(k, angles[kind]), v,
+                           tokens.offsets, masks[kind], attention_options(spec_, layer));
+  });
+}
+
 at::Tensor Decoder::hidden(const at::Tensor& ids, BatchCache& cache) const {
   const c10::NoGradGuard no_grad;
-  const std::vector<RopeAngles> angles =
-      newest_angles(spec_, cache.length() + 1, 1, weights_.embedding.options().dtype(dtype_));
+  std::vector<std::int64_t> lengths = cache.lengths();
+  for (std::int64_t& length : lengths) ++length;
+  const std::vector<RopeAngles> angles = layer_angles(spec_, [&](const RopeSpec& rope) {
+    return newest_rope_angles(rope, spec_.rotary_dim, cache.positions(), lengths, dtype_);
+  });
+  std::vector<at::Tensor> visible;  // for each kind of layer
+  for (const AttentionKind& kind : spec_.attention_kinds) {
+    visible.push_back(cache.visible(kind.window));
+  }
   const at::Tensor out = forward(
       ids, [&](std::int64_t layer, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
-        const RopeAngles& turn = angles[spec_.kind_of_layer[static_cast<std::size_t>(layer)]];
-        const BatchCache::View all = cache.append(layer, apply_rope(k, turn), v);
-        return one_token_attention(apply_rope(q, turn), all.keys, all.values,
+        const std::size_t kind = spec_.kind_of_layer[static_cast<std::size_t>(layer)];
+        const BatchCache::View all = cache.append(layer, apply_rope(k, angles[kind]), v);
+        return one_token_attention(apply_rope(q, angles[kind]), all.keys, all.values, visible[kind],
                                    attention_options(spec_, layer));
       });
   cache.advance();

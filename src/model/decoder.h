@@ -2,6 +2,7 @@
 
 #include "checkpoint/model_directory.h"
 #include "model/batch_cache.h"
+#include "model/branched_batch.h"
 #include "model/decoder_layer.h"
 #include "model/gated_mlp.h"
 #include "model/kv_cache.h"
@@ -48,6 +49,10 @@ class Decoder {
   at::Tensor hidden(const TokenTensors& tokens) const;
   /// The same for the next tokens (n) of the sequence that `cache` holds. No gradients.
   at::Tensor hidden(const at::Tensor& ids, KvCache& cache) const;
+  /// The same of whole sequences, with which an empty `cache` begins. No gradients.
+  at::Tensor hidden(const TokenTensors& tokens, BatchCache& cache) const;
+  /// The same of sequences that share their beginnings. No gradients.
+  at::Tensor hidden(const BranchedTensors& tokens) const;
   /// The same for the next token (sequences) of each of the sequences that `cache` holds.
   at::Tensor hidden(const at::Tensor& ids, BatchCache& cache) const;
   /// (M, h) -> (M, V), in the model's dtype.

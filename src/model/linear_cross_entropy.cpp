@@ -79,4 +79,28 @@ at::Tensor target_log_probs(const at::Tensor& hidden, const at::Tensor& head,
   return out;
 }
 
+TokenScores token_scores(const at::Tensor& hidden, const at::Tensor& head,
+                         const std::vector<std::int64_t>& rows,
+                         const std::vector<std::int64_t>& tokens, std::optional<double> softcap) {
+  const c10::NoGradGuard no_grad;
+  const at::Tensor all_rows = at::tensor(rows, at::kLong).to(hidden.device());
+  const at::Tensor all_tokens = at::tensor(tokens, at::kLong).to(hidden.device());
+  std::vector<at::Tensor> log_probs, likeliest;
+  std::int64_t done = 0;
+  for_each_chunk(hidden, head, softcap, [&](std::int64_t begin, const at::Tensor& logits) {
+    const std::int64_t end = begin + logits.size(0);
+    const std::int64_t first = done;
+    while (done < std::ssize(rows) && rows[static_cast<std::size_t>(done)] < end) ++done;
+    if (done == first) return;
+    const at::Tensor row = all_rows.narrow(0, first, done - first).sub(begin);
+    const at::Tensor token = all_tokens.narrow(0, first, done - first);
+    const at::Tensor chosen = logits.index({row, token});
+    const auto [best, best_token] = logits.max(-1);
+    const at::Tensor sums = (logits - best.unsqueeze(1)).exp_().sum(-1).log_().add_(best);
+    log_probs.push_back((chosen - sums.index_select(0, row)).cpu());
+    likeliest.push_back((best_token.index_select(0, row) == token).cpu());
+  });
+  return {at::cat(log_probs), at::cat(likeliest)};
+}
+
 }  // namespace expandft

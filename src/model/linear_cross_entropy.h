@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include <ATen/ATen.h>
 
@@ -23,5 +24,18 @@ at::Tensor linear_cross_entropy(const at::Tensor& hidden, const at::Tensor& head
 /// log softmax(logits)[target] for each row: (M), fp32. No gradients.
 at::Tensor target_log_probs(const at::Tensor& hidden, const at::Tensor& head,
                             const at::Tensor& targets, std::optional<double> softcap = {});
+
+/// What a model says of tokens: log softmax(logits)[token], in fp32, and whether no token is
+/// likelier. (P) each.
+struct TokenScores {
+  at::Tensor log_probs, likeliest;
+};
+
+/// Scores tokens (P) of int64, each as the next after a row of hidden (M, h); `rows` (P),
+/// ascending, say which, so that several tokens of one row cost one. On the CPU. No gradients.
+TokenScores token_scores(const at::Tensor& hidden, const at::Tensor& head,
+                         const std::vector<std::int64_t>& rows,
+                         const std::vector<std::int64_t>& tokens,
+                         std::optional<double> softcap = {});
 
 }  // namespace expandft

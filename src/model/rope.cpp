@@ -137,6 +137,19 @@ RopeAngles rope_angles(const RopeSpec& spec, std::int64_t dim, std::int64_t leng
   return cos_and_sin(angles_of(spec, dim, positions, length), spec, dtype);
 }
 
+RopeAngles newest_rope_angles(const RopeSpec& spec, std::int64_t dim, const at::Tensor& positions,
+                              const std::vector<std::int64_t>& lengths, at::ScalarType dtype) {
+  if (spec.scaling != RopeScaling::kLongRope) {
+    return cos_and_sin(angles_of(spec, dim, positions, 0), spec, dtype);
+  }
+  std::vector<at::Tensor> angles;
+  for (std::size_t i = 0; i < lengths.size(); ++i) {
+    angles.push_back(
+        angles_of(spec, dim, positions.narrow(0, static_cast<std::int64_t>(i), 1), lengths[i]));
+  }
+  return cos_and_sin(at::cat(angles), spec, dtype);
+}
+
 at::Tensor apply_rope(const at::Tensor& x, const RopeAngles& angles) {
   return RopeFunction::apply(x, angles.cos, angles.sin);
 }

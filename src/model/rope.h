@@ -30,6 +30,11 @@ RopeAngles rope_angles(const RopeSpec& spec, std::int64_t dim, const at::Tensor&
 RopeAngles rope_angles(const RopeSpec& spec, std::int64_t dim, std::int64_t length, std::int64_t n,
                        const at::TensorOptions& options, at::ScalarType dtype);
 
+/// The angles of one token each of several sequences, at positions (N): the last of sequences of
+/// these lengths.
+RopeAngles newest_rope_angles(const RopeSpec& spec, std::int64_t dim, const at::Tensor& positions,
+                              const std::vector<std::int64_t>& lengths, at::ScalarType dtype);
+
 /// Turns the first `dim` numbers of each head of x (N, heads, head_dim) by the angles of its
 /// tokens; the pairs are (i, i + dim/2). Differentiable in x.
 at::Tensor apply_rope(const at::Tensor& x, const RopeAngles& angles);

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "evaluation/comparison.h"
+#include "tasks/comparison.h"
 
 #include <functional>
 #include <string>
@@ -28,11 +28,12 @@ inline constexpr double kStrengthResolution = 0.01;
 /// tenth above it. Where drops do not rise with the strength, a larger one may exist between those
 /// that were tried.
 StrengthSearch find_strength(const std::function<std::vector<TaskResult>(double)>& evaluate_at,
-                             const DropBudget& budget);
+                             const DropBudgets& budgets);
 
-/// A table for a terminal: a line for each strength, perplexity and change for each task.
+/// A table for a terminal: a line for each strength, the judged metric and its change for each
+/// task.
 std::string strength_table(const StrengthSearch& search);
-/// [{"strength", "within_budget", "tasks": [{"task", "perplexity", "relative_change"}]}]
+/// [{"strength", "within_budget", "tasks": [{"task", its judged metric, "relative_change"}]}]
 Json strength_json(const StrengthSearch& search);
 
 }  // namespace expandft

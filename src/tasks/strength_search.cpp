@@ -1,22 +1,23 @@
 #include "evaluation/strength_search.h"
 
-#include "evaluation/report.h"
 #include "report/human.h"
 #include "report/table.h"
+#include "tasks/result_tables.h"
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace expandft {
 
 StrengthSearch find_strength(const std::function<std::vector<TaskResult>(double)>& evaluate_at,
-                             const DropBudget& budget) {
+                             const DropBudgets& budgets) {
   const std::vector<TaskResult> base = evaluate_at(0);
   StrengthSearch search;
   const auto try_strength = [&](double strength, const std::vector<TaskResult>& results) {
-    StrengthPoint point{.strength = strength,
-                        .tasks = compare_tasks(base, results, base.size(), budget).originals};
-    point.within_budget = !budget_error(point.tasks, budget);
+    ComparisonReport report = compare_tasks(base, results, base.size(), budgets);
+    StrengthPoint point{.strength = strength, .within_budget = report.within_budget()};
+    point.tasks = std::move(report.originals);
     search.curve.push_back(point);
     if (point.within_budget) search.strength = std::max(search.strength, strength);
     return point.within_budget;
@@ -43,7 +44,7 @@ std::string strength_table(const StrengthSearch& search) {
   std::vector<std::string> head{"strength"};
   std::vector<Table::Align> align{kRight};
   for (const Comparison& task : search.curve.front().tasks) {
-    head.insert(head.end(), {task.task + " ppl", "change"});
+    head.insert(head.end(), {task.task + " " + task.judged().name, "change"});
     align.insert(align.end(), {kRight, kRight});
   }
   head.emplace_back("budget");
@@ -52,8 +53,9 @@ std::string strength_table(const StrengthSearch& search) {
   for (const StrengthPoint& point : search.curve) {
     std::vector<std::string> row{fixed(point.strength, 2)};
     for (const Comparison& task : point.tasks) {
-      row.push_back(fixed(task.tuned_perplexity, 3));
-      row.push_back(signed_fixed(100 * task.relative_change, 2) + "%");
+      const MetricComparison& judged = task.judged();
+      row.push_back(metric_text(judged.kind, judged.tuned));
+      row.push_back(signed_fixed(100 * judged.relative_change.value_or(0), 2) + "%");
     }
     row.emplace_back(point.strength == search.strength ? "kept: taken"
                      : point.within_budget             ? "kept"
@@ -68,9 +70,10 @@ Json strength_json(const StrengthSearch& search) {
   for (const StrengthPoint& point : search.curve) {
     Json tasks = Json::array();
     for (const Comparison& task : point.tasks) {
+      const MetricComparison& judged = task.judged();
       tasks.push_back({{"task", task.task},
-                       {"perplexity", task.tuned_perplexity},
-                       {"relative_change", task.relative_change}});
+                       {judged.name, judged.tuned},
+                       {"relative_change", judged.relative_change.value_or(0)}});
     }
     curve.push_back(
         {{"strength", point.strength}, {"within_budget", point.within_budget}, {"tasks", tasks}});

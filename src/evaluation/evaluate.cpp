@@ -1,0 +1,70 @@
+#include "evaluation/evaluate.h"
+
+#include "base/error.h"
+#include "evaluation/batch_generation.h"
+#include "evaluation/likelihood.h"
+
+#include <cmath>
+#include <utility>
+
+namespace expandft {
+namespace {
+
+void check_finite(const TaskWork& work, std::size_t example, const std::vector<Likelihood>& found) {
+  for (const Likelihood& likelihood : found) {
+    if (std::isfinite(likelihood.log_prob)) continue;
+    throw failure("the model gives a log-probability that is not finite, in example " +
+                      std::to_string(example) + " of task " + work.task.name,
+                  work.task.data.string(),
+                  "its weights or its precision are at fault: try --precision float32");
+  }
+}
+
+BatchOutputs compute(const Decoder& decoder, const Tokenizer& tokenizer, const TaskWork& work,
+                     const std::vector<std::size_t>& batch, const EvaluationOptions& options) {
+  BatchOutputs outputs(batch.size());
+  if (work.writes()) {
+    std::vector<const TokenPrompt*> prompts;
+    for (const std::size_t item : batch) prompts.push_back(&work.items[item].prompt);
+    std::vector<std::string> texts = write_texts(decoder, tokenizer, prompts,
+                                                 {.max_tokens = work.max_new_tokens(),
+                                                  .until = work.task.until,
+                                                  .end_tokens = options.end_tokens});
+    for (std::size_t i = 0; i < batch.size(); ++i) outputs[i].text = std::move(texts[i]);
+    return outputs;
+  }
+  std::vector<const RequestGroup*> groups;
+  for (const std::size_t item : batch) groups.push_back(&work.items[item].requests);
+  std::vector<std::vector<Likelihood>> found = likelihoods(decoder, groups);
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    check_finite(work, work.items[batch[i]].example, found[i]);
+    outputs[i].likelihoods = std::move(found[i]);
+  }
+  return outputs;
+}
+
+}  // namespace
+
+TaskResult evaluate(const Decoder& decoder, const Tokenizer& tokenizer, const TaskWork& work,
+                    const EvaluationOptions& options) {
+  std::vector<BatchOutputs> outputs;
+  std::int64_t done = 0;
+  const auto total = std::ssize(work.items);
+  for (std::size_t i = 0; i < work.batches.size(); ++i) {
+    const BatchOutputs* const kept = options.cache != nullptr ? options.cache->find(i) : nullptr;
+    outputs.push_back(
+        kept != nullptr ? *kept : compute(decoder, tokenizer, work, work.batches[i], options));
+    if (kept == nullptr && options.cache != nullptr) options.cache->add(i, outputs.back());
+    done += std::ssize(work.batches[i]);
+    if (options.progress) options.progress(done, total);
+  }
+  return finish_task(work, outputs);
+}
+
+TaskResult cached_result(const TaskWork& work, const OutputCache& cache) {
+  std::vector<BatchOutputs> outputs;
+  for (std::size_t i = 0; i < work.batches.size(); ++i) outputs.push_back(*cache.find(i));
+  return finish_task(work, outputs);
+}
+
+}  // namespace expandft

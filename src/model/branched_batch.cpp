@@ -1,0 +1,81 @@
+#include "model/branched_batch.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace expandft {
+namespace {
+
+std::size_t shared_beginning(const std::vector<std::vector<TokenId>>& sequences) {
+  std::size_t length = sequences.front().size();
+  for (const std::vector<TokenId>& other : sequences) {
+    const auto end = std::ranges::mismatch(sequences.front(), other).in2;
+    length = std::min(length, static_cast<std::size_t>(end - other.begin()));
+  }
+  return length;
+}
+
+}  // namespace
+
+std::int64_t branched_tokens(const std::vector<std::vector<TokenId>>& sequences) {
+  const std::size_t trunk = shared_beginning(sequences);
+  std::size_t tokens = trunk;
+  for (const std::vector<TokenId>& sequence : sequences) tokens += sequence.size() - trunk;
+  return static_cast<std::int64_t>(tokens);
+}
+
+std::vector<std::vector<std::int64_t>> BranchedBatch::append(
+    const std::vector<std::vector<TokenId>>& sequences) {
+  const std::int64_t start = tokens();
+  const std::size_t trunk = shared_beginning(sequences);
+  const auto add = [&](const std::vector<TokenId>& sequence, std::size_t place,
+                       std::int64_t branch) {
+    ids.push_back(sequence[place]);
+    positions.push_back(static_cast<std::int64_t>(place));
+    branches.push_back(branch);
+  };
+  for (std::size_t i = 0; i < trunk; ++i) add(sequences.front(), i, 0);
+  std::vector<std::vector<std::int64_t>> rows;
+  std::int64_t branch = 0;
+  for (const std::vector<TokenId>& sequence : sequences) {
+    ++branch;
+    std::vector<std::int64_t> own;
+    for (std::size_t i = 0; i < sequence.size(); ++i) {
+      own.push_back(i < trunk ? start + static_cast<std::int64_t>(i) : tokens());
+      if (i >= trunk) add(sequence, i, branch);
+    }
+    rows.push_back(std::move(own));
+  }
+  offsets.push_back(tokens());
+  return rows;
+}
+
+BranchedTensors to_device(const BranchedBatch& batch, at::Device device) {
+  const auto tensor = [&](const std::vector<std::int64_t>& numbers) {
+    return at::tensor(numbers, at::kLong).to(device);
+  };
+  return {.ids = tensor({batch.ids.begin(), batch.ids.end()}),
+          .positions = tensor(batch.positions),
+          .branches = tensor(batch.branches),
+          .offsets = batch.offsets};
+}
+
+std::vector<at::Tensor> branch_masks(const BranchedTensors& tokens,
+                                     std::optional<std::int64_t> window, at::ScalarType dtype) {
+  std::vector<at::Tensor> masks;
+  for (std::size_t i = 0; i + 1 < tokens.offsets.size(); ++i) {
+    const auto part = [&](const at::Tensor& all) {
+      return all.narrow(0, tokens.offsets[i], tokens.offsets[i + 1] - tokens.offsets[i]);
+    };
+    const at::Tensor row = part(tokens.positions).unsqueeze(1), column = row.t();
+    const at::Tensor branch = part(tokens.branches);
+    at::Tensor hidden = column > row;
+    hidden.logical_or_((branch != 0).logical_and_(branch != branch.unsqueeze(1)));
+    if (window) hidden.logical_or_(column <= row - *window);
+    masks.push_back(at::zeros(hidden.sizes(), tokens.ids.options().dtype(dtype))
+                        .masked_fill_(hidden, -INFINITY));
+  }
+  return masks;
+}
+
+}  // namespace expandft

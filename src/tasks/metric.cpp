@@ -1,0 +1,50 @@
+#include "tasks/metric.h"
+
+#include "tasks/bleu.h"
+#include "tasks/chrf.h"
+#include "tasks/paired_statistics.h"
+
+#include <cmath>
+#include <numbers>
+
+namespace expandft {
+
+bool is_ratio(MetricKind kind) {
+  return kind != MetricKind::kBleu && kind != MetricKind::kChrf;
+}
+
+double metric_value(MetricKind kind, std::span<const double> totals) {
+  switch (kind) {
+    case MetricKind::kMean:
+      return totals[0] / totals[1];
+    case MetricKind::kPerplexity:
+      return std::exp(totals[0] / totals[1]);
+    case MetricKind::kBits:
+      return totals[0] / totals[1] / std::numbers::ln2;
+    case MetricKind::kBleu:
+      return bleu_score(totals);
+    case MetricKind::kChrf:
+      return chrf_score(totals);
+  }
+  return 0;
+}
+
+double MetricResult::value() const {
+  std::vector<double> totals(width, 0.0);
+  for (std::size_t i = 0; i < statistics.size(); ++i) totals[i % width] += statistics[i];
+  return metric_value(kind, totals);
+}
+
+std::optional<double> MetricResult::standard_error() const {
+  if (examples() < 2) return std::nullopt;
+  if (!is_ratio(kind)) {
+    return bootstrap_error(statistics, width, [this](std::span<const double> totals) {
+      return metric_value(kind, totals);
+    });
+  }
+  const double error = *ratio_standard_error(statistics);
+  if (kind == MetricKind::kPerplexity) return value() * error;
+  return kind == MetricKind::kBits ? error / std::numbers::ln2 : error;
+}
+
+}  // namespace expandft

@@ -1,0 +1,159 @@
+#include "tasks/output_cache.h"
+
+#include "base/error.h"
+#include "base/hex.h"
+
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <fcntl.h>
+#include <system_error>
+#include <unistd.h>
+#include <utility>
+
+#include <xxhash.h>
+
+namespace expandft {
+namespace {
+
+constexpr int kFormat = 1;
+
+std::string short_hash(const std::string& text) {
+  XXH64_canonical_t canonical;
+  XXH64_canonicalFromHash(&canonical, XXH3_64bits(text.data(), text.size()));
+  return hex(canonical.digest);
+}
+
+/// The name as far as file names go.
+std::string plain_name(const std::string& name) {
+  std::string plain;
+  for (const char c : name.substr(0, 40)) {
+    const bool fits = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                      c == '-' || c == '_';
+    plain += fits ? c : '_';
+  }
+  return plain;
+}
+
+Json output_json(const ExampleOutput& output) {
+  Json likelihoods = Json::array();
+  for (const Likelihood& one : output.likelihoods) {
+    likelihoods.push_back({one.log_prob, one.tokens, one.greedy});
+  }
+  return {{"likelihoods", likelihoods}, {"text", output.text}};
+}
+
+ExampleOutput output_of(const Json& json) {
+  ExampleOutput output{.text = json.at("text").get<std::string>()};
+  for (const Json& one : json.at("likelihoods")) {
+    output.likelihoods.push_back(
+        {one.at(0).get<double>(), one.at(1).get<std::int64_t>(), one.at(2).get<bool>()});
+  }
+  return output;
+}
+
+std::optional<Json> parse(const std::string& line) {
+  Json json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+  return json.is_discarded() ? std::nullopt : std::optional(std::move(json));
+}
+
+}  // namespace
+
+OutputCache::OutputCache(const fs::path& folder, const TaskWork& work, const Json& model)
+    : key_({{"format", kFormat}, {"work", work.fingerprint()}, {"model", model}}),
+      batches_(work.batches.size()) {
+  file_ = folder / (plain_name(work.task.name) + "-" + short_hash(key_.dump()) + ".jsonl");
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) {
+    throw failure("cannot make the cache's folder: " + error.message(), folder.string(),
+                  "name another with --cache, or do without: --no-cache");
+  }
+  read(work.batches);
+  descriptor_ = ::open(file_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+  if (descriptor_ < 0) {
+    throw failure(std::string("cannot open the cache: ") + std::strerror(errno), file_.string(),
+                  "name another folder with --cache, or do without: --no-cache");
+  }
+  if (fs::file_size(file_, error) == 0) write(key_);
+}
+
+OutputCache::~OutputCache() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+OutputCache::OutputCache(OutputCache&& other) noexcept
+    : file_(std::move(other.file_)),
+      key_(std::move(other.key_)),
+      descriptor_(std::exchange(other.descriptor_, -1)),
+      batches_(other.batches_),
+      found_(std::move(other.found_)) {}
+
+void OutputCache::read(const std::vector<std::vector<std::size_t>>& batches) {
+  if (!is_file(file_)) return;
+  const std::string text = read_file(file_);
+  std::size_t begin = 0;
+  bool keyed = false;
+  while (begin < text.size()) {
+    const std::size_t end = text.find('\n', begin);
+    const auto line = end == text.npos ? std::nullopt : parse(text.substr(begin, end - begin));
+    // The end of a write that was cut off, or damage: what stands before it counts.
+    if (!line || (!keyed && *line != key_)) break;
+    try {
+      if (keyed) {
+        BatchOutputs outputs;
+        for (const Json& output : line->at("outputs")) outputs.push_back(output_of(output));
+        const auto batch = line->at("batch").get<std::size_t>();
+        if (batch >= batches.size() || outputs.size() != batches[batch].size()) break;
+        found_.emplace(batch, std::move(outputs));
+      }
+    } catch (const Json::exception&) {
+      break;
+    }
+    keyed = true;
+    begin = end + 1;
+  }
+  std::error_code error;
+  if (begin < text.size()) fs::resize_file(file_, begin, error);
+}
+
+void OutputCache::write(const Json& line) {
+  const std::string text = line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  std::size_t done = 0;
+  while (done < text.size()) {
+    const ssize_t count = ::write(descriptor_, text.data() + done, text.size() - done);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) {
+      throw failure(std::string("cannot write the cache: ") + std::strerror(errno), file_.string(),
+                    "free some room, name another folder with --cache, or do without: --no-cache");
+    }
+    done += static_cast<std::size_t>(count);
+  }
+}
+
+const BatchOutputs* OutputCache::find(std::size_t batch) const {
+  const auto found = found_.find(batch);
+  return found == found_.end() ? nullptr : &found->second;
+}
+
+void OutputCache::add(std::size_t batch, const BatchOutputs& outputs) {
+  Json list = Json::array();
+  for (const ExampleOutput& output : outputs) list.push_back(output_json(output));
+  write({{"batch", batch}, {"outputs", list}});
+  found_[batch] = outputs;
+}
+
+std::optional<fs::path> default_cache_folder() {
+  const auto variable = [](const char* name) -> std::optional<fs::path> {
+    const char* const value = std::getenv(name);
+    if (value == nullptr || *value == '\0') return std::nullopt;
+    return fs::path(value);
+  };
+  if (const auto own = variable("EXPANDFT_CACHE")) return *own / "evaluation";
+  if (const auto caches = variable("XDG_CACHE_HOME")) return *caches / "expandft" / "evaluation";
+  if (const auto home = variable("HOME")) return *home / ".cache" / "expandft" / "evaluation";
+  return std::nullopt;
+}
+
+}  // namespace expandft
