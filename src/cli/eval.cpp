@@ -1,103 +1,68 @@
-#include "cli/eval_plan.h"
-#include "cli/load.h"
+#include "cli/eval_outputs.h"
+#include "cli/evaluated_model.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
-#include "evaluation/report.h"
-#include "report/progress.h"
-#include "report/summary.h"
+#include "evaluation/divergence.h"
 
+#include <algorithm>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include <spdlog/spdlog.h>
-
 namespace expandft {
 namespace {
 
-std::vector<TaskResult> evaluate_all(const LoadedModel& model, const std::vector<TaskConfig>& tasks,
-                                     ProgressLine& progress) {
-  std::vector<TaskResult> results;
-  for (const TaskConfig& task : tasks) {
-    results.push_back(
-        evaluate(model.decoder, *model.tokenizer, task, [&](std::int64_t done, std::int64_t total) {
-          progress.counting("evaluating " + task.name, done, total);
-        }));
-    progress.clear();
-    spdlog::info("{} on {}: {:.4f} nats a token", model.directory.path().string(), task.name,
-                 results.back().loss());
-  }
-  return results;
-}
-
 /// Input error unless both tokenizers number the same tokens in the same way.
-void check_same_tokens(const LoadedModel& base, const Tokenizer& tuned, const std::string& where) {
-  const Tokenizer& tokenizer = *base.tokenizer;
+void check_same_tokens(const EvaluatedModel& base, const EvaluatedModel& other) {
+  const Tokenizer &tokenizer = base.tokenizer(), &tuned = other.tokenizer();
   bool same = tokenizer.size() == tuned.size() && tokenizer.adds_bos() == tuned.adds_bos() &&
               tokenizer.bos() == tuned.bos();
   for (TokenId id = 0; same && id < tokenizer.size(); ++id)
     same = tokenizer.token(id) == tuned.token(id);
   if (same) return;
-  throw input_error("the models have different tokenizers (" + std::to_string(tokenizer.size()) +
-                        " and " + std::to_string(tuned.size()) +
-                        " tokens): their losses cannot be compared",
-                    base.directory.path().string() + ", " + where,
-                    "compare a tuned model with the base it came from");
-}
-
-/// To a file, whole or not at all, or to stdout ("-").
-void write_results(const std::string& file, const Json& json) {
-  if (file == "-") {
-    print_json(json);
-  } else {
-    write_json(file, json);
-  }
+  throw input_error(
+      "the models have different tokenizers (" + std::to_string(tokenizer.size()) + " and " +
+          std::to_string(tuned.size()) + " tokens): their losses cannot be compared",
+      base.name() + ", " + other.name(), "compare a tuned model with the base it came from");
 }
 
 ExitCode run_single(const EvalOptions& options, const EvalPlan& plan, const GlobalOptions& global) {
   ProgressLine progress(global.quiet);
-  const std::vector<TaskResult> results =
-      evaluate_all(load_model(plan.tuned, global), plan.news, progress);
-  if (options.json != "-") print(result_table(results));
-  if (!options.json.empty()) {
-    Json tasks = Json::array();
-    for (const TaskResult& result : results) tasks.push_back(result_json(result));
-    write_results(options.json, {{"model", plan.tuned.model}, {"tasks", tasks}});
-  }
+  EvaluatedModel model(plan.tuned, global);
+  const std::vector<TaskWork> works =
+      prepare_tasks(plan.news, model.tokenizer(), model.spec().max_positions);
+  write_results(options, plan, model.evaluate(works, plan.cache, progress));
   return ExitCode::kDone;
 }
 
 ExitCode run_comparison(const EvalOptions& options, const EvalPlan& plan,
                         const GlobalOptions& global) {
-  std::vector<TaskConfig> tasks = plan.originals;
-  tasks.insert(tasks.end(), plan.news.begin(), plan.news.end());
   ProgressLine progress(global.quiet);
-
-  // One model at a time: two need not fit in memory together.
+  EvaluatedModel tuned(plan.tuned, global);
+  std::vector<TaskWork> originals, works;
   std::vector<TaskResult> base_results;
+  std::optional<BaseStates> states;
   {
-    const LoadedModel base = load_model(*plan.base, global);
-    check_same_tokens(base, *Tokenizer::load(plan.tuned.model), plan.tuned.model);
-    base_results = evaluate_all(base, tasks, progress);
+    // One model at a time: two need not fit in memory together.
+    EvaluatedModel base(*plan.base, global);
+    check_same_tokens(base, tuned);
+    const std::int64_t positions = std::min(base.spec().max_positions, tuned.spec().max_positions);
+    originals = prepare_tasks(plan.originals, base.tokenizer(), positions);
+    works = originals;
+    std::ranges::move(prepare_tasks(plan.news, base.tokenizer(), positions),
+                      std::back_inserter(works));
+    base_results = base.evaluate(works, plan.cache, progress);
+    if (base.spec().vocab == tuned.spec().vocab) states.emplace(base.decoder(), originals);
   }
-  const std::vector<TaskResult> tuned_results =
-      evaluate_all(load_model(plan.tuned, global), tasks, progress);
-
-  const ComparisonReport report =
-      compare_tasks(base_results, tuned_results, plan.originals.size(), plan.budget);
-  if (options.json != "-") print(comparison_table(report));
-  if (!options.json.empty()) {
-    Json json = {{"base", plan.base->model}, {"tuned", plan.tuned.model}};
-    if (plan.tuned.adapter) {
-      json["adapter"] = *plan.tuned.adapter;
-      json["strength"] = strength_json(plan.tuned.strength);
-    }
-    json.update(comparison_json(report));
-    write_results(options.json, json);
-  }
+  const std::vector<TaskResult> tuned_results = tuned.evaluate(works, plan.cache, progress);
+  ComparisonReport report =
+      compare_tasks(base_results, tuned_results, plan.originals.size(), plan.budgets);
+  if (states) add_divergences(states->divergences(tuned.decoder()), report);
+  write_results(options, plan, report, base_results, tuned_results);
   flush_output();  // before the error goes to stderr
-  if (const auto error = budget_error(report.originals, plan.budget)) throw *error;
+  if (const auto error = budget_error(report)) throw *error;
   return ExitCode::kDone;
 }
 
@@ -129,13 +94,41 @@ void setup_eval(CLI::App& app, Context& context) {
       ->allow_extra_args(false);
   command
       ->add_option("--max-drop", options->max_drop,
-                   "Budget of every original task: a rise of perplexity by so much, as 1% of the "
-                   "base's or as a number")
-      ->type_name("X");
+                   "Budget: how much worse the judged metric of each original task may get, as 1% "
+                   "of the base's or as a number; TASK=X for one task, mean=X% for the mean of all")
+      ->type_name("X")
+      ->allow_extra_args(false);
+  command->add_option("--limit", options->limit, "Evaluate the first N examples of each task only")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
+  command->add_flag("--written", options->written,
+                    "Choice tasks: count the answers that the model writes, not likelihoods");
+  command
+      ->add_option("--task-data", options->task_data,
+                   "Folders where tasks find their data, before $EXPANDFT_TASK_DATA")
+      ->type_name("DIR")
+      ->check(CLI::ExistingDirectory)
+      ->allow_extra_args(false);
   command
       ->add_option("--json", options->json,
                    "Write the results as JSON (-: stdout, in place of the table)")
       ->type_name("FILE");
+  command
+      ->add_option("--examples", options->examples,
+                   "Write what came of each example, as JSON lines")
+      ->type_name("FILE");
+  command->add_option("--junit", options->junit, "Write the verdicts as JUnit XML, for CI systems")
+      ->type_name("FILE");
+  command->add_option("--html", options->html, "Write a page of the examples whose answers changed")
+      ->type_name("FILE");
+  CLI::Option* cache =
+      command
+          ->add_option("--cache", options->cache,
+                       "Folder where outputs are kept, so that none is computed twice and an "
+                       "evaluation that was cut off goes on (default: ~/.cache/expandft)")
+          ->type_name("DIR");
+  command->add_flag("--no-cache", options->no_cache, "Compute all anew, and keep nothing")
+      ->excludes(cache);
   CLI::Option* adapter = command
                              ->add_option("--adapter", options->adapter,
                                           "Adapter to attach to --model, or else to the base")

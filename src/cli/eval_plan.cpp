@@ -1,14 +1,66 @@
 #include "cli/eval_plan.h"
 
-#include "evaluation/comparison.h"
+#include "tasks/output_cache.h"
+
+#include <algorithm>
 
 namespace expandft {
 namespace {
 
-/// What would keep the results from being written, found before they are computed.
-void check_json_target(const std::string& file) {
+/// What would keep a result from being written, found before it is computed.
+void check_target(const std::string& option, const std::string& file) {
   if (file.empty() || file == "-" || is_folder(parent_of(file))) return;
-  throw input_error("no such folder: " + parent_of(file).string(), "--json " + file);
+  throw input_error("no such folder: " + parent_of(file).string(), option + " " + file);
+}
+
+void check_targets(const EvalOptions& options) {
+  check_target("--json", options.json);
+  check_target("--examples", options.examples);
+  check_target("--junit", options.junit);
+  check_target("--html", options.html);
+}
+
+/// Results that compare two models.
+void require_base(const EvalOptions& options) {
+  const auto require = [](bool asked, const std::string& option) {
+    if (!asked) return;
+    throw input_error(option + " compares with a base model, and none is given", "expandft eval",
+                      "give --base DIR or --config FILE");
+  };
+  require(!options.max_drop.empty(), "--max-drop");
+  require(!options.junit.empty(), "--junit");
+  require(!options.html.empty(), "--html");
+}
+
+DropBudgets read_budgets(const EvalOptions& options, const RunConfig* run) {
+  if (options.max_drop.empty()) return run != nullptr ? run->evaluation.max_drop : DropBudgets();
+  DropBudgets budgets;
+  for (const std::string& text : options.max_drop) add_budget(text, "--max-drop", budgets);
+  return budgets;
+}
+
+void check_budgets(const DropBudgets& budgets, const std::vector<TaskConfig>& originals) {
+  std::vector<std::string> names;
+  for (const TaskConfig& task : originals) names.push_back(task.name);
+  for (const auto& [name, budget] : budgets.tasks) {
+    if (std::ranges::find(names, name) != names.end()) continue;
+    const std::string near = nearest(name, names);
+    throw input_error("the budget of \"" + name + "\" is of none of the original tasks", "max_drop",
+                      near.empty() ? "" : "did you mean \"" + near + "\"?");
+  }
+}
+
+std::optional<fs::path> cache_folder(const EvalOptions& options) {
+  if (options.no_cache) return std::nullopt;
+  return options.cache.empty() ? default_cache_folder() : fs::path(options.cache);
+}
+
+/// What the command line says of all tasks.
+void adjust(std::vector<TaskConfig>& tasks, const EvalOptions& options) {
+  for (TaskConfig& task : tasks) {
+    if (options.limit > 0) task.max_examples = options.limit;
+    if (options.written && task.type == TaskType::kChoice) task.written = true;
+  }
 }
 
 /// The merged model of a run, or an input error that says how to get one.
@@ -25,7 +77,7 @@ std::string merged_model(const RunConfig& run) {
 }  // namespace
 
 EvalPlan plan_evaluation(const EvalOptions& options) {
-  check_json_target(options.json);
+  check_targets(options);
   EvalPlan plan;
   std::optional<RunConfig> run;
   if (!options.config.empty()) run = load_run_config(options.config).run;
@@ -60,15 +112,12 @@ EvalPlan plan_evaluation(const EvalOptions& options) {
         "name some with --tasks; `expandft tasks` lists them");
   }
 
-  if (!options.max_drop.empty()) {
-    plan.budget = parse_budget(options.max_drop, "--max-drop");
-  } else if (run) {
-    plan.budget = run->evaluation.max_drop;
-  }
-  if (plan.budget && !plan.base) {
-    throw input_error("--max-drop compares with a base model, and none is given", "expandft eval",
-                      "give --base DIR or --config FILE");
-  }
+  if (!plan.base) require_base(options);
+  plan.budgets = plan.base ? read_budgets(options, run ? &*run : nullptr) : DropBudgets();
+  check_budgets(plan.budgets, plan.originals);
+  adjust(plan.originals, options);
+  adjust(plan.news, options);
+  plan.cache = cache_folder(options);
   return plan;
 }
 

@@ -16,9 +16,7 @@ namespace {
 
 std::unique_ptr<const Tokenizer> load_tokenizer(const ModelDirectory& directory, TokenizerUse use) {
   try {
-    auto tokenizer = Tokenizer::load(directory.path());
-    check_vocabulary(*tokenizer, read_spec(directory).vocab, directory.path().string());
-    return tokenizer;
+    return load_tokenizer(directory);
   } catch (const Error& error) {
     if (use == TokenizerUse::kRequired) throw;
     spdlog::debug("tokens have no names: {}", error.message());
@@ -91,15 +89,27 @@ std::unique_ptr<Adaptation> attach(Decoder& decoder, const ModelDirectory& base,
   return attached;
 }
 
+std::unique_ptr<const Tokenizer> load_tokenizer(const ModelDirectory& directory) {
+  auto tokenizer = Tokenizer::load(directory.path());
+  check_vocabulary(*tokenizer, read_spec(directory).vocab, directory.path().string());
+  return tokenizer;
+}
+
+Decoder load_decoder(const ModelDirectory& directory, const ModelOptions& options,
+                     at::Device device) {
+  Decoder decoder =
+      Decoder::load(directory, compute_dtype(parse_precision(options.precision), device), device);
+  if (options.adapter) attach(decoder, directory, *options.adapter, options.strength);
+  spdlog::info("loaded {} on {}", options.model, device_name(device));
+  return decoder;
+}
+
 LoadedModel load_model(const ModelOptions& options, const GlobalOptions& global,
                        TokenizerUse tokenizer_use) {
   ModelDirectory directory = ModelDirectory::open(options.model);
   std::unique_ptr<const Tokenizer> tokenizer = load_tokenizer(directory, tokenizer_use);
   const at::Device device = prepare_device(global);
-  Decoder decoder =
-      Decoder::load(directory, compute_dtype(parse_precision(options.precision), device), device);
-  if (options.adapter) attach(decoder, directory, *options.adapter, options.strength);
-  spdlog::info("loaded {} on {}", options.model, device_name(device));
+  Decoder decoder = load_decoder(directory, options, device);
   return {std::move(directory), std::move(tokenizer), std::move(decoder)};
 }
 

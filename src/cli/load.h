@@ -42,6 +42,12 @@ at::Device prepare_device(const GlobalOptions& global);
 std::unique_ptr<Adaptation> attach(Decoder& decoder, const ModelDirectory& base,
                                    const fs::path& adapter, const Strength& strength);
 
+/// The directory's tokenizer, checked against the vocabulary.
+std::unique_ptr<const Tokenizer> load_tokenizer(const ModelDirectory& directory);
+/// The directory's weights, with the adapter attached.
+Decoder load_decoder(const ModelDirectory& directory, const ModelOptions& options,
+                     at::Device device);
+
 struct LoadedModel {
   ModelDirectory directory;
   std::unique_ptr<const Tokenizer> tokenizer;  // null when it is not needed and cannot be read

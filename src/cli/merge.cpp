@@ -1,14 +1,16 @@
+#include "cli/end_tokens.h"
 #include "cli/load.h"
 #include "cli/model_card.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
 #include "cli/write_model.h"
-#include "evaluation/strength_search.h"
+#include "evaluation/evaluate.h"
 #include "expansion/attach.h"
 #include "model/families.h"
 #include "report/progress.h"
 #include "report/summary.h"
 #include "runtime/device.h"
+#include "tasks/strength_search.h"
 #include "training/lora.h"
 
 #include <memory>
@@ -22,8 +24,8 @@ namespace expandft {
 namespace {
 
 struct MergeOptions {
-  std::string model, adapter, output, layout = "auto", max_drop, config;
-  std::vector<std::string> tasks;
+  std::string model, adapter, output, layout = "auto", config;
+  std::vector<std::string> tasks, max_drop;
   Strength strength;
   bool force = false, json = false;
 };
@@ -47,34 +49,38 @@ std::vector<TaskConfig> original_tasks(const MergeOptions& options) {
 /// The largest strength within the budget of --max-drop. Exit code 3 when only the base keeps it.
 StrengthSearch search_strength(const MergeOptions& options, const ModelDirectory& base,
                                const GlobalOptions& global) {
-  const DropBudget budget = parse_budget(options.max_drop, "--max-drop");
+  DropBudgets budgets;
+  for (const std::string& text : options.max_drop) add_budget(text, "--max-drop", budgets);
   const std::vector<TaskConfig> tasks = original_tasks(options);
   const auto tokenizer = Tokenizer::load(base.path());
-  check_tasks(tasks, *tokenizer, read_spec(base));
+  const std::vector<TaskWork> works =
+      prepare_tasks(tasks, *tokenizer, read_spec(base).max_positions);
   const at::Device device = prepare_device(global);
   Decoder decoder = Decoder::load(base, compute_dtype(Precision::kAuto, device), device);
   const auto adaptation = attach(decoder, base, options.adapter, 1.0);
+  const std::vector<TokenId> ends = end_tokens(base, *tokenizer);
   ProgressLine progress(global.quiet);
   const StrengthSearch search = find_strength(
       [&](double strength) {
         adaptation->set_strength(strength);
         std::vector<TaskResult> results;
-        for (const TaskConfig& task : tasks) {
-          const std::string what = fmt::format("{} at strength {:.2f}", task.name, strength);
+        for (const TaskWork& work : works) {
+          const std::string what = fmt::format("{} at strength {:.2f}", work.task.name, strength);
           results.push_back(
-              evaluate(decoder, *tokenizer, task, [&](std::int64_t done, std::int64_t total) {
-                progress.counting(what, done, total);
-              }));
+              evaluate(decoder, *tokenizer, work,
+                       {.end_tokens = ends, .progress = [&](const EvaluationProgress& p) {
+                          progress.counting(what, p.done, p.total, p.seconds_left);
+                        }}));
         }
         progress.clear();
         return results;
       },
-      budget);
+      budgets);
   if (search.strength == 0) {
     print(strength_table(search));
     flush_output();
     throw Error(ExitCode::kDropped,
-                "no strength of the adapter keeps the budget of " + budget_text(budget),
+                "no strength of the adapter keeps the budget of " + budgets_text(budgets),
                 options.adapter, "allow a larger --max-drop, or train with retention");
   }
   return search;
@@ -178,10 +184,12 @@ void setup_merge(CLI::App& app, Context& context) {
   CLI::Option* strength = add_strength_option(*command, options->strength);
   CLI::Option* max_drop =
       command
-          ->add_option("--max-drop", options->max_drop,
-                       "Find the largest strength at which no original task's perplexity rises by "
-                       "more: 1% of the base's, or a number")
+          ->add_option(
+              "--max-drop", options->max_drop,
+              "Find the largest strength at which no original task gets worse by more: 1% "
+              "of the base's value, or a number; TASK=X for one task, mean=X% for the mean")
           ->type_name("X")
+          ->allow_extra_args(false)
           ->excludes(strength);
   command->add_option("--tasks", options->tasks, "Original tasks for --max-drop, comma-separated")
       ->type_name("A,B")

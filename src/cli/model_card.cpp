@@ -1,5 +1,7 @@
 #include "cli/model_card.h"
 
+#include "tasks/result_tables.h"
+
 #include <spdlog/fmt/fmt.h>
 
 namespace expandft {

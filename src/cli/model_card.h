@@ -2,8 +2,8 @@
 
 #include "checkpoint/model_directory.h"
 #include "cli/train_setup.h"
-#include "evaluation/report.h"
 #include "expansion/fold.h"
+#include "tasks/comparison.h"
 #include "training/trainer.h"
 
 #include <string>

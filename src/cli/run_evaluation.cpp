@@ -1,7 +1,10 @@
 #include "cli/run_evaluation.h"
 
 #include "base/error.h"
+#include "cli/end_tokens.h"
+#include "evaluation/divergence.h"
 #include "report/progress.h"
+#include "tasks/result_tables.h"
 
 #include <set>
 #include <string>
@@ -18,33 +21,34 @@ struct Stopped {};
 
 }  // namespace
 
-std::vector<TaskConfig> run_tasks(const RunConfig& run) {
-  const EvaluationConfig& evaluation = run.evaluation;
+RunEvaluation::RunEvaluation(TrainSetup& setup, bool quiet)
+    : setup_(setup), end_tokens_(end_tokens(setup.base, *setup.tokenizer)), quiet_(quiet) {
+  const EvaluationConfig& evaluation = setup.run().evaluation;
   std::vector<std::string> names = evaluation.original_tasks;
   names.insert(names.end(), evaluation.tasks.begin(), evaluation.tasks.end());
-  return find_tasks(names, run.file.parent_path());
+  works_ = prepare_tasks(find_tasks(names, setup.run().file.parent_path()), *setup.tokenizer,
+                         setup.spec.max_positions);
 }
-
-RunEvaluation::RunEvaluation(TrainSetup& setup, bool quiet)
-    : setup_(setup), tasks_(run_tasks(setup.run())), quiet_(quiet) {}
 
 RunEvaluation::Results RunEvaluation::measure(const std::string& which,
                                               const std::function<bool()>& stop) {
   ProgressLine progress(quiet_);
   Results results;
-  for (const TaskConfig& task : tasks_) {
-    results.push_back(evaluate(
-        setup_.decoder, *setup_.tokenizer, task, [&](std::int64_t done, std::int64_t total) {
-          if (stop && stop()) throw Stopped();
-          progress.counting("evaluating " + task.name + ", " + which, done, total);
-        }));
+  for (const TaskWork& work : works_) {
+    results.push_back(
+        evaluate(setup_.decoder, *setup_.tokenizer, work,
+                 {.end_tokens = end_tokens_, .progress = [&](const EvaluationProgress& p) {
+                    if (stop && stop()) throw Stopped();
+                    progress.counting("evaluating " + work.task.name + ", " + which, p.done,
+                                      p.total, p.seconds_left);
+                  }}));
   }
   progress.clear();
   return results;
 }
 
 EvaluateFn RunEvaluation::while_training() {
-  if (tasks_.empty()) return {};
+  if (works_.empty()) return {};
   return [this](std::int64_t step, const std::function<bool()>& stop) -> std::optional<Json> {
     Results results;
     try {
@@ -58,7 +62,7 @@ EvaluateFn RunEvaluation::while_training() {
       return {};
     }
     for (const TaskResult& result : results) {
-      spdlog::info("step {:>5}: {} {:.4f} nats a token", step, result.task.name, result.loss());
+      spdlog::info("step {:>5}: {} {}", step, result.task.name, result_text(result));
     }
     Json values = {{"tasks", results_json(results)}};
     if (step == 0) {
@@ -71,17 +75,30 @@ EvaluateFn RunEvaluation::while_training() {
   };
 }
 
+std::vector<TaskWork> RunEvaluation::original_works() const {
+  const auto count = static_cast<std::ptrdiff_t>(setup_.run().evaluation.original_tasks.size());
+  return {works_.begin(), works_.begin() + count};
+}
+
 ComparisonReport RunEvaluation::compare(const TrainingOutcome& outcome) {
   if (base_) by_strength_[{0, 0}] = std::move(*base_);
   if (latest_step_ == outcome.output_step) by_strength_[{1, 1}] = std::move(latest_);
   const EvaluationConfig& evaluation = setup_.run().evaluation;
-  return compare_tasks(at_strength(0), at_strength(setup_.run().strength),
-                       evaluation.original_tasks.size(), evaluation.max_drop);
+  const Strength& own = setup_.run().strength;
+  ComparisonReport report = compare_tasks(at_strength(0), at_strength(own),
+                                          evaluation.original_tasks.size(), evaluation.max_drop);
+  if (report.originals.empty()) return report;
+  setup_.adaptation().set_strength(0);
+  const BaseStates states(setup_.decoder, original_works());
+  setup_.adaptation().set_strength(own);
+  add_divergences(states.divergences(setup_.decoder), report);
+  setup_.adaptation().set_strength(1);
+  return report;
 }
 
 Json RunEvaluation::strengths() {
   Json curve = Json::array();
-  if (tasks_.empty()) return curve;
+  if (works_.empty()) return curve;
   std::set<double> strengths = {0};
   const Strength& own = setup_.run().strength;
   if (own.first == own.last) strengths.insert(own.first);
@@ -108,10 +125,14 @@ Json RunEvaluation::results_json(const Results& results) const {
   Json tasks = Json::array();
   const std::size_t originals = setup_.run().evaluation.original_tasks.size();
   for (std::size_t i = 0; i < results.size(); ++i) {
+    const MetricResult& judged = results[i].judged();
+    const std::optional<double> loss = results[i].loss();
     tasks.push_back({{"task", results[i].task.name},
                      {"original", i < originals},
-                     {"loss", results[i].loss()},
-                     {"perplexity", results[i].perplexity()}});
+                     {"metric", judged.name},
+                     {"value", judged.value()},
+                     {"higher_is_better", judged.higher_is_better},
+                     {"loss", loss ? Json(*loss) : Json()}});
   }
   return tasks;
 }

@@ -1,7 +1,8 @@
 #pragma once
 
 #include "cli/train_setup.h"
-#include "evaluation/report.h"
+#include "evaluation/evaluate.h"
+#include "tasks/comparison.h"
 #include "training/trainer.h"
 
 #include <map>
@@ -11,14 +12,11 @@
 
 namespace expandft {
 
-/// The config's tasks: the original ones, then the new ones.
-std::vector<TaskConfig> run_tasks(const RunConfig& run);
-
 /// Measures a run's tasks: while it trains, and on what came of it. What is measured once is not
 /// measured again.
 class RunEvaluation {
  public:
-  /// The setup must outlive it.
+  /// The setup must outlive it. Input errors as prepare_task's.
   RunEvaluation(TrainSetup& setup, bool quiet);
 
   /// What TrainingJob::evaluate is to be: empty without tasks.
@@ -27,7 +25,8 @@ class RunEvaluation {
   ComparisonReport compare(const TrainingOutcome& outcome);
   /// The tasks at strength 0, the config's (a line over depth apart), and those of
   /// evaluation.strengths, ascending:
-  /// [{"strength", "tasks": [{"task", "original", "loss", "perplexity"}]}]. After compare.
+  /// [{"strength", "tasks": [{"task", "original", "metric", "value", "higher_is_better",
+  /// "loss"}]}]. After compare.
   Json strengths();
 
  private:
@@ -37,9 +36,11 @@ class RunEvaluation {
   /// Of the outputs' weights.
   const Results& at_strength(const Strength& strength);
   Json results_json(const Results& results) const;
+  std::vector<TaskWork> original_works() const;
 
   TrainSetup& setup_;
-  std::vector<TaskConfig> tasks_;
+  std::vector<TaskWork> works_;  // the original tasks' first
+  std::vector<TokenId> end_tokens_;
   bool quiet_;
   std::optional<Results> base_;    // measured before the first step
   Results latest_;                 // … while training

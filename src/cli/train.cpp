@@ -141,7 +141,7 @@ ExitCode run_train(const TrainOptions& options, const GlobalOptions& global) {
   }
   const SignalThread signals;  // before LibTorch starts threads
   const auto setup = set_up_training(std::move(config), global, start == RunStart::kResume);
-  check_tasks(run_tasks(setup->run()), *setup->tokenizer, setup->spec);
+  RunEvaluation evaluation(*setup, global.quiet);  // finds what is wrong with tasks
   const std::vector<SamplePrompt> prompts = sample_prompts(*setup);
   if (options.dry_run) {
     retain_on_self_text(*setup, nullptr, global.quiet);
@@ -159,7 +159,6 @@ ExitCode run_train(const TrainOptions& options, const GlobalOptions& global) {
   retain_on_self_text(*setup, &setup->run().output, global.quiet);
   const Dataset* retention_data = setup->retention_data ? &*setup->retention_data : nullptr;
 
-  RunEvaluation evaluation(*setup, global.quiet);
   const TrainingJob job{
       .config = setup->config,
       .decoder = setup->decoder,

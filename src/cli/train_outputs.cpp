@@ -7,6 +7,7 @@
 #include "report/data_report.h"
 #include "report/summary.h"
 #include "runtime/process.h"
+#include "tasks/results_json.h"
 
 #include <spdlog/spdlog.h>
 

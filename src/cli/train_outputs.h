@@ -1,7 +1,7 @@
 #pragma once
 
 #include "cli/train_setup.h"
-#include "evaluation/report.h"
+#include "tasks/comparison.h"
 #include "training/trainer.h"
 
 namespace expandft {

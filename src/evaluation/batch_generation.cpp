@@ -1,6 +1,7 @@
 #include "evaluation/batch_generation.h"
 
 #include "evaluation/generation.h"
+#include "model/rope.h"
 
 #include <algorithm>
 #include <utility>

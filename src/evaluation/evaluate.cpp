@@ -4,6 +4,7 @@
 #include "evaluation/batch_generation.h"
 #include "evaluation/likelihood.h"
 
+#include <chrono>
 #include <cmath>
 #include <utility>
 
@@ -47,16 +48,31 @@ BatchOutputs compute(const Decoder& decoder, const Tokenizer& tokenizer, const T
 
 TaskResult evaluate(const Decoder& decoder, const Tokenizer& tokenizer, const TaskWork& work,
                     const EvaluationOptions& options) {
-  std::vector<BatchOutputs> outputs;
-  std::int64_t done = 0;
-  const auto total = std::ssize(work.items);
+  using Clock = std::chrono::steady_clock;
+  const auto kept = [&](std::size_t batch) {
+    return options.cache != nullptr ? options.cache->find(batch) : nullptr;
+  };
+  std::int64_t left = 0, computed = 0;  // tokens
   for (std::size_t i = 0; i < work.batches.size(); ++i) {
-    const BatchOutputs* const kept = options.cache != nullptr ? options.cache->find(i) : nullptr;
-    outputs.push_back(
-        kept != nullptr ? *kept : compute(decoder, tokenizer, work, work.batches[i], options));
-    if (kept == nullptr && options.cache != nullptr) options.cache->add(i, outputs.back());
-    done += std::ssize(work.batches[i]);
-    if (options.progress) options.progress(done, total);
+    if (kept(i) == nullptr) left += work.batch_tokens[i];
+  }
+  std::vector<BatchOutputs> outputs;
+  EvaluationProgress progress{.total = std::ssize(work.items)};
+  const Clock::time_point start = Clock::now();
+  for (std::size_t i = 0; i < work.batches.size(); ++i) {
+    if (const BatchOutputs* const known = kept(i)) {
+      outputs.push_back(*known);
+    } else {
+      outputs.push_back(compute(decoder, tokenizer, work, work.batches[i], options));
+      if (options.cache != nullptr) options.cache->add(i, outputs.back());
+      computed += work.batch_tokens[i];
+      left -= work.batch_tokens[i];
+      const std::chrono::duration<double> seconds = Clock::now() - start;
+      progress.seconds_left =
+          seconds.count() * static_cast<double>(left) / static_cast<double>(computed);
+    }
+    progress.done += std::ssize(work.batches[i]);
+    if (options.progress) options.progress(progress);
   }
   return finish_task(work, outputs);
 }

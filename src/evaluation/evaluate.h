@@ -6,12 +6,17 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <vector>
 
 namespace expandft {
 
-/// Called with the number of examples' parts done, and of all.
-using ProgressFn = std::function<void(std::int64_t done, std::int64_t total)>;
+/// How far an evaluation is.
+struct EvaluationProgress {
+  std::int64_t done = 0, total = 0;    // examples, or windows of documents
+  std::optional<double> seconds_left;  // once something was computed
+};
+using ProgressFn = std::function<void(const EvaluationProgress&)>;
 
 struct EvaluationOptions {
   std::vector<TokenId> end_tokens;  // each ends what the model writes

@@ -2,6 +2,7 @@
 
 #include "model/branched_batch.h"
 #include "model/linear_cross_entropy.h"
+#include "model/rope.h"
 
 #include <algorithm>
 #include <cstdint>

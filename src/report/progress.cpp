@@ -109,9 +109,11 @@ std::string training_line(const ProgressState& state, std::size_t columns, bool 
 }
 
 std::string counting_line(const std::string& what, std::int64_t done, std::int64_t total,
-                          std::size_t columns, bool utf8) {
-  return fitted(what + " " + of_total(done, total), share_of(done, total), total > 0, {}, columns,
-                utf8);
+                          std::optional<double> seconds_left, std::size_t columns, bool utf8) {
+  std::vector<std::string> parts;
+  if (seconds_left) parts.push_back(human_duration(*seconds_left) + " left");
+  return fitted(what + " " + of_total(done, total), share_of(done, total), total > 0, parts,
+                columns, utf8);
 }
 
 ProgressLine::ProgressLine(bool quiet) : enabled_(!quiet && stderr_takes_escapes()) {}
@@ -126,9 +128,11 @@ void ProgressLine::training(const ProgressState& state) {
        state.step == state.total_steps);
 }
 
-void ProgressLine::counting(const std::string& what, std::int64_t done, std::int64_t total) {
+void ProgressLine::counting(const std::string& what, std::int64_t done, std::int64_t total,
+                            std::optional<double> seconds_left) {
   if (!enabled_) return;
-  draw(counting_line(what, done, total, terminal_columns() - 1, locale_is_utf8()), done == total);
+  draw(counting_line(what, done, total, seconds_left, terminal_columns() - 1, locale_is_utf8()),
+       done == total);
 }
 
 void ProgressLine::draw(const std::string& line, bool last) {

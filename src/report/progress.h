@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace expandft {
@@ -26,8 +27,9 @@ class ProgressLine {
   ProgressLine(const ProgressLine&) = delete;
   ProgressLine& operator=(const ProgressLine&) = delete;
   void training(const ProgressState& state);  // "step 12/120 ▕███  ▏ loss 3.21 …"
-  void counting(const std::string& what, std::int64_t done,
-                std::int64_t total);  // "evaluating tinystories 3/20"
+  /// "evaluating tinystories 3/20"; with how long the rest takes, where that is known.
+  void counting(const std::string& what, std::int64_t done, std::int64_t total,
+                std::optional<double> seconds_left = {});
   void clear();
 
  private:
@@ -41,7 +43,7 @@ class ProgressLine {
 /// first. `utf8` false: ASCII only.
 std::string training_line(const ProgressState& state, std::size_t columns, bool utf8);
 std::string counting_line(const std::string& what, std::int64_t done, std::int64_t total,
-                          std::size_t columns, bool utf8);
+                          std::optional<double> seconds_left, std::size_t columns, bool utf8);
 /// Whether the locale's variables (LC_ALL, LC_CTYPE, LANG, in this order) name UTF-8.
 bool locale_is_utf8();
 

@@ -16,7 +16,7 @@ struct RunReport {
   std::string name;          // of the run: its title
   std::string opening;       // a sentence on what was done
   Facts outcome;             // few and short: they stand large at the top
-  Json comparison;           // as comparison_json of evaluation/report.h; {} without tasks
+  Json comparison;           // as comparison_json of tasks/results_json.h; {} without tasks
   std::vector<Json> events;  // of metrics.jsonl
   /// As in summary.json: [{"strength", "tasks": [{"task", "original", "loss", "perplexity"}]}],
   /// and [{"prompt", "base", "tuned"}]. Empty: without a strength curve, without samples.

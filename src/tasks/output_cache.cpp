@@ -1,9 +1,8 @@
 #include "tasks/output_cache.h"
 
 #include "base/error.h"
-#include "base/hex.h"
+#include "base/hash.h"
 
-#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -12,18 +11,10 @@
 #include <unistd.h>
 #include <utility>
 
-#include <xxhash.h>
-
 namespace expandft {
 namespace {
 
 constexpr int kFormat = 1;
-
-std::string short_hash(const std::string& text) {
-  XXH64_canonical_t canonical;
-  XXH64_canonicalFromHash(&canonical, XXH3_64bits(text.data(), text.size()));
-  return hex(canonical.digest);
-}
 
 /// The name as far as file names go.
 std::string plain_name(const std::string& name) {
@@ -63,7 +54,9 @@ std::optional<Json> parse(const std::string& line) {
 OutputCache::OutputCache(const fs::path& folder, const TaskWork& work, const Json& model)
     : key_({{"format", kFormat}, {"work", work.fingerprint()}, {"model", model}}),
       batches_(work.batches.size()) {
-  file_ = folder / (plain_name(work.task.name) + "-" + short_hash(key_.dump()) + ".jsonl");
+  Hash hash;
+  hash.add(key_.dump());
+  file_ = folder / (plain_name(work.task.name) + "-" + hash.digits().substr(0, 16) + ".jsonl");
   std::error_code error;
   fs::create_directories(folder, error);
   if (error) {

@@ -4,6 +4,7 @@
 #include "text/utf8.h"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 namespace expandft {
@@ -12,8 +13,11 @@ namespace {
 using Tokens = std::vector<TokenId>;
 
 Tokens part(const Tokens& tokens, std::size_t begin, std::size_t end) {
-  return {tokens.begin() + static_cast<std::ptrdiff_t>(begin),
-          tokens.begin() + static_cast<std::ptrdiff_t>(end)};
+  const std::span<const TokenId> found = std::span(tokens).subspan(begin, end - begin);
+  Tokens out;
+  out.reserve(found.size());
+  for (const TokenId token : found) out.push_back(token);
+  return out;
 }
 
 }  // namespace

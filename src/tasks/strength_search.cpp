@@ -1,4 +1,4 @@
-#include "evaluation/strength_search.h"
+#include "tasks/strength_search.h"
 
 #include "report/human.h"
 #include "report/table.h"

@@ -1,14 +1,13 @@
 #include "tasks/task_work.h"
 
-#include "base/hex.h"
+#include "base/hash.h"
 #include "tasks/text_blocks.h"
 
 #include <algorithm>
-#include <array>
 #include <memory>
 #include <numeric>
-
-#include <xxhash.h>
+#include <string_view>
+#include <utility>
 
 namespace expandft {
 namespace {
@@ -78,37 +77,14 @@ void plan_batches(std::int64_t forward_tokens, TaskWork& work) {
                       (work.writes() && std::ssize(work.batches.back()) == kPromptsAtOnce);
     if (full) {
       work.batches.emplace_back();
+      work.batch_tokens.push_back(0);
       tokens = 0;
     }
     work.batches.back().push_back(i);
     tokens += sizes[i];
+    work.batch_tokens.back() += sizes[i] + (work.writes() ? work.max_new_tokens() : 0);
   }
 }
-
-/// Feeds numbers and texts, each with its length, to a hash.
-class Hash {
- public:
-  Hash() { XXH3_128bits_reset(state_.get()); }
-  template <typename T>
-  void add(const std::vector<T>& numbers) {
-    add(static_cast<std::uint64_t>(numbers.size()));
-    XXH3_128bits_update(state_.get(), numbers.data(), numbers.size() * sizeof(T));
-  }
-  void add(std::uint64_t number) { XXH3_128bits_update(state_.get(), &number, sizeof number); }
-  void add(const std::string& text) {
-    add(static_cast<std::uint64_t>(text.size()));
-    XXH3_128bits_update(state_.get(), text.data(), text.size());
-  }
-  std::string digits() const {
-    XXH128_canonical_t canonical;
-    XXH128_canonicalFromHash(&canonical, XXH3_128bits_digest(state_.get()));
-    return hex(canonical.digest);
-  }
-
- private:
-  std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)> state_{XXH3_createState(),
-                                                                  &XXH3_freeState};
-};
 
 }  // namespace
 
@@ -130,7 +106,7 @@ std::string TaskWork::fingerprint() const {
   for (const std::vector<std::size_t>& batch : batches) hash.add(batch);
   if (writes()) {
     hash.add(static_cast<std::uint64_t>(max_new_tokens()));
-    for (const std::string& stop : task.until) hash.add(stop);
+    for (const std::string& stop : task.until) hash.add(std::string_view(stop));
   }
   return hash.digits();
 }

@@ -24,6 +24,7 @@ struct TaskWork {
   Examples examples;  // null for perplexity
   std::vector<WorkItem> items;
   std::vector<std::vector<std::size_t>> batches;  // of items, the longest first
+  std::vector<std::int64_t> batch_tokens;         // what each has to compute, about
   std::vector<ExampleOutput> blank;  // for each example: what is known before the model is asked
   bool bos = false;
 

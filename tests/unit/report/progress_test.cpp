@@ -35,7 +35,7 @@ TEST_CASE("lines fit any width, and lose the least important part first", "[repo
     for (std::size_t columns = 0; columns < 120; ++columns) {
       INFO(columns);
       CHECK(display_width(training_line(state_at(77), columns, utf8)) <= columns);
-      CHECK(display_width(counting_line("evaluating", 3, 20, columns, utf8)) <= columns);
+      CHECK(display_width(counting_line("evaluating", 3, 20, 4.2, columns, utf8)) <= columns);
     }
   }
   CHECK(training_line(state_at(7), 58, false) ==
@@ -57,9 +57,9 @@ TEST_CASE("lines bear strange values", "[report]") {
 }
 
 TEST_CASE("the counting line", "[report]") {
-  CHECK(counting_line("evaluating tinystories", 3, 20, 80, false) ==
+  CHECK(counting_line("evaluating tinystories", 3, 20, {}, 80, false) ==
         "evaluating tinystories  3/20 [###                       ]");
-  CHECK(counting_line("reading", 3, 0, 80, false) == "reading 3");
+  CHECK(counting_line("reading", 3, 0, {}, 80, false) == "reading 3");
 }
 
 TEST_CASE("UTF-8 is told by the locale's variables in their order", "[report]") {

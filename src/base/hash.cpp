@@ -1,0 +1,38 @@
+#include "base/hash.h"
+
+#include "base/hex.h"
+
+#include <new>
+
+#include <xxhash.h>
+
+namespace expandft {
+
+struct Hash::State {
+  std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)> hash{XXH3_createState(),
+                                                                &XXH3_freeState};
+};
+
+Hash::Hash() : state_(std::make_unique<State>()) {
+  if (state_->hash == nullptr) throw std::bad_alloc();
+  XXH3_128bits_reset(state_->hash.get());
+}
+
+Hash::~Hash() = default;
+
+void Hash::add(std::uint64_t number) {
+  XXH3_128bits_update(state_->hash.get(), &number, sizeof number);
+}
+
+void Hash::add(std::span<const std::byte> bytes) {
+  add(std::uint64_t{bytes.size()});
+  if (!bytes.empty()) XXH3_128bits_update(state_->hash.get(), bytes.data(), bytes.size());
+}
+
+std::string Hash::digits() const {
+  XXH128_canonical_t canonical;
+  XXH128_canonicalFromHash(&canonical, XXH3_128bits_digest(state_->hash.get()));
+  return hex(canonical.digest);
+}
+
+}  // namespace expandft

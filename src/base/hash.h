@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace expandft {
+
+/// XXH3-128 over numbers, bytes and texts. Bytes are hashed with their number, so that parts
+/// cannot run together.
+class Hash {
+ public:
+  Hash();
+  ~Hash();
+  Hash(const Hash&) = delete;
+  Hash& operator=(const Hash&) = delete;
+
+  void add(std::uint64_t number);
+  void add(std::span<const std::byte> bytes);
+  void add(std::string_view text) { add(std::as_bytes(std::span(text))); }
+  template <typename Integer>
+  void add(const std::vector<Integer>& numbers) {
+    add(std::as_bytes(std::span(numbers)));
+  }
+  /// 32 hexadecimal digits.
+  std::string digits() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace expandft

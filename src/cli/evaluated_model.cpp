@@ -1,0 +1,89 @@
+#include "cli/evaluated_model.h"
+
+#include "base/hash.h"
+#include "cli/end_tokens.h"
+#include "config/strength.h"
+#include "model/families.h"
+#include "runtime/device.h"
+#include "tasks/result_tables.h"
+
+#include <utility>
+
+#include <spdlog/spdlog.h>
+
+namespace expandft {
+namespace {
+
+/// Of an adapter's two files.
+std::string adapter_fingerprint(const fs::path& adapter) {
+  Hash hash;
+  for (const char* const name : {"adapter_config.json", "adapter_model.safetensors"}) {
+    hash.add(MappedFile::open(adapter / name)->bytes());
+  }
+  return hash.digits();
+}
+
+}  // namespace
+
+EvaluatedModel::EvaluatedModel(ModelOptions options, const GlobalOptions& global)
+    : options_(std::move(options)),
+      global_(global),
+      directory_(ModelDirectory::open(options_.model)),
+      tokenizer_(load_tokenizer(directory_)),
+      spec_(read_spec(directory_)),
+      device_(prepare_device(global)) {}
+
+const Decoder& EvaluatedModel::decoder() {
+  if (!decoder_) decoder_ = load_decoder(directory_, options_, device_);
+  return *decoder_;
+}
+
+Json EvaluatedModel::identity() const {
+  const at::ScalarType dtype = compute_dtype(parse_precision(options_.precision), device_);
+  Json identity = {{"program", EXPANDFT_VERSION},
+                   {"weights", directory_.fingerprint()},
+                   {"dtype", c10::toString(dtype)},
+                   {"device", device_.is_cpu() ? "cpu" : "cuda"},
+                   {"end_tokens", end_tokens(directory_, *tokenizer_)}};
+  if (options_.adapter) {
+    identity["adapter"] = adapter_fingerprint(*options_.adapter);
+    identity["strength"] = strength_text(options_.strength);
+  }
+  return identity;
+}
+
+std::vector<TaskResult> EvaluatedModel::evaluate(const std::vector<TaskWork>& works,
+                                                 const std::optional<fs::path>& cache,
+                                                 ProgressLine& progress) {
+  const Json model = cache ? identity() : Json();
+  std::vector<TaskResult> results;
+  for (const TaskWork& work : works) {
+    std::optional<OutputCache> kept;
+    if (cache) kept.emplace(*cache, work, model);
+    const bool is_known = kept && kept->is_complete();
+    if (is_known) {
+      results.push_back(cached_result(work, *kept));
+    } else {
+      results.push_back(expandft::evaluate(
+          decoder(), *tokenizer_, work,
+          {.end_tokens = end_tokens(directory_, *tokenizer_),
+           .progress =
+               [&](const EvaluationProgress& p) {
+                 progress.counting("evaluating " + work.task.name, p.done, p.total, p.seconds_left);
+               },
+           .cache = kept ? &*kept : nullptr}));
+    }
+    progress.clear();
+    spdlog::info("{} on {}: {}{}", name(), work.task.name, result_text(results.back()),
+                 is_known ? " (from the cache)" : "");
+    if (const std::int64_t cut = results.back().truncated(); cut > 0) {
+      spdlog::warn(
+          "{}: {} of {} prompts do not fit the model's {} positions and lost their "
+          "beginning",
+          work.task.name, cut, results.back().outputs.size(), spec_.max_positions);
+    }
+  }
+  return results;
+}
+
+}  // namespace expandft

@@ -1,0 +1,44 @@
+#pragma once
+
+#include "cli/load.h"
+#include "evaluation/evaluate.h"
+#include "report/progress.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace expandft {
+
+/// A model that is measured. Its weights are loaded once something has to be computed: results that
+/// are in a cache need none.
+class EvaluatedModel {
+ public:
+  /// Opens the directory, and reads the tokenizer and the spec.
+  EvaluatedModel(ModelOptions options, const GlobalOptions& global);
+
+  const std::string& name() const { return options_.model; }
+  const Tokenizer& tokenizer() const { return *tokenizer_; }
+  const DecoderSpec& spec() const { return spec_; }
+  const Decoder& decoder();
+
+  /// The results of each task. With a cache folder, what is there is not computed again, and what
+  /// is computed goes there.
+  std::vector<TaskResult> evaluate(const std::vector<TaskWork>& works,
+                                   const std::optional<fs::path>& cache, ProgressLine& progress);
+
+ private:
+  /// All that outputs depend on but the work.
+  Json identity() const;
+
+  ModelOptions options_;
+  const GlobalOptions& global_;
+  ModelDirectory directory_;
+  std::unique_ptr<const Tokenizer> tokenizer_;
+  DecoderSpec spec_;
+  at::Device device_;
+  std::optional<Decoder> decoder_;
+};
+
+}  // namespace expandft
