@@ -4,7 +4,6 @@
 #include "text/utf8.h"
 
 #include <algorithm>
-#include <span>
 #include <utility>
 
 namespace expandft {
@@ -13,10 +12,13 @@ namespace {
 using Tokens = std::vector<TokenId>;
 
 Tokens part(const Tokens& tokens, std::size_t begin, std::size_t end) {
-  const std::span<const TokenId> found = std::span(tokens).subspan(begin, end - begin);
-  Tokens out;
-  out.reserve(found.size());
-  for (const TokenId token : found) out.push_back(token);
+  return {tokens.begin() + static_cast<std::ptrdiff_t>(begin),
+          tokens.begin() + static_cast<std::ptrdiff_t>(end)};
+}
+
+Tokens with_first(TokenId first, const Tokens& tokens) {
+  Tokens out{first};
+  out.insert(out.end(), tokens.begin(), tokens.end());
   return out;
 }
 
@@ -71,7 +73,7 @@ std::vector<TokenRequest> PromptEncoder::pairs(const std::vector<LikelihoodText>
     if (context.empty()) {
       const TokenId first = first_token(where);
       Tokens tokens = tokenizer_.encode(continuation, {});
-      if (tokens.empty() || tokens.front() != first) tokens.insert(tokens.begin(), first);
+      if (tokens.empty() || tokens.front() != first) tokens = with_first(first, tokens);
       requests.push_back(fitted({{first}, part(tokens, 1, tokens.size())}, where));
       continue;
     }
@@ -90,7 +92,7 @@ std::vector<TokenRequest> PromptEncoder::windows(const std::string& text,
                                                  const std::string& where) const {
   Tokens tokens = encode(text);
   if (tokens.empty()) throw input_error("the document has no tokens", where);
-  tokens.insert(tokens.begin(), first_token(where));
+  tokens = with_first(first_token(where), tokens);
   const auto longest = static_cast<std::size_t>(max_positions_);
   std::vector<TokenRequest> requests;
   for (std::size_t done = 1; done < tokens.size();) {
