@@ -1,0 +1,58 @@
+#include "evaluation/batch_generation.h"
+
+#include "catch.h"
+#include "evaluation/generation.h"
+#include "evaluation/stories.h"
+
+namespace expandft {
+namespace {
+
+TokenPrompt prompt_of(const Stories& model, const std::string& text) {
+  return {model.tokenizer->encode(text, {.bos = true})};
+}
+
+std::string written_alone(const Stories& model, const TokenPrompt& prompt, std::int64_t most) {
+  return model.tokenizer->decode(
+      generate(model.decoder, prompt.tokens,
+               {.max_tokens = most, .sampling = {.temperature = 0}, .end_tokens = {2}})
+          .tokens);
+}
+
+TEST_CASE("prompts of different lengths are continued together as each alone") {
+  const Stories model;
+  const TokenPrompt first = prompt_of(model, "Once upon a time, there was a big dog"),
+                    second = prompt_of(model, "Tom"), third = prompt_of(model, "She was very sad");
+  const auto texts = write_texts(model.decoder, *model.tokenizer, {&first, &second, &third},
+                                 {.max_tokens = 40, .until = {}, .end_tokens = {2}});
+  REQUIRE(texts.size() == 3);
+  CHECK(texts[0] == written_alone(model, first, 40));
+  CHECK(texts[1] == written_alone(model, second, 40));
+  CHECK(texts[2] == written_alone(model, third, 40));
+}
+
+TEST_CASE("a text ends before the first stop text, whichever comes first") {
+  const Stories model;
+  const TokenPrompt first = prompt_of(model, "Once upon a time"), second = prompt_of(model, "The");
+  const std::string whole = written_alone(model, first, 60);
+  const std::size_t stop = whole.find('.');
+  REQUIRE(stop != whole.npos);
+  const auto texts = write_texts(model.decoder, *model.tokenizer, {&first, &second},
+                                 {.max_tokens = 60, .until = {"never there", "."}, .end_tokens = {}});
+  CHECK(texts[0] == whole.substr(0, stop));
+  CHECK(texts[1].find('.') == std::string::npos);
+}
+
+TEST_CASE("an end token ends one text and not the others") {
+  const Stories model;
+  const TokenPrompt first = prompt_of(model, "Once upon a time"), second = prompt_of(model, "The");
+  const std::vector<TokenId> tokens =
+      generate(model.decoder, first.tokens, {.max_tokens = 10, .sampling = {.temperature = 0}})
+          .tokens;
+  const auto texts = write_texts(model.decoder, *model.tokenizer, {&first, &second},
+                                 {.max_tokens = 10, .until = {}, .end_tokens = {tokens[4]}});
+  CHECK(texts[0] == model.tokenizer->decode({tokens.begin(), std::ranges::find(tokens, tokens[4])}));
+  CHECK_FALSE(texts[1].empty());
+}
+
+}  // namespace
+}  // namespace expandft

@@ -1,0 +1,71 @@
+#include "model/branched_batch.h"
+
+#include "catch.h"
+#include "golden.h"
+#include "model/decoder.h"
+
+#include <c10/core/GradMode.h>
+
+namespace expandft {
+namespace {
+
+using Sequences = std::vector<std::vector<TokenId>>;
+
+at::Tensor hidden_alone(const Decoder& decoder, const std::vector<TokenId>& sequence) {
+  TokenBatch batch;
+  batch.append({sequence, std::vector<std::uint8_t>(sequence.size(), 0)});
+  return decoder.hidden(to_device(batch, at::kCPU));
+}
+
+TEST_CASE("sequences that share their beginning give what each gives alone") {
+  const c10::NoGradGuard no_grad;
+  const std::string model = GENERATE(from_range(golden_models()));
+  CAPTURE(model);
+  const Golden golden(model);
+  const Decoder decoder = Decoder::load(golden.directory(), at::kFloat, at::kCPU);
+  // Short, so that LongRoPE's frequencies stay those of short sequences.
+  const std::vector<Sequences> groups = {
+      {{5, 6, 7, 8, 9, 10}, {5, 6, 7, 8, 11}, {5, 6, 7, 8}},
+      {{20, 21, 22}},
+      {{30, 31, 32, 33}, {40, 31, 32, 33}},  // nothing in common
+      {{50, 51}, {50, 51}},
+  };
+  BranchedBatch batch;
+  std::vector<std::vector<std::vector<std::int64_t>>> rows;
+  for (const Sequences& group : groups) rows.push_back(batch.append(group));
+  CHECK(batch.tokens() == (4 + 2 + 1) + 3 + 8 + 2);
+  const at::Tensor together = decoder.hidden(to_device(batch, at::kCPU));
+  for (std::size_t g = 0; g < groups.size(); ++g) {
+    for (std::size_t s = 0; s < groups[g].size(); ++s) {
+      const at::Tensor own = together.index_select(0, at::tensor(rows[g][s], at::kLong));
+      CHECK(worst_difference(own, hidden_alone(decoder, groups[g][s])) < 2e-5);
+    }
+  }
+}
+
+TEST_CASE("the tokens of a group count what is shared once") {
+  CHECK(branched_tokens({{1, 2, 3}, {1, 2, 4}}) == 4);
+  CHECK(branched_tokens({{1, 2, 3}}) == 3);
+  CHECK(branched_tokens({{1}, {2}}) == 2);
+  CHECK(branched_tokens({{1, 2}, {1}}) == 2);
+}
+
+TEST_CASE("a branch sees no further back than the window, by positions") {
+  BranchedBatch batch;
+  batch.append({{1, 2, 3, 4}, {1, 2, 5, 6}});
+  // Rows: 1 2 | 3 4 | 5 6, at positions 0 1 2 3 2 3.
+  const at::Tensor mask = branch_masks(to_device(batch, at::kCPU), 2, at::kFloat).front();
+  const auto sees = [&](std::int64_t row, std::int64_t column) {
+    return mask[row][column].item<float>() == 0;
+  };
+  CHECK(sees(2, 1));
+  CHECK_FALSE(sees(2, 0));
+  CHECK(sees(4, 1));
+  CHECK_FALSE(sees(4, 2));  // the other branch
+  CHECK(sees(5, 4));
+  CHECK_FALSE(sees(5, 1));
+  CHECK_FALSE(sees(1, 4));
+}
+
+}  // namespace
+}  // namespace expandft

@@ -1,0 +1,76 @@
+#include "tasks/text_blocks.h"
+
+#include "base/error.h"
+#include "base/temp_directory.h"
+#include "catch.h"
+
+using namespace expandft;
+using expandft::testing::error_of;
+using expandft::testing::TempDirectory;
+
+namespace {
+
+const char* const kText =
+    "Once upon a time, there was a little girl named Lily. She loved to play outside in the park.";
+
+TaskConfig task_of(const fs::path& data, std::int64_t block_length) {
+  return {.name = "text", .data = data, .block_length = block_length};
+}
+
+std::unique_ptr<const Tokenizer> tokenizer() {
+  return Tokenizer::load(fs::path(EXPANDFT_DATA) / "stories260K");
+}
+
+}  // namespace
+
+TEST_CASE("the bytes of one block are those of the text") {
+  const TempDirectory folder;
+  for (const std::string text : {"Once upon a time", "  two spaces", "na\u00EFve \u2603", "\n\n"}) {
+    CAPTURE(text);
+    const fs::path file = folder.path() / "text.txt";
+    write_file_atomically(file, text);
+    const TextBlocks found = read_text_blocks(task_of(file, 256), *tokenizer(), 512);
+    CHECK(found.bos);
+    REQUIRE(found.blocks.size() == 1);
+    CHECK(found.blocks[0].bytes == std::ssize(text));
+  }
+}
+
+TEST_CASE("max_tokens cuts the text, and a last block of one token is dropped") {
+  const TempDirectory folder;
+  const fs::path file = folder.path() / "text.txt";
+  write_file_atomically(file, kText);
+  TaskConfig task = task_of(file, 16);
+  task.max_tokens = 20;
+  const TextBlocks cut = read_text_blocks(task, *tokenizer(), 512);
+  REQUIRE(cut.blocks.size() == 2);
+  CHECK(cut.blocks[0].tokens.size() == 16);
+  CHECK(cut.blocks[1].tokens.size() == 4);
+  task.max_tokens = 17;
+  CHECK(read_text_blocks(task, *tokenizer(), 512).blocks.size() == 1);
+  task.max_examples = 1;
+  task.max_tokens = 0;
+  CHECK(read_text_blocks(task, *tokenizer(), 512).blocks.size() == 1);
+}
+
+TEST_CASE("texts and blocks that cannot be scored are input errors") {
+  const TempDirectory folder;
+  const fs::path good = folder / "good.txt", empty = folder / "empty.txt";
+  write_file_atomically(good, kText);
+  write_file_atomically(empty, "");
+  const auto refuse = [&](const TaskConfig& bad) {
+    const Error error = error_of([&] { read_text_blocks(bad, *tokenizer(), 512); });
+    CHECK(error.code() == ExitCode::kBadInput);
+    return error;
+  };
+  CHECK_NOTHROW(read_text_blocks(task_of(good, 512), *tokenizer(), 512));
+  CHECK_THAT(refuse(task_of(good, 513)).message(),
+             has_text("blocks of 513 tokens; expected 2 to 512"));
+  CHECK_THAT(refuse(task_of(good, 1)).message(), has_text("blocks of 1 "));
+  CHECK_THAT(refuse(task_of(empty, 16)).message(),
+             has_text("text of 1 tokens; nothing can be predicted"));
+  CHECK_THAT(refuse(task_of(folder / "none.txt", 16)).what(), has_text("none.txt"));
+  TaskConfig task = task_of(good, 16);
+  task.max_tokens = 1;
+  CHECK_THAT(refuse(task).message(), has_text("nothing can be predicted"));
+}
