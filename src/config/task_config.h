@@ -26,10 +26,11 @@ struct WrittenForm {
   std::vector<std::string> answers;  // what may be written, in the order of the choices
 };
 
-/// A way in which a row becomes a prompt and what may follow it. All texts are templates
-/// (text/template.h). A list of one template that is a single place gives the list that its field
-/// holds.
+/// A way in which a row becomes a prompt and what may follow it. All texts are templates with
+/// filters (text/template.h). A list of one template that is a single place gives the list that its
+/// field holds.
 struct TaskForm {
+  std::string key;                      // where the file has it: "" at the top, else "forms[1]"
   std::string prompt;                   // choice, continuation, generate
   std::vector<std::string> contexts;    // choice, in place of a prompt: one for each choice
   std::vector<std::string> choices;     // choice, after a prompt
@@ -69,6 +70,7 @@ struct TaskConfig {
   std::string source;             // where the data can be had
   fs::path file;                  // where the task was read from
   std::int64_t max_examples = 0;  // only the first so many; 0: all
+  bool has_data = true;           // list_tasks: whether all of its data files were found
 
   // perplexity
   std::int64_t block_length = 256;  // tokens scored together; block i starts afresh
@@ -81,24 +83,37 @@ struct TaskConfig {
   std::string delimiter = " ";  // between prompt and what follows it
   std::string fewshot_delimiter = "\n\n";
   FewShotConfig fewshot;
-  std::vector<std::string> until;     // each ends what the model writes, and is no part of it
+  // Each ends what the model writes, and is no part of it. By default "\n" for a choice task.
+  std::vector<std::string> until;
   std::vector<MetricConfig> metrics;  // the first is judged
   bool written = false;               // choice: the model writes the answer
 };
 
-/// Reads a task file strictly: all its problems in one input error.
+/// What is measured where a task file names no metric; none for a generate task.
+std::vector<MetricConfig> default_metrics(TaskType type, bool written);
+
+/// Reads a task file strictly: all its problems in one input error. Templates and regular
+/// expressions are checked by check_task (tasks/check_task.h). Relative data is taken to lie beside
+/// the file, whether it is there or not.
 TaskConfig load_task(const fs::path& file);
 /// Whether a config's or command line's task is the path of a file, not a name.
 bool is_task_path(const std::string& name_or_path);
 /// A task by path (has a "/" or ends in .json) or by name: searched in `beside` (folder of the
 /// run config, and its tasks/), then in the built-in folder (share/expandft/tasks of the installed
-/// tree, or configs/tasks of the source tree). The error lists the names that are there. A task
-/// whose data file is missing is an input error.
-TaskConfig find_task(const std::string& name_or_path, const fs::path& beside);
+/// tree, or configs/tasks of the source tree). The error lists the names that are there.
+/// Its data files are looked for beside the task file, in `data_folders`, in those of
+/// $EXPANDFT_TASK_DATA (separated by colons), in `beside`, and in its tasks/ and data/; with
+/// ".gz" added where the plain name is not there. One that is in none of them is an input error
+/// that lists the places and says where the data can be had.
+TaskConfig find_task(const std::string& name_or_path, const fs::path& beside,
+                     const std::vector<fs::path>& data_folders = {});
 /// find_task of each, in order.
-std::vector<TaskConfig> find_tasks(const std::vector<std::string>& names, const fs::path& beside);
-/// All tasks that find_task finds by name, nearest folder first; a name shadows later ones.
-std::vector<TaskConfig> list_tasks(const fs::path& beside);
+std::vector<TaskConfig> find_tasks(const std::vector<std::string>& names, const fs::path& beside,
+                                   const std::vector<fs::path>& data_folders = {});
+/// All tasks that find_task finds by name, nearest folder first; a name shadows later ones. Those
+/// whose data is missing are among them: has_data.
+std::vector<TaskConfig> list_tasks(const fs::path& beside,
+                                   const std::vector<fs::path>& data_folders = {});
 /// docs/configuration.md's rows of task keys, from the table that parses.
 std::string task_config_reference();
 /// The built-in folder: $EXPANDFT_TASKS, else ../share/expandft/tasks from the executable, else

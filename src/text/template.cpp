@@ -2,6 +2,8 @@
 
 #include "base/error.h"
 
+#include <algorithm>
+
 namespace expandft {
 namespace {
 
@@ -30,12 +32,19 @@ std::vector<std::string> field_names(const Json& object) {
       near.empty() ? "" : "did you mean \"" + near + "\"?");
 }
 
-const Json& find_field(const Json& row, const std::string& name, const std::string& where) {
+/// Where a field's name leads in a row.
+struct FieldSearch {
+  const Json* value;   // the field; null when it is missing
+  const Json* parent;  // what has no such part
+  std::string part;    // the part of the name that is missing
+};
+
+FieldSearch search_field(const Json& row, const std::string& name) {
   const Json* value = &row;
   std::size_t at = 0;
   while (true) {
     const std::string rest = name.substr(at);
-    if (value->is_object() && value->contains(rest)) return (*value)[rest];
+    if (value->is_object() && value->contains(rest)) return {&(*value)[rest], value, {}};
     const std::size_t dot = rest.find('.');
     const std::string part = rest.substr(0, dot);
     if (value->is_object() && value->contains(part)) {
@@ -45,16 +54,52 @@ const Json& find_field(const Json& row, const std::string& name, const std::stri
                std::stoul(part) < value->size()) {
       value = &(*value)[std::stoul(part)];
     } else {
-      missing(name, part, *value, where);
+      return {nullptr, value, part};
     }
-    if (dot == rest.npos) return *value;
+    if (dot == rest.npos) return {value, value, {}};
     at += dot + 1;
   }
 }
 
+const Json& find_field(const Json& row, const std::string& name, const std::string& where) {
+  const FieldSearch found = search_field(row, name);
+  if (found.value == nullptr) missing(name, found.part, *found.parent, where);
+  return *found.value;
+}
+
+/// A value as the text that stands for it; `place` is how messages call it.
+std::string text_of(const Json& value, const std::string& name, const std::string& place,
+                    const std::string& where) {
+  if (value.is_string()) return value.get<std::string>();
+  if (value.is_number() || value.is_boolean()) return value.dump();
+  throw input_error(place + " is " +
+                        (value.is_null() ? "null" : std::string("an ") + value.type_name()) +
+                        ", expected a string, a number, true or false",
+                    where, value.is_structured() ? "name a value inside it: {" + name + ".…}" : "");
+}
+
+std::string quoted_field(const std::string& name) {
+  return "the field \"" + name + "\"";
+}
+
 }  // namespace
 
-TextTemplate TextTemplate::parse(std::string_view text, const std::string& where) {
+TextTemplate::Part TextTemplate::parse_place(std::string_view text, const std::string& where,
+                                             TemplateFilters filters) {
+  Part place{std::string(text), true};
+  if (filters == TemplateFilters::kNone) return place;
+  std::size_t bar = text.find('|');
+  place.text = text.substr(0, bar);
+  while (bar != text.npos) {
+    text.remove_prefix(bar + 1);
+    bar = text.find('|');
+    place.filters.push_back(TemplateFilter::parse(text.substr(0, bar), where));
+  }
+  return place;
+}
+
+TextTemplate TextTemplate::parse(std::string_view text, const std::string& where,
+                                 TemplateFilters filters) {
   TextTemplate parsed;
   std::string literal;
   const auto unbalanced = [&](const std::string& what, std::size_t at) {
@@ -76,7 +121,7 @@ TextTemplate TextTemplate::parse(std::string_view text, const std::string& where
       if (end == at + 1) throw unbalanced("found \"{}\" without a field's name", at);
       if (!literal.empty()) parsed.parts_.push_back({literal, false});
       literal.clear();
-      parsed.parts_.push_back({std::string(text.substr(at + 1, end - at - 1)), true});
+      parsed.parts_.push_back(parse_place(text.substr(at + 1, end - at - 1), where, filters));
       at = end + 1;
     } else {
       literal += c;
@@ -87,27 +132,61 @@ TextTemplate TextTemplate::parse(std::string_view text, const std::string& where
   return parsed;
 }
 
+Json TextTemplate::value_of(const Part& part, const Json& row, const std::string& where) const {
+  Json value = find_field(row, part.text, where);
+  for (const TemplateFilter& filter : part.filters) {
+    value = filter.apply(value, quoted_field(part.text), where);
+  }
+  return value;
+}
+
 std::string TextTemplate::render(const Json& row, const std::string& where) const {
   std::string text;
   for (const Part& part : parts_) {
     if (!part.is_field) {
       text += part.text;
-      continue;
-    }
-    const Json& value = find_field(row, part.text, where);
-    if (value.is_string()) {
-      text += value.get_ref<const std::string&>();
-    } else if (value.is_number() || value.is_boolean()) {
-      text += value.dump();
+    } else if (part.text.empty()) {  // its filters change the text so far
+      Json value = text;
+      for (const TemplateFilter& filter : part.filters) {
+        value = filter.apply(value, "the text", where);
+      }
+      text = text_of(value, {}, "the text", where);
     } else {
-      throw input_error(
-          "the field \"" + part.text + "\" is " +
-              (value.is_null() ? "null" : std::string("an ") + value.type_name()) +
-              ", expected a string, a number, true or false",
-          where, value.is_structured() ? "name a value inside it: {" + part.text + ".…}" : "");
+      const std::string place = quoted_field(part.text);
+      text += part.filters.empty()
+                  ? text_of(find_field(row, part.text, where), part.text, place, where)
+                  : text_of(value_of(part, row, where), part.text, place, where);
     }
   }
   return text;
+}
+
+std::vector<std::string> TextTemplate::render_texts(const Json& row,
+                                                    const std::string& where) const {
+  const bool is_place = parts_.size() == 1 && parts_[0].is_field && !parts_[0].text.empty();
+  if (!is_place) return {render(row, where)};
+  const Part& part = parts_[0];
+  const Json value = value_of(part, row, where);
+  if (!value.is_array()) return {text_of(value, part.text, quoted_field(part.text), where)};
+  std::vector<std::string> texts;
+  for (const Json& one : value) {
+    const std::string name = part.text + "." + std::to_string(texts.size());
+    texts.push_back(text_of(one, name, quoted_field(name), where));
+  }
+  return texts;
+}
+
+std::vector<std::string> TextTemplate::missing_fields(const Json& row) const {
+  std::vector<std::string> missing;
+  for (const Part& part : parts_) {
+    if (!part.is_field || part.text.empty() || search_field(row, part.text).value != nullptr) {
+      continue;
+    }
+    if (std::find(missing.begin(), missing.end(), part.text) == missing.end()) {
+      missing.push_back(part.text);
+    }
+  }
+  return missing;
 }
 
 }  // namespace expandft

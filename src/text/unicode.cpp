@@ -87,6 +87,18 @@ std::string to_lower_case(std::string_view text) {
   return lower;
 }
 
+std::string to_title_case(std::string_view text) {
+  std::string title;
+  for (std::size_t at = 0; at < text.size(); at += character_length(text.substr(at))) {
+    const char32_t character = first_character(text.substr(at));
+    utf8proc_uint8_t bytes[4];
+    const auto size =
+        utf8proc_encode_char(utf8proc_totitle(static_cast<utf8proc_int32_t>(character)), bytes);
+    title.append(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size));
+  }
+  return title;
+}
+
 char32_t first_character(std::string_view text) {
   const auto byte = [&](std::size_t i) {
     return static_cast<char32_t>(static_cast<unsigned char>(text[i]));

@@ -14,6 +14,8 @@ enum class UnicodeForm { kNfc, kNfd, kNfkc, kNfkd };
 std::string normalize_unicode(std::string_view text, UnicodeForm form);
 /// Every character by itself in lower case: a capital sigma at a word's end becomes σ.
 std::string to_lower_case(std::string_view text);
+/// Every character by itself in title case; those whose title case is several (ß) stay.
+std::string to_title_case(std::string_view text);
 
 /// The character at the start of non-empty text.
 char32_t first_character(std::string_view text);

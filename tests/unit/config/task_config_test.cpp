@@ -26,7 +26,7 @@ TEST_CASE("a task file is read with its defaults", "[config]") {
   const TaskConfig least = load_task(folder / "a.json");
   const fs::path root = fs::canonical(folder.path());
   CHECK(least.name == "a");
-  CHECK(least.type == "perplexity");
+  CHECK(least.type == TaskType::kPerplexity);
   CHECK(least.data == root / "text.txt");
   CHECK(least.file == root / "a.json");
   CHECK(least.block_length == 256);
@@ -51,9 +51,9 @@ TEST_CASE("all problems of a task file stand in one input error", "[config]") {
     return error.message();
   };
   const std::string all = message(
-      R"({"name": 1, "type": "choice", "block_lenght": 3, "block_length": 1, "max_tokens": -1})");
+      R"({"name": 1, "type": "chioce", "block_lenght": 3, "block_length": 1, "max_tokens": -1})");
   CHECK(has(all, "name: found 1; allowed: a text"));
-  CHECK(has(all, "type: found \"choice\"; allowed: \"perplexity\""));
+  CHECK(has(all, "type: found \"chioce\"; allowed: one of \"perplexity\", \"rolling\""));
   CHECK(has(all, "block_lenght: unknown key; did you mean \"block_length\"?"));
   CHECK(has(all, "block_length: found 1; allowed: an integer from 2"));
   CHECK(has(all, "max_tokens: found -1"));

@@ -1,0 +1,216 @@
+#include "config/task_fields.h"
+
+#include "base/error.h"
+#include "config/json_check.h"
+
+#include <algorithm>
+
+namespace expandft {
+namespace {
+
+const std::vector<TaskType> kPrompted = {TaskType::kChoice, TaskType::kContinuation,
+                                         TaskType::kGenerate};
+const std::vector<TaskType> kWriting = {TaskType::kChoice, TaskType::kGenerate};
+
+/// What the fields are bound to.
+struct Draft {
+  TaskFile file;
+  std::optional<TaskType> type;  // none until a valid one is read
+  TaskForm form;                 // of the form keys at the top
+  std::set<std::string> given;   // form keys at the top
+  bool has_forms = false;
+  bool has_until = false;
+};
+
+/// The field of tasks of some types; in a file of another it is a problem.
+Field only_for(const std::vector<TaskType>& types, const Draft& draft, Field field) {
+  const auto fits = [schema = field.schema, allowed = field.allowed](const Json& value) {
+    return matches(schema, value) ? "" : "found " + shown(value) + "; allowed: " + allowed;
+  };
+  const std::string key = field.path;
+  field.check = [&draft, types, key, fits](const Json& value, const fs::path&) {
+    std::vector<FieldProblem> problems;
+    if (draft.type && std::find(types.begin(), types.end(), *draft.type) == types.end()) {
+      problems.push_back({key, "a " + task_type_name(*draft.type) + " task has none; it is for " +
+                                   tasks_in_words(types)});
+    } else if (const std::string problem = fits(value); !problem.empty()) {
+      problems.push_back({key, problem});
+    }
+    return problems;
+  };
+  field.doc += " For " + tasks_in_words(types) + ".";
+  return field;
+}
+
+Field data_field(std::string path, fs::path& member, std::string& name, std::string doc) {
+  Field field = path_field(std::move(path), member, std::move(doc));
+  field.store = [&member, &name](const Json& value, const fs::path& folder) {
+    name = value.get<std::string>();
+    member = resolve_path(name, folder);
+  };
+  return field;
+}
+
+Field texts_field(std::string path, std::vector<std::string>& member, std::string doc) {
+  return make_field(
+      std::move(path), texts_schema(), std::move(doc),
+      [&member](const Json& value, const fs::path&) { member = texts_of(value); },
+      [&member] { return Json(member); });
+}
+
+Field form_field(const FormKey& key, Draft& draft) {
+  Field field = make_field(
+      key.name, key.schema, key.doc + " For " + tasks_in_words(key.types) + ".",
+      [&draft, &key](const Json& value, const fs::path&) { key.store(draft.form, value); },
+      [] { return Json(); });
+  field.check = [&draft, &key](const Json& value, const fs::path&) {
+    std::vector<FieldProblem> problems;
+    if (!draft.type) return problems;
+    const auto problem = form_key_problem(key, value, *draft.type, draft.given);
+    if (problem) problems.push_back({key.name, *problem});
+    return problems;
+  };
+  field.is_needed = [&draft, &key] {
+    if (!draft.type || draft.has_forms) return false;
+    const auto missing = missing_form_keys(*draft.type, draft.given);
+    return std::find(missing.begin(), missing.end(), key.name) != missing.end();
+  };
+  return field;
+}
+
+std::vector<std::pair<std::string, std::optional<TaskType>>> type_choices() {
+  return {task_type_names().begin(), task_type_names().end()};
+}
+
+FieldTable task_fields(Draft& draft) {
+  TaskConfig& task = draft.file.task;
+  FieldTable table;
+  table.title = "expandft evaluation task";
+  table.hint = "docs/evaluation.md describes task files";
+  table.groups = {{"fewshot", "Solved examples before each prompt.", true}};
+  table.fields = {
+      text_field("name", task.name, "What results call it.").required(),
+      choice_field("type", draft.type, type_choices(), "How it is scored.").required(),
+      data_field("data", task.data, draft.file.data,
+                 "JSON lines, or the text of a perplexity task; may be packed (`.gz`). Looked for "
+                 "beside the task file, then in the folders of task data.")
+          .required(),
+      text_field("description", task.description, "One line about it."),
+      text_field("source", task.source, "Where the data can be had."),
+      only_for(
+          {TaskType::kRolling, TaskType::kChoice, TaskType::kContinuation, TaskType::kGenerate},
+          draft,
+          integer_field("max_examples", task.max_examples, from_to<std::int64_t>(0, 1'000'000'000),
+                        "Only the first so many rows count; 0: all.")),
+      only_for({TaskType::kPerplexity}, draft,
+               integer_field("block_length", task.block_length, from_to<std::int64_t>(2, 1'048'576),
+                             "Tokens scored together; each block starts afresh.")),
+      only_for({TaskType::kPerplexity, TaskType::kChoice, TaskType::kGenerate}, draft,
+               integer_field("max_tokens", task.max_tokens, from_to<std::int64_t>(0, 1'000'000'000),
+                             "Perplexity: only the first so many tokens are scored, 0: all. Else "
+                             "the most that the model writes, 0: 256.")),
+      only_for(kPrompted, draft,
+               text_field("delimiter", task.delimiter, "Between a prompt and what follows it.")),
+      only_for(
+          kPrompted, draft,
+          text_field("fewshot_delimiter", task.fewshot_delimiter, "After each solved example.")),
+      only_for(kPrompted, draft,
+               data_field("fewshot.data", task.fewshot.data, draft.file.fewshot_data,
+                          "JSON lines, looked for as `data` is. The same file as `data`: the row "
+                          "that is asked about is left out."))
+          .required(),
+      only_for(kPrompted, draft,
+               integer_field("fewshot.count", task.fewshot.count, from_to<std::int64_t>(0, 1000),
+                             "How many; 0: none."))
+          .required(),
+      only_for(kPrompted, draft,
+               choice_field<bool>("fewshot.sampling", task.fewshot.random,
+                                  {{"random", true}, {"first", false}},
+                                  "Drawn anew for each prompt, or the first ones always.")),
+      only_for(kPrompted, draft,
+               integer_field("fewshot.seed", task.fewshot.seed,
+                             from_to<std::int64_t>(0, 9'007'199'254'740'992), "Of the drawing.")),
+      only_for(kWriting, draft,
+               texts_field("until", task.until,
+                           "Texts that end what the model writes, and are no part of it. A choice "
+                           "task has `\"\\n\"` when nothing is said.")),
+      only_for({TaskType::kChoice}, draft,
+               flag_field("written", task.written,
+                          "The model writes the answer, in place of weighing the choices.")),
+      metrics_field(task.metrics, draft.type, task.written),
+      forms_field(task.forms, draft.type, draft.given),
+  };
+  for (const FormKey& key : form_keys()) table.fields.push_back(form_field(key, draft));
+  return table;
+}
+
+void note_given(const Json& document, Draft& draft) {
+  if (!document.is_object()) return;
+  for (const FormKey& key : form_keys()) {
+    if (document.contains(key.name)) draft.given.insert(key.name);
+  }
+  draft.has_forms = document.contains("forms");
+  draft.has_until = document.contains("until");
+}
+
+}  // namespace
+
+const std::vector<std::pair<std::string, TaskType>>& task_type_names() {
+  static const std::vector<std::pair<std::string, TaskType>> names = {
+      {"perplexity", TaskType::kPerplexity},
+      {"rolling", TaskType::kRolling},
+      {"choice", TaskType::kChoice},
+      {"continuation", TaskType::kContinuation},
+      {"generate", TaskType::kGenerate}};
+  return names;
+}
+
+std::string tasks_in_words(const std::vector<TaskType>& types) {
+  std::string list;
+  for (std::size_t i = 0; i < types.size(); ++i) {
+    if (i > 0) list += i + 1 == types.size() ? " and " : ", ";
+    list += task_type_name(types[i]);
+  }
+  return list + " tasks";
+}
+
+Json texts_schema() {
+  const Json text = {{"type", "string"}};
+  return {{"anyOf", Json::array({text, {{"type", "array"}, {"minItems", 1}, {"items", text}}})}};
+}
+
+std::vector<std::string> texts_of(const Json& value) {
+  if (value.is_string()) return {value.get<std::string>()};
+  return value.get<std::vector<std::string>>();
+}
+
+std::string unknown_key(const std::string& name, const std::vector<std::string>& known,
+                        const std::string& prefix) {
+  const std::string near = nearest(name, known);
+  if (!near.empty()) return "unknown key; did you mean \"" + prefix + near + "\"?";
+  std::string list;
+  for (const std::string& one : known) list += (list.empty() ? "" : ", ") + one;
+  return "unknown key; known here: " + list;
+}
+
+TaskFile read_task_file(const fs::path& file) {
+  Draft draft;
+  TaskConfig& task = draft.file.task;
+  task.file = resolve_path(file.string(), working_folder());
+  const Json document = read_json(file);
+  note_given(document, draft);
+  read_fields(task_fields(draft), document, file);
+  if (task.name.empty()) throw input_error("name: found \"\"; allowed: a text", file.string());
+  task.type = draft.type.value();
+  if (!draft.given.empty()) task.forms.push_back(draft.form);
+  if (task.metrics.empty()) task.metrics = default_metrics(task.type, task.written);
+  if (task.type == TaskType::kChoice && !draft.has_until) task.until = {"\n"};
+  return std::move(draft.file);
+}
+
+std::string task_config_reference() {
+  Draft draft;
+  return fields_reference(task_fields(draft));
+}
+
+}  // namespace expandft

@@ -1,0 +1,168 @@
+#include "config/json_check.h"
+#include "config/task_fields.h"
+
+#include <algorithm>
+
+namespace expandft {
+namespace {
+
+Json text_schema() {
+  return {{"type", "string"}};
+}
+
+FormKey text_key(std::string name, std::vector<TaskType> types, std::string TaskForm::*member,
+                 std::string doc) {
+  return {std::move(name), std::move(types), text_schema(), std::move(doc),
+          [member](TaskForm& form, const Json& value) { form.*member = value; }};
+}
+
+FormKey texts_key(std::string name, std::vector<TaskType> types,
+                  std::vector<std::string> TaskForm::*member, std::string doc) {
+  return {std::move(name), std::move(types), texts_schema(), std::move(doc),
+          [member](TaskForm& form, const Json& value) { form.*member = texts_of(value); }};
+}
+
+WrittenForm& written_of(TaskForm& form) {
+  if (!form.written) form.written.emplace();
+  return *form.written;
+}
+
+std::vector<FormKey> make_form_keys() {
+  const std::vector<TaskType> choice = {TaskType::kChoice};
+  return {
+      text_key("prompt", {TaskType::kChoice, TaskType::kContinuation, TaskType::kGenerate},
+               &TaskForm::prompt, "What comes before."),
+      texts_key("choices", choice, &TaskForm::choices,
+                "What may follow the prompt: a list of texts, or one place that holds a list."),
+      texts_key("contexts", choice, &TaskForm::contexts,
+                "In place of prompt and choices: what may come before `continuation`."),
+      text_key("continuation", {TaskType::kChoice, TaskType::kContinuation},
+               &TaskForm::continuation, "What follows."),
+      text_key("target", choice, &TaskForm::target,
+               "Which choice is right: its index from 0, or one of `labels`."),
+      texts_key("labels", choice, &TaskForm::labels,
+                "What the target may be, in the order of the choices."),
+      {"written_prompt", choice, text_schema(), "The prompt where the model writes the answer.",
+       [](TaskForm& form, const Json& value) { written_of(form).prompt = value; }},
+      {"written_answers", choice, texts_schema(),
+       "The answers that it may write, in the order of the choices.",
+       [](TaskForm& form, const Json& value) { written_of(form).answers = texts_of(value); }},
+      texts_key("reference", {TaskType::kGenerate}, &TaskForm::references,
+                "What is right to write; any of several."),
+      text_key("text", {TaskType::kRolling}, &TaskForm::text, "The document."),
+      text_key("counted", {TaskType::kRolling}, &TaskForm::counted,
+               "The text whose words and bytes count; by default the document."),
+  };
+}
+
+/// Checks the forms of a list, key by key.
+std::vector<FieldProblem> forms_problems(const Json& forms, TaskType type) {
+  std::vector<FieldProblem> problems;
+  std::vector<std::string> known;
+  for (const FormKey& key : form_keys()) {
+    if (std::find(key.types.begin(), key.types.end(), type) != key.types.end()) {
+      known.push_back(key.name);
+    }
+  }
+  for (std::size_t i = 0; i < forms.size(); ++i) {
+    const std::string path = "forms[" + std::to_string(i) + "]";
+    if (!forms[i].is_object()) {
+      problems.push_back({path, "found " + shown(forms[i]) + "; allowed: an object"});
+      continue;
+    }
+    std::set<std::string> given;
+    for (const auto& item : forms[i].items()) given.insert(item.key());
+    for (const auto& [name, value] : forms[i].items()) {
+      const auto key = std::find_if(form_keys().begin(), form_keys().end(),
+                                    [&](const FormKey& one) { return one.name == name; });
+      const auto problem = key == form_keys().end() ? unknown_key(name, known, path + ".")
+                                                    : form_key_problem(*key, value, type, given);
+      if (problem) problems.push_back({path + "." + name, *problem});
+    }
+    for (const std::string& name : missing_form_keys(type, given)) {
+      problems.push_back({path + "." + name, "missing, and required"});
+    }
+  }
+  return problems;
+}
+
+}  // namespace
+
+const std::vector<FormKey>& form_keys() {
+  static const std::vector<FormKey> keys = make_form_keys();
+  return keys;
+}
+
+std::vector<std::string> missing_form_keys(TaskType type, const std::set<std::string>& given) {
+  std::vector<std::string> needed;
+  if (type == TaskType::kRolling) needed = {"text"};
+  if (type == TaskType::kContinuation) needed = {"prompt", "continuation"};
+  if (type == TaskType::kGenerate) needed = {"prompt", "reference"};
+  if (type == TaskType::kChoice) {
+    if (given.contains("contexts")) {
+      needed = {"continuation", "target"};
+    } else {
+      needed = {"prompt", "choices", "target"};
+    }
+    if (given.contains("written_prompt")) needed.push_back("written_answers");
+    if (given.contains("written_answers")) needed.push_back("written_prompt");
+  }
+  std::erase_if(needed, [&](const std::string& name) { return given.contains(name); });
+  return needed;
+}
+
+std::optional<std::string> form_key_problem(const FormKey& key, const Json& value, TaskType type,
+                                            const std::set<std::string>& given) {
+  if (std::find(key.types.begin(), key.types.end(), type) == key.types.end()) {
+    return "a " + task_type_name(type) + " task has none; it is for " + tasks_in_words(key.types);
+  }
+  if (type == TaskType::kChoice) {
+    const bool by_context = given.contains("contexts");
+    if ((by_context && (key.name == "prompt" || key.name == "choices")) ||
+        (!by_context && key.name == "continuation")) {
+      return "found beside " + std::string(by_context ? "contexts" : "no contexts") +
+             "; allowed: either prompt and choices, or contexts and continuation";
+    }
+  }
+  if (matches(key.schema, value)) return std::nullopt;
+  return "found " + shown(value) + "; allowed: " + describe_schema(key.schema);
+}
+
+Field forms_field(std::vector<TaskForm>& forms, const std::optional<TaskType>& type,
+                  const std::set<std::string>& at_top) {
+  const Json schema = {{"type", "array"}, {"minItems", 1}, {"items", {{"type", "object"}}}};
+  Field field = make_field(
+                    "forms", schema,
+                    "Alternatives of the keys below, where rows come in different shapes: the "
+                    "first whose fields the first row has is taken.",
+                    [&forms](const Json& value, const fs::path&) {
+                      for (const Json& one : value) {
+                        TaskForm& form = forms.emplace_back();
+                        form.key = "forms[" + std::to_string(forms.size() - 1) + "]";
+                        for (const FormKey& key : form_keys()) {
+                          if (one.contains(key.name)) key.store(form, one[key.name]);
+                        }
+                      }
+                    },
+                    [] { return Json(); })
+                    .allowing("a list of objects with the keys below");
+  field.check = [&type, &at_top, allowed = field.allowed](const Json& value, const fs::path&) {
+    std::vector<FieldProblem> problems;
+    if (!type) return problems;
+    if (*type == TaskType::kPerplexity) {
+      problems.push_back({"forms", "a perplexity task has none: its data is plain text"});
+    } else if (!value.is_array() || value.empty()) {
+      problems.push_back({"forms", "found " + shown(value) + "; allowed: " + allowed});
+    } else {
+      problems = forms_problems(value, *type);
+    }
+    if (!at_top.empty()) {
+      problems.push_back({"forms", "found beside " + *at_top.begin() +
+                                       " at the top; allowed: only one of the two"});
+    }
+    return problems;
+  };
+  return field;
+}
+
+}  // namespace expandft

@@ -1,0 +1,66 @@
+#include "tasks/example.h"
+
+#include "base/error.h"
+#include "tasks/few_shot.h"
+#include "tasks/form_templates.h"
+#include "text/python_words.h"
+#include "text/text_file.h"
+
+#include <algorithm>
+
+namespace expandft {
+namespace {
+
+bool writes(const TaskConfig& task) {
+  return task.type == TaskType::kGenerate || task.written;
+}
+
+TaskExample example_of(const TaskConfig& task, RenderedForm row, const std::string& before) {
+  TaskExample example;
+  if (task.type == TaskType::kRolling) {
+    example.words = static_cast<std::int64_t>(python_word_count(row.counted));
+    example.bytes = static_cast<std::int64_t>(row.counted.size());
+    example.texts.push_back({"", std::move(row.contexts[0])});
+    return example;
+  }
+  if (writes(task)) {
+    example.prompt = before + row.contexts[0];
+  } else {
+    for (std::size_t i = 0; i < std::max(row.contexts.size(), row.answers.size()); ++i) {
+      const std::string& context = row.contexts[row.contexts.size() > 1 ? i : 0];
+      const std::string& answer = row.answers[row.answers.size() > 1 ? i : 0];
+      example.texts.push_back({before + context, task.delimiter + answer});
+    }
+  }
+  if (task.type == TaskType::kGenerate) {
+    example.references = std::move(row.answers);
+  } else if (task.type == TaskType::kChoice) {
+    example.target = static_cast<std::int64_t>(row.target);
+    // The harness's choices are the contexts where it has one for each.
+    example.choices = std::move(row.contexts.size() > 1 ? row.contexts : row.answers);
+  }
+  return example;
+}
+
+}  // namespace
+
+std::vector<TaskExample> load_examples(const TaskConfig& task) {
+  const std::vector<FormTemplates> forms = form_templates(task);
+  FewShot few_shot(task, forms);
+  const FormTemplates* form = nullptr;
+  std::vector<TaskExample> examples;
+  for_each_json_line(task.data, [&](const Json& row, std::int64_t line) {
+    if (task.max_examples > 0 && std::ssize(examples) >= task.max_examples) return;
+    const std::string where = task.data.string() + ":" + std::to_string(line);
+    if (form == nullptr) form = &choose_form(forms, row, where);
+    RenderedForm rendered = form->render(row, where);
+    examples.push_back(example_of(task, std::move(rendered), few_shot.before(row)));
+    examples.back().line = line;
+  });
+  if (examples.empty()) {
+    throw input_error("the data of task \"" + task.name + "\" has no row", task.data.string());
+  }
+  return examples;
+}
+
+}  // namespace expandft
