@@ -1,28 +1,15 @@
 #include "text/chat_format.h"
 
 #include "base/error.h"
-#include "text/utf8.h"
+#include "text/python_text.h"
 
 #include <algorithm>
 
 namespace expandft {
 namespace {
 
-// What Python's str.strip() drops: Unicode white space and the separators U+001C to U+001F.
-std::string_view stripped(std::string_view text) {
-  const auto is_separator = [](char c) { return c >= '\x1c' && c <= '\x1f'; };
-  for (std::size_t before = text.npos; before != text.size();) {
-    before = text.size();
-    text.remove_prefix(leading_space(text));
-    text.remove_suffix(trailing_space(text));
-    while (!text.empty() && is_separator(text.front())) text.remove_prefix(1);
-    while (!text.empty() && is_separator(text.back())) text.remove_suffix(1);
-  }
-  return text;
-}
-
 std::string trimmed(const std::string& text, bool trim) {
-  return trim ? std::string(stripped(text)) : text;
+  return trim ? std::string(python_strip(text)) : text;
 }
 
 std::string without_leading_newlines(const std::string& text) {

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <array>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace expandft {
+
+/// Of one sentence, or summed over many: n-grams of the hypothesis that are in a reference, n from
+/// 1 to 4; all its n-grams; its length in tokens; the length of the reference nearest to it.
+inline constexpr std::size_t kBleuStatistics = 10;
+using BleuStatistics = std::array<double, kBleuStatistics>;
+
+/// The tokens of mteval-v13a, as sacrebleu's tokenizer "13a" cuts them (trailing white space
+/// dropped before). Well-formed UTF-8.
+std::vector<std::string> tokenize_13a(std::string_view text);
+
+/// The statistics of a hypothesis and all its references. Input error when there is no reference.
+BleuStatistics bleu_statistics(std::string_view hypothesis,
+                               const std::vector<std::string>& references);
+
+/// Corpus BLEU, 0 to 100, of summed statistics: sacrebleu's defaults (up to 4-grams, case kept,
+/// precisions of 0 smoothed exponentially, no effective order). Papineni et al. 2002; the smoothing
+/// is method 3 of Chen and Cherry 2014.
+double bleu_score(std::span<const double> statistics);
+
+}  // namespace expandft
