@@ -26,7 +26,8 @@ enum class RegexSyntax {
   // is passed over.
   kOniguruma,
   // As Python's re reads patterns of str. An empty match may follow another match, but no empty
-  // one. What differs: \w has marks too, \s lacks U+001C to U+001F; no \N{name}, no (?L).
+  // one. What differs: \w has marks too, \s lacks U+001C to U+001F, the ^ of (?m) does not match
+  // after a newline that ends the text; no \N{name}, no (?L).
   kPython,
 };
 
