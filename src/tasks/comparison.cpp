@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
+#include <numbers>
 
 namespace expandft {
 namespace {
@@ -29,14 +30,16 @@ void check_pairing(const TaskResult& base, const TaskResult& tuned) {
                     base.task.data.string(), "base and tuned model need the same tokenizer");
 }
 
-/// Of two ratios over the same weights: sum tuned - sum base, weight.
-std::vector<double> paired_differences(const MetricResult& base, const MetricResult& tuned) {
-  std::vector<double> pairs;
+/// Of the difference of two ratios over the same weights.
+std::optional<double> difference_error(const MetricResult& base, const MetricResult& tuned) {
+  std::vector<double> differences, weights;
   for (std::size_t i = 0; i < base.examples(); ++i) {
-    pairs.push_back(tuned.example(i)[0] - base.example(i)[0]);
-    pairs.push_back(base.example(i)[1]);
+    differences.push_back(tuned.example(i)[0] - base.example(i)[0]);
+    weights.push_back(base.example(i)[1]);
   }
-  return pairs;
+  auto error = ratio_standard_error(differences, weights);
+  if (error && base.kind == MetricKind::kBits) *error /= std::numbers::ln2;
+  return error;
 }
 
 MetricComparison compare_metric(const MetricResult& base, const MetricResult& tuned) {
@@ -52,17 +55,17 @@ MetricComparison compare_metric(const MetricResult& base, const MetricResult& tu
   } else if (c.base != 0) {
     c.relative_change = c.tuned / c.base - 1;
   }
-  if (base.examples() < 2) return c;
-  if (!is_ratio(base.kind)) {
-    const auto result = paired_bootstrap(
-        base.statistics, tuned.statistics, base.width,
-        [&](std::span<const double> totals) { return metric_value(base.kind, totals); });
-    c.standard_error = result.standard_error;
-    c.p_value = result.p_value;
+  if (is_ratio(base.kind)) {
+    c.standard_error = difference_error(base, tuned);
     return c;
   }
-  c.standard_error = ratio_standard_error(paired_differences(base, tuned));
-  if (base.kind == MetricKind::kBits) *c.standard_error /= std::log(2.0);
+  const auto found = paired_bootstrap(
+      base.statistics, tuned.statistics, base.width,
+      [&](std::span<const double> totals) { return metric_value(base.kind, totals); });
+  if (found) {
+    c.standard_error = found->standard_error;
+    c.p_value = found->p;
+  }
   return c;
 }
 
@@ -156,7 +159,7 @@ Comparison compare(const TaskResult& base, const TaskResult& tuned,
   }
   if (!base.right.empty()) {
     c.flips = count_flips(base, tuned);
-    c.metrics.front().p_value = mcnemar_p_value(c.flips->lost, c.flips->gained);
+    c.metrics.front().p_value = mcnemar_p(c.flips->lost, c.flips->gained);
   }
   c.drop = drop_of(c.judged());
   c.verdict = judge(c);

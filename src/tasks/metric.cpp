@@ -38,11 +38,16 @@ double MetricResult::value() const {
 std::optional<double> MetricResult::standard_error() const {
   if (examples() < 2) return std::nullopt;
   if (!is_ratio(kind)) {
-    return bootstrap_error(statistics, width, [this](std::span<const double> totals) {
+    return bootstrap_standard_error(statistics, width, [this](std::span<const double> totals) {
       return metric_value(kind, totals);
     });
   }
-  const double error = *ratio_standard_error(statistics);
+  std::vector<double> sums, weights;
+  for (std::size_t i = 0; i < examples(); ++i) {
+    sums.push_back(example(i)[0]);
+    weights.push_back(example(i)[1]);
+  }
+  const double error = ratio_standard_error(sums, weights).value_or(0);
   if (kind == MetricKind::kPerplexity) return value() * error;
   return kind == MetricKind::kBits ? error / std::numbers::ln2 : error;
 }

@@ -57,6 +57,7 @@ class Scorer {
   MetricResult measure(const MetricConfig& config) const {
     const std::string& metric = config.metric;
     const std::string& name = config.name.empty() ? metric : config.name;
+    if (metric == "loss") return loss();
     if (task_.type == TaskType::kGenerate) return generated(config, name);
     if (task_.type == TaskType::kChoice) return chosen(metric, name);
     if (metric == "acc") {
@@ -178,12 +179,10 @@ class Scorer {
 };
 
 std::vector<MetricConfig> metrics_of(const TaskConfig& task) {
-  if (task.type == TaskType::kChoice && task.written)
+  if (task.type == TaskType::kChoice && task.written) {
     return {{.metric = "acc"}, {.metric = "answered"}};
-  if (task.type == TaskType::kPerplexity && task.metrics.empty()) {
-    return {{.metric = "perplexity"}, {.metric = "bits_per_byte"}};
   }
-  return task.metrics;
+  return task.metrics.empty() ? default_metrics(task.type, task.written) : task.metrics;
 }
 
 }  // namespace
@@ -218,7 +217,7 @@ TaskResult score_outputs(const TaskConfig& task, Examples examples,
     result.metrics.push_back(scorer.measure(metric));
   }
   const bool writes = task.type == TaskType::kGenerate || task.written;
-  if (!writes) result.metrics.push_back(scorer.loss());
+  if (!writes && result.find("loss") == nullptr) result.metrics.push_back(scorer.loss());
   result.predictions = scorer.predictions();
   if (result.judged().is_share) {
     for (std::size_t i = 0; i < result.outputs.size(); ++i) {

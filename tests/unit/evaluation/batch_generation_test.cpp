@@ -36,8 +36,9 @@ TEST_CASE("a text ends before the first stop text, whichever comes first") {
   const std::string whole = written_alone(model, first, 60);
   const std::size_t stop = whole.find('.');
   REQUIRE(stop != whole.npos);
-  const auto texts = write_texts(model.decoder, *model.tokenizer, {&first, &second},
-                                 {.max_tokens = 60, .until = {"never there", "."}, .end_tokens = {}});
+  const auto texts =
+      write_texts(model.decoder, *model.tokenizer, {&first, &second},
+                  {.max_tokens = 60, .until = {"never there", "."}, .end_tokens = {}});
   CHECK(texts[0] == whole.substr(0, stop));
   CHECK(texts[1].find('.') == std::string::npos);
 }
@@ -50,7 +51,8 @@ TEST_CASE("an end token ends one text and not the others") {
           .tokens;
   const auto texts = write_texts(model.decoder, *model.tokenizer, {&first, &second},
                                  {.max_tokens = 10, .until = {}, .end_tokens = {tokens[4]}});
-  CHECK(texts[0] == model.tokenizer->decode({tokens.begin(), std::ranges::find(tokens, tokens[4])}));
+  CHECK(texts[0] ==
+        model.tokenizer->decode({tokens.begin(), std::ranges::find(tokens, tokens[4])}));
   CHECK_FALSE(texts[1].empty());
 }
 

@@ -66,13 +66,13 @@ TEST_CASE("progress counts blocks up to all of them") {
   const fs::path file = folder.path() / "text.txt";
   write_file_atomically(file, kText);
   std::vector<std::int64_t> seen;
-  const TaskResult result = evaluate(
-      model.decoder, *model.tokenizer, work_of(model, task_of(file, 16), 32),
-      {.progress = [&](const EvaluationProgress& progress) {
-        seen.push_back(progress.done);
-        CHECK(progress.total >= progress.done);
-        CHECK(progress.seconds_left.value() >= 0);
-      }});
+  const TaskResult result =
+      evaluate(model.decoder, *model.tokenizer, work_of(model, task_of(file, 16), 32),
+               {.progress = [&](const EvaluationProgress& progress) {
+                 seen.push_back(progress.done);
+                 CHECK(progress.total >= progress.done);
+                 CHECK(progress.seconds_left.value() >= 0);
+               }});
   CHECK(seen.size() > 2);
   CHECK(std::ranges::is_sorted(seen));
   CHECK(seen.back() == std::ssize(result.outputs));
@@ -94,17 +94,15 @@ TEST_CASE("a cache gives what was computed, and only what is missing is computed
     const auto stop = [&](const EvaluationProgress&) {
       if (++batches == 2) throw Stop();
     };
-    CHECK_THROWS_AS(evaluate(model.decoder, *model.tokenizer, work,
-                             {.progress = stop, .cache = &cache}),
-                    Stop);
+    CHECK_THROWS_AS(
+        evaluate(model.decoder, *model.tokenizer, work, {.progress = stop, .cache = &cache}), Stop);
     CHECK_FALSE(cache.is_complete());
   }
   OutputCache cache(folder.path() / "cache", work, "model");
   CHECK(cache.find(0) != nullptr);
   CHECK(cache.find(1) != nullptr);
   CHECK(cache.find(2) == nullptr);
-  const TaskResult resumed =
-      evaluate(model.decoder, *model.tokenizer, work, {.cache = &cache});
+  const TaskResult resumed = evaluate(model.decoder, *model.tokenizer, work, {.cache = &cache});
   CHECK(resumed.outputs == plain.outputs);  // to the last bit
   CHECK(cache.is_complete());
   const OutputCache again(folder.path() / "cache", work, "model");

@@ -30,8 +30,8 @@ TEST_CASE("sequences of different lengths grow together as each does alone") {
   const Golden golden(model);
   const Decoder decoder = Decoder::load(golden.directory(), at::kFloat, at::kCPU);
   // Past 16 tokens from the start: LongRoPE's frequencies stay those of long sequences.
-  const std::vector<std::int64_t> lengths = GENERATE(std::vector<std::int64_t>{20, 17, 23},
-                                                     std::vector<std::int64_t>{18, 18});
+  const std::vector<std::int64_t> lengths =
+      GENERATE(std::vector<std::int64_t>{20, 17, 23}, std::vector<std::int64_t>{18, 18});
   const std::int64_t steps = 9, dropped_at = 5;
   std::vector<std::vector<TokenId>> sequences;
   TokenBatch prompts;

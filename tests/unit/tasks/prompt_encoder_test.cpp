@@ -81,7 +81,8 @@ TEST_CASE_METHOD(Fixture, "texts that cannot be scored name their place") {
              has_text("leave no room for a prompt"));
 }
 
-TEST_CASE_METHOD(Fixture, "windows predict each token of a document once, after what is before it") {
+TEST_CASE_METHOD(Fixture,
+                 "windows predict each token of a document once, after what is before it") {
   for (const int words : {1, 10, 31, 32, 33, 64, 65, 100}) {
     CAPTURE(words);
     std::string text = "The";
@@ -92,8 +93,9 @@ TEST_CASE_METHOD(Fixture, "windows predict each token of a document once, after 
     for (const TokenRequest& window : encoder.windows(text, "")) {
       CHECK(window.context.size() + window.continuation.size() <= 33);
       const std::size_t begin = predicted.size() + 1 - window.context.size();
-      CHECK(window.context == Tokens(all.begin() + static_cast<std::ptrdiff_t>(begin),
-                                     all.begin() + static_cast<std::ptrdiff_t>(predicted.size()) + 1));
+      CHECK(window.context ==
+            Tokens(all.begin() + static_cast<std::ptrdiff_t>(begin),
+                   all.begin() + static_cast<std::ptrdiff_t>(predicted.size()) + 1));
       predicted.insert(predicted.end(), window.continuation.begin(), window.continuation.end());
     }
     CHECK(predicted == Tokens(all.begin() + 1, all.end()));

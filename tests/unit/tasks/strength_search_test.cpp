@@ -1,4 +1,4 @@
-#include "evaluation/strength_search.h"
+#include "tasks/strength_search.h"
 
 #include "catch.h"
 
@@ -9,13 +9,8 @@ namespace {
 
 /// A result of one block of 100 tokens at a loss.
 TaskResult result(const std::string& name, double loss) {
-  TaskResult result;
-  result.task.name = name;
-  result.task.type = "perplexity";
-  result.blocks = {{-100 * loss, 100}};
-  result.tokens = 100;
-  result.bytes = 300;
-  return result;
+  return score_outputs({.name = name}, nullptr,
+                       {{.likelihoods = {{-100 * loss, 100, false}}, .bytes = 300}});
 }
 
 /// Two tasks; the second rises with the square of the strength, by `most` nats at 1.
@@ -30,7 +25,7 @@ TEST_CASE("the largest strength within the budget is found to a hundredth") {
   const double most = GENERATE(0.012, 0.05, 0.5, 2.0, 30.0);
   CAPTURE(most);
   std::vector<double> asked;
-  const StrengthSearch search = find_strength(rising(most, asked), {1.0, true});
+  const StrengthSearch search = find_strength(rising(most, asked), {.each = DropBudget{1.0, true}});
   const double exact = std::min(1.0, std::sqrt(std::log(1.01) / most));
   CHECK(search.strength <= exact + 1e-9);
   CHECK(search.strength > exact - kStrengthResolution - 1e-9);
@@ -47,23 +42,24 @@ TEST_CASE("the largest strength within the budget is found to a hundredth") {
 
 TEST_CASE("with nothing lost the whole strength is taken at once") {
   std::vector<double> asked;
-  const StrengthSearch search = find_strength(rising(0.0, asked), {0.0, false});
+  const StrengthSearch search = find_strength(rising(0.0, asked), {.each = DropBudget{0.0, false}});
   CHECK(search.strength == 1.0);
   CHECK(asked == std::vector<double>{0.0, 1.0});
 }
 
 TEST_CASE("where every strength loses too much, none is found") {
   std::vector<double> asked;
-  const StrengthSearch search = find_strength(rising(1e5, asked), {0.001, true});
+  const StrengthSearch search =
+      find_strength(rising(1e5, asked), {.each = DropBudget{0.001, true}});
   CHECK(search.strength == 0);
   CHECK(search.curve.front().within_budget);
 }
 
 TEST_CASE("the curve shows what was tried and what is taken") {
   std::vector<double> asked;
-  const StrengthSearch search = find_strength(rising(0.05, asked), {1.0, true});
+  const StrengthSearch search = find_strength(rising(0.05, asked), {.each = DropBudget{1.0, true}});
   const std::string table = strength_table(search);
-  CHECK_THAT(table, has_text("b ppl") && has_text("kept: taken") && has_text("exceeded"));
+  CHECK_THAT(table, has_text("b perplexity") && has_text("kept: taken") && has_text("exceeded"));
   const Json json = strength_json(search);
   REQUIRE(json.size() == search.curve.size());
   CHECK(json[0]["strength"] == 0.0);
