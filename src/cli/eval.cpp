@@ -103,12 +103,7 @@ void setup_eval(CLI::App& app, Context& context) {
       ->check(CLI::PositiveNumber);
   command->add_flag("--written", options->written,
                     "Choice tasks: count the answers that the model writes, not likelihoods");
-  command
-      ->add_option("--task-data", options->task_data,
-                   "Folders where tasks find their data, before $EXPANDFT_TASK_DATA")
-      ->type_name("DIR")
-      ->check(CLI::ExistingDirectory)
-      ->allow_extra_args(false);
+  add_task_data_option(*command, options->task_data);
   command
       ->add_option("--json", options->json,
                    "Write the results as JSON (-: stdout, in place of the table)")

@@ -97,10 +97,14 @@ EvalPlan plan_evaluation(const EvalOptions& options) {
   if (!base.empty()) plan.base = ModelOptions{.model = base, .precision = options.precision};
 
   const bool use_config_tasks = options.tasks.empty() && run.has_value();
+  std::vector<fs::path> data = options.task_data;
+  if (run) {
+    data.insert(data.end(), run->evaluation.task_data.begin(), run->evaluation.task_data.end());
+  }
   const std::vector<TaskConfig> named =
-      find_tasks(use_config_tasks ? run->evaluation.original_tasks : options.tasks, beside);
+      find_tasks(use_config_tasks ? run->evaluation.original_tasks : options.tasks, beside, data);
   (plan.base ? plan.originals : plan.news) = named;
-  if (use_config_tasks) plan.news = find_tasks(run->evaluation.tasks, beside);
+  if (use_config_tasks) plan.news = find_tasks(run->evaluation.tasks, beside, data);
   if (plan.originals.empty() && (options.original_tasks || plan.news.empty())) {
     if (!plan.base && options.original_tasks) {
       throw input_error("--original-tasks compares with a base model, and none is given",

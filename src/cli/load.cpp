@@ -44,6 +44,15 @@ void add_model_options(CLI::App& command, ModelOptions& options) {
   add_precision_option(command, options.precision);
 }
 
+void add_task_data_option(CLI::App& command, std::vector<fs::path>& folders) {
+  command
+      .add_option("--task-data", folders,
+                  "Folder where tasks find their data; several times for several")
+      ->type_name("DIR")
+      ->check(CLI::ExistingDirectory)
+      ->allow_extra_args(false);
+}
+
 CLI::Option* add_strength_option(CLI::App& command, Strength& strength) {
   return command
       .add_option_function<std::string>(

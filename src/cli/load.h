@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
@@ -27,6 +28,9 @@ struct ModelOptions {
 void add_precision_option(CLI::App& command, std::string& precision);
 /// --adapter, --strength and --precision; --model is up to the command.
 void add_model_options(CLI::App& command, ModelOptions& options);
+
+/// --task-data
+void add_task_data_option(CLI::App& command, std::vector<fs::path>& folders);
 
 /// --strength
 CLI::Option* add_strength_option(CLI::App& command, Strength& strength);

@@ -26,6 +26,7 @@ namespace {
 struct MergeOptions {
   std::string model, adapter, output, layout = "auto", config;
   std::vector<std::string> tasks, max_drop;
+  std::vector<fs::path> task_data;
   Strength strength;
   bool force = false, json = false;
 };
@@ -34,16 +35,18 @@ struct MergeOptions {
 std::vector<TaskConfig> original_tasks(const MergeOptions& options) {
   std::vector<std::string> names = options.tasks;
   fs::path beside = ".";
+  std::vector<fs::path> data = options.task_data;
   if (!options.config.empty()) {
     const RunConfig run = load_run_config(options.config).run;
     beside = run.file.parent_path();
+    data.insert(data.end(), run.evaluation.task_data.begin(), run.evaluation.task_data.end());
     if (names.empty()) names = run.evaluation.original_tasks;
   }
   if (names.empty()) {
     throw input_error("--max-drop needs original tasks to hold the model to", "expandft merge",
                       "name some with --tasks, or give the run's --config");
   }
-  return find_tasks(names, beside);
+  return find_tasks(names, beside, data);
 }
 
 /// The largest strength within the budget of --max-drop. Exit code 3 when only the base keeps it.
@@ -201,6 +204,7 @@ void setup_merge(CLI::App& app, Context& context) {
                    "Run config whose original tasks --max-drop is held against")
       ->type_name("FILE")
       ->needs(max_drop);
+  add_task_data_option(*command, options->task_data);
   add_layout_option(*command, options->layout);
   command->add_flag("--force", options->force, "Replace whatever --output is now");
   command->add_flag("--json", options->json, "Results as JSON");

@@ -26,8 +26,8 @@ RunEvaluation::RunEvaluation(TrainSetup& setup, bool quiet)
   const EvaluationConfig& evaluation = setup.run().evaluation;
   std::vector<std::string> names = evaluation.original_tasks;
   names.insert(names.end(), evaluation.tasks.begin(), evaluation.tasks.end());
-  works_ = prepare_tasks(find_tasks(names, setup.run().file.parent_path()), *setup.tokenizer,
-                         setup.spec.max_positions);
+  works_ = prepare_tasks(find_tasks(names, setup.run().file.parent_path(), evaluation.task_data),
+                         *setup.tokenizer, setup.spec.max_positions);
 }
 
 RunEvaluation::Results RunEvaluation::measure(const std::string& which,

@@ -1,3 +1,4 @@
+#include "cli/load.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
 #include "config/task_config.h"
@@ -5,7 +6,6 @@
 
 #include <memory>
 #include <string>
-#include <system_error>
 #include <vector>
 
 namespace expandft {
@@ -13,24 +13,21 @@ namespace {
 
 struct TasksOptions {
   std::string beside = ".";
+  std::vector<fs::path> task_data;
   bool json = false;
 };
 
-bool data_is_there(const TaskConfig& task) {
-  std::error_code error;
-  return fs::is_regular_file(task.data, error);
-}
-
 ExitCode run_tasks(const TasksOptions& options) {
-  const std::vector<TaskConfig> tasks = list_tasks(options.beside);
+  const std::vector<TaskConfig> tasks = list_tasks(options.beside, options.task_data);
   if (options.json) {
     Json list = Json::array();
     for (const TaskConfig& task : tasks) {
       list.push_back({{"name", task.name},
-                      {"type", task.type},
+                      {"type", task_type_name(task.type)},
                       {"description", task.description},
                       {"data", task.data.string()},
-                      {"data_is_there", data_is_there(task)},
+                      {"data_is_there", task.has_data},
+                      {"source", task.source},
                       {"file", task.file.string()}});
     }
     print_json(list);
@@ -38,11 +35,19 @@ ExitCode run_tasks(const TasksOptions& options) {
   }
   using enum Table::Align;
   Table table({"task", "type", "data", "description"}, {kLeft, kLeft, kLeft, kLeft});
+  bool missing = false;
   for (const TaskConfig& task : tasks) {
-    table.row({task.name, task.type,
-               data_is_there(task) ? "there" : "missing: " + task.data.string(), task.description});
+    missing = missing || !task.has_data;
+    table.row({task.name, task_type_name(task.type),
+               task.has_data ? "there" : "missing: " + task.data.filename().string(),
+               task.description});
   }
   print(table.text());
+  if (missing) {
+    print(
+        "\nMissing data is looked for beside the task's file, in --task-data and in "
+        "$EXPANDFT_TASK_DATA;\ndocs/evaluation.md tells how to get it.\n");
+  }
   return ExitCode::kDone;
 }
 
@@ -60,6 +65,7 @@ void setup_tasks(CLI::App& app, Context& context) {
       ->type_name("DIR")
       ->capture_default_str()
       ->check(CLI::ExistingDirectory);
+  add_task_data_option(*command, options->task_data);
   command->add_flag("--json", options->json, "As JSON, with file names");
   command->callback(
       [&context, options] { context.run = [options] { return run_tasks(*options); }; });

@@ -6,7 +6,6 @@
 #include "cli/train_setup.h"
 #include "cli/verbs.h"
 #include "cli/write_model.h"
-#include "evaluation/perplexity.h"
 #include "report/human.h"
 #include "report/summary.h"
 #include "runtime/signals.h"

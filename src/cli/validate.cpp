@@ -1,6 +1,7 @@
 #include "cli/output.h"
 #include "cli/verbs.h"
 #include "config/run_config.h"
+#include "tasks/check_task.h"
 
 #include <memory>
 #include <string>
@@ -30,7 +31,14 @@ ExitCode run_validate(const ValidateOptions& options) {
   std::size_t bad = 0;
   for (const std::string& file : options.configs) {
     try {
-      check_run_inputs(load_run_config(file, options.overrides).run);
+      const RunConfig run = load_run_config(file, options.overrides).run;
+      check_run_inputs(run);
+      for (const auto* names : {&run.evaluation.original_tasks, &run.evaluation.tasks}) {
+        for (const TaskConfig& task :
+             find_tasks(*names, run.file.parent_path(), run.evaluation.task_data)) {
+          check_task(task);
+        }
+      }
       verdicts.push_back(verdict_json(file, nullptr));
       if (!options.json) print("ok     " + file + "\n");
     } catch (const Error& error) {

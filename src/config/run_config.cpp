@@ -64,6 +64,23 @@ Field numbers_field(std::string path, std::vector<double>& member, const Json& b
       [&member] { return Json(member); });
 }
 
+Field folders_field(std::string path, std::vector<fs::path>& member, std::string doc) {
+  return make_field(
+      std::move(path), {{"type", "array"}, {"items", {{"type", "string"}, {"minLength", 1}}}},
+      std::move(doc),
+      [&member](const Json& value, const fs::path& folder) {
+        member.clear();
+        for (const Json& one : value) {
+          member.push_back(resolve_path(one.get<std::string>(), folder));
+        }
+      },
+      [&member] {
+        Json paths = Json::array();
+        for (const fs::path& one : member) paths.push_back(one.string());
+        return paths;
+      });
+}
+
 Field drop_field(std::string path, DropBudgets& member, std::string doc) {
   const Json one = {
       {"anyOf", Json::array({{{"type", "number"}, {"minimum", 0}},
@@ -260,6 +277,8 @@ FieldTable run_config_fields(RunConfig& run) {
                   "Tasks that the base can do and the tuned model has to keep: names of built-in "
                   "tasks, or paths of task files."),
       names_field("evaluation.tasks", evaluation.tasks, "Tasks to get better at, named likewise."),
+      folders_field("evaluation.task_data", evaluation.task_data,
+                    "Folders where tasks find their data, before those of $EXPANDFT_TASK_DATA."),
       drop_field("evaluation.max_drop", evaluation.max_drop,
                  "How much worse an original task may get before eval ends with exit code 3."),
       integer_field("evaluation.every", evaluation.every, from_to<std::int64_t>(0, kMost),

@@ -83,6 +83,7 @@ struct RetentionConfig {
 struct EvaluationConfig {
   std::vector<std::string> original_tasks;  // names of built-ins, or paths of task files
   std::vector<std::string> tasks;
+  std::vector<fs::path> task_data;  // folders where tasks find their data
   DropBudgets max_drop;
   std::int64_t every = 0;            // steps; 0: before the first step and at the end
   std::vector<double> strengths;     // 0..1, of the curve after training

@@ -69,7 +69,7 @@ std::vector<fs::path> input_files(const RunConfig& run) {
   for (const auto* names : {&run.evaluation.original_tasks, &run.evaluation.tasks}) {
     for (const std::string& name : *names) {
       try {
-        const TaskConfig task = find_task(name, run.file.parent_path());
+        const TaskConfig task = find_task(name, run.file.parent_path(), run.evaluation.task_data);
         files.push_back(task.file);
         files.push_back(task.data);
       } catch (const Error&) {
@@ -110,7 +110,7 @@ void check_tasks(const std::vector<std::string>& names, const std::string& path,
                  const RunConfig& run, Problems& problems) {
   for (std::size_t i = 0; i < names.size(); ++i) {
     try {
-      find_task(names[i], run.file.parent_path());
+      find_task(names[i], run.file.parent_path(), run.evaluation.task_data);
     } catch (const Error& error) {
       std::string text = error.message();
       if (!error.where().empty()) text += " (" + error.where() + ")";

@@ -1,6 +1,7 @@
 #include "tasks/task_work.h"
 
 #include "base/hash.h"
+#include "tasks/check_task.h"
 #include "tasks/text_blocks.h"
 
 #include <algorithm>
@@ -113,6 +114,7 @@ std::string TaskWork::fingerprint() const {
 
 TaskWork prepare_task(const TaskConfig& task, const Tokenizer& tokenizer,
                       std::int64_t max_positions, std::int64_t forward_tokens) {
+  check_task(task);
   TaskWork work{.task = task};
   if (task.type == TaskType::kPerplexity) {
     add_blocks(tokenizer, max_positions, work);
