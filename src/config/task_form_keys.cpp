@@ -125,7 +125,7 @@ std::optional<std::string> form_key_problem(const FormKey& key, const Json& valu
     }
   }
   if (matches(key.schema, value)) return std::nullopt;
-  return "found " + shown(value) + "; allowed: " + describe_schema(key.schema);
+  return "found " + shown(value) + "; allowed: " + allowed_words(key.schema);
 }
 
 Field forms_field(std::vector<TaskForm>& forms, const std::optional<TaskType>& type,

@@ -94,7 +94,7 @@ class MetricsCheck {
     } else if (!contains(known, option)) {
       add(at, "only exact_match and contains have it");
     } else if (!matches(option_schema(option), value)) {
-      add(at, "found " + shown(value) + "; allowed: " + describe_schema(option_schema(option)));
+      add(at, "found " + shown(value) + "; allowed: " + allowed_words(option_schema(option)));
     }
   }
 
