@@ -60,12 +60,14 @@ Field texts_field(std::string path, std::vector<std::string>& member, std::strin
 }
 
 Field form_field(const FormKey& key, Draft& draft) {
-  Field field =
-      make_field(
-          key.name, key.schema, key.doc + " For " + tasks_in_words(key.types) + ".",
-          [&draft, &key](const Json& value, const fs::path&) { key.store(draft.form, value); },
-          [] { return Json(); })
-          .allowing(allowed_words(key.schema));
+  Field field = make_field(
+                    key.name, key.schema, key.doc + " For " + tasks_in_words(key.types) + ".",
+                    [&draft, &key](const Json& value, const fs::path&) {
+                      if (draft.type)
+                        key.store(draft.form, value);  // without, nothing has been checked
+                    },
+                    [] { return Json(); })
+                    .allowing(allowed_words(key.schema));
   field.check = [&draft, &key](const Json& value, const fs::path&) {
     std::vector<FieldProblem> problems;
     if (!draft.type) return problems;

@@ -135,7 +135,8 @@ Field forms_field(std::vector<TaskForm>& forms, const std::optional<TaskType>& t
                     "forms", schema,
                     "Alternatives of the keys below, where rows come in different shapes: the "
                     "first whose fields the first row has is taken.",
-                    [&forms](const Json& value, const fs::path&) {
+                    [&forms, &type](const Json& value, const fs::path&) {
+                      if (!type) return;  // nothing has been checked
                       for (const Json& one : value) {
                         TaskForm& form = forms.emplace_back();
                         form.key = "forms[" + std::to_string(forms.size() - 1) + "]";

@@ -199,6 +199,17 @@ TEST_CASE("forms lack keys, or have too many", "[config]") {
                    "fewshot.sampling: found \"all\"", "fewshot.sed: unknown key"});
 }
 
+TEST_CASE("without a type, what depends on it is left alone", "[config]") {
+  for (const char* const keys :
+       {R"("prompt": 1, "choices": {}, "until": 3)", R"("forms": 3)", R"("forms": [3])",
+        R"("metrics": [3])", R"("metrics": 3, "written_answers": [1])",
+        R"("fewshot": {"data": 1})"}) {
+    INFO(keys);
+    expect_problems("chioce", keys, {"type: found \"chioce\""});
+    CHECK_THROWS_AS(read(std::string(R"({"name": "t", "data": "d", )") + keys + "}"), Error);
+  }
+}
+
 TEST_CASE("the reference of task keys names each", "[config]") {
   const std::string text = task_config_reference();
   for (const char* const key : {"name",           "type",
