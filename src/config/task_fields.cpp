@@ -53,16 +53,21 @@ Field data_field(std::string path, fs::path& member, std::string& name, std::str
 
 Field texts_field(std::string path, std::vector<std::string>& member, std::string doc) {
   return make_field(
-      std::move(path), texts_schema(), std::move(doc),
-      [&member](const Json& value, const fs::path&) { member = texts_of(value); },
-      [&member] { return Json(member); });
+             std::move(path), texts_schema(), std::move(doc),
+             [&member](const Json& value, const fs::path&) { member = texts_of(value); },
+             [&member] { return Json(member); })
+      .allowing(allowed_words(texts_schema()));
 }
 
 Field form_field(const FormKey& key, Draft& draft) {
   Field field = make_field(
-      key.name, key.schema, key.doc + " For " + tasks_in_words(key.types) + ".",
-      [&draft, &key](const Json& value, const fs::path&) { key.store(draft.form, value); },
-      [] { return Json(); });
+                    key.name, key.schema, key.doc + " For " + tasks_in_words(key.types) + ".",
+                    [&draft, &key](const Json& value, const fs::path&) {
+                      if (draft.type)
+                        key.store(draft.form, value);  // without, nothing has been checked
+                    },
+                    [] { return Json(); })
+                    .allowing(allowed_words(key.schema));
   field.check = [&draft, &key](const Json& value, const fs::path&) {
     std::vector<FieldProblem> problems;
     if (!draft.type) return problems;
@@ -177,6 +182,10 @@ std::string tasks_in_words(const std::vector<TaskType>& types) {
 Json texts_schema() {
   const Json text = {{"type", "string"}};
   return {{"anyOf", Json::array({text, {{"type", "array"}, {"minItems", 1}, {"items", text}}})}};
+}
+
+std::string allowed_words(const Json& schema) {
+  return schema == texts_schema() ? "a text or a list of texts" : describe_schema(schema);
 }
 
 std::vector<std::string> texts_of(const Json& value) {

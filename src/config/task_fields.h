@@ -55,6 +55,8 @@ Field metrics_field(std::vector<MetricConfig>& metrics, const std::optional<Task
 
 /// A text, or a list of texts: one that is no list is a list of one.
 Json texts_schema();
+/// A schema in words.
+std::string allowed_words(const Json& schema);
 std::vector<std::string> texts_of(const Json& value);
 /// "unknown key; did you mean …?", or which are known here.
 std::string unknown_key(const std::string& name, const std::vector<std::string>& known,

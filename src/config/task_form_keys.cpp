@@ -125,7 +125,7 @@ std::optional<std::string> form_key_problem(const FormKey& key, const Json& valu
     }
   }
   if (matches(key.schema, value)) return std::nullopt;
-  return "found " + shown(value) + "; allowed: " + describe_schema(key.schema);
+  return "found " + shown(value) + "; allowed: " + allowed_words(key.schema);
 }
 
 Field forms_field(std::vector<TaskForm>& forms, const std::optional<TaskType>& type,
@@ -135,7 +135,8 @@ Field forms_field(std::vector<TaskForm>& forms, const std::optional<TaskType>& t
                     "forms", schema,
                     "Alternatives of the keys below, where rows come in different shapes: the "
                     "first whose fields the first row has is taken.",
-                    [&forms](const Json& value, const fs::path&) {
+                    [&forms, &type](const Json& value, const fs::path&) {
+                      if (!type) return;  // nothing has been checked
                       for (const Json& one : value) {
                         TaskForm& form = forms.emplace_back();
                         form.key = "forms[" + std::to_string(forms.size() - 1) + "]";

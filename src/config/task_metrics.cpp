@@ -94,7 +94,7 @@ class MetricsCheck {
     } else if (!contains(known, option)) {
       add(at, "only exact_match and contains have it");
     } else if (!matches(option_schema(option), value)) {
-      add(at, "found " + shown(value) + "; allowed: " + describe_schema(option_schema(option)));
+      add(at, "found " + shown(value) + "; allowed: " + allowed_words(option_schema(option)));
     }
   }
 
@@ -149,7 +149,8 @@ Field metrics_field(std::vector<MetricConfig>& metrics, const std::optional<Task
   Field field = make_field(
                     "metrics", {{"type", "array"}, {"minItems", 1}, {"items", item}},
                     "What is measured; the first is judged. A generate task has to say it.",
-                    [&metrics](const Json& value, const fs::path&) {
+                    [&metrics, &type](const Json& value, const fs::path&) {
+                      if (!type) return;  // nothing has been checked
                       for (const Json& one : value) metrics.push_back(metric_of(one));
                     },
                     [] { return Json(); })

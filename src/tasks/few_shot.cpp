@@ -17,8 +17,8 @@ FewShot::FewShot(const TaskConfig& task, const std::vector<FormTemplates>& forms
   same_file_ = fs::equivalent(task.fewshot.data, task.data, error);
   const FormTemplates* form = nullptr;
   for_each_json_line(task.fewshot.data, [&](const Json& row, std::int64_t line) {
-    // Rows are kept to be compared with, and the first ones are all that may be needed.
-    if (!task.fewshot.random && examples_.size() > count_ && !same_file_) return;
+    // The first ones are all that "first" needs, unless the row itself is among them.
+    if (!task.fewshot.random && examples_.size() >= count_ && !same_file_) return;
     const std::string where = task.fewshot.data.string() + ":" + std::to_string(line);
     if (form == nullptr) form = &choose_form(forms, row, where);
     const RenderedForm solved = form->render(row, where);

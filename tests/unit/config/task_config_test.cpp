@@ -99,6 +99,7 @@ TEST_CASE("tasks are found by path, beside the config, in tasks/, and among the 
   }
   SECTION("missing data is an input error with a hint") {
     fs::remove(here / "text.txt");
+    fs::remove(here / "tasks/text.txt");
     const Error error = error_of([&] { find_task("near", here); });
     CHECK(error.code() == ExitCode::kBadInput);
     CHECK(has(error.message(), (here / "text.txt").string()));

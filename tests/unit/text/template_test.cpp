@@ -3,9 +3,26 @@
 #include "catch.h"
 #include "expect_error.h"
 
+#include <string>
+#include <vector>
+
 using namespace expandft;
 
 namespace {
+
+using Texts = std::vector<std::string>;
+
+TextTemplate with_filters(std::string_view text) {
+  return TextTemplate::parse(text, "task.json: prompt", TemplateFilters::kKnown);
+}
+
+std::string filtered(std::string_view text, std::string_view row) {
+  return with_filters(text).render(parse_json(row, "row"), "rows.jsonl:4");
+}
+
+Texts texts(std::string_view text, std::string_view row) {
+  return with_filters(text).render_texts(parse_json(row, "row"), "rows.jsonl:4");
+}
 
 std::string render(std::string_view text, std::string_view row) {
   return TextTemplate::parse(text, "run.json").render(parse_json(row, "row"), "rows.jsonl:4");
@@ -64,4 +81,83 @@ TEST_CASE("unbalanced braces are found with their position", "[template]") {
   expect_input_error([] { render("{a{b}", "{}"); }, {"character 1"});
   expect_input_error([] { render("{}", "{}"); }, {"without a field's name", "character 1"});
   expect_input_error([] { render("{", "{}"); }, {"character 1"});
+}
+
+TEST_CASE("a bar is a letter of the name where filters are not asked for", "[template]") {
+  CHECK(render("{a|strip}", R"({"a|strip": " x "})") == " x ");
+  expect_input_error([] { render("{a|strip}", R"({"a": "x"})"); }, {"\"a|strip\""});
+}
+
+TEST_CASE("filters change a field's value, from left to right", "[template]") {
+  CHECK(filtered("<{a|strip}|{a|lstrip}|{a|rstrip}>", R"({"a": "\u00a0 x\u001c "})") ==
+        "<x|x\x1c |\u00A0 x>");
+  CHECK(filtered("{a|capitalize}", R"({"a": "hELLO wORLD"})") == "Hello world");
+  CHECK(filtered("{s|before:_}+{s|after:_|strip}", R"({"s": "Ann as _ was _ late. "})") ==
+        "Ann as +was _ late.");
+  CHECK(filtered("{s|after:Passage: }", R"({"s": "Passage: Passage: x"})") == "Passage: x");
+  CHECK(filtered("{s|last_word},{s|without_last_word}", R"({"s": "a  b\nc d"})") == "d,a  b\nc");
+  CHECK(filtered("{s|last_word},{s|without_last_word}", R"({"s": "one"})") == "one,");
+  CHECK(filtered("{n|strip}{b|strip}", R"({"n": 3, "b": true})") == "3true");
+  CHECK(filtered("{a.b|strip}", R"({"a": {"b": " y"}})") == "y");
+  CHECK(filtered("{l|strip|options}", R"({"l": [" x", 2]})") == "A. x\nB. 2");
+}
+
+TEST_CASE("a place without a field filters the text before it", "[template]") {
+  CHECK(filtered(" {a}: {b}{|strip} {a}", R"({"a": "x", "b": " "})") == "x: x");
+  CHECK(filtered("{a} [title] {b}{|wikihow}", R"({"a": " x", "b": "y [z]  "})") == "x. y ");
+}
+
+TEST_CASE("a single place gives the texts of its list", "[template]") {
+  CHECK(texts("{c.text}", R"({"c": {"text": ["x", 2, true]}})") == Texts{"x", "2", "true"});
+  CHECK(texts("{l|strip}", R"({"l": [" x", "y "]})") == Texts{"x", "y"});
+  CHECK(texts("{l|letters}", R"({"l": ["x", "y", "z"]})") == Texts{"A", "B", "C"});
+  CHECK(texts("{o|split_options}", R"({"o": "a ) 3 , b ) 4"})") == Texts{"3"});
+  CHECK(texts("{l}", R"({"l": []})").empty());
+  CHECK(texts("{l}", R"({"l": "text"})") == Texts{"text"});
+  CHECK(texts("{a}{b}", R"({"a": "x", "b": 1})") == Texts{"x1"});
+  expect_input_error([] { texts("{l}", R"({"l": null})"); }, {"\"l\" is null", "rows.jsonl:4"});
+  expect_input_error([] { texts("{l}", R"({"l": ["x", null]})"); }, {"\"l.1\" is null"});
+  expect_input_error([] { texts("{l} ", R"({"l": ["x"]})"); }, {"\"l\" is an array"});
+}
+
+TEST_CASE("a filter that is not known, or not as it should be, is found when parsed",
+          "[template]") {
+  expect_input_error([] { with_filters("{a|stirp}"); },
+                     {"filter \"stirp\"", "did you mean \"strip\"?", "task.json: prompt"});
+  expect_input_error([] { with_filters("{a|}"); }, {"filter \"\"", "expected one of before"});
+  expect_input_error([] { with_filters("{a|xyzzyx}"); }, {"wikitext"});
+  expect_input_error([] { with_filters("{a|before}"); }, {"needs a text", "{field|before:TEXT}"});
+  expect_input_error([] { with_filters("{a|after:}"); }, {"needs a text"});
+  expect_input_error([] { with_filters("{a|strip:x}"); }, {"takes no text", "\":x\""});
+}
+
+TEST_CASE("a value of a wrong kind is an error at the row", "[template]") {
+  expect_input_error([] { filtered("{a|strip}", R"({"a": null})"); },
+                     {"\"a\" is null", "filter strip", "rows.jsonl:4"});
+  expect_input_error([] { filtered("{a|strip}", R"({"a": {"b": 1}})"); }, {"an object"});
+  expect_input_error([] { filtered("{a|strip|options}", R"({"a": [["x"]]})"); },
+                     {"is a list", "texts in the list"});
+  expect_input_error([] { filtered("{a|options}", R"({"a": "x"})"); },
+                     {"is a string", "filter options", "a list"});
+  expect_input_error([] { filtered("{a|options}", R"({"a": [null]})"); }, {"is null"});
+  expect_input_error([] { texts("{a|split_options}", R"({"a": ["x"]})"); },
+                     {"is a list", "expected a text"});
+  expect_input_error([] { filtered("{a|before:_}", R"({"a": "x"})"); },
+                     {"has no \"_\"", "filter before", "found: \"x\""});
+  expect_input_error([] { filtered("{a|strip}", R"({"a": ["x"]})"); }, {"an array"});
+  expect_input_error([] { filtered("x{|options}", "{}"); }, {"the text is a string"});
+  expect_input_error([] { filtered("x{|split_options}", "{}"); }, {"the text is an array"});
+  const std::string many = "{\"a\": [" + [] {
+    std::string list = "1";
+    for (int i = 0; i < 26; ++i) list += ",1";
+    return list;
+  }() + "]}";
+  expect_input_error([&] { filtered("{a|options}", many); }, {"27 items", "letters for 26"});
+}
+
+TEST_CASE("a template tells which of its fields a row lacks", "[template]") {
+  const TextTemplate parsed = with_filters("{a} {b.c|strip} {a} {d.1}{|strip}");
+  CHECK(parsed.missing_fields(parse_json(R"({"a": 1, "b": {"c": 2}, "d": [1, 2]})", "")).empty());
+  CHECK(parsed.missing_fields(parse_json(R"({"b": {}, "d": [1]})", "")) ==
+        Texts{"a", "b.c", "d.1"});
 }
