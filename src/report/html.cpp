@@ -28,11 +28,23 @@ bool is_control(char c) {
   return (byte < 0x20 && c != '\t' && c != '\n') || byte == 0x7F;
 }
 
+/// Whether U+FFFE or U+FFFF starts here: well-formed UTF-8 that XML does not allow.
+bool is_no_character(std::string_view text) {
+  return text.starts_with("\xEF\xBF\xBE") || text.starts_with("\xEF\xBF\xBF");
+}
+
 }  // namespace
 
 std::string html_escaped(std::string_view text) {
   std::string out;
-  for (const char c : replace_invalid_utf8(text, Replacing::kEachByte)) {
+  const std::string valid = replace_invalid_utf8(text, Replacing::kEachByte);
+  for (std::size_t i = 0; i < valid.size(); ++i) {
+    const char c = valid[i];
+    if (c == '\xEF' && is_no_character(std::string_view(valid).substr(i))) {
+      out += "\uFFFD";
+      i += 2;
+      continue;
+    }
     const std::string_view escape = is_control(c) ? "\uFFFD" : entity(c);
     if (escape.empty()) {
       out += c;

@@ -6,7 +6,8 @@
 namespace expandft {
 
 /// Text for an element or a quoted attribute, of HTML and of XML: & < > " ' become entities. What
-/// is not UTF-8, and control characters other than tab and line end, become U+FFFD.
+/// is not UTF-8, control characters other than tab and line end, and what XML does not allow become
+/// U+FFFD.
 std::string html_escaped(std::string_view text);
 
 /// A whole HTML page with the report's style in it: it loads nothing, runs no script, fits phones

@@ -27,11 +27,11 @@ body {
 }
 main { max-width: 1200px; margin: 0 auto; padding: 24px 16px 40px; }
 h1 { font-size: 1.6rem; line-height: 1.25; margin: 0; overflow-wrap: anywhere; }
-h2 { font-size: 1.15rem; margin: 0 0 12px; }
+h2 { font-size: 1.15rem; margin: 0 0 12px; overflow-wrap: anywhere; }
 h3 { font-size: .95rem; margin: 0 0 4px; }
 p { margin: 0 0 12px; }
 .quiet, dt, footer { color: var(--quiet); }
-section, .figures > figure {
+section, nav, .figures > figure {
   background: var(--card); border: 1px solid var(--line); border-radius: 10px;
   padding: 16px; margin: 16px 0 0;
 }
@@ -43,6 +43,7 @@ section, .figures > figure {
 .figures { display: grid; gap: 0 16px; grid-template-columns: minmax(0, 1fr); }
 .numbers { display: grid; gap: 12px; grid-template-columns: repeat(2, minmax(0, 1fr)); margin: 0; }
 .numbers dd { font-size: 1.1rem; font-weight: 600; }
+.numbers.models { grid-template-columns: minmax(0, 1fr); }
 dt { font-size: .85rem; }
 dd { margin: 0; overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
 .facts dt { margin-top: 8px; }
@@ -93,6 +94,18 @@ svg .dot.marked { fill: var(--second); }
 .sample .base pre { border-left-color: var(--quiet); }
 .sample .tuned pre { border-left-color: var(--first); }
 .sample .empty { margin: 0; font-style: italic; }
+.sample > table { margin-top: 8px; }
+.sample .verdict, .references { font-weight: 400; }
+.text { white-space: pre-wrap; font-weight: 400; overflow-wrap: anywhere; }
+.losses .text { white-space: normal; }
+.references { margin-top: 12px; }
+.references ul, nav ul { margin: 0; padding-left: 20px; }
+.references li { border-left: 0; }
+.sample .references .text { font: .8rem/1.5 ui-monospace, "DejaVu Sans Mono", monospace; }
+.answers { margin-top: 12px; border-top: 1px solid var(--line); padding-top: 12px; }
+.answers > .sample { margin-top: 16px; }
+a { color: var(--first); overflow-wrap: anywhere; }
+.answers .prompt pre { max-height: none; }
 details > summary { cursor: pointer; font-weight: 600; }
 pre { overflow: auto; font: .8rem/1.5 ui-monospace, "DejaVu Sans Mono", monospace; margin: 12px 0 0; }
 footer { margin-top: 24px; font-size: .85rem; overflow-wrap: anywhere; }
@@ -107,6 +120,7 @@ footer { margin-top: 24px; font-size: .85rem; overflow-wrap: anywhere; }
   tbody tr:has(.group) { padding-bottom: 0; border: 0; }
   td::before { content: attr(data-label); display: block; font-size: .75rem; color: var(--quiet); }
   tbody td:last-child { grid-column: 1 / -1; }
+  tbody td { overflow-wrap: anywhere; }
   td:empty { display: none; }
   .figures > figure { padding: 12px 10px; }
 }
@@ -116,9 +130,10 @@ footer { margin-top: 24px; font-size: .85rem; overflow-wrap: anywhere; }
   .numbers { grid-template-columns: repeat(4, minmax(0, 1fr)); }
   .figures { grid-template-columns: repeat(2, minmax(0, 1fr)); }
   svg text { font-size: 12px; }
+  .losses :is(td, thead th):last-child { text-align: right; }
 }
 @media (min-width: 900px) {
-  .pair { grid-template-columns: repeat(2, minmax(0, 1fr)); }
+  .pair, .numbers.models { grid-template-columns: repeat(2, minmax(0, 1fr)); }
 }
 @media (min-width: 1100px) {
   svg text { font-size: 9.5px; }

@@ -1,25 +1,26 @@
 #pragma once
 
 #include "base/json.h"
+#include "report/page_parts.h"
 
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace expandft {
 
 /// What a run's report.html is made of. All strings are text: the page escapes them.
 struct RunReport {
-  using Facts = std::vector<std::pair<std::string, std::string>>;  // label, value
+  using Facts = expandft::Facts;
 
   std::string name;          // of the run: its title
   std::string opening;       // a sentence on what was done
   Facts outcome;             // few and short: they stand large at the top
-  Json comparison;           // as comparison_json of tasks/results_json.h; {} without tasks
+  Json comparison;           // comparison_json of tasks/results_json.h; {} without tasks
   std::vector<Json> events;  // of metrics.jsonl
-  /// As in summary.json: [{"strength", "tasks": [{"task", "original", "loss", "perplexity"}]}],
-  /// and [{"prompt", "base", "tuned"}]. Empty: without a strength curve, without samples.
+  /// As in summary.json: [{"strength", "tasks": [{"task", "original", "metric", "value",
+  /// "higher_is_better", "loss"}]}], and [{"prompt", "base", "tuned"}]. Empty: without a strength
+  /// curve, without samples.
   Json strengths = Json::array();
   std::optional<double> strength = std::nullopt;  // of the merged model: marked on the curve
   Json samples = Json::array();

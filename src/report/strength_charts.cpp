@@ -1,5 +1,6 @@
 #include "report/strength_charts.h"
 
+#include "report/json_values.h"
 #include "report/task_lines.h"
 
 #include <algorithm>
@@ -18,7 +19,7 @@ std::optional<double> mean_loss_at(const std::vector<TaskLine>& lines, bool orig
   double sum = 0;
   int count = 0;
   for (const TaskLine& line : lines) {
-    if (line.original != original) continue;
+    if (line.original != original || count_drawable(line.losses) == 0) continue;
     const auto point = std::ranges::find(line.losses, x, &ChartPoint::x);
     if (point == line.losses.end() || !is_drawable(point->y)) return std::nullopt;
     sum += point->y;
@@ -29,14 +30,15 @@ std::optional<double> mean_loss_at(const std::vector<TaskLine>& lines, bool orig
 }
 
 /// `own`: NaN where there is none to be marked.
+void mark_own(Chart& chart, double own) {
+  if (is_drawable(own)) chart.lines.push_back({own, fmt::format("this run: {:.3g}", own), true});
+}
+
 Chart strength_curve(const std::vector<TaskLine>& lines, double own) {
   Chart chart = change_chart(lines, false);
   chart.unit = "change of loss against the base, nats a token";
   if (chart.series.empty()) {
-    chart.lines.clear();
-    for (std::size_t i = 0; i < lines.size(); ++i) {
-      chart.series.push_back(series_of(lines[i], i, lines[i].losses));
-    }
+    chart = loss_chart(lines, true, true);
     chart.unit = "loss, nats a token";
   }
   chart.id = "strength-curve";
@@ -44,7 +46,7 @@ Chart strength_curve(const std::vector<TaskLine>& lines, double own) {
   chart.x_name = "strength";
   chart.whole_x = false;
   chart.x_covers = {0, 1};
-  if (is_drawable(own)) chart.lines.push_back({own, fmt::format("this run: {:.3g}", own), true});
+  mark_own(chart, own);
   return chart;
 }
 
@@ -92,6 +94,13 @@ std::vector<Chart> strength_charts(const Json& strengths, std::optional<double> 
   if (measured.size() < 2 || lines.empty()) return {};
   const double marked = own.value_or(std::numeric_limits<double>::quiet_NaN());
   std::vector<Chart> charts = {strength_curve(lines, marked), trade_off(lines, measured, marked)};
+  for (Chart& chart : score_charts(lines, "strength-scores")) {
+    chart.x_name = "strength";
+    chart.whole_x = false;
+    chart.x_covers = {0, 1};
+    mark_own(chart, marked);
+    charts.push_back(std::move(chart));
+  }
   std::erase_if(charts, [](const Chart& chart) { return chart.series.empty(); });
   return charts;
 }

@@ -19,16 +19,11 @@ Chart step_changes(const std::vector<TaskLine>& lines, bool originals_alone) {
   return chart;
 }
 
-/// Of the original or the new tasks.
-Chart loss_chart(const std::vector<TaskLine>& lines, bool original) {
-  Chart chart{.id = original ? "original-tasks" : "new-tasks",
-              .title = original ? "Loss of original tasks" : "Loss of new tasks",
-              .unit = "nats a token"};
-  for (std::size_t i = 0; i < lines.size(); ++i) {
-    if (lines[i].original == original) {
-      chart.series.push_back(series_of(lines[i], i, lines[i].losses));
-    }
-  }
+Chart losses_over_steps(const std::vector<TaskLine>& lines, bool original) {
+  Chart chart = loss_chart(lines, original, !original);
+  chart.id = original ? "original-tasks" : "new-tasks";
+  chart.title = original ? "Loss of original tasks" : "Loss of new tasks";
+  chart.unit = "nats a token";
   return chart;
 }
 
@@ -37,7 +32,7 @@ Chart loss_chart(const std::vector<TaskLine>& lines, bool original) {
 Chart detail_chart(const std::vector<TaskLine>& lines, bool original) {
   Chart chart;
   if (original) chart = step_changes(lines, true);
-  if (chart.series.empty()) chart = loss_chart(lines, original);
+  if (chart.series.empty()) chart = losses_over_steps(lines, original);
   std::size_t most = 0;
   for (ChartSeries& series : chart.series) {
     most = std::max(most, count_drawable(series.points));
@@ -60,6 +55,7 @@ std::vector<Chart> task_charts(const std::vector<Json>& events) {
   put_in_order(lines);
   std::vector<Chart> charts = {step_changes(lines, false), detail_chart(lines, true),
                                detail_chart(lines, false)};
+  for (Chart& chart : score_charts(lines, "scores")) charts.push_back(std::move(chart));
   std::erase_if(charts, [](const Chart& chart) { return chart.series.empty(); });
   return charts;
 }

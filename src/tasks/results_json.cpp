@@ -10,8 +10,25 @@ Json or_null(const std::optional<Number>& number) {
   return number ? Json(*number) : Json();
 }
 
+std::string kind_name(MetricKind kind) {
+  switch (kind) {
+    case MetricKind::kMean:
+      return "mean";
+    case MetricKind::kPerplexity:
+      return "perplexity";
+    case MetricKind::kBits:
+      return "bits";
+    case MetricKind::kBleu:
+      return "bleu";
+    case MetricKind::kChrf:
+      return "chrf";
+  }
+  return {};
+}
+
 Json metric_json(const MetricComparison& metric) {
   return {{"metric", metric.name},
+          {"kind", kind_name(metric.kind)},
           {"base", metric.base},
           {"tuned", metric.tuned},
           {"higher_is_better", metric.higher_is_better},

@@ -16,6 +16,7 @@ TEST_CASE("text is escaped for elements and attributes", "[report]") {
 TEST_CASE("what XML does not allow is replaced", "[report]") {
   CHECK(html_escaped("a\xFF\x80z") == "a\uFFFD\uFFFDz");
   CHECK(html_escaped(std::string("\0\x1B\r\x7F", 4)) == "\uFFFD\uFFFD\uFFFD\uFFFD");
+  CHECK(html_escaped("a\uFFFE\uFFFF\uFEFFz") == "a\uFFFD\uFFFD\uFEFFz");
 }
 
 TEST_CASE("a page is whole, and loads nothing", "[report]") {
