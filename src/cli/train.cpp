@@ -9,6 +9,7 @@
 #include "report/human.h"
 #include "report/summary.h"
 #include "runtime/signals.h"
+#include "tasks/result_tables.h"
 #include "training/resume.h"
 
 #include <algorithm>

@@ -141,7 +141,9 @@ std::string verdict_text(Verdict verdict) {
 
 bool is_answer_changed(const TaskResult& base, const TaskResult& tuned, std::size_t example) {
   if (!base.predictions.empty()) return base.predictions[example] != tuned.predictions[example];
-  if (base.task.type == TaskType::kContinuation) return base.right[example] != tuned.right[example];
+  if (!base.right.empty() && base.task.type == TaskType::kContinuation) {
+    return base.right[example] != tuned.right[example];
+  }
   return base.outputs[example].text != tuned.outputs[example].text;
 }
 

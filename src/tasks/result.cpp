@@ -15,6 +15,11 @@ namespace {
 /// What the choices' log-likelihoods are divided by before the largest is taken.
 enum class ChoiceNorm { kNone, kCharacters, kBytes };
 
+ChoiceNorm norm_of(const std::string& metric) {
+  if (metric == "acc_norm") return ChoiceNorm::kCharacters;
+  return metric == "acc_bytes" ? ChoiceNorm::kBytes : ChoiceNorm::kNone;
+}
+
 std::int64_t characters(const std::string& text) {
   return std::ranges::count_if(text, [](char c) { return (c & 0xC0) != 0x80; });
 }
@@ -81,18 +86,20 @@ class Scorer {
     });
   }
 
-  /// The choice that each example's answer is, by likelihood alone or as written; -1: none.
-  std::vector<std::int64_t> predictions() const {
+  /// The choice that each example's answer is, as the metric takes it or as written; -1: none.
+  std::vector<std::int64_t> predictions(const MetricConfig& judged) const {
     std::vector<std::int64_t> out;
     if (task_.type != TaskType::kChoice) return out;
-    for (std::size_t i = 0; i < outputs_.size(); ++i) out.push_back(prediction(i));
+    for (std::size_t i = 0; i < outputs_.size(); ++i) {
+      out.push_back(prediction(i, norm_of(judged.metric)));
+    }
     return out;
   }
 
  private:
-  std::int64_t prediction(std::size_t i) const {
+  std::int64_t prediction(std::size_t i, ChoiceNorm norm) const {
     const TaskExample& example = (*examples_)[i];
-    if (!task_.written) return best_choice(example, outputs_[i], ChoiceNorm::kNone);
+    if (!task_.written) return best_choice(example, outputs_[i], norm);
     const auto written = written_choice(outputs_[i].text, example.choices);
     return written ? static_cast<std::int64_t>(*written) : -1;
   }
@@ -123,9 +130,7 @@ class Scorer {
         return written && (answered || *written == static_cast<std::size_t>(example.target));
       });
     }
-    const ChoiceNorm norm = metric == "acc_norm"    ? ChoiceNorm::kCharacters
-                            : metric == "acc_bytes" ? ChoiceNorm::kBytes
-                                                    : ChoiceNorm::kNone;
+    const ChoiceNorm norm = norm_of(metric);
     return share(name, [norm](const TaskExample& example, const ExampleOutput& output) {
       return best_choice(example, output, norm) == example.target;
     });
@@ -213,12 +218,11 @@ TaskResult score_outputs(const TaskConfig& task, Examples examples,
                          std::vector<ExampleOutput> outputs) {
   TaskResult result{.task = task, .examples = std::move(examples), .outputs = std::move(outputs)};
   const Scorer scorer(result.task, result.examples, result.outputs);
-  for (const MetricConfig& metric : metrics_of(task)) {
-    result.metrics.push_back(scorer.measure(metric));
-  }
+  const std::vector<MetricConfig> metrics = metrics_of(task);
+  for (const MetricConfig& metric : metrics) result.metrics.push_back(scorer.measure(metric));
   const bool writes = task.type == TaskType::kGenerate || task.written;
   if (!writes && result.find("loss") == nullptr) result.metrics.push_back(scorer.loss());
-  result.predictions = scorer.predictions();
+  result.predictions = scorer.predictions(metrics.front());
   if (result.judged().is_share) {
     for (std::size_t i = 0; i < result.outputs.size(); ++i) {
       result.right.push_back(result.judged().example(i)[0] > 0 ? 1 : 0);

@@ -21,7 +21,7 @@ struct TaskResult {
   Examples examples;                      // of perplexity: null, its outputs are of blocks
   std::vector<ExampleOutput> outputs;     // of each example
   std::vector<MetricResult> metrics;      // the first is judged; "loss" last, where there is one
-  std::vector<std::int64_t> predictions;  // choice: index of the choice taken, -1: none
+  std::vector<std::int64_t> predictions;  // choice: index of the one taken by the judged metric, -1: none
   std::vector<std::uint8_t> right;        // by the judged metric; empty: it is no matter of right
   bool bos = false;                       // whether BOS stands before the texts
 
