@@ -12,7 +12,11 @@ constexpr const char* kEach = "each";
 constexpr const char* kMean = "mean";
 
 std::optional<DropBudget> budget_of(const Json& json) {
-  if (json.is_string()) return parse_budget(json.get<std::string>());
+  if (json.is_string()) {
+    const std::string text = json;
+    const bool plain = text.ends_with('%') && text.find_first_not_of("0123456789.%") == text.npos;
+    return plain ? parse_budget(text) : std::nullopt;
+  }
   if (!json.is_number() || json.get<double>() < 0) return std::nullopt;
   return DropBudget{json.get<double>(), false};
 }

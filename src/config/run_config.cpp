@@ -66,19 +66,20 @@ Field numbers_field(std::string path, std::vector<double>& member, const Json& b
 
 Field folders_field(std::string path, std::vector<fs::path>& member, std::string doc) {
   return make_field(
-      std::move(path), {{"type", "array"}, {"items", {{"type", "string"}, {"minLength", 1}}}},
-      std::move(doc),
-      [&member](const Json& value, const fs::path& folder) {
-        member.clear();
-        for (const Json& one : value) {
-          member.push_back(resolve_path(one.get<std::string>(), folder));
-        }
-      },
-      [&member] {
-        Json paths = Json::array();
-        for (const fs::path& one : member) paths.push_back(one.string());
-        return paths;
-      });
+             std::move(path),
+             {{"type", "array"}, {"items", {{"type", "string"}, {"minLength", 1}}}}, std::move(doc),
+             [&member](const Json& value, const fs::path& folder) {
+               member.clear();
+               for (const Json& one : value) {
+                 member.push_back(resolve_path(one.get<std::string>(), folder));
+               }
+             },
+             [&member] {
+               Json paths = Json::array();
+               for (const fs::path& one : member) paths.push_back(one.string());
+               return paths;
+             })
+      .allowing("a list of folders");
 }
 
 Field drop_field(std::string path, DropBudgets& member, std::string doc) {
@@ -88,8 +89,8 @@ Field drop_field(std::string path, DropBudgets& member, std::string doc) {
   Json schema = one;
   schema["anyOf"].push_back({{"type", "object"}, {"additionalProperties", one}});
   const char* const words =
-      R"("1%" (of the base's value), a number from 0 (in the metric's unit), or an object of such: )"
-      R"("each", "mean" (a percentage) and names of tasks)";
+      R"("1%" (of the base's value), a number from 0 (in the metric's unit), an object of these )"
+      R"(with the keys "each", "mean" (a percentage) and names of tasks,)";
   return make_nullable(make_field(
                            std::move(path), schema, std::move(doc),
                            [&member, words](const Json& value, const fs::path&) {

@@ -70,7 +70,7 @@ std::vector<at::Tensor> branch_masks(const BranchedTensors& tokens,
     const at::Tensor row = part(tokens.positions).unsqueeze(1), column = row.t();
     const at::Tensor branch = part(tokens.branches);
     at::Tensor hidden = column > row;
-    hidden.logical_or_((branch != 0).logical_and_(branch != branch.unsqueeze(1)));
+    hidden.logical_or_((branch != 0).logical_and(branch != branch.unsqueeze(1)));
     if (window) hidden.logical_or_(column <= row - *window);
     masks.push_back(at::zeros(hidden.sizes(), tokens.ids.options().dtype(dtype))
                         .masked_fill_(hidden, -INFINITY));

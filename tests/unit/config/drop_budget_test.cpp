@@ -41,7 +41,7 @@ TEST_CASE("budgets in a config are a text, a number or an object") {
   CHECK(budgets_json(*budgets) == object);
   CHECK(budgets_json(*budgets_of("1%")) == "1%");
   CHECK(budgets_json({}).is_null());
-  for (const Json& bad : {Json(-1), Json(true), Json::array(), Json({{"mean", 1}}),
+  for (const Json& bad : {Json(-1), Json("1"), Json(true), Json::array(), Json({{"mean", 1}}),
                           Json({{"", "1%"}}), Json({{"piqa", "two"}})}) {
     CAPTURE(bad.dump());
     CHECK_FALSE(budgets_of(bad));

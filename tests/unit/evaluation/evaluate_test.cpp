@@ -67,7 +67,7 @@ TEST_CASE("progress counts blocks up to all of them") {
   write_file_atomically(file, kText);
   std::vector<std::int64_t> seen;
   const TaskResult result =
-      evaluate(model.decoder, *model.tokenizer, work_of(model, task_of(file, 16), 32),
+      evaluate(model.decoder, *model.tokenizer, work_of(model, task_of(file, 16), 20),
                {.progress = [&](const EvaluationProgress& progress) {
                  seen.push_back(progress.done);
                  CHECK(progress.total >= progress.done);
@@ -83,7 +83,7 @@ TEST_CASE("a cache gives what was computed, and only what is missing is computed
   const TempDirectory folder;
   const fs::path file = folder.path() / "text.txt";
   write_file_atomically(file, kText);
-  const TaskWork work = work_of(model, task_of(file, 16), 32);
+  const TaskWork work = work_of(model, task_of(file, 16), 20);
   REQUIRE(work.batches.size() > 2);
   const TaskResult plain = evaluate(model.decoder, *model.tokenizer, work);
   {
@@ -103,11 +103,11 @@ TEST_CASE("a cache gives what was computed, and only what is missing is computed
   CHECK(cache.find(1) != nullptr);
   CHECK(cache.find(2) == nullptr);
   const TaskResult resumed = evaluate(model.decoder, *model.tokenizer, work, {.cache = &cache});
-  CHECK(resumed.outputs == plain.outputs);  // to the last bit
+  CHECK((resumed.outputs == plain.outputs));  // to the last bit
   CHECK(cache.is_complete());
   const OutputCache again(folder.path() / "cache", work, "model");
   REQUIRE(again.is_complete());
-  CHECK(cached_result(work, again).outputs == plain.outputs);
+  CHECK((cached_result(work, again).outputs == plain.outputs));
 }
 
 TEST_CASE("tokens that cannot be scored are input errors") {

@@ -12,7 +12,7 @@ namespace {
 std::vector<TokenId> tokens_of(std::int64_t count, TokenId first) {
   std::vector<TokenId> tokens;
   for (std::int64_t i = 0; i < count; ++i) {
-    tokens.push_back(first + static_cast<TokenId>(7 * i % 60));
+    tokens.push_back((first + static_cast<TokenId>(7 * i)) % 60);
   }
   return tokens;
 }

@@ -48,8 +48,8 @@ TEST_CASE("outputs come back to the last bit") {
   }
   const OutputCache cache(folder / "cache", work_of(), "a");
   REQUIRE(cache.is_complete());
-  CHECK(*cache.find(0) == kTwo);
-  CHECK(*cache.find(1) == kOne);
+  CHECK((*cache.find(0) == kTwo));
+  CHECK((*cache.find(1) == kOne));
 }
 
 TEST_CASE("another model and other work have files of their own") {
