@@ -30,6 +30,9 @@ METRICS = {
 }
 TASKS = list(METRICS)
 GENERATING = ["gsm8k", "wmt14_en_fr", "squad_completion"]
+# Tasks that are also asked after so many solved examples, from <task>.train.jsonl. The harness draws one more than it
+# shows where a task has no test split, as WinoGrande.
+FEW_SHOT = {"arc_easy": 3, "winogrande": 2}
 # Sets that also come with ready-made prompts, the same ones.
 WITH_QUERIES = ["winogrande", "piqa", "arc_easy", "arc_challenge", "boolq", "openbookqa", "lambada_openai", "gsm8k"]
 
@@ -67,8 +70,9 @@ def model(request, stories):
 def harness(model, tmp_path_factory):
     """The harness's tasks, as lm_eval_oracle.py writes them, by name."""
     output = tmp_path_factory.mktemp("harness") / "oracle.json"
+    tasks = TASKS + [f"{task}:{count}" for task, count in FEW_SHOT.items()]
     done = subprocess.run([sys.executable, FOLDER / "lm_eval_oracle.py", "--model", model, "--data", DATA, "--tasks",
-                           ",".join(TASKS), "--output", output], capture_output=True, text=True, timeout=600)
+                           ",".join(tasks), "--output", output], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(output.read_text())["tasks"]
 
@@ -80,10 +84,10 @@ def evaluate(expandft, model, tasks, data, folder):
                     "--examples", examples, "--json", results, "--device", "cpu", "--precision", "float32",
                     "--threads", "1")
     assert done.rc == 0, done.stderr
-    lines = {task: [] for task in tasks}
+    lines = {}
     for line in examples.read_text().splitlines():
         example = json.loads(line)
-        lines[example["task"]].append(example)
+        lines.setdefault(example["task"], []).append(example)
     return {task["task"]: task for task in json.loads(results.read_text())["tasks"]}, lines
 
 
@@ -97,24 +101,39 @@ def ours_from_queries(expandft, model, tmp_path_factory):
     return evaluate(expandft, model, WITH_QUERIES, QUERY_DATA, tmp_path_factory.mktemp("queries"))
 
 
+@pytest.fixture(scope="session")
+def ours_few_shot(expandft, source, model, tmp_path_factory):
+    """Of task files made of the built-in ones."""
+    folder = tmp_path_factory.mktemp("few-shot")
+    for task, count in FEW_SHOT.items():
+        content = json.loads((source / f"configs/tasks/{task}.json").read_text())
+        content |= {"name": f"{task}_{count}", "fewshot": {"data": f"{task}.train.jsonl", "count": count}}
+        (folder / f"{task}.json").write_text(json.dumps(content))
+    return evaluate(expandft, model, [str(folder / f"{task}.json") for task in FEW_SHOT], DATA, folder)
+
+
 def tolerance(metric, value):
     """Of a metric, or of its standard error, whose value is this."""
     return RELATIVE[metric] * abs(value) if metric in RELATIVE else ABSOLUTE.get(metric, 1e-6)
 
 
+def check_likelihoods(expected, found):
+    assert [example["index"] for example in found] == list(range(len(expected)))
+    for index, (theirs, example) in enumerate(zip(expected, found)):
+        asked = f"example {index}: {theirs['requests']}"
+        assert example["log_probs"] == pytest.approx(theirs["log_probs"], abs=LOG_PROB_TOLERANCE, rel=0), asked
+        if "greedy" in theirs:  # not of whole documents
+            assert example["greedy"] == theirs["greedy"], asked
+
+
 @pytest.mark.parametrize("task", TASKS)
 def test_examples(harness, ours, task):
     expected, found = harness[task]["examples"], ours[1][task]
-    assert [example["index"] for example in found] == list(range(len(expected)))
     assert all(example["task"] == task and example["model"] == "model" for example in found)
     if task in GENERATING:
         assert [example["text"] for example in found] == [example["text"] for example in expected]
-        return
-    for index, (theirs, example) in enumerate(zip(expected, found)):
-        assert example["log_probs"] == pytest.approx(theirs["log_probs"], abs=LOG_PROB_TOLERANCE, rel=0), \
-            f"example {index}: {theirs['requests']}"
-        if "greedy" in theirs:  # not of whole documents
-            assert example["greedy"] == theirs["greedy"], f"example {index}: {theirs['requests']}"
+    else:
+        check_likelihoods(expected, found)
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -168,6 +187,14 @@ def test_ready_made_prompts_give_the_same(ours, ours_from_queries, task):
         assert one.get("text") == other.get("text")
     for metric in METRICS[task]:
         assert ours_from_queries[0][task]["metrics"][metric] == pytest.approx(ours[0][task]["metrics"][metric], rel=1e-6)
+
+
+@pytest.mark.parametrize("task", FEW_SHOT)
+def test_few_shot(harness, ours_few_shot, task):
+    expected, found = harness[f"{task}:{FEW_SHOT[task]}"], f"{task}_{FEW_SHOT[task]}"
+    check_likelihoods(expected["examples"], ours_few_shot[1][found])
+    for metric, theirs in METRICS[task].items():
+        assert ours_few_shot[0][found]["metrics"][metric] == pytest.approx(expected["metrics"][theirs], abs=1e-6)
 
 
 def test_truncation_is_counted(harness, ours):
