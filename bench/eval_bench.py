@@ -29,6 +29,8 @@ import run_bench
 ROOT = Path(__file__).resolve().parents[1]
 MARKERS = "<!-- eval-bench:begin -->", "<!-- eval-bench:end -->"
 ORACLE = ROOT / "tests/golden/lm_eval_oracle.py"
+TOKENIZER_CONFIG = {"tokenizer_class": "LlamaTokenizer", "add_bos_token": True, "bos_token": "<s>", "eos_token": "</s>",
+                    "unk_token": "<unk>"}
 # Greatest difference of a log-likelihood, in nats, at which both programs still do the same.
 SAME = 1e-2
 
@@ -64,14 +66,15 @@ def parse_arguments():
 
 def prepare(options):
     """Makes the model and the rows; returns the folders of both, and rows by task."""
-    folder = options.cache.resolve() / "random15M"
-    data = options.cache.resolve() / "eval-data"
-    for directory in (folder, data):
+    model, data = (options.cache.resolve() / name for name in ("eval-model", "eval-data"))
+    for directory in (model, data):
         directory.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, programs.BENCH / "make_inputs.py", "--model", folder / "model", "--tokenizer",
-               options.tokenizer, "--text", ROOT / "data/tinyshakespeare.valid.txt", "--ids", folder / "eval-ids.npy"]
+    command = [sys.executable, programs.BENCH / "make_inputs.py", "--model", model, "--tokenizer", options.tokenizer,
+               "--text", ROOT / "data/tinyshakespeare.valid.txt", "--ids", data / "ids.npy"]
     subprocess.run([str(part) for part in command], check=True, stdout=sys.stderr)
-    return folder / "model", data, {task: eval_inputs.prepare(task, options.data, data, options.rows)
+    # Without it transformers takes the tokenizer for one that puts no space before a text.
+    (model / "tokenizer_config.json").write_text(json.dumps(TOKENIZER_CONFIG))
+    return model, data, {task: eval_inputs.prepare(task, options.data, data, options.rows)
                                     for task in options.tasks}
 
 
