@@ -65,14 +65,15 @@ def parse_arguments():
     return options
 
 
-def has_markers():
+def has_markers(begin=BEGIN, end=END):
     text = PAGE.read_text() if PAGE.exists() else ""
-    return 0 <= text.find(BEGIN) < text.find(END)
+    return 0 <= text.find(begin) < text.find(end)
 
 
-def write_page(tables):
+def write_page(tables, begin=BEGIN, end=END):
+    """Puts the tables between two lines of docs/performance.md."""
     text = PAGE.read_text()
-    PAGE.write_text(text[:text.index(BEGIN) + len(BEGIN)] + "\n" + tables + "\n" + text[text.index(END):])
+    PAGE.write_text(text[:text.index(begin) + len(begin)] + "\n" + tables + "\n" + text[text.index(end):])
 
 
 def prepare(name, options):

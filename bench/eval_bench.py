@@ -1,0 +1,163 @@
+#!/usr/bin/env python3
+"""Measures expandft's evaluation against lm-evaluation-harness with transformers, on the CPU.
+
+    scripts/bench-eval --data DIR --rows 100 --write
+
+Each round runs both programs in turn on the same rows with a random model of 15 M weights, float32, the same
+threads: expandft once a task, the harness once for each batch size of --batch-sizes. Of the harness the best batch
+size counts, for each task, and only what it spends on the evaluation; of expandft the whole process. Prints a Markdown
+table; --write also puts it between the markers in docs/performance.md. A run in which the two do not find the same
+log-likelihoods fails.
+
+--data is a folder of <task>.jsonl, in the fields of the published sets or with ready-made prompts; by default the
+slices of tests/golden/tasks, which are too small for a figure worth keeping.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import eval_inputs
+import programs
+import run_bench
+
+ROOT = Path(__file__).resolve().parents[1]
+MARKERS = "<!-- eval-bench:begin -->", "<!-- eval-bench:end -->"
+ORACLE = ROOT / "tests/golden/lm_eval_oracle.py"
+TOKENIZER_CONFIG = {"tokenizer_class": "LlamaTokenizer", "add_bos_token": True, "bos_token": "<s>", "eos_token": "</s>",
+                    "unk_token": "<unk>"}
+# Greatest difference of a log-likelihood, in nats, at which both programs still do the same.
+SAME = 1e-2
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--binary", type=Path,
+                        default=os.environ.get("EXPANDFT_BINARY", ROOT / "build/release/bin/expandft"),
+                        help="the expandft program (default: $EXPANDFT_BINARY, or the release preset's)")
+    parser.add_argument("--data", type=Path, default=ROOT / "tests/golden/tasks")
+    parser.add_argument("--rows", type=int, default=100, help="the first so many of each task")
+    parser.add_argument("--tasks", default=",".join(eval_inputs.TASKS))
+    parser.add_argument("--batch-sizes", default="1,16,auto", help="of the harness")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--pause", type=float, default=1.0, help="seconds between runs")
+    parser.add_argument("--tokenizer", type=Path, default=ROOT / "tests/golden/tokenizers/mistral-v1.model",
+                        help="of 32000 pieces")
+    parser.add_argument("--cache", type=Path, default=ROOT / "build/bench")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/performance.md")
+    options = parser.parse_args()
+    options.binary, options.data = Path(options.binary).resolve(), options.data.resolve()
+    options.tasks, options.batch_sizes = options.tasks.split(","), options.batch_sizes.split(",")
+    for name in options.tasks:
+        if name not in eval_inputs.TASKS:
+            parser.error(f"{name!r} found, expected one of {', '.join(eval_inputs.TASKS)}")
+    if not options.binary.is_file():
+        parser.error(f"{options.binary} is not there: build expandft first")
+    if options.write and not run_bench.has_markers(*MARKERS):
+        parser.error(f"docs/performance.md with the lines {' and '.join(MARKERS)} expected")
+    return options
+
+
+def prepare(options):
+    """Makes the model and the rows; returns the folders of both, and rows by task."""
+    model, data = (options.cache.resolve() / name for name in ("eval-model", "eval-data"))
+    for directory in (model, data):
+        directory.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, programs.BENCH / "make_inputs.py", "--model", model, "--tokenizer", options.tokenizer,
+               "--text", ROOT / "data/tinyshakespeare.valid.txt", "--ids", data / "ids.npy"]
+    subprocess.run([str(part) for part in command], check=True, stdout=sys.stderr)
+    # Without it transformers takes the tokenizer for one that puts no space before a text.
+    (model / "tokenizer_config.json").write_text(json.dumps(TOKENIZER_CONFIG))
+    return model, data, {task: eval_inputs.prepare(task, options.data, data, options.rows)
+                                    for task in options.tasks}
+
+
+def run_expandft(task, model, data, options):
+    """(seconds of the process, log-likelihoods in the rows' order)."""
+    examples = data / f"{task}.examples.jsonl"
+    command = [options.binary, "eval", "--model", model, "--tasks", task, "--task-data", data, "--no-cache",
+               "--examples", examples, "--device", "cpu", "--precision", "float32", "--threads", options.threads,
+               "--quiet"]
+    start = time.monotonic()
+    programs.run_measured(command, options.threads, data / "expandft.log")
+    seconds = time.monotonic() - start
+    return seconds, [json.loads(line)["log_probs"] for line in examples.read_text().splitlines()]
+
+
+def run_harness(batch_size, model, data, options):
+    """({task: seconds of its evaluation}, {task: log-likelihoods}, seconds of the process)."""
+    output = data / "harness.json"
+    command = [sys.executable, ORACLE, "--model", model, "--data", data, "--tasks", ",".join(options.tasks),
+               "--output", output, "--batch-size", batch_size, "--threads", options.threads]
+    start = time.monotonic()
+    programs.run_measured(command, options.threads, data / "harness.log")
+    seconds = time.monotonic() - start
+    tasks = json.loads(output.read_text())["tasks"]
+    return ({task: found["seconds"] for task, found in tasks.items()},
+            {task: [example["log_probs"] for example in found["examples"]] for task, found in tasks.items()}, seconds)
+
+
+def check_same(task, ours, theirs):
+    if [len(row) for row in ours] != [len(row) for row in theirs]:
+        raise SystemExit(f"{task}: {len(ours)} and {len(theirs)} examples found, or other numbers of choices")
+    difference = max(abs(a - b) for row, other in zip(ours, theirs) for a, b in zip(row, other))
+    if difference > SAME:
+        raise SystemExit(f"{task}: log-likelihoods differ by {difference:.3g} nats, expected at most {SAME}")
+
+
+def measure(options):
+    """Seconds of each round: {task: […]} of expandft, {task: {batch size: […]}} of the harness; rows by task."""
+    model, data, rows = prepare(options)
+    ours = {task: [] for task in options.tasks}
+    theirs = {task: {size: [] for size in options.batch_sizes} for task in options.tasks}
+    for number in range(1, options.rounds + 1):
+        found = {}
+        for task in options.tasks:
+            programs.settle(options.pause)
+            seconds, found[task] = run_expandft(task, model, data, options)
+            ours[task].append(seconds)
+            print(f"round {number}, {task}, expandft: {seconds:.2f} s", file=sys.stderr)
+        for size in options.batch_sizes:
+            programs.settle(options.pause)
+            seconds, log_probs, whole = run_harness(size, model, data, options)
+            for task in options.tasks:
+                check_same(task, found[task], log_probs[task])
+                theirs[task][size].append(seconds[task])
+            print(f"round {number}, harness, batch size {size}: " + ", ".join(
+                f"{task} {seconds[task]:.2f} s" for task in options.tasks) + f"; whole process {whole:.1f} s",
+                file=sys.stderr)
+    return ours, theirs, rows
+
+
+def table(ours, theirs, rows, options):
+    lines = [f"{run_bench.machine()} random15M, {options.threads} threads, float32; seconds, median (least–most) of "
+             f"{options.rounds} rounds.", "",
+             "| task | rows | expandft, whole process | lm-evaluation-harness, evaluation alone | its best batch size "
+             "| harness / expandft |", "|---|---|---|---|---|---|"]
+    totals = [0.0, 0.0]
+    for task in options.tasks:
+        best = min(theirs[task], key=lambda size: statistics.median(theirs[task][size]))
+        medians = statistics.median(ours[task]), statistics.median(theirs[task][best])
+        totals = [total + median for total, median in zip(totals, medians)]
+        lines.append(f"| {task} | {rows[task]} | {run_bench.spread(ours[task], 2)} | "
+                     f"{run_bench.spread(theirs[task][best], 2)} | {best} | {medians[1] / medians[0]:.1f} |")
+    lines.append(f"| all | {sum(rows.values())} | {totals[0]:.2f} | {totals[1]:.2f} | | {totals[1] / totals[0]:.1f} |")
+    return "\n".join(lines)
+
+
+def main():
+    options = parse_arguments()
+    text = table(*measure(options), options)
+    print(text)
+    if options.write:
+        run_bench.write_page(text, *MARKERS)
+
+
+if __name__ == "__main__":
+    main()
