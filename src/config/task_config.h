@@ -48,6 +48,7 @@ struct FewShotConfig {
   fs::path data;              // JSON lines, relative to the task file
   std::int64_t count = 0;     // 0: none
   bool random = true;         // drawn for each example, as lm-evaluation-harness draws them
+  bool spare = false;         // random: one more is drawn than is needed
   std::uint64_t seed = 1234;  // of the drawing
 };
 

@@ -133,6 +133,10 @@ FieldTable task_fields(Draft& draft) {
                                   {{"random", true}, {"first", false}},
                                   "Drawn anew for each prompt, or the first ones always.")),
       only_for(kPrompted, draft,
+               flag_field("fewshot.spare", task.fewshot.spare,
+                          "One more is drawn than is needed, as lm-evaluation-harness does for "
+                          "sets without a test split.")),
+      only_for(kPrompted, draft,
                integer_field("fewshot.seed", task.fewshot.seed,
                              from_to<std::int64_t>(0, 9'007'199'254'740'992), "Of the drawing.")),
       only_for(kWriting, draft,

@@ -41,7 +41,13 @@ void FewShot::refuse(std::size_t found, std::size_t needed) const {
 
 std::vector<std::size_t> FewShot::draw(const Json& row) {
   if (!same_file_) {
-    if (task_.fewshot.random) return random_.sample(examples_.size(), count_);
+    if (task_.fewshot.random) {
+      // A spare one is dropped, but it moves the generator on.
+      const std::size_t spare = task_.fewshot.spare && examples_.size() > count_ ? 1 : 0;
+      std::vector<std::size_t> drawn = random_.sample(examples_.size(), count_ + spare);
+      drawn.resize(count_);
+      return drawn;
+    }
     std::vector<std::size_t> first(count_);
     std::iota(first.begin(), first.end(), std::size_t{0});
     return first;
