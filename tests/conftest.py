@@ -41,16 +41,18 @@ def binary():
 
 
 @pytest.fixture(scope="session")
-def expandft(binary):
+def expandft(binary, tmp_path_factory):
     """Runs the program: expandft("train", "--config", path, cwd=…, stdin=…, env={…}, timeout=300).
 
     Returns rc, stdout and stderr. `env` is added to the environment. A run that hangs fails the test.
     """
 
+    own = {"EXPANDFT_CACHE": str(tmp_path_factory.mktemp("cache"))}  # not the user's
+
     def run(*arguments, cwd=None, stdin=None, env=None, timeout=300):
         command = [binary, *map(str, arguments)]
         done = subprocess.run(command, cwd=cwd, input=stdin if stdin is not None else "", text=True,
-                              capture_output=True, env=os.environ | (env or {}), timeout=timeout)
+                              capture_output=True, env=os.environ | own | (env or {}), timeout=timeout)
         return Result(done.returncode, done.stdout, done.stderr)
 
     return run

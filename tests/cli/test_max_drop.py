@@ -43,7 +43,7 @@ def test_the_curve_is_printed(expandft, stories, forgetful, tmp_path):
     result = merge(expandft, stories, forgetful, tmp_path / "merged", "--max-drop", "5%", "--tasks", "./stories.json")
     assert result.rc == 0, result.stderr
     lines = result.stdout.splitlines()
-    assert "strength" in lines[0] and "stories ppl" in lines[0]
+    assert "strength" in lines[0] and "stories perplexity" in lines[0]
     assert sum("kept: taken" in line for line in lines) == 1 and any("exceeded" in line for line in lines)
 
 

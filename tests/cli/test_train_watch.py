@@ -124,7 +124,8 @@ def test_tasks_are_measured_while_training(expandft, tmp_path, stories):
     assert [line["step"] for line in lines] == [0, 3, 6, 8]
     for line in lines:
         assert [(t["task"], t["original"]) for t in line["tasks"]] == [("stories", True), ("new", False)]
-        assert all(t["perplexity"] == pytest.approx(2.718281828459045 ** t["loss"]) for t in line["tasks"])
+        assert all(t["metric"] == "perplexity" and not t["higher_is_better"] for t in line["tasks"])
+        assert all(t["value"] == pytest.approx(2.718281828459045 ** t["loss"]) for t in line["tasks"])
     new = [line["tasks"][1]["loss"] for line in lines]
     assert new[-1] < new[0]
     # The first is the base, and the last the model as it is: neither is measured again.
@@ -133,7 +134,7 @@ def test_tasks_are_measured_while_training(expandft, tmp_path, stories):
         assert row["base"]["loss"] == lines[0]["tasks"][key]["loss"]
         assert row["tuned"]["loss"] == lines[-1]["tasks"][key]["loss"]
     result = expandft("eval", "--model", stories, "--tasks", tmp_path / "new.json", "--json", "-", "--device", "cpu")
-    assert json.loads(result.stdout)["tasks"][0]["loss"] == pytest.approx(new[0], rel=1e-5)
+    assert json.loads(result.stdout)["tasks"][0]["metrics"]["loss"] == pytest.approx(new[0], rel=1e-5)
 
 
 def test_measuring_does_not_change_the_weights(expandft, tmp_path, stories):
@@ -157,7 +158,7 @@ def test_strengths_and_samples(expandft, tmp_path, stories):
     row = summary["evaluation"]["original_tasks"][0]
     assert losses[0] == row["base"]["loss"] and losses[3] == row["tuned"]["loss"]
     assert losses[4] == events(out, "evaluation")[-1]["tasks"][0]["loss"]
-    assert curve[1]["tasks"][0].keys() == {"task", "original", "loss", "perplexity"}
+    assert curve[1]["tasks"][0].keys() == {"task", "original", "metric", "value", "higher_is_better", "loss"}
 
     samples = summary["samples"]
     assert [sample["prompt"] for sample in samples] == prompts

@@ -118,7 +118,8 @@ def ours_few_shot(expandft, source, model, tmp_path_factory):
     folder = tmp_path_factory.mktemp("few-shot")
     for task, count in FEW_SHOT.items():
         content = json.loads((source / f"configs/tasks/{task}.json").read_text())
-        content |= {"name": f"{task}_{count}", "fewshot": {"data": f"{task}.train.jsonl", "count": count}}
+        few_shot = {"data": f"{task}.train.jsonl", "count": count, "spare": task == "winogrande"}  # no test split
+        content |= {"name": f"{task}_{count}", "fewshot": few_shot}
         (folder / f"{task}.json").write_text(json.dumps(content))
     return evaluate(expandft, model, [str(folder / f"{task}.json") for task in FEW_SHOT], DATA, folder)
 
