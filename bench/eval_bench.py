@@ -29,8 +29,6 @@ import run_bench
 ROOT = Path(__file__).resolve().parents[1]
 MARKERS = "<!-- eval-bench:begin -->", "<!-- eval-bench:end -->"
 ORACLE = ROOT / "tests/golden/lm_eval_oracle.py"
-TOKENIZER_CONFIG = {"tokenizer_class": "LlamaTokenizer", "add_bos_token": True, "bos_token": "<s>", "eos_token": "</s>",
-                    "unk_token": "<unk>"}
 # Greatest difference of a log-likelihood, in nats, at which both programs still do the same.
 SAME = 1e-2
 
@@ -72,8 +70,8 @@ def prepare(options):
     command = [sys.executable, programs.BENCH / "make_inputs.py", "--model", model, "--tokenizer", options.tokenizer,
                "--text", ROOT / "data/tinyshakespeare.valid.txt", "--ids", data / "ids.npy"]
     subprocess.run([str(part) for part in command], check=True, stdout=sys.stderr)
-    # Without it transformers takes the tokenizer for one that puts no space before a text.
-    (model / "tokenizer_config.json").write_text(json.dumps(TOKENIZER_CONFIG))
+    command = [sys.executable, programs.BENCH / "tokenizer_json.py", model]
+    subprocess.run([str(part) for part in command], check=True, stdout=sys.stderr)
     return model, data, {task: eval_inputs.prepare(task, options.data, data, options.rows)
                                     for task in options.tasks}
 
