@@ -31,8 +31,7 @@ void check_same_tokens(const EvaluatedModel& base, const EvaluatedModel& other) 
 ExitCode run_single(const EvalOptions& options, const EvalPlan& plan, const GlobalOptions& global) {
   ProgressLine progress(global.quiet);
   EvaluatedModel model(plan.tuned, global);
-  const std::vector<TaskWork> works =
-      prepare_tasks(plan.news, model.tokenizer(), model.spec().max_positions);
+  const std::vector<TaskWork> works = model.prepare(plan.news, model.spec().max_positions);
   write_results(options, plan, model.evaluate(works, plan.cache, progress));
   return ExitCode::kDone;
 }
@@ -49,10 +48,9 @@ ExitCode run_comparison(const EvalOptions& options, const EvalPlan& plan,
     EvaluatedModel base(*plan.base, global);
     check_same_tokens(base, tuned);
     const std::int64_t positions = std::min(base.spec().max_positions, tuned.spec().max_positions);
-    originals = prepare_tasks(plan.originals, base.tokenizer(), positions);
+    originals = base.prepare(plan.originals, positions);
     works = originals;
-    std::ranges::move(prepare_tasks(plan.news, base.tokenizer(), positions),
-                      std::back_inserter(works));
+    std::ranges::move(base.prepare(plan.news, positions), std::back_inserter(works));
     base_results = base.evaluate(works, plan.cache, progress);
     if (base.spec().vocab == tuned.spec().vocab) states.emplace(base.decoder(), originals);
   }

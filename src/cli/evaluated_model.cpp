@@ -4,15 +4,25 @@
 #include "cli/end_tokens.h"
 #include "config/strength.h"
 #include "model/families.h"
+#include "report/human.h"
 #include "runtime/device.h"
 #include "tasks/result_tables.h"
 
+#include <chrono>
+#include <numeric>
 #include <utility>
 
 #include <spdlog/spdlog.h>
 
 namespace expandft {
 namespace {
+
+using Clock = std::chrono::steady_clock;
+
+std::string since(Clock::time_point start) {
+  const std::chrono::duration<double> seconds = Clock::now() - start;
+  return fixed(seconds.count(), 2) + " s";
+}
 
 /// Of an adapter's two files.
 std::string adapter_fingerprint(const fs::path& adapter) {
@@ -52,6 +62,19 @@ Json EvaluatedModel::identity() const {
   return identity;
 }
 
+std::vector<TaskWork> EvaluatedModel::prepare(const std::vector<TaskConfig>& tasks,
+                                              std::int64_t max_positions) const {
+  std::vector<TaskWork> works;
+  for (const TaskConfig& task : tasks) {
+    const Clock::time_point start = Clock::now();
+    works.push_back(prepare_task(task, *tokenizer_, max_positions));
+    const auto& tokens = works.back().batch_tokens;
+    spdlog::info("{}: {} examples, {} tokens to compute ({})", task.name, works.back().blank.size(),
+                 std::accumulate(tokens.begin(), tokens.end(), std::int64_t{0}), since(start));
+  }
+  return works;
+}
+
 std::vector<TaskResult> EvaluatedModel::evaluate(const std::vector<TaskWork>& works,
                                                  const std::optional<fs::path>& cache,
                                                  ProgressLine& progress) {
@@ -61,6 +84,8 @@ std::vector<TaskResult> EvaluatedModel::evaluate(const std::vector<TaskWork>& wo
     std::optional<OutputCache> kept;
     if (cache) kept.emplace(*cache, work, model);
     const bool is_known = kept && kept->is_complete();
+    if (!is_known) decoder();  // loaded before the clock runs
+    const Clock::time_point start = Clock::now();
     if (is_known) {
       results.push_back(cached_result(work, *kept));
     } else {
@@ -74,8 +99,8 @@ std::vector<TaskResult> EvaluatedModel::evaluate(const std::vector<TaskWork>& wo
            .cache = kept ? &*kept : nullptr}));
     }
     progress.clear();
-    spdlog::info("{} on {}: {}{}", name(), work.task.name, result_text(results.back()),
-                 is_known ? " (from the cache)" : "");
+    spdlog::info("{} on {}: {} ({})", name(), work.task.name, result_text(results.back()),
+                 is_known ? "from the cache" : since(start));
     if (const std::int64_t cut = results.back().truncated(); cut > 0) {
       spdlog::warn(
           "{}: {} of {} prompts do not fit the model's {} positions and lost their "

@@ -23,6 +23,9 @@ class EvaluatedModel {
   const DecoderSpec& spec() const { return spec_; }
   const Decoder& decoder();
 
+  /// prepare_tasks, for a model that reads so many positions.
+  std::vector<TaskWork> prepare(const std::vector<TaskConfig>& tasks,
+                                std::int64_t max_positions) const;
   /// The results of each task. With a cache folder, what is there is not computed again, and what
   /// is computed goes there.
   std::vector<TaskResult> evaluate(const std::vector<TaskWork>& works,

@@ -95,10 +95,11 @@ TokenScores token_scores(const at::Tensor& hidden, const at::Tensor& head,
     const at::Tensor row = all_rows.narrow(0, first, done - first).sub(begin);
     const at::Tensor token = all_tokens.narrow(0, first, done - first);
     const at::Tensor chosen = logits.index({row, token});
-    const auto [best, best_token] = logits.max(-1);
-    const at::Tensor sums = (logits - best.unsqueeze(1)).exp_().sum(-1).log_().add_(best);
-    log_probs.push_back((chosen - sums.index_select(0, row)).cpu());
-    likeliest.push_back((best_token.index_select(0, row) == token).cpu());
+    const at::Tensor best = logits.amax(-1, /*keepdim=*/true);
+    // In place: another tensor of this size would cost as much as the sums.
+    const at::Tensor sums = logits.sub_(best).exp_().sum(-1, /*keepdim=*/true).log_().add_(best);
+    log_probs.push_back((chosen - sums.squeeze(1).index_select(0, row)).cpu());
+    likeliest.push_back((best.squeeze(1).index_select(0, row) == chosen).cpu());
   });
   return {at::cat(log_probs), at::cat(likeliest)};
 }
