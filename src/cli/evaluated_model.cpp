@@ -2,7 +2,9 @@
 
 #include "base/hash.h"
 #include "cli/end_tokens.h"
+#include "checkpoint/peft_adapter.h"
 #include "config/strength.h"
+#include "expansion/attach.h"
 #include "model/families.h"
 #include "report/human.h"
 #include "runtime/device.h"
@@ -41,7 +43,11 @@ EvaluatedModel::EvaluatedModel(ModelOptions options, const GlobalOptions& global
       directory_(ModelDirectory::open(options_.model)),
       tokenizer_(load_tokenizer(directory_)),
       spec_(read_spec(directory_)),
-      device_(prepare_device(global)) {}
+      device_(prepare_device(global)) {
+  if (options_.adapter && !is_peft_adapter(*options_.adapter)) {
+    open_adapter(*options_.adapter, directory_);  // another base's is refused before any work
+  }
+}
 
 const Decoder& EvaluatedModel::decoder() {
   if (!decoder_) decoder_ = load_decoder(directory_, options_, device_);

@@ -30,6 +30,8 @@ def test_runs_from_elsewhere(tree, tmp_path):
 
 def test_finds_its_tasks_and_data(tree, tmp_path, stories):
     listed = run(tree, "tasks", cwd=tmp_path)
-    assert "tinystories" in listed.stdout and "missing" not in listed.stdout
+    lines = {line.split()[0]: line for line in listed.stdout.splitlines() if line}
+    assert " there " in lines["tinystories"] and " there " in lines["shakespeare"], "their texts are installed too"
+    assert "missing: piqa.jsonl" in lines["piqa"]
     done = run(tree, "eval", "--model", stories, "--tasks", "shakespeare", "--device", "cpu", cwd=tmp_path)
     assert done.returncode == 0 and "shakespeare" in done.stdout, done.stderr
