@@ -3,6 +3,7 @@
 #include "cli/output.h"
 #include "cli/verbs.h"
 #include "evaluation/divergence.h"
+#include "tasks/divergence_cache.h"
 
 #include <algorithm>
 #include <iterator>
@@ -36,6 +37,13 @@ ExitCode run_single(const EvalOptions& options, const EvalPlan& plan, const Glob
   return ExitCode::kDone;
 }
 
+Json divergence_key(const EvaluatedModel& base, const EvaluatedModel& tuned,
+                    const std::vector<TaskWork>& works) {
+  Json key = {{"base", base.identity()}, {"tuned", tuned.identity()}};
+  for (const TaskWork& work : works) key["works"].push_back(work.fingerprint());
+  return key;
+}
+
 ExitCode run_comparison(const EvalOptions& options, const EvalPlan& plan,
                         const GlobalOptions& global) {
   ProgressLine progress(global.quiet);
@@ -43,6 +51,8 @@ ExitCode run_comparison(const EvalOptions& options, const EvalPlan& plan,
   std::vector<TaskWork> originals, works;
   std::vector<TaskResult> base_results;
   std::optional<BaseStates> states;
+  std::optional<DivergenceCache> divergence_cache;
+  std::optional<std::vector<double>> divergences;
   {
     // One model at a time: two need not fit in memory together.
     EvaluatedModel base(*plan.base, global);
@@ -52,12 +62,19 @@ ExitCode run_comparison(const EvalOptions& options, const EvalPlan& plan,
     works = originals;
     std::ranges::move(base.prepare(plan.news, positions), std::back_inserter(works));
     base_results = base.evaluate(works, plan.cache, progress);
-    if (base.spec().vocab == tuned.spec().vocab) states.emplace(base.decoder(), originals);
+    if (plan.cache) divergence_cache.emplace(*plan.cache, divergence_key(base, tuned, originals));
+    if (divergence_cache) divergences = divergence_cache->find();
+    const bool comparable = base.spec().vocab == tuned.spec().vocab && !originals.empty();
+    if (comparable && !divergences) states.emplace(base.decoder(), originals);
   }
   const std::vector<TaskResult> tuned_results = tuned.evaluate(works, plan.cache, progress);
   ComparisonReport report =
       compare_tasks(base_results, tuned_results, plan.originals.size(), plan.budgets);
-  if (states) add_divergences(states->divergences(tuned.decoder()), report);
+  if (states) {
+    divergences = states->divergences(tuned.decoder());
+    if (divergence_cache) divergence_cache->put(*divergences);
+  }
+  if (divergences) add_divergences(*divergences, report);
   write_results(options, plan, report, base_results, tuned_results);
   flush_output();  // before the error goes to stderr
   if (const auto error = budget_error(report)) throw *error;

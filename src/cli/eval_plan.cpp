@@ -9,7 +9,11 @@ namespace {
 
 /// What would keep a result from being written, found before it is computed.
 void check_target(const std::string& option, const std::string& file) {
-  if (file.empty() || file == "-" || is_folder(parent_of(file))) return;
+  if (file.empty() || (file == "-" && option == "--json")) return;
+  if (file == "-") {
+    throw input_error("\"-\" is stdout, where only --json can go", option, "name a file");
+  }
+  if (is_folder(parent_of(file))) return;
   throw input_error("no such folder: " + parent_of(file).string(), option + " " + file);
 }
 

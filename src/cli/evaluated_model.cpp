@@ -1,8 +1,8 @@
 #include "cli/evaluated_model.h"
 
 #include "base/hash.h"
-#include "cli/end_tokens.h"
 #include "checkpoint/peft_adapter.h"
+#include "cli/end_tokens.h"
 #include "config/strength.h"
 #include "expansion/attach.h"
 #include "model/families.h"

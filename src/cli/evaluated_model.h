@@ -31,10 +31,10 @@ class EvaluatedModel {
   std::vector<TaskResult> evaluate(const std::vector<TaskWork>& works,
                                    const std::optional<fs::path>& cache, ProgressLine& progress);
 
- private:
   /// All that outputs depend on but the work.
   Json identity() const;
 
+ private:
   ModelOptions options_;
   const GlobalOptions& global_;
   ModelDirectory directory_;

@@ -187,7 +187,7 @@ ExitCode run_train(const TrainOptions& options, const GlobalOptions& global) {
   }
   const ComparisonReport& comparison = results.comparison;
   if (!comparison.originals.empty() || !comparison.news.empty()) {
-    print(comparison_table(comparison) + "\n");
+    print(comparison_table(comparison) + forgetting_text(comparison) + "\n");
   }
   print(outcome_text(*setup, outcome));
   return ExitCode::kDone;

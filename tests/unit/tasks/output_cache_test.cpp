@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/temp_directory.h"
 #include "catch.h"
+#include "tasks/divergence_cache.h"
 
 #include <fstream>
 
@@ -98,4 +99,15 @@ TEST_CASE("a cache that cannot be is a failure that says what to do") {
   const Error error = error_of([&] { OutputCache(folder / "file", work_of(), "a"); });
   CHECK(error.code() == ExitCode::kFailed);
   CHECK_THAT(error.hint(), has_text("--no-cache"));
+}
+
+TEST_CASE("divergences come back for the same models and work alone") {
+  const TempDirectory folder;
+  const DivergenceCache cache(folder.path(), {{"base", "a"}, {"tuned", "b"}});
+  CHECK_FALSE(cache.find());
+  cache.put({0.25, 1.0 / 3});
+  CHECK(cache.find() == std::vector<double>{0.25, 1.0 / 3});
+  CHECK_FALSE(DivergenceCache(folder.path(), {{"base", "a"}, {"tuned", "c"}}).find());
+  write_file_atomically(only_file(folder.path()), "{\"key\": {\"base\": \"a\"");
+  CHECK_FALSE(cache.find());
 }
