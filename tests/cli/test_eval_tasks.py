@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from types import SimpleNamespace
 
 import pytest
@@ -176,6 +177,14 @@ def test_a_model_against_itself_forgets_nothing(expandft, stories, compared):
         assert task["difference"] == task["standard_error"] == 0
         assert task["p_value"] in (None, 1)
         assert task["base"] == pytest.approx(compared.tasks[task["task"]]["base"], rel=1e-9)
+
+
+def test_no_change_is_not_below_0(expandft, stories, compared):
+    tasks = [compared.folder / f"{name}.json" for name in compared.tasks]
+    arguments = ["--model", stories, "--base", stories, "--tasks", tasks]
+    for arguments in (arguments, [*arguments, "--json", "-"]):
+        text = run_eval(expandft, *arguments).stdout
+        assert re.findall(r".*[ (]-0(?:\.0+)?(?![.\d]).*", text) == []
 
 
 def test_bleu_and_chrf_are_those_of_sacrebleu(expandft, stories, source, tuned, tmp_path):
