@@ -207,16 +207,20 @@ def test_bleu_and_chrf_are_those_of_sacrebleu(expandft, stories, source, tuned, 
     assert 0 < found["p_value"] <= 1 and found["standard_error"] > 0
 
 
-def test_answers_that_the_model_writes(expandft, stories, source, tmp_path):
-    task = choice_task(tmp_path, source, count=6)
+def test_answers_that_the_model_writes(expandft, stories, tmp_path):
+    """One right, one wrong, one that is none of the choices."""
+    girl = "Once upon a time, there was a little girl named"
+    rows = [{"text": girl, "names": ["Tom", "Lily"], "right": 1}, {"text": girl, "names": ["Lily", "Tom"], "right": 1},
+            {"text": girl, "names": ["Q", "Zxy"], "right": 0}]
+    task = write_task(tmp_path, "names", rows, type="choice", prompt="{text}", choices="{names}", target="{right}",
+                      written_prompt="{text}", written_answers="{names}", max_tokens=8)
     (found,) = evaluate(expandft, "--model", stories, "--tasks", task, "--written", "--examples",
                         tmp_path / "examples.jsonl")["tasks"]
     lines = read_lines(tmp_path / "examples.jsonl")
-    assert list(found["metrics"]) == ["acc", "answered"]
-    assert len(lines) == 6 and all(isinstance(line["text"], str) and "log_probs" not in line for line in lines)
-    answered = [line["prediction"] is not None for line in lines]
-    assert found["metrics"]["answered"] == pytest.approx(sum(answered) / 6)
-    assert found["metrics"]["acc"] == pytest.approx(sum(line["prediction"] == line["target"] for line in lines) / 6)
+    assert all("Lily" in line["text"] and "log_probs" not in line for line in lines)
+    assert [line["prediction"] for line in lines] == [1, 0, None]
+    assert [(line["acc"], line["answered"]) for line in lines] == [(1, 1), (0, 1), (0, 0)]
+    assert found["metrics"] == pytest.approx({"acc": 1 / 3, "answered": 2 / 3})
 
 
 def test_no_written_prompt(expandft, stories, tmp_path):
