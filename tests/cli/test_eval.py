@@ -6,6 +6,8 @@ import shutil
 
 import pytest
 
+from evaluation import damage
+
 TEXT = "Once upon a time, there was a little girl named Lily. She loved to play outside in the park. " * 12
 
 
@@ -24,19 +26,8 @@ def task(tmp_path):
 
 
 @pytest.fixture
-def damaged(stories, tmp_path, read_tensors):
-    """The stories model with noise on one layer's MLP: another function, the same tokenizer."""
-    import torch
-    from safetensors.torch import save_file
-
-    directory = tmp_path / "damaged"
-    shutil.copytree(stories, directory)
-    tensors = read_tensors(stories)
-    name = "model.layers.2.mlp.down_proj.weight"
-    noise = torch.randn(tensors[name].shape, generator=torch.Generator().manual_seed(0))
-    tensors[name] = tensors[name] + 0.3 * tensors[name].std() * noise
-    save_file(tensors, directory / "model.safetensors", metadata={"format": "pt"})
-    return directory
+def damaged(stories, tmp_path):
+    return damage(stories, tmp_path / "damaged")
 
 
 def evaluate(expandft, *arguments, rc=0, **settings):
