@@ -36,22 +36,12 @@ void require_base(const EvalOptions& options) {
   require(!options.html.empty(), "--html");
 }
 
-DropBudgets read_budgets(const EvalOptions& options, const RunConfig* run) {
-  if (options.max_drop.empty()) return run != nullptr ? run->evaluation.max_drop : DropBudgets();
-  DropBudgets budgets;
-  for (const std::string& text : options.max_drop) add_budget(text, "--max-drop", budgets);
+DropBudgets budgets_of_all(const EvalOptions& options, const RunConfig* run,
+                           const std::vector<TaskConfig>& originals) {
+  if (!options.max_drop.empty()) return read_budgets(options.max_drop, originals);
+  const DropBudgets budgets = run != nullptr ? run->evaluation.max_drop : DropBudgets();
+  check_budgets(budgets, originals, options.config + ": evaluation.max_drop");
   return budgets;
-}
-
-void check_budgets(const DropBudgets& budgets, const std::vector<TaskConfig>& originals) {
-  std::vector<std::string> names;
-  for (const TaskConfig& task : originals) names.push_back(task.name);
-  for (const auto& [name, budget] : budgets.tasks) {
-    if (std::ranges::find(names, name) != names.end()) continue;
-    const std::string near = nearest(name, names);
-    throw input_error("the budget of \"" + name + "\" is of none of the original tasks", "max_drop",
-                      near.empty() ? "" : "did you mean \"" + near + "\"?");
-  }
 }
 
 std::optional<fs::path> cache_folder(const EvalOptions& options) {
@@ -121,8 +111,7 @@ EvalPlan plan_evaluation(const EvalOptions& options) {
   }
 
   if (!plan.base) require_base(options);
-  plan.budgets = plan.base ? read_budgets(options, run ? &*run : nullptr) : DropBudgets();
-  check_budgets(plan.budgets, plan.originals);
+  if (plan.base) plan.budgets = budgets_of_all(options, run ? &*run : nullptr, plan.originals);
   adjust(plan.originals, options);
   adjust(plan.news, options);
   plan.cache = cache_folder(options);

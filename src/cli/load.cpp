@@ -53,6 +53,21 @@ void add_task_data_option(CLI::App& command, std::vector<fs::path>& folders) {
       ->allow_extra_args(false);
 }
 
+void check_budgets(const DropBudgets& budgets, const std::vector<TaskConfig>& originals,
+                   const std::string& where) {
+  std::vector<std::string> names;
+  for (const TaskConfig& task : originals) names.push_back(task.name);
+  if (const auto problem = unknown_budget(budgets, names)) throw input_error(*problem, where);
+}
+
+DropBudgets read_budgets(const std::vector<std::string>& texts,
+                         const std::vector<TaskConfig>& originals) {
+  DropBudgets budgets;
+  for (const std::string& text : texts) add_budget(text, "--max-drop", budgets);
+  check_budgets(budgets, originals, "--max-drop");
+  return budgets;
+}
+
 CLI::Option* add_strength_option(CLI::App& command, Strength& strength) {
   return command
       .add_option_function<std::string>(

@@ -3,6 +3,7 @@
 #include "checkpoint/model_directory.h"
 #include "cli/app.h"
 #include "config/run_config.h"
+#include "config/task_config.h"
 #include "model/adaptation.h"
 #include "model/decoder.h"
 #include "text/tokenizer.h"
@@ -31,6 +32,13 @@ void add_model_options(CLI::App& command, ModelOptions& options);
 
 /// --task-data
 void add_task_data_option(CLI::App& command, std::vector<fs::path>& folders);
+
+/// Input error at `where` for a budget of a task that is none of the original ones.
+void check_budgets(const DropBudgets& budgets, const std::vector<TaskConfig>& originals,
+                   const std::string& where);
+/// The values of --max-drop, checked likewise.
+DropBudgets read_budgets(const std::vector<std::string>& texts,
+                         const std::vector<TaskConfig>& originals);
 
 /// --strength
 CLI::Option* add_strength_option(CLI::App& command, Strength& strength);

@@ -52,9 +52,8 @@ std::vector<TaskConfig> original_tasks(const MergeOptions& options) {
 /// The largest strength within the budget of --max-drop. Exit code 3 when only the base keeps it.
 StrengthSearch search_strength(const MergeOptions& options, const ModelDirectory& base,
                                const GlobalOptions& global) {
-  DropBudgets budgets;
-  for (const std::string& text : options.max_drop) add_budget(text, "--max-drop", budgets);
   const std::vector<TaskConfig> tasks = original_tasks(options);
+  const DropBudgets budgets = read_budgets(options.max_drop, tasks);
   const auto tokenizer = Tokenizer::load(base.path());
   const std::vector<TaskWork> works =
       prepare_tasks(tasks, *tokenizer, read_spec(base).max_positions);

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/numbers.h"
 
+#include <algorithm>
 #include <string_view>
 
 namespace expandft {
@@ -68,6 +69,17 @@ void add_budget(const std::string& text, const std::string& where, DropBudgets& 
                         "(in the metric's unit), with \"TASK=\" before it for one task alone, or "
                         "\"mean=1%\" for the mean of all",
                     where);
+}
+
+std::optional<std::string> unknown_budget(const DropBudgets& budgets,
+                                          const std::vector<std::string>& tasks) {
+  for (const auto& [name, budget] : budgets.tasks) {
+    if (std::ranges::find(tasks, name) != tasks.end()) continue;
+    const std::string near = nearest(name, tasks);
+    return "\"" + name + "\" is none of the original tasks" +
+           (near.empty() ? "" : "; did you mean \"" + near + "\"?");
+  }
+  return std::nullopt;
 }
 
 std::optional<DropBudgets> budgets_of(const Json& json) {

@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace expandft {
 
@@ -33,6 +34,11 @@ std::string budget_text(const DropBudget& budget);
 /// Adds what a command line says: "1%" (each task), "piqa=2%" (that task), "mean=0.5%". Input
 /// error at `where` for anything else.
 void add_budget(const std::string& text, const std::string& where, DropBudgets& budgets);
+
+/// What is wrong with a budget of a task that is none of these, as a hint of the nearest; none when
+/// all are.
+std::optional<std::string> unknown_budget(const DropBudgets& budgets,
+                                          const std::vector<std::string>& tasks);
 
 /// A config's "max_drop": "1%", a number, or {"each": …, "mean": …, "piqa": …}. None when the JSON
 /// is none of these.

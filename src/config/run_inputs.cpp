@@ -106,11 +106,13 @@ std::string output_problem(const RunConfig& run) {
   return {};
 }
 
-void check_tasks(const std::vector<std::string>& names, const std::string& path,
-                 const RunConfig& run, Problems& problems) {
+/// The names of those that are there.
+std::vector<std::string> check_tasks(const std::vector<std::string>& names, const std::string& path,
+                                     const RunConfig& run, Problems& problems) {
+  std::vector<std::string> found;
   for (std::size_t i = 0; i < names.size(); ++i) {
     try {
-      find_task(names[i], run.file.parent_path(), run.evaluation.task_data);
+      found.push_back(find_task(names[i], run.file.parent_path(), run.evaluation.task_data).name);
     } catch (const Error& error) {
       std::string text = error.message();
       if (!error.where().empty()) text += " (" + error.where() + ")";
@@ -118,6 +120,7 @@ void check_tasks(const std::vector<std::string>& names, const std::string& path,
       problems.emplace_back(path + "[" + std::to_string(i) + "]", text);
     }
   }
+  return found;
 }
 
 }  // namespace
@@ -132,7 +135,11 @@ void check_run_inputs(const RunConfig& run) {
   check_sources(run.data.train, "data.train", problems);
   check_sources(run.data.validation, "data.validation", problems);
   if (run.retention.text) add("retention.text", file_problem(*run.retention.text));
-  check_tasks(run.evaluation.original_tasks, "evaluation.original_tasks", run, problems);
+  const std::vector<std::string> originals =
+      check_tasks(run.evaluation.original_tasks, "evaluation.original_tasks", run, problems);
+  if (originals.size() == run.evaluation.original_tasks.size()) {
+    add("evaluation.max_drop", unknown_budget(run.evaluation.max_drop, originals).value_or(""));
+  }
   check_tasks(run.evaluation.tasks, "evaluation.tasks", run, problems);
   if (run.training.patience > 0 &&
       (run.training.validate_every == 0 || run.data.validation.empty())) {

@@ -71,7 +71,9 @@ MetricComparison compare_metric(const MetricResult& base, const MetricResult& tu
 
 Drop drop_of(const MetricComparison& c) {
   const double sign = c.higher_is_better ? -1 : 1;
-  return {.absolute = sign * (c.tuned - c.base), .relative = sign * c.relative_change.value_or(0)};
+  // Plus 0: no change is 0, not -0.
+  return {.absolute = sign * (c.tuned - c.base) + 0.0,
+          .relative = sign * c.relative_change.value_or(0) + 0.0};
 }
 
 Verdict judge(const Comparison& c) {

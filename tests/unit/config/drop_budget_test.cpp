@@ -32,6 +32,14 @@ TEST_CASE("budgets of each task, of one, and of the mean") {
   CHECK_FALSE(DropBudgets{}.of("piqa"));
 }
 
+TEST_CASE("a budget of a task that is not there is told, with the nearest") {
+  const DropBudgets budgets{.tasks = {{"pica", {1, true}}}};
+  CHECK_THAT(unknown_budget(budgets, {"piqa", "boolq"}).value(),
+             has_text("\"pica\"") && has_text("did you mean \"piqa\"?"));
+  CHECK_FALSE(unknown_budget(budgets, {"pica"}));
+  CHECK_FALSE(unknown_budget({.each = DropBudget{1, true}}, {}));
+}
+
 TEST_CASE("budgets in a config are a text, a number or an object") {
   CHECK(budgets_of("1%")->each == DropBudget{1, true});
   CHECK(budgets_of(0.5)->each == DropBudget{0.5, false});
