@@ -10,6 +10,7 @@ are kept in build/study and not made again.
 """
 
 import argparse
+import importlib.util
 import json
 import os
 import statistics
@@ -86,6 +87,8 @@ def parse_arguments():
     parser.add_argument("--cache", type=Path, default=ROOT / "build/study")
     options = parser.parse_args()
     options.binary = Path(options.binary).resolve()
+    if not options.only and importlib.util.find_spec("matplotlib") is None:
+        parser.error(f"the plot needs matplotlib: {sys.executable} -m pip install matplotlib")
     if not options.binary.is_file():
         parser.error(f"{options.binary} is not there: build expandft first")
     names = [method.name for method in METHODS]
