@@ -40,7 +40,13 @@ ExitCode run_single(const EvalOptions& options, const EvalPlan& plan, const Glob
 Json divergence_key(const EvaluatedModel& base, const EvaluatedModel& tuned,
                     const std::vector<TaskWork>& works) {
   Json key = {{"base", base.identity()}, {"tuned", tuned.identity()}};
-  for (const TaskWork& work : works) key["works"].push_back(work.fingerprint());
+  for (const TaskWork& work : works) {
+    Json targets = Json::array();  // they say which of a row's texts is looked at
+    if (work.task.type == TaskType::kChoice) {
+      for (const TaskExample& example : *work.examples) targets.push_back(example.target);
+    }
+    key["works"].push_back({work.fingerprint(), targets});
+  }
   return key;
 }
 
@@ -63,7 +69,7 @@ ExitCode run_comparison(const EvalOptions& options, const EvalPlan& plan,
     std::ranges::move(base.prepare(plan.news, positions), std::back_inserter(works));
     base_results = base.evaluate(works, plan.cache, progress);
     if (plan.cache) divergence_cache.emplace(*plan.cache, divergence_key(base, tuned, originals));
-    if (divergence_cache) divergences = divergence_cache->find();
+    if (divergence_cache) divergences = divergence_cache->find(originals.size());
     const bool comparable = base.spec().vocab == tuned.spec().vocab && !originals.empty();
     if (comparable && !divergences) states.emplace(base.decoder(), originals);
   }

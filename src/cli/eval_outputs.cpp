@@ -23,6 +23,12 @@ void write_or_print(const std::string& file, const Json& json) {
   }
 }
 
+void add_adapter(const EvalPlan& plan, Json& json) {
+  if (!plan.tuned.adapter) return;
+  json["adapter"] = *plan.tuned.adapter;
+  json["strength"] = strength_json(plan.tuned.strength);
+}
+
 void add_lines(const std::vector<TaskResult>& results, const std::string& model,
                std::string& text) {
   for (const TaskResult& result : results) {
@@ -39,7 +45,10 @@ void write_results(const EvalOptions& options, const EvalPlan& plan,
   if (options.json != "-") print(result_table(results));
   Json tasks = Json::array();
   for (const TaskResult& result : results) tasks.push_back(result_json(result));
-  write_or_print(options.json, {{"model", plan.tuned.model}, {"tasks", tasks}});
+  Json json = {{"model", plan.tuned.model}};
+  add_adapter(plan, json);
+  json["tasks"] = tasks;
+  write_or_print(options.json, json);
   if (options.examples.empty()) return;
   std::string lines;
   add_lines(results, "model", lines);
@@ -50,10 +59,7 @@ void write_results(const EvalOptions& options, const EvalPlan& plan, const Compa
                    const std::vector<TaskResult>& base, const std::vector<TaskResult>& tuned) {
   if (options.json != "-") print(comparison_table(report) + forgetting_text(report));
   Json json = {{"base", plan.base->model}, {"tuned", plan.tuned.model}};
-  if (plan.tuned.adapter) {
-    json["adapter"] = *plan.tuned.adapter;
-    json["strength"] = strength_json(plan.tuned.strength);
-  }
+  add_adapter(plan, json);
   json.update(comparison_json(report));
   write_or_print(options.json, json);
   if (!options.examples.empty()) {

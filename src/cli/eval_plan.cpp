@@ -95,8 +95,8 @@ EvalPlan plan_evaluation(const EvalOptions& options) {
   if (run) {
     data.insert(data.end(), run->evaluation.task_data.begin(), run->evaluation.task_data.end());
   }
-  const std::vector<TaskConfig> named =
-      find_tasks(use_config_tasks ? run->evaluation.original_tasks : options.tasks, beside, data);
+  const std::vector<TaskConfig> named = find_tasks(
+      use_config_tasks ? run->evaluation.original_tasks : named_tasks(options.tasks), beside, data);
   (plan.base ? plan.originals : plan.news) = named;
   if (use_config_tasks) plan.news = find_tasks(run->evaluation.tasks, beside, data);
   if (plan.originals.empty() && (options.original_tasks || plan.news.empty())) {

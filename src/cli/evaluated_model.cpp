@@ -26,6 +26,16 @@ std::string since(Clock::time_point start) {
   return fixed(seconds.count(), 2) + " s";
 }
 
+/// Of the files that say how ids become text.
+std::string tokenizer_fingerprint(const ModelDirectory& directory) {
+  Hash hash;
+  for (const fs::path& file : directory.companion_files()) {
+    hash.add(file.filename().string());
+    hash.add(read_file(file));
+  }
+  return hash.digits();
+}
+
 /// Of an adapter's two files.
 std::string adapter_fingerprint(const fs::path& adapter) {
   Hash hash;
@@ -60,6 +70,7 @@ Json EvaluatedModel::identity() const {
                    {"weights", directory_.fingerprint()},
                    {"dtype", c10::toString(dtype)},
                    {"device", device_.is_cpu() ? "cpu" : "cuda"},
+                   {"tokenizer", tokenizer_fingerprint(directory_)},
                    {"end_tokens", end_tokens(directory_, *tokenizer_)}};
   if (options_.adapter) {
     identity["adapter"] = adapter_fingerprint(*options_.adapter);
@@ -111,7 +122,7 @@ std::vector<TaskResult> EvaluatedModel::evaluate(const std::vector<TaskWork>& wo
       spdlog::warn(
           "{}: {} of {} prompts do not fit the model's {} positions and lost their "
           "beginning",
-          work.task.name, cut, results.back().outputs.size(), spec_.max_positions);
+          work.task.name, cut, results.back().outputs.size(), work.max_positions);
     }
   }
   return results;

@@ -68,6 +68,14 @@ DropBudgets read_budgets(const std::vector<std::string>& texts,
   return budgets;
 }
 
+std::vector<std::string> named_tasks(const std::vector<std::string>& names) {
+  std::vector<std::string> tasks;
+  for (const std::string& name : names) {
+    tasks.push_back(is_task_path(name) ? fs::absolute(name).string() : name);
+  }
+  return tasks;
+}
+
 CLI::Option* add_strength_option(CLI::App& command, Strength& strength) {
   return command
       .add_option_function<std::string>(

@@ -40,6 +40,9 @@ void check_budgets(const DropBudgets& budgets, const std::vector<TaskConfig>& or
 DropBudgets read_budgets(const std::vector<std::string>& texts,
                          const std::vector<TaskConfig>& originals);
 
+/// Tasks that the command line names: paths are relative to the working folder, not to a config.
+std::vector<std::string> named_tasks(const std::vector<std::string>& names);
+
 /// --strength
 CLI::Option* add_strength_option(CLI::App& command, Strength& strength);
 

@@ -33,7 +33,7 @@ struct MergeOptions {
 
 /// The original tasks that --max-drop is held against.
 std::vector<TaskConfig> original_tasks(const MergeOptions& options) {
-  std::vector<std::string> names = options.tasks;
+  std::vector<std::string> names = named_tasks(options.tasks);
   fs::path beside = ".";
   std::vector<fs::path> data = options.task_data;
   if (!options.config.empty()) {
@@ -54,7 +54,7 @@ StrengthSearch search_strength(const MergeOptions& options, const ModelDirectory
                                const GlobalOptions& global) {
   const std::vector<TaskConfig> tasks = original_tasks(options);
   const DropBudgets budgets = read_budgets(options.max_drop, tasks);
-  const auto tokenizer = Tokenizer::load(base.path());
+  const auto tokenizer = load_tokenizer(base);
   const std::vector<TaskWork> works =
       prepare_tasks(tasks, *tokenizer, read_spec(base).max_positions);
   const at::Device device = prepare_device(global);

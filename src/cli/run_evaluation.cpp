@@ -16,6 +16,20 @@
 namespace expandft {
 namespace {
 
+/// Sets a strength, and the whole one again when it goes.
+class AtStrength {
+ public:
+  AtStrength(const Adaptation& adaptation, const Strength& strength) : adaptation_(adaptation) {
+    adaptation_.set_strength(strength);
+  }
+  ~AtStrength() { adaptation_.set_strength(1); }
+  AtStrength(const AtStrength&) = delete;
+  AtStrength& operator=(const AtStrength&) = delete;
+
+ private:
+  const Adaptation& adaptation_;
+};
+
 /// Thrown out of a task that a signal ends.
 struct Stopped {};
 
@@ -88,11 +102,12 @@ ComparisonReport RunEvaluation::compare(const TrainingOutcome& outcome) {
   ComparisonReport report = compare_tasks(at_strength(0), at_strength(own),
                                           evaluation.original_tasks.size(), evaluation.max_drop);
   if (report.originals.empty()) return report;
-  setup_.adaptation().set_strength(0);
-  const BaseStates states(setup_.decoder, original_works());
-  setup_.adaptation().set_strength(own);
+  const BaseStates states = [&] {
+    const AtStrength base(setup_.adaptation(), 0);
+    return BaseStates(setup_.decoder, original_works());
+  }();
+  const AtStrength tuned(setup_.adaptation(), own);
   add_divergences(states.divergences(setup_.decoder), report);
-  setup_.adaptation().set_strength(1);
   return report;
 }
 
@@ -113,11 +128,10 @@ const RunEvaluation::Results& RunEvaluation::at_strength(const Strength& strengt
   const std::pair key(strength.first, strength.last);
   const auto found = by_strength_.find(key);
   if (found != by_strength_.end()) return found->second;
-  setup_.adaptation().set_strength(strength);
+  const AtStrength set(setup_.adaptation(), strength);
   Results results = measure(strength == Strength(0)   ? "base"
                             : strength == Strength(1) ? "tuned"
                                                       : "at strength " + strength_text(strength));
-  setup_.adaptation().set_strength(1);
   return by_strength_[key] = std::move(results);
 }
 

@@ -177,9 +177,16 @@ ExitCode run_train(const TrainOptions& options, const GlobalOptions& global) {
   if (outcome.signal != 0) return interrupted(outcome, options);
 
   write_run_adapter(*setup, base_fingerprint);
-  const RunResults results{.comparison = evaluation.compare(outcome),
-                           .strengths = evaluation.strengths(),
-                           .samples = make_samples(*setup, prompts, global.quiet)};
+  RunResults results{.strengths = Json::array()};
+  try {
+    results.comparison = evaluation.compare(outcome);
+    results.strengths = evaluation.strengths();
+  } catch (const Error& error) {
+    if (error.code() != ExitCode::kFailed) throw;
+    // A model that gives no number on a task is written all the same: what it is can be looked at.
+    spdlog::warn("the tasks are not measured: {}", error.message());
+  }
+  results.samples = make_samples(*setup, prompts, global.quiet);
   finish_run(*setup, outcome, results);
   fs::remove(divergence_file(setup->run().output));
   if (setup->run().training.checkpoint_every == 0) {

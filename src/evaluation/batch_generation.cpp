@@ -1,5 +1,6 @@
 #include "evaluation/batch_generation.h"
 
+#include "base/error.h"
 #include "evaluation/generation.h"
 #include "model/rope.h"
 
@@ -67,8 +68,14 @@ std::vector<std::string> write_singly(const Decoder& decoder, const Tokenizer& t
 }
 
 /// The likeliest next token after each row: (n, h) -> n.
-std::vector<TokenId> likeliest(const Decoder& decoder, const at::Tensor& hidden) {
-  const at::Tensor ids = decoder.logits(hidden).argmax(-1).cpu();
+std::vector<TokenId> likeliest(const Decoder& decoder, const at::Tensor& hidden,
+                               const std::string& where) {
+  const auto [best, best_ids] = decoder.logits(hidden).max(-1);
+  if (!best.isfinite().all().item<bool>()) {
+    throw failure("the model gives logits that are not finite", where,
+                  "its weights or its precision are at fault: try --precision float32");
+  }
+  const at::Tensor ids = best_ids.cpu();
   const auto* begin = ids.const_data_ptr<std::int64_t>();
   return {begin, begin + ids.numel()};
 }
@@ -98,7 +105,7 @@ std::vector<std::string> write_texts(const Decoder& decoder, const Tokenizer& to
                           .index_select(0, at::tensor(last_rows, at::kLong).to(decoder.device()));
   std::vector<std::string> texts(prompts.size());
   while (true) {
-    const std::vector<TokenId> tokens = likeliest(decoder, hidden);
+    const std::vector<TokenId> tokens = likeliest(decoder, hidden, options.where);
     std::vector<Draft> going;
     std::vector<std::int64_t> kept, ids;
     for (std::size_t i = 0; i < drafts.size(); ++i) {

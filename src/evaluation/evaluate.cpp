@@ -27,10 +27,12 @@ BatchOutputs compute(const Decoder& decoder, const Tokenizer& tokenizer, const T
   if (work.writes()) {
     std::vector<const TokenPrompt*> prompts;
     for (const std::size_t item : batch) prompts.push_back(&work.items[item].prompt);
-    std::vector<std::string> texts = write_texts(decoder, tokenizer, prompts,
-                                                 {.max_tokens = work.max_new_tokens(),
-                                                  .until = work.task.until,
-                                                  .end_tokens = options.end_tokens});
+    std::vector<std::string> texts =
+        write_texts(decoder, tokenizer, prompts,
+                    {.max_tokens = work.max_new_tokens(),
+                     .until = work.task.until,
+                     .end_tokens = options.end_tokens,
+                     .where = "task " + work.task.name + ": " + work.task.data.string()});
     for (std::size_t i = 0; i < batch.size(); ++i) outputs[i].text = std::move(texts[i]);
     return outputs;
   }

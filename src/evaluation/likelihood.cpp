@@ -26,10 +26,13 @@ struct Target {
 
 /// LongRoPE turns all tokens of a sequence by frequencies that depend on its length; those of a
 /// group then need not be alike.
+/// The masks of long ones would take more memory than sharing is worth.
 bool may_share(const DecoderSpec& spec, std::int64_t tokens) {
-  return std::ranges::all_of(spec.attention_kinds, [tokens](const AttentionKind& kind) {
-    return same_frequencies(kind.rope, 1, tokens);
-  });
+  constexpr std::int64_t kLongest = 4096;
+  return tokens <= kLongest &&
+         std::ranges::all_of(spec.attention_kinds, [tokens](const AttentionKind& kind) {
+           return same_frequencies(kind.rope, 1, tokens);
+         });
 }
 
 /// Puts requests into a batch, each group's shared beginning once.

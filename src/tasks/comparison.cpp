@@ -48,8 +48,9 @@ MetricComparison compare_metric(const MetricResult& base, const MetricResult& tu
                      .higher_is_better = base.higher_is_better,
                      .base = base.value(),
                      .tuned = tuned.value()};
-  c.difference = base.kind == MetricKind::kPerplexity ? std::log(c.tuned) - std::log(c.base)
-                                                      : c.tuned - c.base;
+  // Of the logarithms, which exist where the perplexities themselves are past all numbers.
+  c.difference =
+      base.kind == MetricKind::kPerplexity ? tuned.ratio() - base.ratio() : c.tuned - c.base;
   if (base.kind == MetricKind::kPerplexity) {
     c.relative_change = std::expm1(c.difference);
   } else if (c.base != 0) {
@@ -71,16 +72,21 @@ MetricComparison compare_metric(const MetricResult& base, const MetricResult& tu
 
 Drop drop_of(const MetricComparison& c) {
   const double sign = c.higher_is_better ? -1 : 1;
-  // Plus 0: no change is 0, not -0.
-  return {.absolute = sign * (c.tuned - c.base) + 0.0,
+  // No change is 0: not -0, and not the difference of two infinities.
+  return {.absolute = c.difference == 0 ? 0 : sign * (c.tuned - c.base),
           .relative = sign * c.relative_change.value_or(0) + 0.0};
+}
+
+/// Shares are multiples of 1/n: a drop that is exactly the budget must not be over it by rounding.
+/// What is no number is over.
+bool is_within(double drop, const DropBudget& budget) {
+  return drop <= budget.amount + 1e-9 * std::max(1.0, budget.amount);
 }
 
 Verdict judge(const Comparison& c) {
   if (c.budget) {
     const double drop = c.budget->relative ? 100 * c.drop.relative : c.drop.absolute;
-    // Negated, so that what is no number counts as over.
-    return drop <= c.budget->amount ? Verdict::kWithinBudget : Verdict::kOverBudget;
+    return is_within(drop, *c.budget) ? Verdict::kWithinBudget : Verdict::kOverBudget;
   }
   const MetricComparison& judged = c.judged();
   if (!judged.standard_error ||
@@ -117,10 +123,9 @@ Forgetting forgetting_of(const std::vector<Comparison>& originals) {
   return out;
 }
 
-/// Negated, so that what is no number counts as over.
 bool mean_is_within(const ComparisonReport& report) {
   if (!report.budgets.mean || !report.forgetting) return true;
-  return 100 * report.forgetting->mean_drop <= report.budgets.mean->amount;
+  return is_within(100 * report.forgetting->mean_drop, *report.budgets.mean);
 }
 
 }  // namespace

@@ -13,7 +13,7 @@ DivergenceCache::DivergenceCache(const fs::path& folder, Json key) : key_(std::m
   file_ = folder / ("divergence-" + hash.digits().substr(0, 16) + ".json");
 }
 
-std::optional<std::vector<double>> DivergenceCache::find() const {
+std::optional<std::vector<double>> DivergenceCache::find(std::size_t tasks) const {
   if (!is_file(file_)) return std::nullopt;
   const Json json = Json::parse(read_file(file_), nullptr, /*allow_exceptions=*/false);
   if (!json.is_object() || json.value("key", Json()) != key_) return std::nullopt;
@@ -22,7 +22,7 @@ std::optional<std::vector<double>> DivergenceCache::find() const {
     if (!one.is_number()) return std::nullopt;
     found.push_back(one.get<double>());
   }
-  return found;
+  return found.size() == tasks ? std::optional(found) : std::nullopt;
 }
 
 void DivergenceCache::put(const std::vector<double>& divergences) const {

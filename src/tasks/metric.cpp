@@ -29,10 +29,24 @@ double metric_value(MetricKind kind, std::span<const double> totals) {
   return 0;
 }
 
+namespace {
+
+std::vector<double> totals_of(const MetricResult& result) {
+  std::vector<double> totals(result.width, 0.0);
+  for (std::size_t i = 0; i < result.statistics.size(); ++i) {
+    totals[i % result.width] += result.statistics[i];
+  }
+  return totals;
+}
+
+}  // namespace
+
 double MetricResult::value() const {
-  std::vector<double> totals(width, 0.0);
-  for (std::size_t i = 0; i < statistics.size(); ++i) totals[i % width] += statistics[i];
-  return metric_value(kind, totals);
+  return metric_value(kind, totals_of(*this));
+}
+
+double MetricResult::ratio() const {
+  return metric_value(MetricKind::kMean, totals_of(*this));
 }
 
 std::optional<double> MetricResult::standard_error() const {

@@ -31,6 +31,8 @@ struct MetricResult {
     return std::span(statistics).subspan(i * width, width);
   }
   double value() const;
+  /// Σ sum / Σ weight: the logarithm of a perplexity. For kinds that are a function of it.
+  double ratio() const;
   /// Of the value: a ratio estimator's (for a mean of equal weights the sample's); by the delta
   /// method for kPerplexity; by a bootstrap for kBleu and kChrf. None for one example.
   std::optional<double> standard_error() const;

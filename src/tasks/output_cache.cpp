@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <system_error>
 #include <unistd.h>
 #include <utility>
@@ -44,6 +45,22 @@ ExampleOutput output_of(const Json& json) {
   return output;
 }
 
+/// While it lives, no other process reads or writes the file. Where the file system has no locks,
+/// nothing happens.
+class Lock {
+ public:
+  explicit Lock(int descriptor) : descriptor_(descriptor) {
+    while (::flock(descriptor_, LOCK_EX) != 0 && errno == EINTR) {
+    }
+  }
+  ~Lock() { ::flock(descriptor_, LOCK_UN); }
+  Lock(const Lock&) = delete;
+  Lock& operator=(const Lock&) = delete;
+
+ private:
+  int descriptor_;
+};
+
 std::optional<Json> parse(const std::string& line) {
   Json json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
   return json.is_discarded() ? std::nullopt : std::optional(std::move(json));
@@ -63,13 +80,14 @@ OutputCache::OutputCache(const fs::path& folder, const TaskWork& work, const Jso
     throw failure("cannot make the cache's folder: " + error.message(), folder.string(),
                   "name another with --cache, or do without: --no-cache");
   }
-  read(work.batches);
-  descriptor_ = ::open(file_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+  descriptor_ = ::open(file_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   if (descriptor_ < 0) {
     throw failure(std::string("cannot open the cache: ") + std::strerror(errno), file_.string(),
                   "name another folder with --cache, or do without: --no-cache");
   }
-  if (fs::file_size(file_, error) == 0) write(key_);
+  const Lock lock(descriptor_);
+  read(work.batches);
+  if (fs::file_size(file_, error) == 0) append(key_);
 }
 
 OutputCache::~OutputCache() {
@@ -84,34 +102,31 @@ OutputCache::OutputCache(OutputCache&& other) noexcept
       found_(std::move(other.found_)) {}
 
 void OutputCache::read(const std::vector<std::vector<std::size_t>>& batches) {
-  if (!is_file(file_)) return;
   const std::string text = read_file(file_);
   std::size_t begin = 0;
-  bool keyed = false;
-  while (begin < text.size()) {
-    const std::size_t end = text.find('\n', begin);
-    const auto line = end == text.npos ? std::nullopt : parse(text.substr(begin, end - begin));
-    // The end of a write that was cut off, or damage: what stands before it counts.
-    if (!line || (!keyed && *line != key_)) break;
-    try {
-      if (keyed) {
-        BatchOutputs outputs;
-        for (const Json& output : line->at("outputs")) outputs.push_back(output_of(output));
-        const auto batch = line->at("batch").get<std::size_t>();
-        if (batch >= batches.size() || outputs.size() != batches[batch].size()) break;
-        found_.emplace(batch, std::move(outputs));
-      }
-    } catch (const Json::exception&) {
-      break;
-    }
-    keyed = true;
-    begin = end + 1;
+  for (std::size_t end = 0; (end = text.find('\n', begin)) != text.npos; begin = end + 1) {
+    const auto line = parse(text.substr(begin, end - begin));
+    if (begin == 0 && line != key_) break;
+    if (line) keep(*line, batches);
   }
+  // The end of a write that was cut off, or a file of another key.
   std::error_code error;
   if (begin < text.size()) fs::resize_file(file_, begin, error);
 }
 
-void OutputCache::write(const Json& line) {
+void OutputCache::keep(const Json& line, const std::vector<std::vector<std::size_t>>& batches) {
+  try {
+    BatchOutputs outputs;
+    for (const Json& output : line.at("outputs")) outputs.push_back(output_of(output));
+    const auto batch = line.at("batch").get<std::size_t>();
+    if (batch < batches.size() && outputs.size() == batches[batch].size()) {
+      found_.emplace(batch, std::move(outputs));
+    }
+  } catch (const Json::exception&) {  // damaged, or the key: computed anew
+  }
+}
+
+void OutputCache::append(const Json& line) {
   const std::string text = line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
   std::size_t done = 0;
   while (done < text.size()) {
@@ -133,7 +148,8 @@ const BatchOutputs* OutputCache::find(std::size_t batch) const {
 void OutputCache::add(std::size_t batch, const BatchOutputs& outputs) {
   Json list = Json::array();
   for (const ExampleOutput& output : outputs) list.push_back(output_json(output));
-  write({{"batch", batch}, {"outputs", list}});
+  const Lock lock(descriptor_);
+  append({{"batch", batch}, {"outputs", list}});
   found_[batch] = outputs;
 }
 

@@ -32,7 +32,8 @@ class OutputCache {
 
  private:
   void read(const std::vector<std::vector<std::size_t>>& batches);
-  void write(const Json& line);
+  void keep(const Json& line, const std::vector<std::vector<std::size_t>>& batches);
+  void append(const Json& line);
 
   fs::path file_;
   Json key_;

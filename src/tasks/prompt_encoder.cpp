@@ -70,16 +70,16 @@ std::vector<TokenRequest> PromptEncoder::pairs(const std::vector<LikelihoodText>
     const std::size_t kept = text.context.size() - trailing_space(text.context);
     const std::string context = text.context.substr(0, kept);
     const std::string continuation = text.context.substr(kept) + text.continuation;
-    if (context.empty()) {
+    if (last_tokens.empty() || context != last) {
+      last = context;
+      last_tokens = context.empty() ? Tokens() : encode(context);
+    }
+    if (last_tokens.empty()) {
       const TokenId first = first_token(where);
       Tokens tokens = tokenizer_.encode(continuation, {});
       if (tokens.empty() || tokens.front() != first) tokens = with_first(first, tokens);
       requests.push_back(fitted({{first}, part(tokens, 1, tokens.size())}, where));
       continue;
-    }
-    if (last_tokens.empty() || context != last) {
-      last = context;
-      last_tokens = encode(context);
     }
     const Tokens whole = encode(context + continuation);
     const std::size_t length = std::min(last_tokens.size(), whole.size());

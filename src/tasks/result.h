@@ -18,12 +18,13 @@ using Examples = std::shared_ptr<const std::vector<TaskExample>>;
 /// What a model makes of a task. The definitions are in docs/evaluation.md.
 struct TaskResult {
   TaskConfig task;
-  Examples examples;                      // of perplexity: null, its outputs are of blocks
-  std::vector<ExampleOutput> outputs;     // of each example
-  std::vector<MetricResult> metrics;      // the first is judged; "loss" last, where there is one
-  std::vector<std::int64_t> predictions;  // choice: index of the one taken by the judged metric, -1: none
-  std::vector<std::uint8_t> right;        // by the judged metric; empty: it is no matter of right
-  bool bos = false;                       // whether BOS stands before the texts
+  Examples examples;                   // of perplexity: null, its outputs are of blocks
+  std::vector<ExampleOutput> outputs;  // of each example
+  std::vector<MetricResult> metrics;   // the first is judged; "loss" last, where there is one
+  std::vector<std::int64_t>
+      predictions;                  // choice: index of the one taken by the judged metric, -1: none
+  std::vector<std::uint8_t> right;  // by the judged metric; empty: it is no matter of right
+  bool bos = false;                 // whether BOS stands before the texts
 
   const MetricResult& judged() const { return metrics.front(); }
   /// Null when the task has no such metric.

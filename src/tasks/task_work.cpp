@@ -14,6 +14,7 @@ namespace expandft {
 namespace {
 
 constexpr std::int64_t kDefaultNewTokens = 256, kPromptsAtOnce = 32;
+constexpr std::int64_t kCachedTokens = 16384;  // of a batch, whose keys and values have room
 
 std::string place_of(const TaskConfig& task, const TaskExample& example) {
   return task.data.string() + ":" + std::to_string(example.line);
@@ -66,6 +67,11 @@ std::int64_t size_of(const WorkItem& item) {
   return size;
 }
 
+/// Whether a batch of prompts, each of which may grow to so many tokens, takes no more of them.
+bool is_full(std::int64_t prompts, std::int64_t longest) {
+  return prompts == kPromptsAtOnce || (prompts + 1) * longest > kCachedTokens;
+}
+
 void plan_batches(std::int64_t forward_tokens, TaskWork& work) {
   std::vector<std::int64_t> sizes;
   for (const WorkItem& item : work.items) sizes.push_back(size_of(item));
@@ -74,8 +80,10 @@ void plan_batches(std::int64_t forward_tokens, TaskWork& work) {
   std::ranges::stable_sort(order, std::greater(), [&](std::size_t i) { return sizes[i]; });
   std::int64_t tokens = 0;
   for (const std::size_t i : order) {
-    const bool full = work.batches.empty() || tokens + sizes[i] > forward_tokens ||
-                      (work.writes() && std::ssize(work.batches.back()) == kPromptsAtOnce);
+    const bool full =
+        work.batches.empty() || tokens + sizes[i] > forward_tokens ||
+        (work.writes() && is_full(std::ssize(work.batches.back()),
+                                  sizes[work.batches.back().front()] + work.max_new_tokens()));
     if (full) {
       work.batches.emplace_back();
       work.batch_tokens.push_back(0);
@@ -115,7 +123,7 @@ std::string TaskWork::fingerprint() const {
 TaskWork prepare_task(const TaskConfig& task, const Tokenizer& tokenizer,
                       std::int64_t max_positions, std::int64_t forward_tokens) {
   check_task(task);
-  TaskWork work{.task = task};
+  TaskWork work{.task = task, .max_positions = max_positions};
   if (task.type == TaskType::kPerplexity) {
     add_blocks(tokenizer, max_positions, work);
   } else {

@@ -27,6 +27,7 @@ struct TaskWork {
   std::vector<std::int64_t> batch_tokens;         // what each has to compute, about
   std::vector<ExampleOutput> blank;  // for each example: what is known before the model is asked
   bool bos = false;
+  std::int64_t max_positions = 0;  // that a model has
 
   bool writes() const { return task.type == TaskType::kGenerate || task.written; }
   std::int64_t max_new_tokens() const;

@@ -1,6 +1,7 @@
 #include "tasks/text_blocks.h"
 
 #include "base/error.h"
+#include "text/text_file.h"
 
 #include <algorithm>
 
@@ -29,7 +30,9 @@ bool has_extra_space(const Tokenizer& tokenizer, const std::vector<TokenId>& ids
 TextBlocks read_text_blocks(const TaskConfig& task, const Tokenizer& tokenizer,
                             std::int64_t max_positions) {
   check_block_length(task, max_positions);
-  const std::string text = read_file(task.data);
+  std::string text;
+  for (TextStream stream(task.data); stream.append(std::size_t{1} << 22, text);) {
+  }
   TextBlocks out{.bos = tokenizer.adds_bos() && tokenizer.bos().has_value()};
   std::vector<TokenId> ids = tokenizer.encode(text, {.bos = out.bos});
   const bool extra_space = out.bos && has_extra_space(tokenizer, ids, text);

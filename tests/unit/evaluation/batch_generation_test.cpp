@@ -1,5 +1,6 @@
 #include "evaluation/batch_generation.h"
 
+#include "base/error.h"
 #include "catch.h"
 #include "evaluation/generation.h"
 #include "evaluation/stories.h"
@@ -54,6 +55,21 @@ TEST_CASE("an end token ends one text and not the others") {
   CHECK(texts[0] ==
         model.tokenizer->decode({tokens.begin(), std::ranges::find(tokens, tokens[4])}));
   CHECK_FALSE(texts[1].empty());
+}
+
+TEST_CASE("logits that are no numbers are a failure, not a text") {
+  Stories model;
+  const DecoderWeights weights = model.decoder.weights();
+  model.decoder.replace_ends(weights.embedding, at::full_like(weights.final_norm, NAN),
+                             weights.head);
+  const TokenPrompt prompt = prompt_of(model, "The");
+  try {
+    write_texts(model.decoder, *model.tokenizer, {&prompt}, {.where = "task quiz"});
+    FAIL("no error");
+  } catch (const Error& error) {
+    CHECK(error.code() == ExitCode::kFailed);
+    CHECK(error.where() == "task quiz");
+  }
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include "tasks/result_tables.h"
 #include "tasks/results_json.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -115,6 +116,29 @@ TEST_CASE("an accuracy drops when it falls") {
   CHECK(compare(base, tuned, parse_budget("26%")).verdict == Verdict::kWithinBudget);
   CHECK(compare(base, tuned, parse_budget("0.19")).verdict == Verdict::kOverBudget);
   CHECK(compare(tuned, base, parse_budget("0%")).verdict == Verdict::kWithinBudget);
+}
+
+TEST_CASE("a drop that is exactly the budget is within it, whatever rounding says") {
+  const auto right = [](int count, int all) {
+    std::vector<bool> answers(static_cast<std::size_t>(all), false);
+    std::fill_n(answers.begin(), count, true);
+    return choices_of(answers);
+  };
+  CHECK(compare(right(80, 100), right(75, 100), parse_budget("0.05")).verdict ==
+        Verdict::kWithinBudget);
+  CHECK(compare(right(200, 400), right(198, 400), parse_budget("1%")).verdict ==
+        Verdict::kWithinBudget);
+  CHECK(compare(right(80, 100), right(74, 100), parse_budget("0.05")).verdict ==
+        Verdict::kOverBudget);
+}
+
+TEST_CASE("perplexities past all numbers are compared by their logarithms") {
+  const TaskResult huge = result_of({{-2000, 2}, {-3000, 2}});
+  const Comparison same = compare(huge, huge, parse_budget("0%"));
+  CHECK(same.judged().difference == 0);
+  CHECK(same.drop.absolute == 0);
+  CHECK(same.verdict == Verdict::kWithinBudget);
+  CHECK(compare(huge, result_of({{-2000, 2}, {-3004, 2}})).judged().difference == Approx(1));
 }
 
 TEST_CASE("flips are counted, and McNemar's test looks at them alone") {

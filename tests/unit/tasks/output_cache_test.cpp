@@ -104,10 +104,25 @@ TEST_CASE("a cache that cannot be is a failure that says what to do") {
 TEST_CASE("divergences come back for the same models and work alone") {
   const TempDirectory folder;
   const DivergenceCache cache(folder.path(), {{"base", "a"}, {"tuned", "b"}});
-  CHECK_FALSE(cache.find());
+  CHECK_FALSE(cache.find(2));
   cache.put({0.25, 1.0 / 3});
-  CHECK(cache.find() == std::vector<double>{0.25, 1.0 / 3});
-  CHECK_FALSE(DivergenceCache(folder.path(), {{"base", "a"}, {"tuned", "c"}}).find());
+  CHECK(cache.find(2) == std::vector<double>{0.25, 1.0 / 3});
+  CHECK_FALSE(cache.find(3));
+  CHECK_FALSE(DivergenceCache(folder.path(), {{"base", "a"}, {"tuned", "c"}}).find(2));
   write_file_atomically(only_file(folder.path()), "{\"key\": {\"base\": \"a\"");
-  CHECK_FALSE(cache.find());
+  CHECK_FALSE(cache.find(2));
+}
+
+TEST_CASE("processes that share a file lose nothing of each other's") {
+  const TempDirectory folder;
+  OutputCache one(folder.path(), work_of(), "a"), other(folder.path(), work_of(), "a");
+  one.add(0, kTwo);
+  other.add(1, kOne);
+  CHECK(OutputCache(folder.path(), work_of(), "a").is_complete());
+  // A key that stands twice, and damage in the middle.
+  const fs::path file = only_file(folder.path());
+  const std::string text = read_file(file);
+  const std::string key = text.substr(0, text.find('\n') + 1);
+  write_file_atomically(file, key + key + "damage\n" + text.substr(key.size()));
+  CHECK(OutputCache(folder.path(), work_of(), "a").is_complete());
 }

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/temp_directory.h"
 #include "catch.h"
+#include "text/gzip.h"
 
 using namespace expandft;
 using expandft::testing::error_of;
@@ -34,6 +35,22 @@ TEST_CASE("the bytes of one block are those of the text") {
     REQUIRE(found.blocks.size() == 1);
     CHECK(found.blocks[0].bytes == std::ssize(text));
   }
+}
+
+TEST_CASE("a packed text is that text, and what is no text is refused") {
+  const TempDirectory folder;
+  const fs::path plain = folder / "text.txt", packed = folder / "text.txt.gz";
+  write_file_atomically(plain, kText);
+  write_file_atomically(packed, gzip(kText));
+  const TextBlocks one = read_text_blocks(task_of(plain, 16), *tokenizer(), 512),
+                   other = read_text_blocks(task_of(packed, 16), *tokenizer(), 512);
+  REQUIRE(one.blocks.size() == other.blocks.size());
+  for (std::size_t i = 0; i < one.blocks.size(); ++i) {
+    CHECK(one.blocks[i].tokens == other.blocks[i].tokens);
+  }
+  write_file_atomically(plain, "Once \xff upon");
+  CHECK(error_of([&] { read_text_blocks(task_of(plain, 16), *tokenizer(), 512); }).code() ==
+        ExitCode::kBadInput);
 }
 
 TEST_CASE("max_tokens cuts the text, and a last block of one token is dropped") {
