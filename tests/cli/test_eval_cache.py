@@ -161,7 +161,11 @@ def test_a_damaged_file_is_survived(run, source, tmp_path, damage):
     found, log = run(task)
     assert found == whole
     assert "loaded" in log
-    assert file.read_bytes() == content
+    lines = content.splitlines(keepends=True)
+    left = file.read_bytes().splitlines(keepends=True)
+    assert [line for line in left if line in lines] == lines
+    # A damaged line that has an end may stay: what comes behind it counts.
+    assert len(left) - len(lines) == (1 if damage == "garbage" else 0)
     assert "from the cache" in run(task)[1]
 
 
