@@ -37,7 +37,7 @@ ExitCode run_single(const EvalOptions& options, const EvalPlan& plan, const Glob
   return ExitCode::kDone;
 }
 
-Json divergence_key(const EvaluatedModel& base, const EvaluatedModel& tuned,
+Json divergence_key(EvaluatedModel& base, EvaluatedModel& tuned,
                     const std::vector<TaskWork>& works) {
   Json key = {{"base", base.identity()}, {"tuned", tuned.identity()}};
   for (const TaskWork& work : works) {

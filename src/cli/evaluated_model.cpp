@@ -49,11 +49,11 @@ std::string adapter_fingerprint(const fs::path& adapter) {
 
 EvaluatedModel::EvaluatedModel(ModelOptions options, const GlobalOptions& global)
     : options_(std::move(options)),
-      global_(global),
       directory_(ModelDirectory::open(options_.model)),
       tokenizer_(load_tokenizer(directory_)),
       spec_(read_spec(directory_)),
-      device_(prepare_device(global)) {
+      device_(prepare_device(global)),
+      end_tokens_(end_tokens(directory_, *tokenizer_)) {
   if (options_.adapter && !is_peft_adapter(*options_.adapter)) {
     open_adapter(*options_.adapter, directory_);  // another base's is refused before any work
   }
@@ -64,19 +64,20 @@ const Decoder& EvaluatedModel::decoder() {
   return *decoder_;
 }
 
-Json EvaluatedModel::identity() const {
+const Json& EvaluatedModel::identity() {
+  if (!identity_.is_null()) return identity_;
   const at::ScalarType dtype = compute_dtype(parse_precision(options_.precision), device_);
-  Json identity = {{"program", EXPANDFT_VERSION},
-                   {"weights", directory_.fingerprint()},
-                   {"dtype", c10::toString(dtype)},
-                   {"device", device_.is_cpu() ? "cpu" : "cuda"},
-                   {"tokenizer", tokenizer_fingerprint(directory_)},
-                   {"end_tokens", end_tokens(directory_, *tokenizer_)}};
+  identity_ = {{"program", EXPANDFT_VERSION},
+               {"weights", directory_.fingerprint()},
+               {"dtype", c10::toString(dtype)},
+               {"device", device_.is_cpu() ? "cpu" : "cuda"},
+               {"tokenizer", tokenizer_fingerprint(directory_)},
+               {"end_tokens", end_tokens_}};
   if (options_.adapter) {
-    identity["adapter"] = adapter_fingerprint(*options_.adapter);
-    identity["strength"] = strength_text(options_.strength);
+    identity_["adapter"] = adapter_fingerprint(*options_.adapter);
+    identity_["strength"] = strength_text(options_.strength);
   }
-  return identity;
+  return identity_;
 }
 
 std::vector<TaskWork> EvaluatedModel::prepare(const std::vector<TaskConfig>& tasks,
@@ -95,11 +96,10 @@ std::vector<TaskWork> EvaluatedModel::prepare(const std::vector<TaskConfig>& tas
 std::vector<TaskResult> EvaluatedModel::evaluate(const std::vector<TaskWork>& works,
                                                  const std::optional<fs::path>& cache,
                                                  ProgressLine& progress) {
-  const Json model = cache ? identity() : Json();
   std::vector<TaskResult> results;
   for (const TaskWork& work : works) {
     std::optional<OutputCache> kept;
-    if (cache) kept.emplace(*cache, work, model);
+    if (cache) kept.emplace(*cache, work, identity());
     const bool is_known = kept && kept->is_complete();
     if (!is_known) decoder();  // loaded before the clock runs
     const Clock::time_point start = Clock::now();
@@ -108,7 +108,7 @@ std::vector<TaskResult> EvaluatedModel::evaluate(const std::vector<TaskWork>& wo
     } else {
       results.push_back(expandft::evaluate(
           decoder(), *tokenizer_, work,
-          {.end_tokens = end_tokens(directory_, *tokenizer_),
+          {.end_tokens = end_tokens_,
            .progress =
                [&](const EvaluationProgress& p) {
                  progress.counting("evaluating " + work.task.name, p.done, p.total, p.seconds_left);

@@ -31,17 +31,19 @@ class EvaluatedModel {
   std::vector<TaskResult> evaluate(const std::vector<TaskWork>& works,
                                    const std::optional<fs::path>& cache, ProgressLine& progress);
 
-  /// All that outputs depend on but the work.
-  Json identity() const;
+  /// All that outputs depend on but the work. Files are read the first time, and what came out is
+  /// kept.
+  const Json& identity();
 
  private:
   ModelOptions options_;
-  const GlobalOptions& global_;
   ModelDirectory directory_;
   std::unique_ptr<const Tokenizer> tokenizer_;
   DecoderSpec spec_;
   at::Device device_;
+  std::vector<TokenId> end_tokens_;
   std::optional<Decoder> decoder_;
+  Json identity_;  // once it was asked for
 };
 
 }  // namespace expandft

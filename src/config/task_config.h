@@ -88,6 +88,9 @@ struct TaskConfig {
   std::vector<std::string> until;
   std::vector<MetricConfig> metrics;  // the first is judged
   bool written = false;               // choice: the model writes the answer
+
+  /// Whether what counts is a text that the model writes, not likelihoods.
+  bool writes() const { return type == TaskType::kGenerate || written; }
 };
 
 /// What is measured where a task file names no metric; none for a generate task.

@@ -24,7 +24,7 @@ void check_finite(const TaskWork& work, std::size_t example, const std::vector<L
 BatchOutputs compute(const Decoder& decoder, const Tokenizer& tokenizer, const TaskWork& work,
                      const std::vector<std::size_t>& batch, const EvaluationOptions& options) {
   BatchOutputs outputs(batch.size());
-  if (work.writes()) {
+  if (work.task.writes()) {
     std::vector<const TokenPrompt*> prompts;
     for (const std::size_t item : batch) prompts.push_back(&work.items[item].prompt);
     std::vector<std::string> texts =

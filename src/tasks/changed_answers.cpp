@@ -24,18 +24,11 @@ Change change_of(const TaskResult& base, const TaskResult& tuned, std::size_t i)
 }
 
 RisenLoss losses_of(const TaskResult& base, const TaskResult& tuned, std::size_t i) {
-  const auto sum = [i](const TaskResult& result, auto member) {
-    double total = 0;
-    for (const Likelihood& likelihood : result.outputs[i].likelihoods) {
-      total += static_cast<double>(likelihood.*member);
-    }
-    return total;
+  const std::int64_t tokens = base.outputs[i].tokens();
+  const auto loss = [&](const TaskResult& result) {
+    return -result.outputs[i].log_prob() / static_cast<double>(tokens);
   };
-  const double tokens = sum(base, &Likelihood::tokens);
-  return {.example = i,
-          .tokens = static_cast<std::int64_t>(tokens),
-          .base = -sum(base, &Likelihood::log_prob) / tokens,
-          .tuned = -sum(tuned, &Likelihood::log_prob) / tokens};
+  return {.example = i, .tokens = tokens, .base = loss(base), .tuned = loss(tuned)};
 }
 
 double rise_of(const RisenLoss& loss) {

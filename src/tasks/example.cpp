@@ -11,10 +11,6 @@
 namespace expandft {
 namespace {
 
-bool writes(const TaskConfig& task) {
-  return task.type == TaskType::kGenerate || task.written;
-}
-
 TaskExample example_of(const TaskConfig& task, RenderedForm row, const std::string& before) {
   TaskExample example;
   if (task.type == TaskType::kRolling) {
@@ -23,7 +19,7 @@ TaskExample example_of(const TaskConfig& task, RenderedForm row, const std::stri
     example.texts.push_back({"", std::move(row.contexts[0])});
     return example;
   }
-  if (writes(task)) {
+  if (task.writes()) {
     example.prompt = before + row.contexts[0];
   } else {
     for (std::size_t i = 0; i < std::max(row.contexts.size(), row.answers.size()); ++i) {

@@ -54,8 +54,7 @@ class ExampleHtml {
 
   std::string html() const {
     std::string out = "<article class=\"sample\">\n";
-    const bool writes = base_.task.type == TaskType::kGenerate || base_.task.written;
-    if (writes) {
+    if (base_.task.writes()) {
       out += prompt_box(example_.prompt);
       if (base_.task.type == TaskType::kGenerate) out += references();
       if (base_.task.type == TaskType::kChoice) out += choices();

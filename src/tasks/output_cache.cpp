@@ -91,15 +91,8 @@ OutputCache::OutputCache(const fs::path& folder, const TaskWork& work, const Jso
 }
 
 OutputCache::~OutputCache() {
-  if (descriptor_ >= 0) ::close(descriptor_);
+  ::close(descriptor_);
 }
-
-OutputCache::OutputCache(OutputCache&& other) noexcept
-    : file_(std::move(other.file_)),
-      key_(std::move(other.key_)),
-      descriptor_(std::exchange(other.descriptor_, -1)),
-      batches_(other.batches_),
-      found_(std::move(other.found_)) {}
 
 void OutputCache::read(const std::vector<std::vector<std::size_t>>& batches) {
   const std::string text = read_file(file_);

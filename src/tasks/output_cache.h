@@ -20,8 +20,8 @@ class OutputCache {
   /// Failure when the folder cannot be made or the file not be opened.
   OutputCache(const fs::path& folder, const TaskWork& work, const Json& model);
   ~OutputCache();
-  OutputCache(OutputCache&& other) noexcept;
-  OutputCache& operator=(OutputCache&&) = delete;
+  OutputCache(const OutputCache&) = delete;
+  OutputCache& operator=(const OutputCache&) = delete;
 
   /// The outputs of a batch; null when they are not there.
   const BatchOutputs* find(std::size_t batch) const;

@@ -21,6 +21,11 @@ struct ExampleOutput {
   std::string text;        // what it wrote
   std::int64_t bytes = 0;  // perplexity: of the block's predicted tokens
   bool truncated = false;  // the beginning of a prompt did not fit the model
+
+  /// Of all its likelihoods: nats, and how many tokens these are of.
+  double log_prob() const;
+  std::int64_t tokens() const;
+
   bool operator==(const ExampleOutput&) const = default;
 };
 

@@ -40,18 +40,6 @@ std::int64_t best_choice(const TaskExample& example, const ExampleOutput& output
   return best;
 }
 
-double log_prob_of(const ExampleOutput& output) {
-  double sum = 0;
-  for (const Likelihood& likelihood : output.likelihoods) sum += likelihood.log_prob;
-  return sum;
-}
-
-double tokens_of(const ExampleOutput& output) {
-  std::int64_t sum = 0;
-  for (const Likelihood& likelihood : output.likelihoods) sum += likelihood.tokens;
-  return static_cast<double>(sum);
-}
-
 /// Computes the metrics of one task, one at a time.
 class Scorer {
  public:
@@ -78,7 +66,7 @@ class Scorer {
     return pairs({.name = "loss"}, [this](std::size_t i) {
       const ExampleOutput& output = outputs_[i];
       if (task_.type != TaskType::kChoice) {
-        return std::array{-log_prob_of(output), tokens_of(output)};
+        return std::array{-output.log_prob(), static_cast<double>(output.tokens())};
       }
       const auto target = static_cast<std::size_t>((*examples_)[i].target);
       const Likelihood& right = output.likelihoods[target];
@@ -143,14 +131,14 @@ class Scorer {
       const ExampleOutput& output = outputs_[i];
       double weight = 1;  // continuation: the mean over the examples, as lm-evaluation-harness's
       if (by_tokens) {
-        weight = tokens_of(output);
+        weight = static_cast<double>(output.tokens());
       } else if (task_.type == TaskType::kPerplexity) {
         weight = static_cast<double>(output.bytes);
       } else if (task_.type == TaskType::kRolling) {
         const TaskExample& document = (*examples_)[i];
         weight = static_cast<double>(metric == "word_perplexity" ? document.words : document.bytes);
       }
-      return std::array{-log_prob_of(output), weight};
+      return std::array{-output.log_prob(), weight};
     });
   }
 
@@ -204,9 +192,7 @@ std::optional<double> TaskResult::loss() const {
 
 std::int64_t TaskResult::tokens() const {
   std::int64_t sum = 0;
-  for (const ExampleOutput& output : outputs) {
-    for (const Likelihood& likelihood : output.likelihoods) sum += likelihood.tokens;
-  }
+  for (const ExampleOutput& output : outputs) sum += output.tokens();
   return sum;
 }
 
@@ -220,8 +206,7 @@ TaskResult score_outputs(const TaskConfig& task, Examples examples,
   const Scorer scorer(result.task, result.examples, result.outputs);
   const std::vector<MetricConfig> metrics = metrics_of(task);
   for (const MetricConfig& metric : metrics) result.metrics.push_back(scorer.measure(metric));
-  const bool writes = task.type == TaskType::kGenerate || task.written;
-  if (!writes && result.find("loss") == nullptr) result.metrics.push_back(scorer.loss());
+  if (!task.writes() && result.find("loss") == nullptr) result.metrics.push_back(scorer.loss());
   result.predictions = scorer.predictions(metrics.front());
   if (result.judged().is_share) {
     for (std::size_t i = 0; i < result.outputs.size(); ++i) {

@@ -121,13 +121,12 @@ Json result_json(const TaskResult& result) {
 }
 
 std::vector<Json> example_lines(const TaskResult& result, const std::string& model) {
-  const bool writes = result.task.type == TaskType::kGenerate || result.task.written;
   std::vector<Json> lines;
   for (std::size_t i = 0; i < result.outputs.size(); ++i) {
     const ExampleOutput& output = result.outputs[i];
     Json line = {{"task", result.task.name}, {"model", model}, {"index", i}};
     if (result.examples) line["line"] = (*result.examples)[i].line;
-    if (writes) {
+    if (result.task.writes()) {
       line["text"] = output.text;
     } else {
       Json log_probs = Json::array(), greedy = Json::array(), tokens = Json::array();

@@ -26,7 +26,7 @@ void add_items(const PromptEncoder& encoder, TaskWork& work) {
     const std::string where = place_of(work.task, example);
     const std::size_t place = work.blank.size();
     ExampleOutput blank;
-    if (work.writes()) {
+    if (work.task.writes()) {
       work.items.push_back(
           {.example = place,
            .prompt = encoder.prompt(example.prompt, work.max_new_tokens(), where)});
@@ -82,8 +82,8 @@ void plan_batches(std::int64_t forward_tokens, TaskWork& work) {
   for (const std::size_t i : order) {
     const bool full =
         work.batches.empty() || tokens + sizes[i] > forward_tokens ||
-        (work.writes() && is_full(std::ssize(work.batches.back()),
-                                  sizes[work.batches.back().front()] + work.max_new_tokens()));
+        (work.task.writes() && is_full(std::ssize(work.batches.back()),
+                                       sizes[work.batches.back().front()] + work.max_new_tokens()));
     if (full) {
       work.batches.emplace_back();
       work.batch_tokens.push_back(0);
@@ -91,7 +91,7 @@ void plan_batches(std::int64_t forward_tokens, TaskWork& work) {
     }
     work.batches.back().push_back(i);
     tokens += sizes[i];
-    work.batch_tokens.back() += sizes[i] + (work.writes() ? work.max_new_tokens() : 0);
+    work.batch_tokens.back() += sizes[i] + (work.task.writes() ? work.max_new_tokens() : 0);
   }
 }
 
@@ -113,7 +113,7 @@ std::string TaskWork::fingerprint() const {
     hash.add(item.prompt.tokens);
   }
   for (const std::vector<std::size_t>& batch : batches) hash.add(batch);
-  if (writes()) {
+  if (task.writes()) {
     hash.add(static_cast<std::uint64_t>(max_new_tokens()));
     for (const std::string& stop : task.until) hash.add(std::string_view(stop));
   }

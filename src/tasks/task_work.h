@@ -29,7 +29,6 @@ struct TaskWork {
   bool bos = false;
   std::int64_t max_positions = 0;  // that a model has
 
-  bool writes() const { return task.type == TaskType::kGenerate || task.written; }
   std::int64_t max_new_tokens() const;
   /// XXH3-128 over all that the outputs depend on but the model, as hexadecimal digits.
   std::string fingerprint() const;
