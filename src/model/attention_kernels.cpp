@@ -175,6 +175,6 @@ void backward(const HeadBackward& head) {
 
 }  // namespace
 
-extern const AttentionKernels EXPANDFT_KERNELS = {forward, backward};
+extern const AttentionKernels EXPANDFT_KERNELS(Attention) = {forward, backward};
 
 }  // namespace expandft

@@ -1,6 +1,7 @@
 #include "model/cpu_attention.h"
 
 #include "model/attention_kernels.h"
+#include "model/instruction_set.h"
 
 #include <algorithm>
 #include <vector>
@@ -11,11 +12,7 @@ namespace {
 const AttentionKernels& kernels() {
 #if defined(EXPANDFT_X86_KERNELS)
   static const AttentionKernels& best =
-      __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-              __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw")
-          ? kAvx512Attention
-      : __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? kAvx2Attention
-                                                                        : kBaselineAttention;
+      best_of(kAvx512Attention, kAvx2Attention, kBaselineAttention);
   return best;
 #else
   return kBaselineAttention;

@@ -1,6 +1,6 @@
 #include "model/gated_mlp.h"
 
-#include "model/activation.h"
+#include "model/fused_ops.h"
 #include "model/matrix_product.h"
 
 #include <optional>
@@ -66,8 +66,8 @@ struct GatedActivationFunction : torch::autograd::Function<GatedActivationFuncti
   static variable_list backward(AutogradContext* ctx, variable_list grads) {
     const variable_list saved = ctx->get_saved_variables();
     const auto activation = static_cast<Activation>(ctx->saved_data["activation"].toInt());
-    const auto inner = gated_activation_backward(grads[0].clone(), saved[0], saved[1], activation,
-                                                 /*want_value=*/false);
+    const auto inner = gated_activation_backward(grads[0], saved[0], saved[1], activation,
+                                                 /*wants_value=*/false);
     return {inner.gate, inner.up, {}};
   }
 };

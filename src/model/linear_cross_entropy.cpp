@@ -1,5 +1,6 @@
 #include "model/linear_cross_entropy.h"
 
+#include "model/fused_ops.h"
 #include "model/head_gradients.h"
 #include "model/matrix_product.h"
 
@@ -11,14 +12,14 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-/// Calls visit(begin, logits) with the logits (rows, V), in fp32, of each chunk of rows.
+/// Calls visit(begin, logits) with the logits (rows, V) of each chunk of rows.
 template <typename Visit>
 void for_each_chunk(const at::Tensor& hidden, const at::Tensor& head, std::optional<double> softcap,
                     Visit visit) {
   const std::int64_t rows = hidden.size(0), step = head_chunk_rows(head.size(0));
   for (std::int64_t begin = 0; begin < rows; begin += step) {
     const std::int64_t count = std::min(step, rows - begin);
-    visit(begin, head_logits(hidden.narrow(0, begin, count), head, softcap).to(at::kFloat));
+    visit(begin, head_logits(hidden.narrow(0, begin, count), head, softcap));
   }
 }
 
@@ -28,17 +29,10 @@ struct LinearCrossEntropyFunction : torch::autograd::Function<LinearCrossEntropy
     const bool wants_grad = hidden.requires_grad() || head.requires_grad();
     HeadGradients gradients(hidden, head);
     at::Tensor loss = at::zeros({}, hidden.options().dtype(at::kDouble));
-    for_each_chunk(hidden, head, softcap, [&](std::int64_t begin, const at::Tensor& logits) {
-      const at::Tensor log_probs = at::log_softmax(logits, -1);
-      const at::Tensor target = targets.narrow(0, begin, log_probs.size(0)).unsqueeze(1);
-      loss.sub_(log_probs.gather(1, target).sum());
-      if (!wants_grad) return;
-      // d loss / d logits = softmax - onehot(target)
-      at::Tensor dlogits = log_probs.exp_();
-      dlogits.scatter_add_(1, target, at::full_like(target, -1, dlogits.options()));
-      // Through cap·tanh(x / cap): times 1 - (logit / cap)².
-      if (softcap) dlogits.mul_((logits / *softcap).square_().neg_().add_(1));
-      gradients.add(begin, dlogits);
+    for_each_chunk(hidden, head, softcap, [&](std::int64_t begin, at::Tensor logits) {
+      const at::Tensor target = targets.narrow(0, begin, logits.size(0));
+      loss.add_(cross_entropy(logits, target, softcap, wants_grad).sum(at::kDouble));
+      if (wants_grad) gradients.add(begin, logits);
     });
     ctx->save_for_backward({gradients.hidden(), gradients.head()});
     return loss.to(at::kFloat);
@@ -71,10 +65,11 @@ at::Tensor target_log_probs(const at::Tensor& hidden, const at::Tensor& head,
                             const at::Tensor& targets, std::optional<double> softcap) {
   const c10::NoGradGuard no_grad;
   at::Tensor out = at::empty({hidden.size(0)}, hidden.options().dtype(at::kFloat));
-  for_each_chunk(hidden, head, softcap, [&](std::int64_t begin, const at::Tensor& logits) {
-    const at::Tensor log_probs = at::log_softmax(logits, -1);
-    const at::Tensor target = targets.narrow(0, begin, log_probs.size(0)).unsqueeze(1);
-    out.narrow(0, begin, log_probs.size(0)).copy_(log_probs.gather(1, target).squeeze(1));
+  for_each_chunk(hidden, head, softcap, [&](std::int64_t begin, at::Tensor logits) {
+    const std::int64_t rows = logits.size(0);
+    const at::Tensor losses = cross_entropy(logits, targets.narrow(0, begin, rows), softcap,
+                                            /*wants_grad=*/false);
+    out.narrow(0, begin, rows).copy_(losses.neg());
   });
   return out;
 }
@@ -87,7 +82,8 @@ TokenScores token_scores(const at::Tensor& hidden, const at::Tensor& head,
   const at::Tensor all_tokens = at::tensor(tokens, at::kLong).to(hidden.device());
   std::vector<at::Tensor> log_probs, likeliest;
   std::int64_t done = 0;
-  for_each_chunk(hidden, head, softcap, [&](std::int64_t begin, const at::Tensor& logits) {
+  for_each_chunk(hidden, head, softcap, [&](std::int64_t begin, const at::Tensor& computed) {
+    const at::Tensor logits = computed.to(at::kFloat);
     const std::int64_t end = begin + logits.size(0);
     const std::int64_t first = done;
     while (done < std::ssize(rows) && rows[static_cast<std::size_t>(done)] < end) ++done;

@@ -1,5 +1,7 @@
 #include "model/rope.h"
 
+#include "model/fused_ops.h"
+
 #include <algorithm>
 #include <cmath>
 #include <numbers>
@@ -36,22 +38,6 @@ double yarn_interpolated(double frequency, double pair, const RopeSpec& spec, do
   if (low == high) high += 0.001;
   const double ramp = std::clamp((pair - low) / (high - low), 0.0, 1.0);
   return frequency / spec.factor * ramp + frequency * (1 - ramp);
-}
-
-at::Tensor rotate(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin, bool back) {
-  const std::int64_t half = cos.size(-1);
-  const at::Tensor first = x.narrow(-1, 0, half), second = x.narrow(-1, half, half);
-  const at::Tensor c = cos.unsqueeze(1), s = sin.unsqueeze(1);
-  at::Tensor out = at::empty_like(x, at::MemoryFormat::Contiguous);
-  at::Tensor out_first = out.narrow(-1, 0, half), out_second = out.narrow(-1, half, half);
-  at::mul_out(out_first, first, c);
-  at::mul_out(out_second, second, c);
-  out_first.addcmul_(second, s, back ? 1 : -1);
-  out_second.addcmul_(first, s, back ? -1 : 1);
-  if (const std::int64_t rest = x.size(-1) - 2 * half; rest > 0) {
-    out.narrow(-1, 2 * half, rest).copy_(x.narrow(-1, 2 * half, rest));
-  }
-  return out;
 }
 
 struct RopeFunction : torch::autograd::Function<RopeFunction> {

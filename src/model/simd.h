@@ -4,9 +4,15 @@
 #include <cstdint>
 
 // Sixteen floats at once, in the vector extension of GCC and Clang: one AVX-512 register, or as
-// many narrower ones as it takes. For kernels compiled for several targets (EXPANDFT_KERNEL), in
+// many narrower ones as it takes. For kernels compiled for several targets (EXPANDFT_TARGET), in
 // files with contraction to fused multiply-adds on. All is inlined: no vector crosses a call.
 #define EXPANDFT_INLINE inline __attribute__((always_inline))
+#define EXPANDFT_INLINE_LAMBDA __attribute__((always_inline))
+
+/// The name of this target's kernel table: kAvx2Attention.
+#define EXPANDFT_KERNELS(name) EXPANDFT_JOIN(EXPANDFT_TARGET, name)
+#define EXPANDFT_JOIN(target, name) EXPANDFT_JOIN_EXPANDED(target, name)
+#define EXPANDFT_JOIN_EXPANDED(target, name) k##target##name
 
 namespace expandft::simd {
 
@@ -27,6 +33,18 @@ EXPANDFT_INLINE Floats fill(float x) {
 EXPANDFT_INLINE Floats larger(Floats a, Floats b) {
   return a > b ? a : b;
 }
+EXPANDFT_INLINE Floats smaller(Floats a, Floats b) {
+  return a < b ? a : b;
+}
+/// The first `count` of sixteen, and zeros.
+EXPANDFT_INLINE Floats load_some(const float* from, std::int64_t count) {
+  Floats x = {};
+  for (std::int64_t i = 0; i < count; ++i) x[i] = from[i];
+  return x;
+}
+EXPANDFT_INLINE void store_some(float* to, Floats x, std::int64_t count) {
+  for (std::int64_t i = 0; i < count; ++i) to[i] = x[i];
+}
 
 EXPANDFT_INLINE float sum(Floats x) {
   float total = 0;
@@ -39,10 +57,11 @@ EXPANDFT_INLINE float largest(Floats x) {
   return most;
 }
 
-/// e^x for x ≤ 88, to about 1e-7 relative; 0 … 1e-38 below -87. x = n·ln 2 + r, |r| ≤ ln 2 / 2, and
-/// e^r by its Taylor polynomial.
+/// e^x for x ≤ 88, to about 1e-7 relative; 0 … 1e-38 below -87; NaN of NaN. x = n·ln 2 + r,
+/// |r| ≤ ln 2 / 2, and e^r by its Taylor polynomial.
 EXPANDFT_INLINE Floats exp(Floats x) {
-  x = larger(x, fill(-87.0F));
+  const Floats lowest = fill(-87.0F);
+  x = x < lowest ? lowest : x;
   const Floats round = fill(12582912.0F);  // 1.5·2^23: adding it leaves no room for a fraction
   const Floats n = (x * 1.44269504088896341F + round) - round;
   const Floats r = (x - n * 0.693359375F) + n * 2.12194440e-4F;  // ln 2 in two parts

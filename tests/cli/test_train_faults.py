@@ -42,8 +42,12 @@ def starts(run):
     return (metrics.stat().st_ino, metrics.read_text().count('"start"')) if metrics.exists() else (0, 0)
 
 
-def wait_until_it_trains(run, process, before):
+def wait_until_it_trains(run, process, before, lines=0):
+    """Until the process has begun to train, and has told of `lines` things more (steps, snapshots, validations)."""
     wait_for(lambda: starts(run) != before and starts(run)[1] > 0, process)
+    metrics = run / "metrics.jsonl"
+    target = metrics.read_bytes().count(b"\n") + lines
+    wait_for(lambda: metrics.read_bytes().count(b"\n") >= target, process)
 
 
 def summary_of(run):
@@ -88,20 +92,18 @@ def undisturbed(tmp_path, stories, finished):
 def test_killed_many_times_a_run_ends_in_the_same_weights(expandft, binary, tmp_path, undisturbed):
     alone, config = undisturbed
     run, kills, seed = tmp_path / "faulty", 0, random.randrange(10**6)
-    chance = random.Random(seed)
+    chance, seconds_to_train = random.Random(seed), 0
     while kills < 12:
-        before = starts(run)
+        before, launch = starts(run), time.monotonic()
         process = start(binary, config, *(["--resume"] if run.exists() else []))
-        if kills % 3 < 2:  # while it trains; else at any moment, from its start on
-            wait_until_it_trains(run, process, before)
-            time.sleep(chance.uniform(0, 0.2))
+        if kills % 3 < 2:  # while it trains; else on its way there
+            wait_until_it_trains(run, process, before, chance.randrange(12))
+            seconds_to_train = time.monotonic() - launch
         else:
-            time.sleep(chance.uniform(0, 1.5))
+            time.sleep(chance.uniform(0, seconds_to_train))
         process.send_signal(signal.SIGKILL)
-        if process.wait() == 0:
-            break
+        assert process.wait() != 0, f"finished after {kills} kills (seed {seed})"
         kills += 1
-    assert kills >= 10, f"only {kills} kills before the run was finished (seed {seed})"
     train(expandft, config, *(["--resume"] if run.exists() else []))
     check_same(run, alone)
     assert not [p for p in run.rglob("*.partial-*")]
@@ -115,8 +117,7 @@ def test_signals_at_any_moment_do_not_change_what_comes_of_it(expandft, binary, 
         before = starts(run)
         process = start(binary, config, *(["--resume"] if run.exists() else []),
                         preexec_fn=lambda: signal.signal(number, signal.SIG_DFL))
-        wait_until_it_trains(run, process, before)
-        time.sleep(chance.uniform(0, 0.15))
+        wait_until_it_trains(run, process, before, chance.randrange(20))
         process.send_signal(number)
         _, stderr = process.communicate(timeout=120)
         assert process.returncode in (0, 128 + number, -number), stderr

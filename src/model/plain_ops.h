@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <tuple>
+
+#include <ATen/ATen.h>
+
+namespace expandft::plain {
+
+// The operators of fused_ops.h in plain ATen, for any device and dtype: what the kernels are tested
+// against. Signatures are those of the dispatcher; `activation` is an Activation.
+
+std::tuple<at::Tensor, at::Tensor> rms_norm_forward(const at::Tensor& x, const at::Tensor& weight,
+                                                    double eps, bool adds_one);
+at::Tensor rms_norm_backward(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& weight,
+                             const at::Tensor& rstd, bool adds_one);
+at::Tensor rotate(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin, bool back);
+at::Tensor gated_activation(const at::Tensor& gate, const at::Tensor& up, std::int64_t activation);
+std::tuple<at::Tensor, at::Tensor, at::Tensor> gated_activation_backward(const at::Tensor& grad,
+                                                                         const at::Tensor& gate,
+                                                                         const at::Tensor& up,
+                                                                         std::int64_t activation,
+                                                                         bool wants_value);
+at::Tensor cross_entropy(at::Tensor& logits, const at::Tensor& targets,
+                         std::optional<double> softcap, bool wants_grad);
+
+}  // namespace expandft::plain
