@@ -11,6 +11,12 @@ using namespace simd;
 
 constexpr float kMasked = -1e30F;
 
+// Blocks of sums that fill the registers: rows by vectors of keys, and rows by vectors of a head's
+// numbers, these for several keys apart, so that enough additions are under way at once.
+constexpr std::int64_t kKeyVectors = kFloats == 16 ? 4 : 2;
+constexpr std::int64_t kHeadVectors = kVectorFloats / kFloats;
+constexpr std::int64_t kApart = kFloats == 16 ? 2 : 1;
+
 EXPANDFT_INLINE std::int64_t round_up(std::int64_t n, std::int64_t to) {
   return (n + to - 1) / to * to;
 }
@@ -29,23 +35,21 @@ EXPANDFT_INLINE void pack_rows(const float* from, std::int64_t stride, std::int6
 /// padded).
 EXPANDFT_INLINE void products(const float* rows, const PackedHead& with, std::int64_t keys,
                               float* out) {
-  for (std::int64_t j = 0; j < keys; j += kKeyBlock) {
-    Floats sums[kQueryRows][4] = {};
+  for (std::int64_t j = 0; j < keys; j += kKeyVectors * kFloats) {
+    Floats sums[kQueryRows][kKeyVectors] = {};
     for (std::int64_t d = 0; d < with.dim; ++d) {
       const float* column = with.columns + d * with.padded + j;
-      const Floats b0 = load(column), b1 = load(column + 16), b2 = load(column + 32),
-                   b3 = load(column + 48);
+      Floats b[kKeyVectors];
+      for (std::int64_t i = 0; i < kKeyVectors; ++i) b[i] = load(column + i * kFloats);
       for (std::int64_t r = 0; r < kQueryRows; ++r) {
         const float a = rows[r * with.wide + d];
-        sums[r][0] += a * b0;
-        sums[r][1] += a * b1;
-        sums[r][2] += a * b2;
-        sums[r][3] += a * b3;
+        for (std::int64_t i = 0; i < kKeyVectors; ++i) sums[r][i] += a * b[i];
       }
     }
     for (std::int64_t r = 0; r < kQueryRows; ++r) {
-      for (std::int64_t b = 0; b < 4; ++b)
-        store(out + r * with.padded + j + b * kVectorFloats, sums[r][b]);
+      for (std::int64_t i = 0; i < kKeyVectors; ++i) {
+        store(out + r * with.padded + j + i * kFloats, sums[r][i]);
+      }
     }
   }
 }
@@ -54,19 +58,33 @@ EXPANDFT_INLINE void products(const float* rows, const PackedHead& with, std::in
 EXPANDFT_INLINE void weighted_sums(const float* weights, const PackedHead& of, std::int64_t keys,
                                    float* out) {
   for (std::int64_t d = 0; d < of.wide; d += kVectorFloats) {
-    Floats sums[kQueryRows] = {};
-    for (std::int64_t j = 0; j < keys; ++j) {
-      const Floats x = load(of.rows + j * of.wide + d);
-      for (std::int64_t r = 0; r < kQueryRows; ++r) sums[r] += weights[r * of.padded + j] * x;
+    Floats sums[kApart][kQueryRows][kHeadVectors] = {};
+    for (std::int64_t j = 0; j < keys; j += kApart) {
+      for (std::int64_t a = 0; a < kApart; ++a) {
+        Floats x[kHeadVectors];
+        for (std::int64_t i = 0; i < kHeadVectors; ++i) {
+          x[i] = load(of.rows + (j + a) * of.wide + d + i * kFloats);
+        }
+        for (std::int64_t r = 0; r < kQueryRows; ++r) {
+          const float weight = weights[r * of.padded + j + a];
+          for (std::int64_t i = 0; i < kHeadVectors; ++i) sums[a][r][i] += weight * x[i];
+        }
+      }
     }
-    for (std::int64_t r = 0; r < kQueryRows; ++r) store(out + r * of.wide + d, sums[r]);
+    for (std::int64_t r = 0; r < kQueryRows; ++r) {
+      for (std::int64_t i = 0; i < kHeadVectors; ++i) {
+        Floats total = sums[0][r][i];
+        for (std::int64_t a = 1; a < kApart; ++a) total += sums[a][r][i];
+        store(out + r * of.wide + d + i * kFloats, total);
+      }
+    }
   }
 }
 
 /// sums[j] += Σ_r weights[r][j]·rows[r]. sums (padded, wide).
 EXPANDFT_INLINE void add_outer(const float* weights, const float* rows, std::int64_t keys,
                                std::int64_t padded, std::int64_t wide, float* sums) {
-  for (std::int64_t d = 0; d < wide; d += kVectorFloats) {
+  for (std::int64_t d = 0; d < wide; d += kFloats) {
     Floats row[kQueryRows];
     for (std::int64_t r = 0; r < kQueryRows; ++r) row[r] = load(rows + r * wide + d);
     for (std::int64_t j = 0; j < keys; ++j) {
@@ -78,13 +96,17 @@ EXPANDFT_INLINE void add_outer(const float* weights, const float* rows, std::int
   }
 }
 
+#if EXPANDFT_VECTOR_BYTES == 64
 constexpr Ints kLane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+#else
+constexpr Ints kLane = {0, 1, 2, 3, 4, 5, 6, 7};
+#endif
 
 /// Softmax in place over the keys that row i sees, 0 to i; others become 0. Returns log Σ exp.
 EXPANDFT_INLINE float softmax(float* scores, std::int64_t i, std::int64_t keys) {
   const auto last = static_cast<std::int32_t>(i);
   Floats most = fill(kMasked);
-  for (std::int64_t j = 0; j < keys; j += kVectorFloats) {
+  for (std::int64_t j = 0; j < keys; j += kFloats) {
     const Ints key = kLane + static_cast<std::int32_t>(j);
     const Floats s = key <= last ? load(scores + j) : fill(kMasked);
     store(scores + j, s);
@@ -92,15 +114,14 @@ EXPANDFT_INLINE float softmax(float* scores, std::int64_t i, std::int64_t keys) 
   }
   const float peak = largest(most);
   Floats total = {};
-  for (std::int64_t j = 0; j < keys; j += kVectorFloats) {
+  for (std::int64_t j = 0; j < keys; j += kFloats) {
     const Ints key = kLane + static_cast<std::int32_t>(j);
     const Floats p = key <= last ? exp(load(scores + j) - peak) : Floats{};
     store(scores + j, p);
     total += p;
   }
   const float whole = sum(total);
-  for (std::int64_t j = 0; j < keys; j += kVectorFloats)
-    store(scores + j, load(scores + j) / whole);
+  for (std::int64_t j = 0; j < keys; j += kFloats) store(scores + j, load(scores + j) / whole);
   return peak + __builtin_logf(whole);
 }
 
@@ -109,7 +130,7 @@ EXPANDFT_INLINE float softmax(float* scores, std::int64_t i, std::int64_t keys) 
 EXPANDFT_INLINE void softmax_backward(float* scores, float* grads, float lse, float delta,
                                       std::int64_t i, std::int64_t keys) {
   const auto last = static_cast<std::int32_t>(i);
-  for (std::int64_t j = 0; j < keys; j += kVectorFloats) {
+  for (std::int64_t j = 0; j < keys; j += kFloats) {
     const Ints key = kLane + static_cast<std::int32_t>(j);
     const Floats p = key <= last ? exp(load(scores + j) - lse) : Floats{};
     store(scores + j, p);

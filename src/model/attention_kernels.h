@@ -12,7 +12,7 @@ struct PackedHead {
   const float* columns = nullptr;       // (dim, padded)
 };
 
-/// Queries taken together, floats of a vector, and keys taken together: what the padding is for.
+/// Queries taken together, floats of the widest vector, and of a block: what the padding is for.
 inline constexpr std::int64_t kQueryRows = 4, kVectorFloats = 16, kKeyBlock = 64;
 
 /// One query head of a sequence, forwards. Rows are `stride` apart.

@@ -3,9 +3,9 @@
 #include <bit>
 #include <cstdint>
 
-// Sixteen floats at once, in the vector extension of GCC and Clang: one AVX-512 register, or as
-// many narrower ones as it takes. For kernels compiled for several targets (EXPANDFT_TARGET), in
-// files with contraction to fused multiply-adds on. All is inlined: no vector crosses a call.
+// As many floats at once as a register holds, in the vector extension of GCC and Clang: sixteen
+// with AVX-512, else eight. For kernels compiled for several targets (EXPANDFT_TARGET), in files
+// with contraction to fused multiply-adds on. All is inlined: no vector crosses a call.
 #define EXPANDFT_INLINE inline __attribute__((always_inline))
 #define EXPANDFT_INLINE_LAMBDA __attribute__((always_inline))
 
@@ -16,10 +16,16 @@
 
 namespace expandft::simd {
 
-inline constexpr std::int64_t kFloats = 16;
-typedef float Floats __attribute__((vector_size(64)));
-typedef std::int32_t Ints __attribute__((vector_size(64)));
-typedef float LooseFloats __attribute__((vector_size(64), aligned(4), may_alias));
+#if defined(__AVX512F__)
+#define EXPANDFT_VECTOR_BYTES 64
+#else
+#define EXPANDFT_VECTOR_BYTES 32
+#endif
+inline constexpr std::int64_t kFloats = EXPANDFT_VECTOR_BYTES / 4;
+typedef float Floats __attribute__((vector_size(EXPANDFT_VECTOR_BYTES)));
+typedef std::int32_t Ints __attribute__((vector_size(EXPANDFT_VECTOR_BYTES)));
+typedef float LooseFloats
+    __attribute__((vector_size(EXPANDFT_VECTOR_BYTES), aligned(4), may_alias));
 
 EXPANDFT_INLINE Floats load(const float* from) {
   return *reinterpret_cast<const LooseFloats*>(from);
@@ -36,7 +42,7 @@ EXPANDFT_INLINE Floats larger(Floats a, Floats b) {
 EXPANDFT_INLINE Floats smaller(Floats a, Floats b) {
   return a < b ? a : b;
 }
-/// The first `count` of sixteen, and zeros.
+/// The first `count` of a vector, and zeros.
 EXPANDFT_INLINE Floats load_some(const float* from, std::int64_t count) {
   Floats x = {};
   for (std::int64_t i = 0; i < count; ++i) x[i] = from[i];
