@@ -6,6 +6,7 @@
 #include "text/tokenizer_config.h"
 
 #include <memory>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -59,6 +60,8 @@ class SentencePieceTokenizer final : public Tokenizer {
                          const std::string& where);
   std::optional<TokenId> named(const NamedToken& name, std::int64_t fallback) const;
   void append_plain(std::string_view text, bool prefix, std::vector<TokenId>& ids) const;
+  /// Encodes the parts one after the other, many of them on several threads.
+  void append_parts(std::span<const std::string_view> parts, std::vector<TokenId>& ids) const;
   void append_pieces(std::string_view text, std::vector<TokenId>& ids) const;
 
   std::unique_ptr<sentencepiece::SentencePieceProcessor> processor_;
