@@ -176,4 +176,25 @@ at::Tensor cross_entropy(at::Tensor& logits, const at::Tensor& targets,
   return losses;
 }
 
+at::Tensor kl_divergence(at::Tensor& logits, const at::Tensor& reference,
+                         std::optional<double> softcap, bool wants_grad) {
+  if (!are_float(logits, reference) || !logits.is_contiguous()) {
+    return plain::kl_divergence(logits, reference, softcap, wants_grad);
+  }
+  const std::int64_t rows = logits.size(0), vocabulary = logits.size(1);
+  const at::Tensor base = reference.contiguous();
+  at::Tensor divergences = at::empty({rows}, logits.options());
+  const auto kernel = wants_grad ? kernels().kl_divergence_backward : kernels().kl_divergence;
+  for_rows(rows, vocabulary, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      divergences.data_ptr<float>()[i] =
+          kernel({.vocabulary = vocabulary,
+                  .cap = static_cast<float>(softcap.value_or(0)),
+                  .logits = logits.data_ptr<float>() + i * vocabulary,
+                  .reference = base.const_data_ptr<float>() + i * vocabulary});
+    }
+  });
+  return divergences;
+}
+
 }  // namespace expandft::cpu

@@ -23,5 +23,7 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> gated_activation_backward(const a
                                                                          bool wants_value);
 at::Tensor cross_entropy(at::Tensor& logits, const at::Tensor& targets,
                          std::optional<double> softcap, bool wants_grad);
+at::Tensor kl_divergence(at::Tensor& logits, const at::Tensor& reference,
+                         std::optional<double> softcap, bool wants_grad);
 
 }  // namespace expandft::cpu

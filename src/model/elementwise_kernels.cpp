@@ -141,39 +141,45 @@ void rotate(const Rotation& turn) {
   }
 }
 
-EXPANDFT_INLINE float peak_of(const CrossEntropyRow& row) {
-  Floats most = fill(row.logits[0]);
+EXPANDFT_INLINE float peak_of(const float* logits, std::int64_t vocabulary) {
+  Floats most = fill(logits[0]);
   std::int64_t j = 0;
-  for (; j + kFloats <= row.vocabulary; j += kFloats) most = larger(most, load(row.logits + j));
+  for (; j + kFloats <= vocabulary; j += kFloats) most = larger(most, load(logits + j));
   float peak = largest(most);
-  for (; j < row.vocabulary; ++j) peak = row.logits[j] > peak ? row.logits[j] : peak;
+  for (; j < vocabulary; ++j) peak = logits[j] > peak ? logits[j] : peak;
   return peak;
 }
 
-/// Σ e^(logit − peak); with `Keeps`, the terms in the place of the logits.
-template <bool Keeps>
-EXPANDFT_INLINE float exponentials(const CrossEntropyRow& row, float peak) {
+/// The first `count` of a vector's numbers, and zeros.
+EXPANDFT_INLINE Floats first(Floats x, std::int64_t count) {
+  for (std::int64_t i = count; i < kFloats; ++i) x[i] = 0;
+  return x;
+}
+
+/// Σ e^(logit − peak); with `keep`, the terms go there.
+EXPANDFT_INLINE float exponentials(const float* logits, std::int64_t vocabulary, float peak,
+                                   float* keep) {
   Floats total = {};
-  for_vectors(row.vocabulary, [&](std::int64_t j, std::int64_t count) EXPANDFT_INLINE_LAMBDA {
-    const Floats e = exp(take(row.logits + j, count) - peak);
-    if constexpr (Keeps) put(row.logits + j, e, count);
-    // e is not 0 where nothing was taken.
-    total += count == kFloats ? e : load_some(reinterpret_cast<const float*>(&e), count);
+  for_vectors(vocabulary, [&](std::int64_t j, std::int64_t count) EXPANDFT_INLINE_LAMBDA {
+    const Floats e = exp(take(logits + j, count) - peak);
+    if (keep != nullptr) put(keep + j, e, count);
+    total += first(e, count);
   });
   return sum(total);
 }
 
 float cross_entropy(const CrossEntropyRow& row) {
-  const float peak = peak_of(row);
-  return __builtin_logf(exponentials<false>(row, peak)) - (row.logits[row.target] - peak);
+  const float peak = peak_of(row.logits, row.vocabulary);
+  const float total = exponentials(row.logits, row.vocabulary, peak, nullptr);
+  return __builtin_logf(total) - (row.logits[row.target] - peak);
 }
 
 // d loss / d logits = softmax − onehot(target), through the cap times 1 − (logit / cap)².
 float cross_entropy_backward(const CrossEntropyRow& row) {
-  const float peak = peak_of(row), at_target = row.logits[row.target];
+  const float peak = peak_of(row.logits, row.vocabulary), at_target = row.logits[row.target];
   float total = 0;
   if (row.cap > 0) {
-    total = exponentials<false>(row, peak);
+    total = exponentials(row.logits, row.vocabulary, peak, nullptr);
     const float factor = 1.0F / total, inverse = 1.0F / row.cap;
     for_vectors(row.vocabulary, [&](std::int64_t j, std::int64_t count) EXPANDFT_INLINE_LAMBDA {
       const Floats x = take(row.logits + j, count), part = x * inverse;
@@ -182,7 +188,7 @@ float cross_entropy_backward(const CrossEntropyRow& row) {
     const float part = at_target * inverse;
     row.logits[row.target] -= 1.0F - part * part;
   } else {
-    total = exponentials<true>(row, peak);
+    total = exponentials(row.logits, row.vocabulary, peak, row.logits);
     const float factor = 1.0F / total;
     for_vectors(row.vocabulary, [&](std::int64_t j, std::int64_t count) EXPANDFT_INLINE_LAMBDA {
       put(row.logits + j, take(row.logits + j, count) * factor, count);
@@ -192,18 +198,45 @@ float cross_entropy_backward(const CrossEntropyRow& row) {
   return __builtin_logf(total) - (at_target - peak);
 }
 
+/// KL(p || q) = Σ p·(log p − log q); its gradient is q − p, through the cap as above. Of equal rows
+/// both are 0 exactly.
+template <bool WantsGrad>
+float kl_divergence(const KlDivergenceRow& row) {
+  const std::int64_t vocabulary = row.vocabulary;
+  const float peak = peak_of(row.logits, vocabulary), peak_p = peak_of(row.reference, vocabulary);
+  const float log_total = __builtin_logf(exponentials(row.logits, vocabulary, peak, nullptr));
+  const float log_total_p =
+      __builtin_logf(exponentials(row.reference, vocabulary, peak_p, nullptr));
+  const float inverse = row.cap > 0 ? 1.0F / row.cap : 0.0F;
+  Floats sums = {};
+  for_vectors(vocabulary, [&](std::int64_t j, std::int64_t count) EXPANDFT_INLINE_LAMBDA {
+    const Floats x = take(row.logits + j, count);
+    const Floats log_q = (x - peak) - log_total;
+    const Floats log_p = (take(row.reference + j, count) - peak_p) - log_total_p;
+    const Floats p = exp(log_p);
+    sums += first(p * (log_p - log_q), count);
+    if constexpr (WantsGrad) {
+      const Floats part = x * inverse;
+      put(row.logits + j, (exp(log_q) - p) * (1.0F - part * part), count);
+    }
+  });
+  return sum(sums);
+}
+
 }  // namespace
 
 extern const ElementwiseKernels EXPANDFT_KERNELS(Elementwise) = {
-    gated<Silu>,
-    gated_backward<Silu>,
-    gated<GeluTanh>,
-    gated_backward<GeluTanh>,
-    norm,
-    norm_backward,
-    rotate,
-    cross_entropy,
-    cross_entropy_backward,
+    .silu_gated = gated<Silu>,
+    .silu_gated_backward = gated_backward<Silu>,
+    .gelu_tanh_gated = gated<GeluTanh>,
+    .gelu_tanh_gated_backward = gated_backward<GeluTanh>,
+    .norm = norm,
+    .norm_backward = norm_backward,
+    .rotate = rotate,
+    .cross_entropy = cross_entropy,
+    .cross_entropy_backward = cross_entropy_backward,
+    .kl_divergence = kl_divergence<false>,
+    .kl_divergence_backward = kl_divergence<true>,
 };
 
 }  // namespace expandft

@@ -62,6 +62,14 @@ struct CrossEntropyRow {
   float* logits = nullptr;
 };
 
+/// One row of logits, and of a reference's for the same token.
+struct KlDivergenceRow {
+  std::int64_t vocabulary = 0;
+  float cap = 0;  // as above
+  float* logits = nullptr;
+  const float* reference = nullptr;
+};
+
 /// The kernels as compiled for one instruction set. All in fp32.
 struct ElementwiseKernels {
   void (*silu_gated)(const GatedForward& gated);
@@ -75,6 +83,10 @@ struct ElementwiseKernels {
   float (*cross_entropy)(const CrossEntropyRow& row);
   /// The same; its gradient in the place of the logits.
   float (*cross_entropy_backward)(const CrossEntropyRow& row);
+  /// KL(softmax(reference) || softmax(logits)).
+  float (*kl_divergence)(const KlDivergenceRow& row);
+  /// The same; its gradient in the place of the logits.
+  float (*kl_divergence_backward)(const KlDivergenceRow& row);
 };
 
 extern const ElementwiseKernels kBaselineElementwise;

@@ -45,6 +45,9 @@ TORCH_LIBRARY(expandft, library) {
   library.def(
       "cross_entropy(Tensor(a!) logits, Tensor targets, float? softcap, bool wants_grad) -> "
       "Tensor");
+  library.def(
+      "kl_divergence(Tensor(a!) logits, Tensor reference, float? softcap, bool wants_grad) -> "
+      "Tensor");
 }
 
 TORCH_LIBRARY_IMPL(expandft, CompositeExplicitAutograd, library) {
@@ -54,6 +57,7 @@ TORCH_LIBRARY_IMPL(expandft, CompositeExplicitAutograd, library) {
   library.impl("gated_activation", plain::gated_activation);
   library.impl("gated_activation_backward", plain::gated_activation_backward);
   library.impl("cross_entropy", plain::cross_entropy);
+  library.impl("kl_divergence", plain::kl_divergence);
 }
 
 TORCH_LIBRARY_IMPL(expandft, CPU, library) {
@@ -63,6 +67,7 @@ TORCH_LIBRARY_IMPL(expandft, CPU, library) {
   library.impl("gated_activation", cpu::gated_activation);
   library.impl("gated_activation_backward", cpu::gated_activation_backward);
   library.impl("cross_entropy", cpu::cross_entropy);
+  library.impl("kl_divergence", cpu::kl_divergence);
 }
 
 std::pair<at::Tensor, at::Tensor> rms_norm_forward(const at::Tensor& x, const at::Tensor& weight,
@@ -101,6 +106,12 @@ at::Tensor cross_entropy(at::Tensor& logits, const at::Tensor& targets,
                          std::optional<double> softcap, bool wants_grad) {
   static const Operator<decltype(plain::cross_entropy)> op("expandft::cross_entropy");
   return op(logits, targets, softcap, wants_grad);
+}
+
+at::Tensor kl_divergence(at::Tensor& logits, const at::Tensor& reference,
+                         std::optional<double> softcap, bool wants_grad) {
+  static const Operator<decltype(plain::kl_divergence)> op("expandft::kl_divergence");
+  return op(logits, reference, softcap, wants_grad);
 }
 
 }  // namespace expandft

@@ -46,4 +46,9 @@ GatedActivationGrads gated_activation_backward(const at::Tensor& grad, const at:
 at::Tensor cross_entropy(at::Tensor& logits, const at::Tensor& targets,
                          std::optional<double> softcap, bool wants_grad);
 
+/// KL(softmax(reference) || softmax(logits)) of each row: both (M, V) -> (M), fp32. With
+/// `wants_grad` the gradient of their sum takes the place of the logits, as in cross_entropy.
+at::Tensor kl_divergence(at::Tensor& logits, const at::Tensor& reference,
+                         std::optional<double> softcap, bool wants_grad);
+
 }  // namespace expandft

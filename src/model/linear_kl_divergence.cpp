@@ -1,5 +1,6 @@
 #include "model/linear_kl_divergence.h"
 
+#include "model/fused_ops.h"
 #include "model/head_gradients.h"
 #include "model/linear_cross_entropy.h"
 
@@ -22,18 +23,12 @@ struct LinearKlDivergenceFunction : torch::autograd::Function<LinearKlDivergence
     for (std::int64_t begin = 0; begin < rows; begin += step) {
       const std::int64_t count = std::min(step, rows - begin);
       const auto logits = [&](const at::Tensor& from, const at::Tensor& through) {
-        return head_logits(from.narrow(0, begin, count), through, softcap).to(at::kFloat);
+        return head_logits(from.narrow(0, begin, count), through, softcap);
       };
-      const at::Tensor found = logits(hidden, head);
-      const at::Tensor log_q = at::log_softmax(found, -1);
-      const at::Tensor log_p = at::log_softmax(logits(reference, reference_head), -1);
-      const at::Tensor p = log_p.exp();
-      sum.add_((p * (log_p - log_q)).sum());
-      if (!wants_grad) continue;
-      at::Tensor dlogits = log_q.exp().sub_(p);
-      // Through cap·tanh(x / cap): times 1 - (logit / cap)².
-      if (softcap) dlogits.mul_((found / *softcap).square_().neg_().add_(1));
-      gradients.add(begin, dlogits);
+      at::Tensor found = logits(hidden, head);
+      const at::Tensor expected = logits(reference, reference_head);
+      sum.add_(kl_divergence(found, expected, softcap, wants_grad).sum(at::kDouble));
+      if (wants_grad) gradients.add(begin, found);
     }
     ctx->save_for_backward({gradients.hidden(), gradients.head()});
     return sum.to(at::kFloat);

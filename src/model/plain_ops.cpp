@@ -85,4 +85,17 @@ at::Tensor cross_entropy(at::Tensor& logits, const at::Tensor& targets,
   return losses;
 }
 
+at::Tensor kl_divergence(at::Tensor& logits, const at::Tensor& reference,
+                         std::optional<double> softcap, bool wants_grad) {
+  const at::Tensor log_q = at::log_softmax(logits, -1, at::kFloat);
+  const at::Tensor log_p = at::log_softmax(reference, -1, at::kFloat);
+  const at::Tensor p = log_p.exp();
+  const at::Tensor divergences = (p * (log_p - log_q)).sum(-1);
+  if (!wants_grad) return divergences;
+  at::Tensor dlogits = log_q.exp().sub_(p);
+  if (softcap) dlogits.mul_((logits.to(at::kFloat) / *softcap).square_().neg_().add_(1));
+  logits.copy_(dlogits);
+  return divergences;
+}
+
 }  // namespace expandft::plain
