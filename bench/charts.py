@@ -20,7 +20,8 @@ def speed(all_measured, title):
         if methods:
             y = group(drawing, measured, methods, title, y) + 22
     drawing.line(LEFT + 7, y - 10, LEFT + 7, y + 4, "mark")
-    drawing.text(LEFT + 16, y + 1, "the limit: matrix products of the same shapes alone, measured in the same run", "faint")
+    drawing.text(LEFT + 16, y + 1, "the limit: matrix products of the same shapes alone, in the same run; (%): what was reached of it",
+                 "faint")
     return drawing.written(y + 16)
 
 
@@ -40,7 +41,7 @@ def group(drawing, measured, methods, title, y):
         top = y + 26 + i * (BAR + GAP)
         middle, reached = top + BAR / 2, measured.tokens_per_second(method)
         speeds = [run.tokens_per_second for run in measured.runs[method]]
-        drawing.text(LEFT - 8, middle + 4, title(method, measured.job), anchor="end")
+        drawing.text(LEFT - 8, middle + 4, title(method, measured.job).replace("`", ""), anchor="end")
         drawing.rectangle(LEFT, top, reached * scale, BAR, f"fill-{method}")
         drawing.line(LEFT + min(speeds) * scale, middle, LEFT + max(speeds) * scale, middle, "range")
         x = LEFT + measured.limit(method) * scale
@@ -51,6 +52,7 @@ def group(drawing, measured, methods, title, y):
 
 
 PANEL, HEIGHT, BETWEEN = 142, 120, 18
+NAMES = {"expandft": "expandft", "lora": "PEFT LoRA", "full": "transformers, full"}
 
 
 def cost(dimensions):
@@ -65,7 +67,7 @@ def cost(dimensions):
     drawing.text(8, 16 + HEIGHT + 74, "peak memory, MiB", "title")
     for which, top, unit in ((1, 30, 1), (2, 30 + HEIGHT + 74, 2**20)):
         most = 1.06 * max(point[which] / unit for of in dimensions.values() for points in of.values() for point in points)
-        for tick in svg.ticks(most, 3):
+        for tick in svg.ticks(most, 4):
             drawing.text(left - 6, top + HEIGHT * (1 - tick / most) + 4, svg.short(tick), "faint", "end")
         for i, (name, of) in enumerate(dimensions.items()):
             x = left + i * (PANEL + BETWEEN)
@@ -74,8 +76,8 @@ def cost(dimensions):
     y = 30 + 2 * HEIGHT + 74 + 50
     if len(methods) > 1:
         for i, method in enumerate(methods):
-            drawing.rectangle(left + i * 120, y - 9, 10, 10, f"fill-{method}")
-            drawing.text(left + i * 120 + 15, y, method)
+            drawing.rectangle(left + i * 140, y - 9, 10, 10, f"fill-{method}")
+            drawing.text(left + i * 140 + 15, y, NAMES[method])
         y += 20
     return drawing.written(y - 6)
 
@@ -85,11 +87,12 @@ def panel(drawing, x, top, name, most, lines):
     values = sorted({value for points in lines.values() for value, _ in points})
     places = {value: x + 10 + (PANEL - 20) * (i / (len(values) - 1) if len(values) > 1 else 0.5)
               for i, value in enumerate(values)}
-    for tick in svg.ticks(most, 3):
+    for tick in svg.ticks(most, 4):
         y = top + HEIGHT * (1 - tick / most)
         drawing.line(x, y, x + PANEL, y, "grid" if tick else "axis")
     for value, place in places.items():
-        drawing.text(place, top + HEIGHT + 14, svg.short(value), "faint", "middle")
+        label = str(value) if value < 2000 else f"{value / 1000:.0f}k"
+        drawing.text(place, top + HEIGHT + 14, label, "faint", "middle")
     drawing.text(x + PANEL / 2, top + HEIGHT + 30, name, anchor="middle")
     for method, points in lines.items():
         at = [(places[value], top + HEIGHT * (1 - height / most)) for value, height in points]

@@ -91,5 +91,5 @@ def table(job, shapes, found):
     head = [f"`{KEY}`", "step of epoch 1, ms", f"of epochs 2 to {EPOCHS}, ms", "time saved", "arithmetic saved",
             "of the predicted gain", f"≥ {WANTED:.0%}", "peak memory, MiB"]
     return (f"random27M, last 3 of {shapes.layers} layers, k = {job.copies}, {job.batch} × {job.length} tokens a step, "
-            f"{job.threads} threads, {job.precision}; median (least–most) of {len(found['none'].later)} rounds.\n\n"
+            f"{job.threads} threads, {job.precision}; median (least–most) of {tables.counted(len(found['none'].later))}.\n\n"
             + tables.rows(head, body))

@@ -1,5 +1,6 @@
 """A small writer of SVG charts, readable on light and dark pages; no scripts, no fonts, nothing loaded."""
 
+import math
 from xml.sax.saxutils import escape, quoteattr
 
 STYLE = """
@@ -63,13 +64,10 @@ class Drawing:
                 f'<rect class="page" x="0" y="0" width="100%" height="100%"/>\n' + "\n".join(self.elements) + "\n</svg>\n")
 
 
-def ticks(most, count=4):
-    """Round numbers from 0 to `most` or less, about `count` steps of 1, 2 or 5 times a power of ten."""
-    rough = most / count
-    power = 10.0 ** len(str(int(rough))) / 10 if rough >= 1 else 1.0
-    while power > rough:
-        power /= 10
-    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
+def ticks(most, count=5):
+    """Round numbers from 0 to `most` or less: steps of 1, 2 or 5 times a power of ten, at most `count` of them."""
+    power = 10.0 ** (math.floor(math.log10(most)) - 1)
+    step = next(factor * power for factor in (1, 2, 5, 10, 20, 50, 100) if factor * power * count >= most)
     return [step * i for i in range(int(most / step + 1e-9) + 1)]
 
 

@@ -10,6 +10,10 @@ def spread(values, digits):
     return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f}–{max(values):.{digits}f})"
 
 
+def counted(rounds):
+    return f"{rounds} round{'s' if rounds != 1 else ''}"
+
+
 def rows(head, body):
     """A Markdown table."""
     return "\n".join("| " + " | ".join(cells) + " |" for cells in [head, ["---"] * len(head), *body])
@@ -43,7 +47,7 @@ def results(measured):
             "reached, G/s", "product rate, G/s", "of the product rate"]
     memory = "" if job.device == "cpu" else ", memory of the GPU"
     text = (f"**{measured.model.name}** ({measured.model.about}): batch {job.batch} × {job.length} tokens, "
-            f"{job.threads} threads, {job.precision}{memory}; median (least–most) of {rounds} rounds.\n\n")
+            f"{job.threads} threads, {job.precision}{memory}; median (least–most) of {counted(rounds)}.\n\n")
     if job.precision == "bfloat16" and job.full_weights == "bfloat16":
         text += "Full fine-tuning keeps weights and moments in bfloat16 here: in float32 they do not fit.\n\n"
     return text + rows(head, [row(method, measured) for method in measured.runs])
