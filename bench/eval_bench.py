@@ -23,12 +23,15 @@ import sys
 import time
 from pathlib import Path
 
+import device
 import eval_inputs
+import page
 import programs
-import run_bench
+import tables
 
 ROOT = Path(__file__).resolve().parents[1]
-MARKERS = "<!-- eval-bench:begin -->", "<!-- eval-bench:end -->"
+PAGE = ROOT / "docs/performance.md"
+PLACE = "eval-bench"
 ORACLE = ROOT / "tests/golden/lm_eval_oracle.py"
 # Greatest difference of a log-likelihood, in nats, at which both programs still do the same.
 SAME = 1e-2
@@ -46,8 +49,6 @@ def parse_arguments():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--pause", type=float, default=1.0, help="seconds between runs")
-    parser.add_argument("--tokenizer", type=Path, default=ROOT / "tests/golden/tokenizers/mistral-v1.model",
-                        help="of 32000 pieces")
     parser.add_argument("--cache", type=Path, default=ROOT / "build/bench")
     parser.add_argument("--write", action="store_true", help="put the table into docs/performance.md")
     options = parser.parse_args()
@@ -58,8 +59,8 @@ def parse_arguments():
             parser.error(f"{name!r} found, expected one of {', '.join(eval_inputs.TASKS)}")
     if not options.binary.is_file():
         parser.error(f"{options.binary} is not there: build expandft first")
-    if options.write and not run_bench.has_markers(*MARKERS):
-        parser.error(f"docs/performance.md with the lines {' and '.join(MARKERS)} expected")
+    if options.write and (missing := page.missing_markers(PAGE, [PLACE])):
+        parser.error(missing)
     return options
 
 
@@ -68,7 +69,7 @@ def prepare(options):
     model, data = (options.cache.resolve() / name for name in ("eval-model", "eval-data"))
     for directory in (model, data):
         directory.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, programs.BENCH / "make_inputs.py", "--model", model, "--tokenizer", options.tokenizer,
+    command = [sys.executable, programs.BENCH / "make_inputs.py", "--name", "random15M", "--model", model,
                "--text", ROOT / "data/tinyshakespeare.valid.txt", "--ids", data / "ids.npy"]
     subprocess.run([str(part) for part in command], check=True, stdout=sys.stderr)
     command = [sys.executable, programs.BENCH / "tokenizer_json.py", model]
@@ -140,7 +141,7 @@ def measure(options):
 
 
 def table(ours, whole, theirs, rows, options):
-    lines = [f"{run_bench.machine()} random15M, {options.threads} threads, float32; seconds, median (least–most) of "
+    lines = [f"{device.machine()} random15M, {options.threads} threads, float32; seconds, median (least–most) of "
              f"{options.rounds} rounds.", "",
              "| task | rows | expandft | lm-evaluation-harness | its best batch size | harness / expandft | expandft's "
              "whole process |", "|---|---|---|---|---|---|---|"]
@@ -149,8 +150,8 @@ def table(ours, whole, theirs, rows, options):
         best = min(theirs[task], key=lambda size: statistics.median(theirs[task][size]))
         medians = statistics.median(ours[task]), statistics.median(theirs[task][best])
         totals = [total + median for total, median in zip(totals, medians)]
-        lines.append(f"| {task} | {rows[task]} | {run_bench.spread(ours[task], 2)} | "
-                     f"{run_bench.spread(theirs[task][best], 2)} | {best} | {medians[1] / medians[0]:.1f} | "
+        lines.append(f"| {task} | {rows[task]} | {tables.spread(ours[task], 2)} | "
+                     f"{tables.spread(theirs[task][best], 2)} | {best} | {medians[1] / medians[0]:.1f} | "
                      f"{statistics.median(whole[task]):.2f} |")
     lines.append(f"| all | {sum(rows.values())} | {totals[0]:.2f} | {totals[1]:.2f} | | {totals[1] / totals[0]:.1f} | |")
     return "\n".join(lines)
@@ -161,7 +162,7 @@ def main():
     text = table(*measure(options), options)
     print(text)
     if options.write:
-        run_bench.write_page(text, *MARKERS)
+        page.write_between(PAGE, PLACE, text)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,10 @@
-"""Prints as JSON the rate of float32 matrix products on this machine: billions of multiply-adds a second.
+"""Prints as JSON how fast this machine runs products with weight matrices: G multiply-adds a second of each.
 
-    python bench/gemm_rate.py --threads 2 --shape 1024,288,768 --shape 1024,1024,1024
+    python bench/gemm_rate.py --threads 2 --product forward,1024,288,768 --product weight,1024,288,768
+
+A product is KIND,ROWS,INPUTS,OUTPUTS: x·Wᵀ (forward), dy·W (input), or dyᵀ·x (weight), with x (rows, inputs) and
+W (outputs, inputs). Each is run by every library that LibTorch brings for it (on a CPU in float32: MKL and oneDNN), for
+--seconds in all; the median over repetitions of the fastest counts.
 """
 
 import argparse
@@ -11,28 +15,62 @@ import time
 import torch
 
 
-def rate(rows, inner, columns, seconds):
-    """Median over repetitions of a (rows, inner) by (inner, columns) product, for about `seconds`."""
-    a, b = torch.randn(rows, inner), torch.randn(inner, columns)
-    out = torch.empty(rows, columns)
-    torch.mm(a, b, out=out)
+def one_dnn():
+    """x, W -> x·Wᵀ by oneDNN, where LibTorch has it."""
+    operator = getattr(torch.ops.mkldnn, "_linear_pointwise", None)
+    return operator and (lambda x, weight: operator(x, weight, None, "none", [], ""))
+
+
+def ways(kind, rows, inputs, outputs, device, dtype):
+    """Functions without arguments, each of which computes the product."""
+    make = {"device": device, "dtype": dtype}
+    x, dy, weight = (torch.randn(shape, **make) for shape in ((rows, inputs), (rows, outputs), (outputs, inputs)))
+    linear = one_dnn() if device == "cpu" and dtype == torch.float32 else None
+    if kind == "forward":
+        return [lambda: torch.nn.functional.linear(x, weight)] + ([lambda: linear(x, weight)] if linear else [])
+    if kind == "input":
+        return [lambda: torch.mm(dy, weight)] + ([lambda: linear(dy, weight.t())] if linear else [])
+    if kind == "weight":  # oneDNN is faster now as dyᵀ·x, now as (xᵀ·dy)ᵀ
+        return [lambda: torch.mm(dy.t(), x)] + (
+            [lambda: linear(dy.t(), x.t()), lambda: linear(x.t(), dy.t())] if linear else [])
+    raise SystemExit(f"{kind!r} found, expected forward, input or weight")
+
+
+def median_seconds(run, device, seconds):
+    """Of at least three repetitions. The first two calls, which prepare the library, are not timed."""
+    synchronize = torch.cuda.synchronize if device != "cpu" else lambda: None
     times = []
+    run()
+    run()
+    synchronize()
     end = time.perf_counter() + seconds
     while time.perf_counter() < end or len(times) < 3:
         begin = time.perf_counter()
-        torch.mm(a, b, out=out)
+        run()
+        synchronize()
         times.append(time.perf_counter() - begin)
-    return rows * inner * columns / statistics.median(times) / 1e9
+    return statistics.median(times)
+
+
+@torch.no_grad()
+def rate(product, options):
+    kind, *sizes = product.split(",")
+    rows, inputs, outputs = map(int, sizes)
+    candidates = ways(kind, rows, inputs, outputs, options.device, getattr(torch, options.dtype))
+    share = options.seconds / len(candidates)
+    return rows * inputs * outputs / min(median_seconds(run, options.device, share) for run in candidates) / 1e9
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--shape", action="append", required=True, help="rows,inner,columns")
-    parser.add_argument("--seconds", type=float, default=0.5, help="for each shape")
+    parser.add_argument("--product", action="append", required=True, help="KIND,ROWS,INPUTS,OUTPUTS")
+    parser.add_argument("--seconds", type=float, default=0.15, help="for each product")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    print(json.dumps({shape: rate(*map(int, shape.split(",")), options.seconds) for shape in options.shape}))
+    print(json.dumps({product: rate(product, options) for product in options.product}))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
-"""Makes what a benchmark runs on, in a cache folder: the random model, and texts as token ids.
+"""Makes what a benchmark runs on, in a cache folder: random models, their tokenizers, and texts as token ids.
+
+    python bench/make_inputs.py --name random27M --model DIR/model --text F --ids DIR/ids.npy
 
 A process of its own, so that the one that measures stays small: a child's peak memory starts at
-its parent's.
+its parent's. What is there already is not made again.
 """
 
 import argparse
@@ -9,18 +11,93 @@ import json
 import shutil
 from pathlib import Path
 
-RANDOM_LLAMA = {"hidden_size": 288, "num_hidden_layers": 6, "num_attention_heads": 6, "num_key_value_heads": 6,
-                "intermediate_size": 768, "vocab_size": 32000, "max_position_embeddings": 1024,
-                "tie_word_embeddings": True}
+import bench_models
+
+ROOT = Path(__file__).resolve().parents[1]
+TOKENIZERS = ROOT / "tests/golden/tokenizers"
+# 4096 pieces need more than the training text has: both of data/'s are taken.
+TOKENIZER_TEXTS = (ROOT / "data/tinyshakespeare.train.txt", ROOT / "data/tinystories.valid.txt")
 
 
-def make_random_llama(directory, tokenizer):
-    """A Llama of 15 M random weights, with the tokenizer of 32000 pieces beside it."""
+def train_tokenizer(file, pieces=4096):
+    """A SentencePiece model (BPE, as Llama's) of our own texts: the same bytes each time, so it holds no paths."""
+    import io
+
+    from sentencepiece import SentencePieceTrainer
+
+    lines = [line for text in TOKENIZER_TEXTS for line in text.read_text(encoding="utf-8").splitlines()]
+    made = io.BytesIO()
+    SentencePieceTrainer.train(
+        sentence_iterator=iter(lines), model_writer=made, vocab_size=pieces, model_type="bpe", byte_fallback=True,
+        character_coverage=1.0, normalization_rule_name="identity", num_threads=1, split_digits=True,
+        allow_whitespace_only_pieces=True, remove_extra_whitespaces=False, unk_id=0, bos_id=1, eos_id=2, pad_id=-1,
+        minloglevel=2)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.with_suffix(".part").write_bytes(made.getvalue())
+    file.with_suffix(".part").rename(file)
+
+
+def tokenizer_of(model, cache):
+    """The tokenizer.model to go beside a random model."""
+    if model.tokenizer == "trained":
+        file = cache / "tokenizer-4096.model"
+        if not file.is_file():
+            train_tokenizer(file)
+        return file
+    return TOKENIZERS / {"mistral": "mistral-v1.model", "gemma": "gemma-test.model"}[model.tokenizer]
+
+
+def make_small_llama(directory, config):
+    """Float32, as transformers initialises it."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
     torch.manual_seed(1)
-    LlamaForCausalLM(LlamaConfig(**RANDOM_LLAMA)).save_pretrained(directory)
+    LlamaForCausalLM(LlamaConfig(**config)).save_pretrained(directory)
+
+
+def make_large_llama(directory, config):
+    """Bfloat16, one layer in memory at a time, a file for each."""
+    import torch
+    from safetensors.torch import save_file
+
+    torch.manual_seed(1)
+    c, head = config, config["hidden_size"] // config["num_attention_heads"]
+    h, p, keys = c["hidden_size"], c["intermediate_size"], c["num_key_value_heads"] * head
+    projections = {"self_attn.q_proj": (h, h), "self_attn.k_proj": (keys, h), "self_attn.v_proj": (keys, h),
+                   "self_attn.o_proj": (h, h), "mlp.gate_proj": (p, h), "mlp.up_proj": (p, h), "mlp.down_proj": (h, p)}
+    norms = ("input_layernorm", "post_attention_layernorm")
+    files = [{f"model.layers.{i}.{name}.weight": shape for name, shape in projections.items()}
+             | {f"model.layers.{i}.{name}.weight": (h,) for name in norms} for i in range(c["num_hidden_layers"])]
+    files.append({"model.embed_tokens.weight": (c["vocab_size"], h), "lm_head.weight": (c["vocab_size"], h),
+                  "model.norm.weight": (h,)})
+    directory.mkdir(parents=True, exist_ok=True)
+    places, total = {}, 0
+    for number, shapes in enumerate(files, start=1):
+        file = f"model-{number:05}-of-{len(files):05}.safetensors"
+        tensors = {name: torch.ones(shape, dtype=torch.bfloat16) if len(shape) == 1 else
+                   torch.empty(shape, dtype=torch.bfloat16).normal_(0, 0.02) for name, shape in shapes.items()}
+        save_file(tensors, directory / file, metadata={"format": "pt"})
+        places |= dict.fromkeys(tensors, file)
+        total += sum(2 * tensor.numel() for tensor in tensors.values())
+    index = {"metadata": {"total_size": total}, "weight_map": places}
+    (directory / "model.safetensors.index.json").write_text(json.dumps(index, indent=2) + "\n")
+    settings = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "torch_dtype": "bfloat16",
+                "hidden_act": "silu", "rms_norm_eps": 1e-5, "attention_bias": False, **config}
+    (directory / "config.json").write_text(json.dumps(settings, indent=2) + "\n")
+
+
+def make_model(model, directory, tokenizer):
+    """The tokenizer is copied last: a directory that has it is whole."""
+    if (directory / "tokenizer.model").is_file():
+        return
+    shutil.rmtree(directory, ignore_errors=True)
+    if model.config is None:
+        import gemma3_1b
+
+        gemma3_1b.make_model(directory)
+        return
+    (make_large_llama if model.large else make_small_llama)(directory, model.config)
     shutil.copyfile(tokenizer, directory / "tokenizer.model")
 
 
@@ -39,13 +116,14 @@ def write_ids(directory, text, output):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", type=Path, required=True, help="made where it is not there and --tokenizer is given")
-    parser.add_argument("--tokenizer", type=Path)
+    parser.add_argument("--name", required=True, help="of bench_models.py; random27M-v8192: with so large a vocabulary")
+    parser.add_argument("--model", type=Path, required=True, help="its directory, made where it is not there")
     parser.add_argument("--text", type=Path, required=True)
     parser.add_argument("--ids", type=Path, required=True)
     options = parser.parse_args()
-    if options.tokenizer and not (options.model / "tokenizer.model").exists():
-        make_random_llama(options.model, options.tokenizer)
+    model = bench_models.find(options.name)
+    if model.tokenizer != "own":
+        make_model(model, options.model, tokenizer_of(model, options.ids.resolve().parents[1]))
     write_ids(options.model, options.text, options.ids)
 
 

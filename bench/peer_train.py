@@ -3,7 +3,8 @@
     python bench/peer_train.py --method lora --model DIR --ids ids.npy --steps 30
 
 `full` trains every weight; `lora` trains PEFT's rank-16 pairs on all seven projections of a layer.
-ids.npy: one row of token ids, cut into windows of --length, --batch of them a step.
+ids.npy: one row of token ids, cut into windows of --length, --batch of them a step. In bfloat16 both compute under
+autocast; LoRA's base is stored in bfloat16 and its pairs in float32, full's weights as --full-weights says.
 """
 
 import argparse
@@ -28,7 +29,10 @@ def load(options):
     logging.disable_progress_bar()
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
-    model = AutoModelForCausalLM.from_pretrained(options.model, dtype=torch.float32, attn_implementation="sdpa")
+    stored = "float32" if options.precision == "float32" else \
+        "bfloat16" if options.method == "lora" else options.full_weights
+    model = AutoModelForCausalLM.from_pretrained(options.model, dtype=getattr(torch, stored),
+                                                 attn_implementation="sdpa").to(options.device)
     model.config.use_cache = False  # nothing generates here
     if options.method == "lora":
         from peft import LoraConfig, get_peft_model
@@ -39,6 +43,29 @@ def load(options):
     return model.train()
 
 
+def train(model, options):
+    """Seconds and loss of each step, when the first began, and how many numbers train."""
+    import torch
+
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=options.learning_rate, weight_decay=0.0, fused=True)
+    batches = windows(options)
+    times, losses = [], []
+    first_step_at = seconds_since_start()
+    for _ in range(options.steps):
+        begin = time.perf_counter()
+        ids = next(batches).to(options.device)
+        with torch.autocast(options.device.partition(":")[0], torch.bfloat16, enabled=options.precision == "bfloat16"):
+            loss = model(input_ids=ids, labels=ids).loss
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(trained, 1.0)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        losses.append(loss.item())  # waits for a GPU
+        times.append(time.perf_counter() - begin)
+    return times, losses, first_step_at, sum(parameter.numel() for parameter in trained)
+
+
 def windows(options):
     """Batches (batch, length) of int64 ids in a seeded random order, for ever."""
     import numpy
@@ -46,6 +73,8 @@ def windows(options):
 
     ids = torch.from_numpy(numpy.load(options.ids).astype("int64"))
     rows = ids[:len(ids) // options.length * options.length].view(-1, options.length)
+    if len(rows) < options.batch:
+        raise SystemExit(f"{options.ids}: {len(rows)} windows of {options.length} found, expected {options.batch} for a step")
     generator = torch.Generator().manual_seed(options.seed)
     while True:
         yield from (rows[part] for part in torch.randperm(len(rows), generator=generator).split(options.batch)
@@ -65,35 +94,27 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--learning-rate", type=float, default=1e-4)
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
+    parser.add_argument("--full-weights", choices=["float32", "bfloat16"], default="float32",
+                        help="with --precision bfloat16: what full keeps weights and moments in")
     options = parser.parse_args()
 
-    model = load(options)
     import torch
 
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(trained, lr=options.learning_rate, weight_decay=0.0, fused=True)
-    batches = windows(options)
-    times, losses = [], []
-    first_step_at = seconds_since_start()
-    for _ in range(options.steps):
-        begin = time.perf_counter()
-        ids = next(batches)
-        loss = model(input_ids=ids, labels=ids).loss
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(trained, 1.0)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        losses.append(loss.item())
-        times.append(time.perf_counter() - begin)
+    try:
+        times, losses, first_step_at, trained = train(load(options), options)
+    except torch.OutOfMemoryError:
+        print(json.dumps({"method": options.method, "out_of_memory": True}))
+        return
 
     measured = times[options.warmup_steps:]
     print(json.dumps({
         "method": options.method,
         "tokens_per_second": options.batch * options.length / statistics.median(measured),
-        "fastest_tokens_per_second": options.batch * options.length / min(measured),
         "first_step_at": first_step_at,
         "steps": options.steps,
-        "trained_parameters": sum(parameter.numel() for parameter in trained),
+        "trained_parameters": trained,
         "first_loss": losses[0],
         "last_loss": losses[-1],
         "torch": torch.__version__,

@@ -1,5 +1,6 @@
 """Runs each program once as a process of its own, and says what it reached."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -10,6 +11,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from device import GpuMemory
+
 BENCH = Path(__file__).resolve().parent
 
 
@@ -17,17 +20,18 @@ BENCH = Path(__file__).resolve().parent
 class Run:
     tokens_per_second: float  # median over the steps after warm-up
     first_step_at: float      # seconds from launch to the beginning of the first step
-    peak_bytes: int           # greatest resident size
+    peak_bytes: int           # most memory: resident, or on a GPU what was in use of its own
 
 
 @dataclass(frozen=True)
 class Job:
-    """What all programs do alike."""
+    """What all programs do alike, and which layers are expanded."""
 
     model: Path
     text: Path
     ids: Path
     folder: Path
+    layers: str
     batch: int
     length: int
     steps: int
@@ -35,13 +39,17 @@ class Job:
     threads: int
     rank: int
     copies: int
+    device: str = "cpu"
+    precision: str = "float32"
+    full_weights: str = "float32"
 
 
-def run_measured(command, threads, log):
-    """Runs a command to its end; returns its standard output and its peak resident size in bytes."""
-    environment = os.environ | {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads),
-                                "CUDA_VISIBLE_DEVICES": ""}
-    with open(log, "w") as errors:
+def run_measured(command, threads, log, device="cpu"):
+    """Runs a command to its end; returns its standard output and its peak memory in bytes."""
+    environment = os.environ | {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
+    if device == "cpu":
+        environment["CUDA_VISIBLE_DEVICES"] = ""
+    with open(log, "w") as errors, contextlib.nullcontext() if device == "cpu" else GpuMemory() as gpu:
         process = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, stderr=errors,
                                    env=environment, text=True)
         output = process.stdout.read()
@@ -51,58 +59,74 @@ def run_measured(command, threads, log):
     if process.returncode != 0:
         tail = "\n".join(Path(log).read_text().splitlines()[-20:])
         raise SystemExit(f"{' '.join(map(str, command))}\nended with {process.returncode}:\n{tail}")
-    return output, usage.ru_maxrss * 1024
+    return output, gpu.used if gpu else usage.ru_maxrss * 1024
 
 
 def run_peer(method, job):
+    """A Run, or None where the GPU's memory was not enough."""
     command = [sys.executable, BENCH / "peer_train.py", "--method", method, "--model", job.model, "--ids", job.ids,
                "--steps", job.steps, "--warmup-steps", job.warmup_steps, "--batch", job.batch,
-               "--length", job.length, "--rank", job.rank, "--threads", job.threads]
-    output, peak = run_measured(command, job.threads, job.folder / f"{method}.log")
+               "--length", job.length, "--rank", job.rank, "--threads", job.threads, "--device", job.device,
+               "--precision", job.precision, "--full-weights", job.full_weights]
+    output, peak = run_measured(command, job.threads, job.folder / f"{method}.log", job.device)
     result = json.loads(output.splitlines()[-1])
+    if result.get("out_of_memory"):
+        return None
     return Run(result["tokens_per_second"], result["first_step_at"], peak)
 
 
 def run_config(job, output):
     return {
         "model": str(job.model), "output": str(output),
-        "expansion": {"layers": "all", "copies": job.copies}, "train": "new",
+        "expansion": {"layers": job.layers, "copies": job.copies}, "train": "new",
         "data": {"train": str(job.text), "max_length": job.length, "packing": True},
         "training": {"max_steps": job.steps, "batch_size": job.batch, "micro_batch_size": job.batch,
                      "learning_rate": 1e-4, "schedule": "constant", "warmup": 0, "weight_decay": 0.0,
-                     "clip_norm": 1.0, "precision": "float32", "seed": 7, "log_every": 1},
+                     "clip_norm": 1.0, "precision": job.precision, "seed": 7, "log_every": 1},
     }
 
 
-def read_metrics(file, warmup_steps):
-    """Median tokens a second after warm-up, and when the first step began."""
+def read_events(file, kind):
+    """The events of one kind in a metrics.jsonl; at least one."""
     events = [json.loads(line) for line in Path(file).read_text().splitlines()]
-    rates = [event["tokens_per_second"] for event in events if event["event"] == "train"][warmup_steps:]
-    starts = [event["seconds_since_launch"] for event in events if event["event"] == "start"]
-    if not rates or not starts:
-        raise SystemExit(f"{file}: {len(rates)} measured training steps and {len(starts)} start events found, "
-                         f"expected at least one of each")
-    return statistics.median(rates), starts[0]
+    found = [event for event in events if event["event"] == kind]
+    if not found:
+        raise SystemExit(f"{file}: no event {kind!r} found, expected at least one")
+    return found
+
+
+def train(binary, job, changes=None):
+    """Trains with expandft; returns the metrics.jsonl and the peak memory in bytes. `changes`: to the config's
+    `training`."""
+    output = job.folder / "run"
+    shutil.rmtree(output, ignore_errors=True)
+    config = run_config(job, output)
+    for key, value in (changes or {}).items():
+        config["training"][key] = value
+    file = job.folder / "run.json"
+    file.write_text(json.dumps(config, indent=2) + "\n")
+    _, peak = run_measured([binary, "train", "--config", file, "--device", job.device, "--quiet"], job.threads,
+                           job.folder / "expandft.log", job.device)
+    return output / "metrics.jsonl", peak
 
 
 def run_expandft(binary, job):
-    output = job.folder / "run"
-    shutil.rmtree(output, ignore_errors=True)
-    config = job.folder / "run.json"
-    config.write_text(json.dumps(run_config(job, output), indent=2) + "\n")
-    _, peak = run_measured([binary, "train", "--config", config, "--device", "cpu"], job.threads,
-                           job.folder / "expandft.log")
-    rate, first_step_at = read_metrics(output / "metrics.jsonl", job.warmup_steps)
-    return Run(rate, first_step_at, peak)
+    metrics, peak = train(binary, job)
+    rates = [event["tokens_per_second"] for event in read_events(metrics, "train")][job.warmup_steps:]
+    if not rates:
+        raise SystemExit(f"{metrics}: no training step found after the first {job.warmup_steps}, expected at least one")
+    return Run(statistics.median(rates), read_events(metrics, "start")[0]["seconds_since_launch"], peak)
 
 
-def measure_products(shapes, threads, log):
-    """Shape (rows, inner, columns) -> billions of multiply-adds a second."""
-    command = [sys.executable, BENCH / "gemm_rate.py", "--threads", threads]
-    for shape in shapes:
-        command += ["--shape", ",".join(map(str, shape))]
-    output, _ = run_measured(command, threads, log)
-    return dict(zip(shapes, json.loads(output).values()))
+def measure_products(products, threads, log, device="cpu", dtype="float32", seconds=0.15):
+    """{Product: billions of multiply-adds a second}."""
+    names = {",".join(map(str, product)): product for product in products}
+    command = [sys.executable, BENCH / "gemm_rate.py", "--threads", threads, "--device", device, "--dtype", dtype,
+               "--seconds", seconds]
+    for name in names:
+        command += ["--product", name]
+    output, _ = run_measured(command, threads, log, device)
+    return {names[name]: rate for name, rate in json.loads(output).items()}
 
 
 def settle(seconds):

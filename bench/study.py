@@ -19,9 +19,10 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import page
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs/results.md"
-BEGIN, END = "<!-- study:begin -->", "<!-- study:end -->"
 STRENGTHS = (0.25, 0.5, 0.75)
 RETENTION_WEIGHTS = (0.0, 1.0)
 BUDGET = 0.10  # of forgetting, nats a token
@@ -219,15 +220,12 @@ def plot(results, file):
 
 
 def write_page(results):
-    text = PAGE.read_text()
-    if not 0 <= text.find(BEGIN) < text.find(END):
-        raise SystemExit(f"{PAGE}: the lines {BEGIN} and {END} expected")
     any_outcome = next(iter(results.values()))[1][0]
     seeds = len(next(iter(results.values()))[1])
     body = (f"Seeds: {seeds}. Before training: new domain {any_outcome.new_before:.3f}, original domain "
             f"{any_outcome.original_before:.3f} nats a token.\n\n{table(results)}\n\n"
             f"### All learning rates, seed 1\n\n{sweep_table(results)}\n")
-    PAGE.write_text(text[:text.index(BEGIN) + len(BEGIN)] + "\n" + body + text[text.index(END):])
+    page.write_between(PAGE, "study", body)
 
 
 def main():

@@ -2,7 +2,8 @@
 
 Counted: products with weight matrices, and attention's two products of each query with the keys
 before it (causal, so half the square on average). Not counted: norms, activations, softmax,
-optimizer, and anything computed a second time in the backward pass.
+optimizer, and anything computed a second time in the backward pass. products.py lists the same
+products one by one.
 """
 
 from dataclasses import dataclass
@@ -16,14 +17,16 @@ class Shapes:
     keys: int     # key-value heads * head_dim
     width: int    # of the MLP
     vocabulary: int
+    tied: bool = True  # the head is the embedding
 
     @classmethod
     def of_config(cls, config):
         heads = config["num_attention_heads"]
         head_dim = config.get("head_dim") or config["hidden_size"] // heads
+        tied = config.get("tie_word_embeddings", config.get("model_type") == "gemma3_text")
         return cls(config["hidden_size"], config["num_hidden_layers"], heads * head_dim,
                    config.get("num_key_value_heads", heads) * head_dim, config["intermediate_size"],
-                   config["vocab_size"])
+                   config["vocab_size"], tied)
 
     @property
     def qkv(self):
@@ -41,12 +44,20 @@ class Shapes:
     def head(self):
         return self.hidden * self.vocabulary
 
+    @property
+    def parameters(self):
+        """Of all matrices; norms and biases are left out."""
+        return self.layers * (self.attention_weights + self.mlp) + self.head * (1 if self.tied else 2)
+
     def scores(self, length):
         """Attention without its weights: scores and weighted sum, a token of a sequence of `length`."""
         return 2 * self.queries * (length + 1) / 2
 
+    def layer(self, length):
+        return self.attention_weights + self.scores(length) + self.mlp
+
     def forward(self, length):
-        return self.layers * (self.attention_weights + self.scores(length) + self.mlp) + self.head
+        return self.layers * self.layer(length) + self.head
 
 
 def full_fine_tuning(s, length):
@@ -77,3 +88,17 @@ def new_width(s, length, lowest, expanded, k):
     input_gradients = above * (s.attention_weights + 2 * s.scores(length) + s.mlp) + s.head
     input_gradients += (expanded - 1) * copies + copies / 3  # the lowest: down's input only
     return s.forward(length) + expanded * copies + input_gradients + expanded * copies
+
+
+def frozen_prefix(s, length, lowest):
+    """What a step saves where the outputs of the layers below `lowest` are cached: their forward pass.
+
+    Layer `lowest` itself has attention to do, which is frozen as well but runs.
+    """
+    return lowest * s.layer(length)
+
+
+def selected(layers, count):
+    """(lowest, how many) of "all" or "last:N" of `count` layers."""
+    expanded = count if layers == "all" else int(layers.removeprefix("last:"))
+    return count - expanded, expanded

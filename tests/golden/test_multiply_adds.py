@@ -1,5 +1,6 @@
 """The benchmark's multiply-adds a token are those that torch counts."""
 
+import dataclasses
 import sys
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from golden_models import MODELS, load_in_transformers, read_config
 from torch.utils.flop_counter import FlopCounterMode
 
 sys.path.append(str(Path(__file__).parents[2] / "bench"))
+import products  # noqa: E402
 import reference  # noqa: E402
 import work  # noqa: E402
 
@@ -53,3 +55,35 @@ def test_new_width(layers, k):
     # expanded layer, backward in all but the lowest.
     twice = SHAPES.mlp / 3 * (2 * len(layers) - 1)
     assert counted(model) - twice == work.new_width(SHAPES, LENGTH, layers[0], len(layers), k)
+
+
+def listed(step):
+    """Multiply-adds of all products of a step."""
+    return sum(product.multiply_adds * count for product, count in step.items())
+
+
+@pytest.mark.parametrize("vocabulary", [SHAPES.vocabulary, 200_000])  # the head in one chunk, and in many
+@pytest.mark.parametrize(("layers", "k"), [([0, 1, 2], 2), ([1, 2], 2), ([2], 3), ([0, 1, 2], 3)])
+def test_products_of_new_width_add_up(layers, k, vocabulary):
+    rows, shapes = 2 * LENGTH, dataclasses.replace(SHAPES, vocabulary=vocabulary)
+    attention = shapes.scores(LENGTH) * (shapes.layers + 2 * (shapes.layers - layers[0] - 1))
+    assert (listed(products.new_width(shapes, rows, layers[0], len(layers), k)) / rows + attention
+            == work.new_width(shapes, LENGTH, layers[0], len(layers), k))
+
+
+def test_products_of_the_peers_add_up():
+    rows, attention = 2 * LENGTH, 3 * SHAPES.layers * SHAPES.scores(LENGTH)
+    assert listed(products.full_fine_tuning(SHAPES, rows)) / rows + attention == work.full_fine_tuning(SHAPES, LENGTH)
+    assert listed(products.lora(SHAPES, rows, RANK)) / rows + attention == work.lora(SHAPES, LENGTH, RANK)
+
+
+def test_the_product_rate_weighs_each_shape_by_its_work():
+    large, small = (products.Product(products.FORWARD, 10, 10, columns) for columns in (30, 10))
+    # 3000 at 3 and twice 1000 at 1: 5000 in 1000 + 2000.
+    assert products.product_rate({large: 1, small: 2}, {large: 3.0, small: 1.0}) == pytest.approx(5 / 3)
+
+
+def test_the_frozen_prefix_is_the_forward_pass_below_the_lowest_layer():
+    all_layers = work.frozen_prefix(SHAPES, LENGTH, SHAPES.layers)
+    assert all_layers + SHAPES.head == SHAPES.forward(LENGTH)
+    assert work.frozen_prefix(SHAPES, LENGTH, 0) == 0

@@ -1,0 +1,105 @@
+"""The products with weight matrices that one training step runs, shape by shape.
+
+Three kinds: x·Wᵀ of the forward pass, dy·W for the gradient of an input, dyᵀ·x for that of a weight.
+Summed, with attention's own products, they are the multiply-adds of work.py.
+"""
+
+from collections import Counter
+from typing import NamedTuple
+
+FORWARD, INPUT, WEIGHT = "forward", "input", "weight"
+HEAD_CHUNK = 1 << 22  # logits at a time: src/model/linear_cross_entropy.cpp
+
+
+class Product(NamedTuple):
+    """With a weight of shape (outputs, inputs)."""
+
+    kind: str
+    rows: int
+    inputs: int
+    outputs: int
+
+    @property
+    def multiply_adds(self):
+        return self.rows * self.inputs * self.outputs
+
+
+def head_chunks(rows, vocabulary):
+    """The rows of each piece in which expandft computes logits."""
+    step = max(1, HEAD_CHUNK // vocabulary // 16) * 16
+    return [min(step, rows - begin) for begin in range(0, rows, step)]
+
+
+class Step:
+    """Collects the products of a step: how many of each."""
+
+    def __init__(self, shapes, rows):
+        self.shapes, self.rows, self.products = shapes, rows, Counter()
+
+    def add(self, kinds, inputs, outputs, count=1, rows=None):
+        for kind in kinds:
+            self.products[Product(kind, rows or self.rows, inputs, outputs)] += count
+
+    def attention(self, kinds, count, qkv_kinds=None):
+        """q, k, v and o of `count` layers."""
+        s, qkv_kinds = self.shapes, kinds if qkv_kinds is None else qkv_kinds
+        self.add(qkv_kinds, s.hidden, s.queries, count)
+        self.add(qkv_kinds, s.hidden, s.keys, 2 * count)
+        self.add(kinds, s.queries, s.hidden, count)
+
+    def mlp(self, kinds, count, first_kinds=None):
+        """gate, up and down of `count` MLPs; first_kinds: of gate and up, where they differ."""
+        s = self.shapes
+        self.add(kinds if first_kinds is None else first_kinds, s.hidden, s.width, 2 * count)
+        self.add(kinds, s.width, s.hidden, count)
+
+    def pairs(self, rank, inputs, outputs, count, first=0):
+        """LoRA's A (rank, inputs) and B (outputs, rank); `first` of them need no gradient of their input."""
+        self.add((FORWARD, WEIGHT), inputs, rank, count)
+        self.add((INPUT,), inputs, rank, count - first)
+        self.add((FORWARD, INPUT, WEIGHT), rank, outputs, count)
+
+    def counted(self):
+        return +self.products  # without those that occur no times
+
+
+def full_fine_tuning(s, rows):
+    step, all_three = Step(s, rows), (FORWARD, INPUT, WEIGHT)
+    step.attention(all_three, s.layers)
+    step.mlp(all_three, s.layers)
+    step.add(all_three, s.hidden, s.vocabulary)
+    return step.counted()
+
+
+def lora(s, rows, rank):
+    step = Step(s, rows)
+    step.attention((FORWARD, INPUT), s.layers - 1)
+    step.attention((FORWARD, INPUT), 1, qkv_kinds=(FORWARD,))
+    step.mlp((FORWARD, INPUT), s.layers)
+    step.add((FORWARD, INPUT), s.hidden, s.vocabulary)
+    step.pairs(rank, s.hidden, s.queries, s.layers, first=1)
+    step.pairs(rank, s.hidden, s.keys, 2 * s.layers, first=2)
+    step.pairs(rank, s.queries, s.hidden, s.layers)
+    step.pairs(rank, s.hidden, s.width, 2 * s.layers)
+    step.pairs(rank, s.width, s.hidden, s.layers)
+    return step.counted()
+
+
+def new_width(s, rows, lowest, expanded, k):
+    """As expandft runs it: the head in chunks, the product with down's input gradient in the lowest layer."""
+    step, copies = Step(s, rows), k - 1
+    step.attention((FORWARD,), lowest + 1)
+    step.mlp((FORWARD,), lowest + 1)
+    step.attention((FORWARD, INPUT), s.layers - lowest - 1)
+    step.mlp((FORWARD, INPUT), s.layers - lowest - 1)
+    step.mlp((FORWARD, INPUT, WEIGHT), copies * (expanded - 1))
+    step.mlp((FORWARD, INPUT, WEIGHT), copies, first_kinds=(FORWARD, WEIGHT))
+    for chunk in head_chunks(rows, s.vocabulary):
+        step.add((FORWARD, INPUT), s.hidden, s.vocabulary, rows=chunk)
+    return step.counted()
+
+
+def product_rate(products, rates):
+    """G multiply-adds a second of a step that did nothing but these products, each at its own rate."""
+    total = sum(product.multiply_adds * count for product, count in products.items())
+    return total / sum(product.multiply_adds * count / rates[product] for product, count in products.items())

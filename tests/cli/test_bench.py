@@ -1,0 +1,166 @@
+"""scripts/bench: one short round of everything on the smallest model, and what it writes."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+pytest.importorskip("peft")
+BENCH = Path(__file__).parents[2] / "bench"
+sys.path.append(str(BENCH))
+import charts  # noqa: E402
+import cost  # noqa: E402
+import prefix_cache  # noqa: E402
+import programs  # noqa: E402
+import svg  # noqa: E402
+import tables  # noqa: E402
+
+SVG = "{http://www.w3.org/2000/svg}"
+PAGE = "before\n<!-- bench:begin -->\nold\n<!-- bench:end -->\nafter\n"
+
+
+def bench(source, binary, *arguments):
+    return subprocess.run([source / "scripts/bench", "--binary", binary, *map(str, arguments)], capture_output=True,
+                          text=True, timeout=300, env=os.environ | {"PYTHON": sys.executable})
+
+
+def cells(text, first):
+    """The cells of the table rows that begin with `first`."""
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines()
+            if line.startswith(f"| {first}")]
+
+
+@pytest.fixture(scope="module")
+def written(source, binary, tmp_path_factory):
+    """The folder of a page that one round was written into."""
+    folder = tmp_path_factory.mktemp("bench")
+    (folder / "page.md").write_text(PAGE)
+    done = bench(source, binary, "training", "--models", "stories260K", "--rounds", 1, "--steps", 3, "--warmup-steps", 1,
+                 "--batch", 2, "--length", 32, "--threads", 1, "--pause", 0, "--product-seconds", 0.002,
+                 "--cache", folder / "cache", "--page", folder / "page.md", "--write")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() in (folder / "page.md").read_text()
+    return folder
+
+
+def test_the_page_keeps_what_is_around_the_tables(written):
+    text = (written / "page.md").read_text()
+    assert text.startswith("before\n<!-- bench:begin -->\n") and text.endswith("<!-- bench:end -->\nafter\n")
+    assert "old" not in text
+
+
+def test_each_program_has_a_row_with_work_time_and_rate(written):
+    text = (written / "page.md").read_text()
+    for name in ("expandft", "PEFT LoRA", "transformers"):
+        [row] = cells(text, name)
+        assert len(row) == 10 and all(row), f"{name}: {row}"
+        speed, adds, reached, rate, share = float(row[1].split()[0]), *map(float, row[6:9]), row[9]
+        assert reached == pytest.approx(speed * adds / 1000, abs=0.06 + 0.01 * reached)  # both are rounded
+        assert float(share.rstrip("%")) == pytest.approx(100 * reached / rate, abs=1 + 6 / rate)
+
+
+def test_goals_say_what_was_found_and_whether_that_is_enough(written):
+    goals = cells((written / "page.md").read_text(), "stories260K")
+    assert [row[1] for row in goals] == ["peak memory, × the peers' smaller one", "first step after launch, s"]
+    for row in goals:
+        sign, limit = row[2].split()
+        assert sign == "≤"
+        if float(row[3]) != float(limit):  # rounded to the limit itself, either may be
+            assert row[4] == ("yes" if float(row[3]) < float(limit) else "no")
+
+
+def test_the_chart_has_a_bar_and_a_limit_for_each_program(written):
+    root = ElementTree.parse(written / "page.svg").getroot()
+    assert root.tag == SVG + "svg"
+    bars = [element.get("class") for element in root.iter(SVG + "rect")]
+    assert bars == ["page", "fill-expandft", "fill-lora", "fill-full"]
+    marks = [element for element in root.iter(SVG + "line") if element.get("class") == "mark"]
+    assert len(marks) == 3 + 1  # and the one of the legend
+    assert "prefers-color-scheme: dark" in root.find(SVG + "style").text
+
+
+@pytest.mark.parametrize(("arguments", "said"), [
+    (("speed",), "'speed' found, expected one of training, prefix-cache, cost"),
+    (("--models", "llama"), "'llama' found, expected one of stories260K, random15M"),
+    (("--steps", 5), "--steps 5: more than the 5 of --warmup-steps expected"),
+    (("cost", "--write", "--page", "/nowhere/page.md"), "the lines <!-- bench-cost:begin --> and"),
+])
+def test_wrong_usage_is_refused_before_anything_runs(source, binary, arguments, said):
+    done = bench(source, binary, *arguments)
+    assert done.returncode == 2 and said in done.stderr
+
+
+def test_a_model_that_does_not_fit_is_refused(source, binary, tmp_path):
+    free = int(next(line for line in Path("/proc/meminfo").read_text().splitlines() if "MemAvailable" in line).split()[1])
+    if free > 120 * 2**20:  # KiB
+        pytest.skip("Llama 3 8B may fit here")
+    done = bench(source, binary, "training", "--models", "llama3-8b", "--cache", tmp_path)
+    assert done.returncode == 2 and "llama3-8b needs more than the" in done.stderr and "full about 1" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_cost_chart_has_two_panels_a_dimension():
+    found = {}
+    for name, (field, values) in cost.DIMENSIONS.items():
+        for i, (_, sizes) in enumerate(cost.settings_of(field, values)):
+            found[sizes] = (None, None, {"expandft": [programs.Run(1000.0 + i, 0.4, (200 + i) << 20)]})
+    root = ElementTree.fromstring(cost.chart(found))
+    curves = list(root.iter(SVG + "polyline"))
+    assert len(curves) == 2 * len(cost.DIMENSIONS)
+    for curve, (_, values) in zip(curves, cost.DIMENSIONS.values()):
+        assert len(curve.get("points").split()) == len(values)
+    assert cost.chart(found) == cost.chart(found)
+
+
+def test_ticks_are_round_and_do_not_pass_the_most():
+    assert svg.ticks(1950) == [0, 500, 1000, 1500]
+    assert svg.ticks(38000) == [0, 10000, 20000, 30000]
+    assert svg.ticks(0.9, 4) == pytest.approx([0, 0.5])
+    assert svg.ticks(78000) == [0, 20000, 40000, 60000]
+    assert [svg.short(value) for value in (0.5, 500, 1500, 20000)] == ["0.5", "500", "1.5k", "20k"]
+
+
+def test_the_gain_of_the_prefix_cache_is_a_share_of_the_predicted_one():
+    # A step of 10 becomes one of 8 where a quarter of the work is saved: 0.2 of 0.25.
+    assert prefix_cache.reached_gain(without=1 / 10, later=1 / 8, share=0.25) == pytest.approx(0.8)
+
+
+def test_epochs_are_told_apart_in_the_metrics(tmp_path):
+    speeds = [10, 100, 100, 200, 210, 220, 230, 240, 250]  # the first step is left out
+    lines = ['{"step": 0, "event": "start", "total_steps": 9, "seconds_since_launch": 0.3}']
+    lines += [f'{{"step": {i + 1}, "event": "train", "tokens_per_second": {speed}}}' for i, speed in enumerate(speeds)]
+    file = tmp_path / "metrics.jsonl"
+    file.write_text("\n".join(lines))
+    assert prefix_cache.speeds_of(file) == (100, 225)
+
+
+def test_a_row_of_a_program_that_ran_out_of_memory_says_so():
+    class Measured:
+        job = programs.Job(*[Path()] * 4, "last:3", *[1] * 7)
+
+        @staticmethod
+        def has(method):
+            return False
+
+    assert tables.row("full", Measured)[:2] == ["transformers, full fine-tuning", "out of memory"]
+
+
+def test_all_bars_are_drawn_within_the_chart():
+    class Measured:
+        model = type("Model", (), {"name": "m"})
+        job = programs.Job(*[Path()] * 4, "all", *[1] * 7)
+        runs = {"expandft": [programs.Run(100.0, 0, 0), programs.Run(120.0, 0, 0)], "lora": []}
+        has = staticmethod(lambda method: method == "expandft")
+        limit = staticmethod(lambda method: 150.0)
+        tokens_per_second = staticmethod(lambda method: 110.0)
+        reached = staticmethod(lambda method: 1.1)
+        product_rate = staticmethod(lambda method: 1.5)
+
+    root = ElementTree.fromstring(charts.speed([Measured], tables.title))
+    for element in root.iter():
+        for x in (element.get(name) for name in ("x", "x1", "x2")):
+            assert x is None or 0 <= float(x) <= charts.WIDTH
+    assert any("73%" in (text.text or "") for text in root.iter(SVG + "text"))
