@@ -28,7 +28,7 @@ PAGE = "before\n<!-- bench:begin -->\nold\n<!-- bench:end -->\nafter\n"
 
 def bench(source, binary, *arguments):
     return subprocess.run([source / "scripts/bench", "--binary", binary, *map(str, arguments)], capture_output=True,
-                          text=True, timeout=300, env=os.environ | {"PYTHON": sys.executable})
+                          text=True, timeout=900, env=os.environ | {"PYTHON": sys.executable})
 
 
 def cells(text, first):
@@ -63,7 +63,8 @@ def test_each_program_has_a_row_with_work_time_and_rate(written):
         assert len(row) == 10 and all(row), f"{name}: {row}"
         speed, adds, reached, rate, share = float(row[1].split()[0]), *map(float, row[6:9]), row[9]
         assert reached == pytest.approx(speed * adds / 1000, abs=0.06 + 0.01 * reached)  # both are rounded
-        assert float(share.rstrip("%")) == pytest.approx(100 * reached / rate, abs=1 + 6 / rate)
+        rate = max(rate, 0.05)  # what is rounded to 0 may be so much
+        assert float(share.rstrip("%")) == pytest.approx(100 * reached / rate, abs=1 + 10 / rate)
 
 
 def test_goals_say_what_was_found_and_whether_that_is_enough(written):
