@@ -71,8 +71,8 @@ def parse(description, arguments=None):
     if ("expandft" in options.methods or options.parts != ["training"]) and not options.binary.is_file():
         parser.error(f"{options.binary} is not there: build expandft first, "
                      "or measure the peers with: training --methods lora,full")
-    if options.device != "cpu" and device.gpu_name() is None:
-        parser.error(f"--device {options.device}: no GPU here, nvidia-smi finds none")
+    if options.device != "cpu" and device.gpu_name(options.device) is None:
+        parser.error(f"--device {options.device}: no such GPU here, nvidia-smi finds none")
     if options.steps is not None and options.steps <= options.warmup_steps:
         parser.error(f"--steps {options.steps}: more than the {options.warmup_steps} of --warmup-steps expected")
     if "training" in options.parts:

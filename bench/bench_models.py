@@ -50,14 +50,14 @@ def random_27m(vocabulary=4096, name="random27M"):
 
 MODELS = {model.name: model for model in (
     Model("stories260K", "the trained model of data/: 5 layers, hidden size 64, vocabulary 512", "all", 60),
-    Model("random15M", "hidden size 288, 6 layers, 6 heads, MLP width 768, vocabulary 32000, tied head: most of its work "
-          "is in the head", "all", 20, "mistral", llama(288, 6, 6, 768, 32000), Goals(1.6, 1.8, 0.85)),
+    Model("random15M", "hidden size 288, 6 layers, 6 heads, MLP width 768, vocabulary 32000, tied head: most of its "
+          "work is in the head", "all", 20, "mistral", llama(288, 6, 6, 768, 32000), Goals(1.6, 1.8, 0.85)),
     random_27m(),
     Model("gemma3-1b", "Gemma 3 1B's exact shape with random weights", "last:9", 20, "gemma", None,
           Goals(1.2, 1.7, 0.85, first_step=None), stored_bytes=2),
     Model("llama3-8b", "Llama 3 8B's shape with random weights", "last:8", 10, "mistral",
-          llama(4096, 32, 32, 14336, 128256, keys=8, tied=False, rope_theta=500000.0), Goals(1.2, 1.7, 0.85, None, None),
-          stored_bytes=2, full_weights="bfloat16"),
+          llama(4096, 32, 32, 14336, 128256, keys=8, tied=False, rope_theta=500000.0),
+          Goals(1.2, 1.7, 0.85, None, None), stored_bytes=2, full_weights="bfloat16"),
 )}
 DEFAULT_MODELS = ("stories260K", "random15M", "random27M")
 

@@ -20,8 +20,8 @@ def speed(all_measured, title):
         if methods:
             y = group(drawing, measured, methods, title, y) + 22
     drawing.line(LEFT + 7, y - 10, LEFT + 7, y + 4, "mark")
-    drawing.text(LEFT + 16, y + 1, "the limit: matrix products of the same shapes alone, in the same run; (%): what was reached of it",
-                 "faint")
+    drawing.text(LEFT + 16, y + 1, "the limit: matrix products of the same shapes alone, in the same run; "
+                 "(%): what was reached of it", "faint")
     return drawing.written(y + 16)
 
 
@@ -66,7 +66,8 @@ def cost(dimensions):
     drawing.text(8, 16, "tokens a second", "title")
     drawing.text(8, 16 + HEIGHT + 74, "peak memory, MiB", "title")
     for which, top, unit in ((1, 30, 1), (2, 30 + HEIGHT + 74, 2**20)):
-        most = 1.06 * max(point[which] / unit for of in dimensions.values() for points in of.values() for point in points)
+        most = 1.06 * max(point[which] / unit for of in dimensions.values() for points in of.values()
+                          for point in points)
         for tick in svg.ticks(most, 4):
             drawing.text(left - 6, top + HEIGHT * (1 - tick / most) + 4, svg.short(tick), "faint", "end")
         for i, (name, of) in enumerate(dimensions.items()):

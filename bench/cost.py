@@ -67,8 +67,9 @@ def table(found, options):
                              f"{adds / 1e6:.1f}", f"{adds * speed / 1e9:.1f}"])
     head = ["grows", "to", *(["program"] if options.peers else []), "tokens/s", "peak memory, MiB",
             "multiply-adds a token, M", "reached, G/s"]
+    rounds = tables.counted(options.rounds)
     return (f"random27M, batch 4 × 256 tokens, the last 3 of 8 layers, k = 2, vocabulary 4096, but for what grows; "
-            f"{options.threads} threads, {options.precision}; median (least–most) of {tables.counted(options.rounds)}.\n\n"
+            f"{options.threads} threads, {options.precision}; median (least–most) of {rounds}.\n\n"
             + tables.rows(head, body))
 
 

@@ -1,5 +1,6 @@
 """The machine that a benchmark runs on: its name, its free memory, and what a GPU's memory is used for."""
 
+import ctypes
 import os
 import platform
 import shutil
@@ -13,20 +14,25 @@ def cpu_name():
                  if line.startswith("model name")), platform.machine())
 
 
-def gpu_name():
-    """Of the first GPU, or None where there is none."""
+def gpu_index(device):
+    """Of "cuda" and "cuda:1"."""
+    return int(device.partition(":")[2] or 0)
+
+
+def gpu_name(device="cuda"):
+    """None where there is no such GPU."""
     if not shutil.which("nvidia-smi"):
         return None
-    found = subprocess.run(["nvidia-smi", "--query-gpu=name", "--format=csv,noheader", "-i", "0"], capture_output=True,
-                           text=True)
+    command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader", "-i", str(gpu_index(device))]
+    found = subprocess.run(command, capture_output=True, text=True)
     return found.stdout.strip() if found.returncode == 0 and found.stdout.strip() else None
 
 
 def machine(device="cpu"):
     """One line for the page."""
-    gpu = f"{gpu_name()}; " if device != "cpu" else ""
-    return (f"Machine: {gpu}{cpu_name()}, {os.cpu_count()} logical processors; load {os.getloadavg()[0]:.1f} before the "
-            "runs.")
+    gpu = f"{gpu_name(device)}; " if device != "cpu" else ""
+    return (f"Machine: {gpu}{cpu_name()}, {os.cpu_count()} logical processors; "
+            f"load {os.getloadavg()[0]:.1f} before the runs.")
 
 
 def free_bytes():
@@ -35,35 +41,47 @@ def free_bytes():
     return int(lines["MemAvailable"].split()[0]) * 1024
 
 
-class GpuMemory:
-    """The most memory of the first GPU that was in use while this lasts, beyond what was before.
+class MemoryInfo(ctypes.Structure):
+    """nvmlMemory_t, in bytes."""
 
-    Asked from outside every 20 ms, alike for all programs: the GPU should do nothing else.
+    _fields_ = [(name, ctypes.c_ulonglong) for name in ("total", "free", "used")]
+
+
+class GpuMemory:
+    """The most memory of a GPU that was in use while this lasts, beyond what was before.
+
+    Asked of the driver (NVML) from outside, alike for all programs: the GPU should do nothing else.
     """
 
-    QUERY = ["nvidia-smi", "--query-gpu=memory.used", "--format=csv,noheader,nounits", "-i", "0"]
-
-    def __enter__(self):
-        self.before = self.peak = self.number(subprocess.run(self.QUERY, capture_output=True, text=True).stdout)
-        self.process = subprocess.Popen([*self.QUERY, "-lms", "20"], stdout=subprocess.PIPE, text=True)
-        self.reader = threading.Thread(target=self.read)
-        self.reader.start()
-        return self
+    def __init__(self, device, interval=0.01):
+        self.interval, self.ended = interval, threading.Event()
+        self.nvml, self.handle = ctypes.CDLL("libnvidia-ml.so.1"), ctypes.c_void_p()
+        self.check(self.nvml.nvmlInit_v2())
+        self.check(self.nvml.nvmlDeviceGetHandleByIndex_v2(gpu_index(device), ctypes.byref(self.handle)))
 
     @staticmethod
-    def number(line):
-        return int(line) * 2**20  # MiB
+    def check(status):
+        if status != 0:
+            raise SystemExit(f"the driver does not say what memory the GPU has in use: NVML status {status}")
 
-    def read(self):
-        for line in self.process.stdout:
-            if line.strip().isdigit():
-                self.peak = max(self.peak, self.number(line))
+    def in_use(self):
+        info = MemoryInfo()
+        self.check(self.nvml.nvmlDeviceGetMemoryInfo(self.handle, ctypes.byref(info)))
+        return info.used
+
+    def watch(self):
+        while not self.ended.wait(self.interval):
+            self.peak = max(self.peak, self.in_use())
+
+    def __enter__(self):
+        self.before = self.peak = self.in_use()
+        self.watcher = threading.Thread(target=self.watch)
+        self.watcher.start()
+        return self
 
     def __exit__(self, *_):
-        self.process.terminate()
-        self.process.wait()
-        self.reader.join()
-        self.process.stdout.close()
+        self.ended.set()
+        self.watcher.join()
 
     @property
     def used(self):

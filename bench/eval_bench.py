@@ -6,8 +6,8 @@
 Each round runs both programs in turn on the same rows with a random model of 15 M weights, float32, the same
 threads: expandft once a task, the harness once for each batch size of --batch-sizes. Of the harness the best batch
 size counts, for each task. Of both counts what they spend from reading the rows to the metrics, without loading the
-model; the whole process of expandft stands beside it. Prints a Markdown table; --write also puts it between the markers in docs/performance.md. A run in which the two do not find the same
-log-likelihoods fails.
+model; the whole process of expandft stands beside it. Prints a Markdown table; --write also puts it between the markers in
+docs/performance.md. A run in which the two do not find the same log-likelihoods fails.
 
 --data is a folder of <task>.jsonl, in the fields of the published sets or with ready-made prompts; by default the
 slices of tests/golden/tasks, which are too small for a figure worth keeping.

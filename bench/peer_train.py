@@ -74,7 +74,8 @@ def windows(options):
     ids = torch.from_numpy(numpy.load(options.ids).astype("int64"))
     rows = ids[:len(ids) // options.length * options.length].view(-1, options.length)
     if len(rows) < options.batch:
-        raise SystemExit(f"{options.ids}: {len(rows)} windows of {options.length} found, expected {options.batch} for a step")
+        raise SystemExit(f"{options.ids}: {len(rows)} windows of {options.length} tokens found, "
+                         f"expected {options.batch} for a step")
     generator = torch.Generator().manual_seed(options.seed)
     while True:
         yield from (rows[part] for part in torch.randperm(len(rows), generator=generator).split(options.batch)

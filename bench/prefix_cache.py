@@ -81,15 +81,16 @@ def table(job, shapes, found):
     tokens = job.batch * job.length
     for mode, speeds in found.items():
         later = statistics.median(speeds.later)
-        gain = reached_gain(without, later, share) if mode != "none" else None
+        compared = [""] * 4
+        if mode != "none":
+            gain = reached_gain(without, later, share)
+            compared = [f"{1 - without / later:.1%}", f"{share:.1%}", f"{gain:.0%}", "yes" if gain >= WANTED else "no"]
         body.append([f"`{mode}`", tables.spread([1000 * tokens / speed for speed in speeds.first], 0),
                      tables.spread([1000 * tokens / speed for speed in speeds.later], 0),
-                     f"{1 - without / later:.1%}" if gain is not None else "", f"{share:.1%}" if gain is not None else "",
-                     f"{gain:.0%}" if gain is not None else "",
-                     ("yes" if gain >= WANTED else "no") if gain is not None else "",
-                     tables.spread([peak / 2**20 for peak in speeds.peak_bytes], 0)])
+                     *compared, tables.spread([peak / 2**20 for peak in speeds.peak_bytes], 0)])
     head = [f"`{KEY}`", "step of epoch 1, ms", f"of epochs 2 to {EPOCHS}, ms", "time saved", "arithmetic saved",
             "of the predicted gain", f"≥ {WANTED:.0%}", "peak memory, MiB"]
+    rounds = tables.counted(len(found["none"].later))
     return (f"random27M, last 3 of {shapes.layers} layers, k = {job.copies}, {job.batch} × {job.length} tokens a step, "
-            f"{job.threads} threads, {job.precision}; median (least–most) of {tables.counted(len(found['none'].later))}.\n\n"
+            f"{job.threads} threads, {job.precision}; median (least–most) of {rounds}.\n\n"
             + tables.rows(head, body))

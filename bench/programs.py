@@ -49,7 +49,7 @@ def run_measured(command, threads, log, device="cpu"):
     environment = os.environ | {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
     if device == "cpu":
         environment["CUDA_VISIBLE_DEVICES"] = ""
-    with open(log, "w") as errors, contextlib.nullcontext() if device == "cpu" else GpuMemory() as gpu:
+    with open(log, "w") as errors, contextlib.nullcontext() if device == "cpu" else GpuMemory(device) as gpu:
         process = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, stderr=errors,
                                    env=environment, text=True)
         output = process.stdout.read()

@@ -61,7 +61,8 @@ class Drawing:
         return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size}" width="{number(self.width)}" '
                 f'height="{number(height)}" role="img">\n<title>{escape(self.title)}</title>\n'
                 f"<style>{escape(STYLE)}</style>\n"
-                f'<rect class="page" x="0" y="0" width="100%" height="100%"/>\n' + "\n".join(self.elements) + "\n</svg>\n")
+                f'<rect class="page" x="0" y="0" width="100%" height="100%"/>\n'
+                + "\n".join(self.elements) + "\n</svg>\n")
 
 
 def ticks(most, count=5):

@@ -70,8 +70,8 @@ def goals(measured):
         if limit is not None and measured.has(peer):
             add(what, limit, speed / measured.tokens_per_second(peer), True, ".2f")
     if wanted.product_rate is not None:
-        add("of the product rate", wanted.product_rate, measured.reached("expandft") / measured.product_rate("expandft"),
-            True, ".1%")
+        share = measured.reached("expandft") / measured.product_rate("expandft")
+        add("of the product rate", wanted.product_rate, share, True, ".1%")
     peers = [measured.median(peer, "peak_bytes") for peer in ("lora", "full") if measured.has(peer)]
     if wanted.memory is not None and peers:
         add("peak memory, × the peers' smaller one", wanted.memory,

@@ -1,6 +1,7 @@
 """scripts/bench: one short round of everything on the smallest model, and what it writes."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,8 +12,11 @@ import pytest
 pytest.importorskip("peft")
 BENCH = Path(__file__).parents[2] / "bench"
 sys.path.append(str(BENCH))
+import bench_models  # noqa: E402
 import charts  # noqa: E402
 import cost  # noqa: E402
+import device  # noqa: E402
+import make_inputs  # noqa: E402
 import prefix_cache  # noqa: E402
 import programs  # noqa: E402
 import svg  # noqa: E402
@@ -24,7 +28,7 @@ PAGE = "before\n<!-- bench:begin -->\nold\n<!-- bench:end -->\nafter\n"
 
 def bench(source, binary, *arguments):
     return subprocess.run([source / "scripts/bench", "--binary", binary, *map(str, arguments)], capture_output=True,
-                          text=True, timeout=300, env=os.environ | {"PYTHON": sys.executable})
+                          text=True, timeout=900, env=os.environ | {"PYTHON": sys.executable})
 
 
 def cells(text, first):
@@ -38,9 +42,9 @@ def written(source, binary, tmp_path_factory):
     """The folder of a page that one round was written into."""
     folder = tmp_path_factory.mktemp("bench")
     (folder / "page.md").write_text(PAGE)
-    done = bench(source, binary, "training", "--models", "stories260K", "--rounds", 1, "--steps", 3, "--warmup-steps", 1,
-                 "--batch", 2, "--length", 32, "--threads", 1, "--pause", 0, "--product-seconds", 0.002,
-                 "--cache", folder / "cache", "--page", folder / "page.md", "--write")
+    done = bench(source, binary, "training", "--models", "stories260K", "--rounds", 1, "--steps", 3,
+                 "--warmup-steps", 1, "--batch", 2, "--length", 32, "--threads", 1, "--pause", 0,
+                 "--product-seconds", 0.002, "--cache", folder / "cache", "--page", folder / "page.md", "--write")
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() in (folder / "page.md").read_text()
     return folder
@@ -59,7 +63,8 @@ def test_each_program_has_a_row_with_work_time_and_rate(written):
         assert len(row) == 10 and all(row), f"{name}: {row}"
         speed, adds, reached, rate, share = float(row[1].split()[0]), *map(float, row[6:9]), row[9]
         assert reached == pytest.approx(speed * adds / 1000, abs=0.06 + 0.01 * reached)  # both are rounded
-        assert float(share.rstrip("%")) == pytest.approx(100 * reached / rate, abs=1 + 6 / rate)
+        rate = max(rate, 0.05)  # what is rounded to 0 may be so much
+        assert float(share.rstrip("%")) == pytest.approx(100 * reached / rate, abs=1 + 10 / rate)
 
 
 def test_goals_say_what_was_found_and_whether_that_is_enough(written):
@@ -85,21 +90,73 @@ def test_the_chart_has_a_bar_and_a_limit_for_each_program(written):
 @pytest.mark.parametrize(("arguments", "said"), [
     (("speed",), "'speed' found, expected one of training, prefix-cache, cost"),
     (("--models", "llama"), "'llama' found, expected one of stories260K, random15M"),
+    (("--device", "cuda"), "--device cuda: no such GPU here, nvidia-smi finds none"),
     (("--steps", 5), "--steps 5: more than the 5 of --warmup-steps expected"),
     (("cost", "--write", "--page", "/nowhere/page.md"), "the lines <!-- bench-cost:begin --> and"),
 ])
 def test_wrong_usage_is_refused_before_anything_runs(source, binary, arguments, said):
+    if "cuda" in arguments and device.gpu_name():
+        pytest.skip("there is a GPU here")
     done = bench(source, binary, *arguments)
     assert done.returncode == 2 and said in done.stderr
 
 
 def test_a_model_that_does_not_fit_is_refused(source, binary, tmp_path):
-    free = int(next(line for line in Path("/proc/meminfo").read_text().splitlines() if "MemAvailable" in line).split()[1])
-    if free > 120 * 2**20:  # KiB
+    if device.free_bytes() > 120 * 2**30:
         pytest.skip("Llama 3 8B may fit here")
     done = bench(source, binary, "training", "--models", "llama3-8b", "--cache", tmp_path)
     assert done.returncode == 2 and "llama3-8b needs more than the" in done.stderr and "full about 1" in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_a_large_random_model_loads_though_it_is_made_layer_by_layer(expandft, stories, tmp_path):
+    from transformers import AutoModelForCausalLM
+
+    config = bench_models.llama(64, 3, 4, 96, 512, keys=2, tied=False, rope_theta=500000.0)
+    make_inputs.make_large_llama(tmp_path, config)
+    shutil.copy(stories / "tokenizer.model", tmp_path)
+    _, found = AutoModelForCausalLM.from_pretrained(tmp_path, output_loading_info=True)
+    assert not found["missing_keys"] and not found["unexpected_keys"]
+    result = expandft("inspect", tmp_path)
+    assert result.rc == 0 and "weight files            4" in result.stdout, result.stderr
+
+
+def test_the_tokenizer_of_4096_pieces_is_the_same_each_time(tmp_path):
+    for name in ("a", "b"):
+        make_inputs.train_tokenizer(tmp_path / name / "tokenizer.model", pieces=600)
+    assert (tmp_path / "a/tokenizer.model").read_bytes() == (tmp_path / "b/tokenizer.model").read_bytes()
+
+
+def test_the_memory_of_a_gpu_is_the_most_that_was_in_use_beyond_before(tmp_path, monkeypatch):
+    used = iter([300, 500, 900, *[700] * 10**6])
+
+    class Driver:
+        """What GpuMemory calls of NVML."""
+
+        nvmlInit_v2 = staticmethod(lambda: 0)
+        nvmlDeviceGetHandleByIndex_v2 = staticmethod(lambda index, handle: 0 if index == 1 else 2)
+
+        @staticmethod
+        def nvmlDeviceGetMemoryInfo(handle, info):
+            info._obj.used = next(used)
+            return 0
+
+    monkeypatch.setattr(device.ctypes, "CDLL", lambda name: Driver)
+    output, peak = programs.run_measured(["sleep", "0.3"], 1, tmp_path / "log", "cuda:1")
+    assert peak == 600
+    with pytest.raises(SystemExit, match="NVML status 2"):
+        device.GpuMemory("cuda:5")
+
+
+@pytest.mark.gpu
+def test_a_round_on_a_gpu(source, binary, tmp_path):
+    done = bench(source, binary, "training", "--models", "stories260K", "--device", "cuda", "--rounds", 1, "--steps", 4,
+                 "--warmup-steps", 2, "--pause", 0, "--product-seconds", 0.01, "--cache", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert device.gpu_name() in done.stdout and "bfloat16, memory of the GPU" in done.stdout
+    for name in ("expandft", "PEFT LoRA", "transformers"):
+        [row] = cells(done.stdout, name)
+        assert all(row) and float(row[4].split()[0]) > 0
 
 
 def test_the_cost_chart_has_two_panels_a_dimension():
