@@ -8,7 +8,8 @@ namespace {
 // Numbers of the fields in sentencepiece_model.proto that are read here.
 enum ModelField { kPieces = 1, kTrainerSpec = 2, kNormalizerSpec = 3, kSelfTest = 4 };
 enum PieceField { kPieceText = 1, kPieceType = 3 };
-enum TrainerField { kUnkId = 40, kBosId = 41, kEosId = 42 };
+enum TrainerField { kModelType = 3, kUnkId = 40, kBosId = 41, kEosId = 42 };
+constexpr std::uint64_t kBpe = 2;  // of kModelType
 enum NormalizerField {
   kCharsMap = 2,
   kAddDummyPrefix = 3,
@@ -128,6 +129,7 @@ SentencePieceModel parse_sentencepiece_model(std::string_view bytes, const std::
       }
     } else if (field.number == kTrainerSpec) {
       while (message.next(inner)) {
+        if (inner.number == kModelType) model.is_bpe = inner.value == kBpe;
         if (inner.number == kUnkId) model.unk_id = as_int32(inner.value);
         if (inner.number == kBosId) model.bos_id = as_int32(inner.value);
         if (inner.number == kEosId) model.eos_id = as_int32(inner.value);

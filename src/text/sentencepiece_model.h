@@ -27,6 +27,7 @@ struct SentencePieceModel {
   std::vector<Piece> pieces;                        // the index is the id
   std::int64_t unk_id = 0, bos_id = 1, eos_id = 2;  // -1: there is none
   bool add_dummy_prefix = true;
+  bool is_bpe = false;
   /// The file without its self-test, and with dummy prefix, white space clean-up and character
   /// normalization switched off: the tokenizer decides where a prefix goes, and transformers'
   /// Llama and Gemma tokenizers do the two others for no model. User-defined pieces are marked

@@ -38,6 +38,21 @@ bool newlines_end_pieces(const std::vector<Piece>& pieces) {
   });
 }
 
+// True when a text may be cut before a space that follows something else without changing a single
+// id: no piece, and so no merge, has a space there; and a run of unknown characters, which are one
+// token, ends at a space, since that is known.
+bool spaces_begin_pieces(const SentencePieceModel& model) {
+  const auto is_space = [](const Piece& piece) {
+    return piece.text == kSpaceMark && piece.type == PieceType::kNormal;
+  };
+  return model.is_bpe && std::ranges::any_of(model.pieces, is_space) &&
+         std::ranges::none_of(model.pieces, [](const Piece& piece) {
+           std::string_view rest = piece.text;
+           while (rest.starts_with(kSpaceMark)) rest.remove_prefix(kSpaceMark.size());
+           return rest.find(kSpaceMark) != rest.npos || rest.find(' ') != rest.npos;
+         });
+}
+
 }  // namespace
 
 SentencePieceTokenizer::SentencePieceTokenizer(const fs::path& directory) {
@@ -56,6 +71,7 @@ SentencePieceTokenizer::SentencePieceTokenizer(const fs::path& directory) {
                       file.string());
   }
   prefix_ = prefix_rule(model, config);
+  splits_before_words_ = spaces_begin_pieces(model);
   splits_after_newlines_ = newlines_end_pieces(model.pieces);
   load_added_tokens(model, config, directory.string());
   bos_ = named(config.bos, model.bos_id);
@@ -186,7 +202,14 @@ void SentencePieceTokenizer::append_parts(std::span<const std::string_view> part
   const auto encode = [&](std::size_t thread, std::vector<TokenId>& to) {
     const std::size_t begin = parts.size() * thread / threads;
     const std::size_t end = parts.size() * (thread + 1) / threads;
-    for (const std::string_view part : parts.subspan(begin, end - begin)) append_pieces(part, to);
+    WordPieces known;
+    for (const std::string_view part : parts.subspan(begin, end - begin)) {
+      if (splits_before_words_ && parts.size() > 1) {
+        append_words(part, known, to);
+      } else {
+        append_pieces(part, to);
+      }
+    }
   };
   for (std::size_t thread = 1; thread < threads; ++thread) {
     others.push_back(std::async(std::launch::async, [&encode, thread] {
@@ -199,6 +222,31 @@ void SentencePieceTokenizer::append_parts(std::span<const std::string_view> part
   for (std::future<std::vector<TokenId>>& other : others) {
     const std::vector<TokenId> own = other.get();
     ids.insert(ids.end(), own.begin(), own.end());
+  }
+}
+
+void SentencePieceTokenizer::append_words(std::string_view text, WordPieces& known,
+                                          std::vector<TokenId>& ids) const {
+  constexpr std::size_t kLongestWord = 64, kMostWords = 1 << 16;
+  const auto is_space = [](std::string_view before) {
+    return before.ends_with(' ') || before.ends_with(kSpaceMark);
+  };
+  while (!text.empty()) {
+    std::size_t end = text.find(' ', 1);
+    while (end != text.npos && is_space(text.substr(0, end))) end = text.find(' ', end + 1);
+    const std::string_view word = text.substr(0, end);
+    text.remove_prefix(word.size());
+    const auto found = known.find(word);
+    if (found != known.end()) {
+      ids.insert(ids.end(), found->second.begin(), found->second.end());
+      continue;
+    }
+    const std::size_t before = ids.size();
+    append_pieces(word, ids);
+    if (word.size() <= kLongestWord && known.size() < kMostWords) {
+      known.emplace(word,
+                    std::vector(ids.begin() + static_cast<std::ptrdiff_t>(before), ids.end()));
+    }
   }
 }
 

@@ -59,7 +59,10 @@ class SentencePieceTokenizer final : public Tokenizer {
   void load_added_tokens(const SentencePieceModel& model, const TokenizerConfig& config,
                          const std::string& where);
   std::optional<TokenId> named(const NamedToken& name, std::int64_t fallback) const;
+  using WordPieces = std::unordered_map<std::string_view, std::vector<TokenId>>;
   void append_plain(std::string_view text, bool prefix, std::vector<TokenId>& ids) const;
+  /// The same, word by word; those of a word are in `known` once they were asked for.
+  void append_words(std::string_view text, WordPieces& known, std::vector<TokenId>& ids) const;
   /// Encodes the parts one after the other, many of them on several threads.
   void append_parts(std::span<const std::string_view> parts, std::vector<TokenId>& ids) const;
   void append_pieces(std::string_view text, std::vector<TokenId>& ids) const;
@@ -73,6 +76,7 @@ class SentencePieceTokenizer final : public Tokenizer {
   std::optional<TokenId> bos_, eos_;
   bool adds_bos_ = true;
   PrefixRule prefix_ = PrefixRule::kNever;
+  bool splits_before_words_ = false;
   bool splits_after_newlines_ = false;  // no token goes on past a run of newlines
 };
 

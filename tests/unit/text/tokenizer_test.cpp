@@ -7,6 +7,8 @@
 #include "text/stream_decoder.h"
 
 #include <algorithm>
+#include <iterator>
+#include <random>
 
 using namespace expandft;
 
@@ -100,6 +102,41 @@ TEST_CASE("long texts give the same ids in parts", "[tokenizer]") {
   }
   CHECK(tokenizer->encode(text, {.continuation = true}) == expected);
   CHECK(tokenizer->decode(expected) == text);
+}
+
+TEST_CASE("a long text has the ids of its lines, however it is cut", "[tokenizer]") {
+  // What words are made of, spaces of all kinds and unknown characters among them. A newline ends
+  // every line, and no piece of these models goes across one.
+  const char* const kParts[] = {" ",       "  ",   "   ", "\u2581", " \u2581", "\t",
+                                "the",     " the", "ing", "é",      "日本",    "😀",
+                                "\u2581 ", "(x",   ") ",  "12",     "  if",    "\xC2\xA0"};
+  const auto name = GENERATE(as<std::string>{}, "mistral-v1", "mistral-v3", "gemma-test", "stories260K");
+  CAPTURE(name);
+  const fs::path goldens = fs::path(EXPANDFT_TEST_DATA) / "golden" / "tokenizers";
+  const TemporaryDirectory directory;
+  fs::copy_file(name == "stories260K" ? fs::path(EXPANDFT_DATA) / name / "tokenizer.model"
+                                      : goldens / (name + ".model"),
+                directory.path() / "tokenizer.model");
+  const auto tokenizer = Tokenizer::load(directory.path());
+  EncodeOptions options;
+  options.continuation = true;
+  std::minstd_rand random(7);
+  std::string text;
+  std::vector<TokenId> by_line;
+  while (text.size() < 200000) {
+    std::string line;
+    for (auto parts = random() % 30; parts > 0; --parts)
+      line += kParts[random() % std::size(kParts)];
+    line += "x\n";
+    const std::vector<TokenId> ids = tokenizer->encode(line, options);
+    by_line.insert(by_line.end(), ids.begin(), ids.end());
+    text += line;
+  }
+  const std::vector<TokenId> ids = tokenizer->encode(text, options);
+  const auto apart = std::ranges::mismatch(ids, by_line);
+  CAPTURE(apart.in1 - ids.begin(), ids.size(), by_line.size());
+  const bool same = apart.in1 == ids.end() && apart.in2 == by_line.end();
+  CHECK(same);
 }
 
 TEST_CASE("missing tokenizer files are named", "[tokenizer]") {
