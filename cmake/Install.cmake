@@ -22,6 +22,13 @@ else()
   install(TARGETS expandft)
 endif()
 
+# The GPU plugin: where runtime/cuda_plugin.cpp looks for it. It loads what LibTorch's CUDA half has
+# loaded before it, so it needs no path of its own; EXPANDFT_BUNDLE_TORCH leaves it out with that half.
+if(EXPANDFT_HAS_CUDA AND NOT EXPANDFT_BUNDLE_TORCH)
+  set_target_properties(expandft_cuda PROPERTIES INSTALL_RPATH "${EXPANDFT_TORCH_DIR}/lib")
+  install(TARGETS expandft_cuda LIBRARY DESTINATION ${_libraries})
+endif()
+
 set(_share ${CMAKE_INSTALL_DATADIR}/expandft)
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/configs DESTINATION ${_share} FILES_MATCHING PATTERN *.json)
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/data DESTINATION ${_share})

@@ -2,6 +2,7 @@
 
 #include "model/capped_attention.h"
 #include "model/cpu_attention.h"
+#include "model/flash_attention.h"
 #include "model/sequence_runs.h"
 
 #include <algorithm>
@@ -191,6 +192,9 @@ at::Tensor causal_attention(const at::Tensor& q, const at::Tensor& k, const at::
   if (q.is_cpu() && !narrow && suits_cpu_attention(q, offsets)) {
     return ShortAttentionFunction::apply(q.contiguous(), k.contiguous(), v.contiguous(), offsets,
                                          options.scale);
+  }
+  if (suits_flash_attention(q)) {
+    return flash_attention(q, k, v, offsets, options.scale, narrowing(options.window, length));
   }
   const std::int64_t window = options.window.value_or(length);
   const at::Tensor keys = repeat_heads(k, q.size(1)), values = repeat_heads(v, q.size(1));

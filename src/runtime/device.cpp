@@ -1,6 +1,7 @@
 #include "runtime/device.h"
 
 #include "base/error.h"
+#include "runtime/cuda_plugin.h"
 
 #include <charconv>
 #include <dlfcn.h>
@@ -19,6 +20,16 @@ std::string load_cuda() {
   return message != nullptr ? message : "unknown reason";
 }
 
+/// A GPU, made ready for work: our kernels, and the precision of LibTorch's.
+at::Device ready_gpu(std::int64_t index) {
+  load_cuda_plugin();
+  // Products in fp32 are computed in fp32, not in TF32 (10 bits of mantissa), whatever the default
+  // and the environment say. bf16 is there for who wants speed.
+  at::globalContext().setAllowTF32CuBLAS(false);
+  at::globalContext().setAllowTF32CuDNN(false);
+  return {at::kCUDA, static_cast<c10::DeviceIndex>(index)};
+}
+
 at::Device cuda_device(std::int64_t index) {
   const std::string message = load_cuda();
   if (!message.empty()) {
@@ -32,7 +43,7 @@ at::Device cuda_device(std::int64_t index) {
                           " can be seen",
                       "--device", "see nvidia-smi and CUDA_VISIBLE_DEVICES, or use --device cpu");
   }
-  return {at::kCUDA, static_cast<c10::DeviceIndex>(index)};
+  return ready_gpu(index);
 }
 
 /// Whether a driver is there at all: cheap, and loads nothing of LibTorch's.
@@ -51,7 +62,7 @@ at::Device select_device(const std::string& name) {
   if (name == "auto") {
     if (!driver_is_there() || !load_cuda().empty()) return at::kCPU;
     return at::globalContext().hasCUDA() && at::detail::getCUDAHooks().getNumGPUs() > 0
-               ? at::Device(at::kCUDA, 0)
+               ? ready_gpu(0)
                : at::Device(at::kCPU);
   }
   int index = -1;
