@@ -3,11 +3,11 @@
 #include "model/capped_attention.h"
 #include "model/cpu_attention.h"
 #include "model/flash_attention.h"
+#include "model/parallel.h"
 #include "model/sequence_runs.h"
 
 #include <algorithm>
 
-#include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 namespace expandft {
@@ -74,11 +74,9 @@ CpuAttention cpu_attention(const at::Tensor& q, const at::Tensor& k, const at::T
 template <typename Visit>
 void for_each_head(const std::vector<std::int64_t>& offsets, std::int64_t kv_heads, Visit visit) {
   const auto sequences = static_cast<std::int64_t>(offsets.size()) - 1;
-  at::parallel_for(0, sequences * kv_heads, 1, [&](std::int64_t first, std::int64_t last) {
-    for (std::int64_t task = first; task < last; ++task) {
-      const auto sequence = static_cast<std::size_t>(task / kv_heads);
-      visit(offsets[sequence], offsets[sequence + 1] - offsets[sequence], task % kv_heads);
-    }
+  for_each_task(sequences * kv_heads, [&](std::int64_t task) {
+    const auto sequence = static_cast<std::size_t>(task / kv_heads);
+    visit(offsets[sequence], offsets[sequence + 1] - offsets[sequence], task % kv_heads);
   });
 }
 

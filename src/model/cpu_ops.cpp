@@ -2,12 +2,11 @@
 
 #include "model/elementwise_kernels.h"
 #include "model/instruction_set.h"
+#include "model/parallel.h"
 #include "model/plain_ops.h"
 #include "model/spec.h"
 
 #include <algorithm>
-
-#include <ATen/Parallel.h>
 
 namespace expandft::cpu {
 namespace {
@@ -30,8 +29,11 @@ bool are_float(const Tensors&... tensors) {
 /// Calls visit(begin, end) with stretches of the rows, over the threads.
 template <typename Visit>
 void for_rows(std::int64_t rows, std::int64_t columns, Visit visit) {
-  constexpr std::int64_t kGrain = 1 << 14;  // numbers: less is not worth waking a thread for
-  at::parallel_for(0, rows, std::max<std::int64_t>(1, kGrain / columns), visit);
+  constexpr std::int64_t kNumbers = 1 << 14;  // of a stretch: fewer are not worth a thread
+  const std::int64_t stretch = std::max<std::int64_t>(1, kNumbers / columns);
+  for_each_task((rows + stretch - 1) / stretch, [&](std::int64_t task) {
+    visit(task * stretch, std::min(rows, (task + 1) * stretch));
+  });
 }
 
 /// A matrix whose rows hold their numbers side by side; a copy, if it has to be.
