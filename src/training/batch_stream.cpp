@@ -8,6 +8,12 @@
 
 namespace expandft {
 
+TokenBatch batch_of(const Dataset& dataset, const ExampleGroup& examples) {
+  TokenBatch batch;
+  for (const std::uint32_t example : examples) batch.append(dataset.examples[example]);
+  return batch;
+}
+
 BatchStream::BatchStream(const Dataset& dataset, const DataConfig& data,
                          const TrainingConfig& training)
     : dataset_(dataset), data_(data), training_(training), order_(order_of(0)) {}
@@ -30,27 +36,32 @@ bool BatchStream::takes(std::int64_t packs, std::int64_t tokens, const Pack& pac
   return tokens + tokens_of(pack) <= training_.batch_tokens.value_or(0);
 }
 
-StepBatch BatchStream::next() {
-  StepBatch step;
-  std::int64_t packs = 0;
+std::vector<ExampleGroup> BatchStream::next_examples() {
+  std::vector<ExampleGroup> pieces;
+  std::int64_t packs = 0, tokens = 0;
   while (true) {
     if (position_.pack == order_.size()) {
       if (is_last(position_.epoch)) break;
       seek({position_.epoch + 1, 0});
     }
     const Pack& pack = order_[position_.pack];
-    if (!takes(packs, step.tokens, pack)) break;
+    if (!takes(packs, tokens, pack)) break;
     ++position_.pack;
-    if (packs % training_.micro_batch_size == 0) {
-      step.micro_batches.emplace_back();
-    }
-    for (const std::uint32_t example : pack) {
-      step.micro_batches.back().append(dataset_.examples[example]);
-    }
-    step.tokens += tokens_of(pack);
+    if (packs % training_.micro_batch_size == 0) pieces.emplace_back();
+    pieces.back().insert(pieces.back().end(), pack.begin(), pack.end());
+    tokens += tokens_of(pack);
     ++packs;
   }
-  for (const TokenBatch& batch : step.micro_batches) step.targets += batch.target_count();
+  return pieces;
+}
+
+StepBatch BatchStream::next() {
+  StepBatch step{.micro_batches = {}, .examples = next_examples()};
+  for (const ExampleGroup& piece : step.examples) {
+    step.micro_batches.push_back(batch_of(dataset_, piece));
+    step.tokens += step.micro_batches.back().tokens();
+    step.targets += step.micro_batches.back().target_count();
+  }
   return step;
 }
 

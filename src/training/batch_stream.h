@@ -15,11 +15,18 @@ struct StreamPosition {
   bool operator==(const StreamPosition&) const = default;
 };
 
+/// Examples (indices into Dataset::examples) that are computed at once, in order.
+using ExampleGroup = std::vector<std::uint32_t>;
+
 /// One optimizer step's data, in pieces that are computed one after the other.
 struct StepBatch {
   std::vector<TokenBatch> micro_batches;
+  std::vector<ExampleGroup> examples;    // of each piece
   std::int64_t tokens = 0, targets = 0;  // of all pieces
 };
+
+/// The tokens of a group.
+TokenBatch batch_of(const Dataset& dataset, const ExampleGroup& examples);
 
 /// Deals the data set out in steps, epoch after epoch, in an order that depends on the seed alone.
 /// A step may span the end of an epoch. With training.epochs the stream ends after so many, and the
@@ -31,6 +38,8 @@ class BatchStream {
 
   /// Empty (no pieces) at the end of the stream.
   StepBatch next();
+  /// The same, without the tokens.
+  std::vector<ExampleGroup> next_examples();
   StreamPosition position() const { return position_; }
   /// Input error when the order of that epoch has no such place, or the stream no such epoch. The
   /// beginning of the epoch past the last is the stream's end.

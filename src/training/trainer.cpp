@@ -4,6 +4,7 @@
 #include "report/progress.h"
 #include "report/summary.h"
 #include "runtime/process.h"
+#include "training/batch_prefetch.h"
 #include "training/gradient_norms.h"
 #include "training/resume.h"
 #include "training/schedule.h"
@@ -62,6 +63,7 @@ class Loop {
       retention_.emplace(job.config.run.retention, *job.retention_data, training_.seed);
     }
     if (job.resume) resume();
+    batches_.emplace(stream_);
     outcome_.total_steps = state_.total_steps;
     const std::string data = job.validation_data ? fingerprint(*job.validation_data) : "";
     if (job.resume && data != state_.validations.data) {
@@ -178,7 +180,8 @@ class Loop {
     if (retention_) {
       retain = [this] { return retention_->backward(job_.decoder, job_.adaptation, state_.step); };
     }
-    return train_step(job_.decoder, optimizer_, stream_.next(), rate_, training_.clip_norm, retain);
+    return train_step(job_.decoder, optimizer_, batches_->next(), rate_, training_.clip_norm,
+                      retain);
   } catch (const Error& error) {
     if (error.code() != ExitCode::kDiverged || state_.step == 0) throw;
     progress_.clear();
@@ -222,7 +225,7 @@ class Loop {
     if (state_.step == 0) state_.first_loss = result.loss;
     state_.last_loss = result.loss;
     ++state_.step;
-    state_.position = stream_.position();
+    state_.position = batches_->position();
     state_.tokens += result.tokens;
     state_.targets += result.targets;
     const double seconds = seconds_since(start);
@@ -325,6 +328,7 @@ class Loop {
   const SignalWatch signals_;
   AdamW optimizer_;
   BatchStream stream_;
+  std::optional<BatchPrefetch> batches_;  // of it; made when it stands where the run begins
   std::optional<Retention> retention_;
   ProgressLine progress_;
   Speedometer speed_;
