@@ -283,6 +283,9 @@ FieldTable run_config_fields(RunConfig& run) {
           "training.cache_prefix_limit", training.cache_prefix_limit,
           "Most bytes that it takes; what does not fit is computed each time. Not given: 4 GB "
           "in memory, 32 GB on the disk."),
+      flag_field("training.activation_checkpointing", training.activation_checkpointing,
+                 "Keep only each layer's input for the backward pass, and compute the layer again "
+                 "there: less memory for about a third more time, and the same weights."),
       integer_field("training.seed", training.seed, from_to<std::int64_t>(0, kMostExactInJson),
                     "Start of the random numbers: same seed, same machine, same weights."),
       integer_field(

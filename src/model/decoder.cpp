@@ -1,6 +1,7 @@
 #include "model/decoder.h"
 
 #include "model/attention.h"
+#include "model/checkpointed.h"
 #include "model/families.h"
 #include "model/linear_cross_entropy.h"
 #include "model/rms_norm.h"
@@ -60,8 +61,15 @@ at::Tensor Decoder::embed(const at::Tensor& ids) const {
 
 at::Tensor Decoder::run_layers(std::int64_t begin, std::int64_t end, at::Tensor x,
                                const Attend& attend) const {
-  for (std::int64_t i = begin; i < end; ++i) {
-    x = decoder_layer(spec_, i, weights_.layers[static_cast<std::size_t>(i)], mlp(i), x, attend);
+  const auto run = [this](std::int64_t i, const at::Tensor& in, const Attend& with) {
+    return decoder_layer(spec_, i, weights_.layers[static_cast<std::size_t>(i)], mlp(i), in, with);
+  };
+  const std::int64_t first = at::GradMode::is_enabled() ? checkpointed_from_.value_or(end) : end;
+  for (std::int64_t i = begin; i < std::min(first, end); ++i) x = run(i, x, attend);
+  if (first >= end) return x;
+  const auto kept = std::make_shared<const Attend>(attend);  // until backward
+  for (std::int64_t i = std::max(begin, first); i < end; ++i) {
+    x = checkpointed([run, kept, i](const at::Tensor& in) { return run(i, in, *kept); }, x);
   }
   return x;
 }

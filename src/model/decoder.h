@@ -11,6 +11,7 @@
 #include "model/weights.h"
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include <ATen/ATen.h>
@@ -44,6 +45,10 @@ class Decoder {
   void insert_layer(std::int64_t layer, LayerWeights weights, std::size_t kind);
   /// Replaces what stands below and above the layers.
   void replace_ends(at::Tensor embedding, at::Tensor final_norm, at::Tensor head);
+
+  /// From `layer` upwards backward keeps only each layer's input, and computes the layer again. For
+  /// methods that train `layer`, or some above it, and none below.
+  void checkpoint_from(std::int64_t layer) { checkpointed_from_ = layer; }
 
   /// The last hidden states, after the final norm: (N, h).
   at::Tensor hidden(const TokenTensors& tokens) const;
@@ -84,6 +89,7 @@ class Decoder {
   DecoderWeights weights_;
   at::ScalarType dtype_;
   std::vector<std::unique_ptr<Mlp>> mlps_;
+  std::optional<std::int64_t> checkpointed_from_;  // none: activations are kept
 };
 
 }  // namespace expandft

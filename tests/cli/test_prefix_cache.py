@@ -75,8 +75,16 @@ def test_a_cache_that_would_hold_nothing_is_warned_of(expandft, tmp_path, storie
     assert f"training.cache_prefix has no effect: {why}" in result.stderr
 
 
-def test_the_cache_may_change_on_resuming(expandft, tmp_path, stories):
+def test_checkpointing_changes_no_bit(expandft, tmp_path, stories):
+    plain, _ = run(expandft, tmp_path, stories, "plain")
+    saving, _ = run(expandft, tmp_path, stories, "saving", training__activation_checkpointing=True)
+    assert losses(saving) == losses(plain)
+    assert (saving / ADAPTER).read_bytes() == (plain / ADAPTER).read_bytes()
+
+
+def test_both_may_change_on_resuming(expandft, tmp_path, stories):
     run(expandft, tmp_path, stories, "out", training__epochs=1)
-    folder, result = run(expandft, tmp_path, stories, "out", "--resume", training__cache_prefix="memory")
+    folder, result = run(expandft, tmp_path, stories, "out", "--resume", training__cache_prefix="memory",
+                         training__activation_checkpointing=True)
     assert "resuming after step" in result.stderr
     assert json.loads((folder / "config.resolved.json").read_text())["training"]["cache_prefix"] == "memory"
