@@ -35,4 +35,8 @@ std::string Hash::digits() const {
   return hex(canonical.digest);
 }
 
+std::uint64_t hash64(std::span<const std::byte> bytes) {
+  return XXH3_64bits(bytes.data(), bytes.size());
+}
+
 }  // namespace expandft

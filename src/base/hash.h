@@ -34,4 +34,7 @@ class Hash {
   std::unique_ptr<State> state_;
 };
 
+/// XXH3-64 of bytes: tells damage, within one process.
+std::uint64_t hash64(std::span<const std::byte> bytes);
+
 }  // namespace expandft

@@ -4,6 +4,7 @@
 #include "report/summary.h"
 #include "report/table.h"
 #include "runtime/process.h"
+#include "training/prefix_caches.h"
 #include "training/schedule.h"
 #include "training/trainer.h"
 
@@ -14,7 +15,7 @@
 namespace expandft {
 namespace {
 
-std::string memory_table(const TrainSetup& setup) {
+std::string memory_table(const TrainSetup& setup, std::uint64_t cached_states) {
   Table table({"memory", "bytes"}, {Table::Align::kLeft, Table::Align::kRight});
   const auto line = [&](const char* what, double bytes) { table.row({what, human_bytes(bytes)}); };
   const double element = static_cast<double>(setup.decoder.weights().embedding.element_size());
@@ -23,6 +24,11 @@ std::string memory_table(const TrainSetup& setup) {
   line("what trains (float32)", 4 * trained);
   line("its gradients", 4 * trained);
   line("its AdamW moments", 8 * trained);
+  if (cached_states > 0) {
+    const bool on_disk = setup.run().training.cache_prefix == CachePrefix::kDisk;
+    line(on_disk ? "states of the frozen layers (on the disk)" : "states of the frozen layers",
+         static_cast<double>(cached_states));
+  }
   return table.text();
 }
 
@@ -30,9 +36,6 @@ std::string memory_table(const TrainSetup& setup) {
 
 std::string dry_run_report(TrainSetup& setup) {
   const TrainingConfig& training = setup.run().training;
-  std::string out = describe_origins(setup.config) + "\n" + data_table(setup.training_data) + "\n" +
-                    memory_table(setup) + "\n";
-
   BatchStream stream(setup.training_data, setup.run().data, training);
   const std::int64_t total = stream.total_steps();
   AdamW optimizer(setup.adaptation().parameters(), training);
@@ -41,9 +44,16 @@ std::string dry_run_report(TrainSetup& setup) {
   std::function<double()> retain;
   std::optional<Retention> retention;
   if (setup.retention_data) {
-    retention.emplace(setup.run().retention, *setup.retention_data, training.seed);
+    retention.emplace(setup.run().retention, *setup.retention_data, training.seed,
+                      setup.method.frozen_layers);
     retain = [&] { return retention->backward(setup.decoder, setup.adaptation(), 0); };
   }
+  const Dataset* const text = setup.retention_data ? &*setup.retention_data : nullptr;
+  const std::uint64_t cached_states =
+      plan_prefix_caches(setup.run(), setup.decoder, setup.method.frozen_layers,
+                         setup.training_data, text,
+                         retention ? retention->first_groups() : std::vector<ExampleGroup>())
+          .bytes();
   for (int i = 0; i < 2; ++i) {
     const StepBatch batch = stream.next();
     if (batch.micro_batches.empty()) break;
@@ -62,10 +72,15 @@ std::string dry_run_report(TrainSetup& setup) {
                                     human_count(static_cast<double>(tokens) / seconds),
                                     human_duration(seconds), tokens,
                                     human_duration(seconds * static_cast<double>(total))));
-  summary.line("peak memory", human_bytes(static_cast<double>(peak_resident_bytes())) +
-                                  " after two steps, the program included");
+  auto peak = static_cast<double>(peak_resident_bytes());
+  const bool fills = training.cache_prefix == CachePrefix::kMemory && cached_states > 0;
+  if (fills) peak += static_cast<double>(cached_states);
+  summary.line("peak memory",
+               human_bytes(peak) + " after two steps, the program included" +
+                   (fills ? ", and the states of the frozen layers after an epoch" : ""));
   summary.line("written", "nothing: this was a dry run");
-  return out + summary.text();
+  return describe_origins(setup.config) + "\n" + data_table(setup.training_data) + "\n" +
+         memory_table(setup, cached_states) + "\n" + summary.text();
 }
 
 }  // namespace expandft

@@ -46,12 +46,10 @@ std::uint64_t snapshots_at_once(const TrainSetup& setup) {
   return static_cast<std::uint64_t>(std::min(kept, written)) + (written > 1 ? 1 : 0);
 }
 
-/// A run needs room for its adapter, its merged model and its snapshots.
-void check_room(const TrainSetup& setup) {
+/// What a run writes at most: adapter, merged model and snapshots.
+std::uint64_t bytes_to_write(const TrainSetup& setup) {
   const std::uint64_t snapshot = snapshot_bytes(setup.adaptation().tensors());
-  check_target(setup.run().output,
-               outputs_bytes(setup) + snapshot / 3 + snapshots_at_once(setup) * snapshot,
-               AtomicDirectory::Existing::kReplaceOurs, OutputKind::kRun);
+  return outputs_bytes(setup) + snapshot / 3 + snapshots_at_once(setup) * snapshot;
 }
 
 std::string outcome_text(const TrainSetup& setup, const TrainingOutcome& outcome) {
@@ -148,7 +146,9 @@ ExitCode run_train(const TrainOptions& options, const GlobalOptions& global) {
     print(dry_run_report(*setup));
     return ExitCode::kDone;
   }
-  check_room(*setup);
+  const std::uint64_t bytes = bytes_to_write(*setup);
+  check_target(setup->run().output, bytes, AtomicDirectory::Existing::kReplaceOurs,
+               OutputKind::kRun);
   const std::string base_fingerprint = setup->base.fingerprint();
   if (start == RunStart::kFresh) create_run_directory(setup->run().output, setup->config.resolved);
   if (!setup->ranking.empty()) {
@@ -166,7 +166,9 @@ ExitCode run_train(const TrainOptions& options, const GlobalOptions& global) {
       .training_data = setup->training_data,
       .validation_data = setup->validation_data ? &*setup->validation_data : nullptr,
       .retention_data = retention_data,
+      .frozen_layers = setup->method.frozen_layers,
       .run_directory = setup->run().output,
+      .bytes_to_write = bytes,
       .identity = snapshot_identity(setup->config.resolved, base_fingerprint,
                                     fingerprint(setup->training_data),
                                     retention_data ? fingerprint(*retention_data) : ""),

@@ -216,6 +216,7 @@ std::unique_ptr<TrainSetup> set_up_training(ResolvedConfig config, const GlobalO
     if (run.train.widens()) folding = folding_of(run, spec);
   }
   AppliedMethod method = apply_method(decoder, base, run);
+  if (run.training.activation_checkpointing) decoder.checkpoint_from(method.frozen_layers);
   spdlog::info("{} on {}: {}", base.path().filename().string(), device_name(device),
                describe(method, run, spec));
   const Dtype base_dtype = base.tensor(spec.names.embedding()).dtype;

@@ -9,6 +9,7 @@
 #include "config/task_config.h"
 
 #include <algorithm>
+#include <charconv>
 #include <optional>
 
 namespace expandft {
@@ -116,6 +117,33 @@ Field strength_field(std::string path, Strength& member, std::string doc) {
                member = *strength;
              },
              [&member] { return strength_json(member); })
+      .allowing(words);
+}
+
+/// "500MB", "4GB": decimal units.
+Field size_field(std::string path, std::optional<std::uint64_t>& member, std::string doc) {
+  const char* const words = R"(a size such as "500MB" or "4GB")";
+  constexpr std::uint64_t kMega = 1'000'000, kGiga = 1'000'000'000;
+  return make_nullable(
+             make_field(
+                 std::move(path), {{"type", "string"}, {"pattern", "^[1-9][0-9]{0,5}(MB|GB)$"}},
+                 std::move(doc),
+                 [&member, words](const Json& value, const fs::path&) {
+                   const std::string text = value;
+                   std::uint64_t count = 0;
+                   const auto [end, error] =
+                       std::from_chars(text.data(), text.data() + text.size(), count);
+                   const std::string unit(end, text.data() + text.size());
+                   const bool fits = error == std::errc() && count > 0 && count < kMega &&
+                                     text.front() != '0' && (unit == "MB" || unit == "GB");
+                   if (!fits) throw input_error("found " + value.dump() + "; allowed: " + words);
+                   member = count * (unit == "GB" ? kGiga : kMega);
+                 },
+                 [&member]() -> Json {
+                   if (!member) return nullptr;
+                   const bool whole = *member % kGiga == 0;
+                   return std::to_string(*member / (whole ? kGiga : kMega)) + (whole ? "GB" : "MB");
+                 }))
       .allowing(words);
 }
 
@@ -243,6 +271,21 @@ FieldTable run_config_fields(RunConfig& run) {
                                {"bfloat16", Precision::kBFloat16},
                                {"float16", Precision::kFloat16}},
                               "What is computed in; `auto` chooses by device."),
+      choice_field<CachePrefix>(
+          "training.cache_prefix", training.cache_prefix,
+          {{"none", CachePrefix::kNone},
+           {"memory", CachePrefix::kMemory},
+           {"disk", CachePrefix::kDisk}},
+          "Where the hidden states that enter the lowest trained layer are kept, so that the "
+          "frozen layers below are computed in the first epoch alone: docs/method.md#the-frozen-"
+          "layers."),
+      size_field(
+          "training.cache_prefix_limit", training.cache_prefix_limit,
+          "Most bytes that it takes; what does not fit is computed each time. Not given: 4 GB "
+          "in memory, 32 GB on the disk."),
+      flag_field("training.activation_checkpointing", training.activation_checkpointing,
+                 "Keep only each layer's input for the backward pass, and compute the layer again "
+                 "there: less memory for about a third more time, and the same weights."),
       integer_field("training.seed", training.seed, from_to<std::int64_t>(0, kMostExactInJson),
                     "Start of the random numbers: same seed, same machine, same weights."),
       integer_field(

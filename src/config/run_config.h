@@ -21,6 +21,8 @@ enum class Schedule { kConstant, kLinear, kCosine };
 enum class Precision { kAuto, kFloat32, kBFloat16, kFloat16 };
 /// Which weights of a run go to its outputs.
 enum class OutputCheckpoint { kBest, kLast };
+/// Where hidden states that frozen layers compute are kept from epoch to epoch.
+enum class CachePrefix { kNone, kMemory, kDisk };
 /// How a merged model is laid out: docs/formats.md.
 enum class Layout { kAuto, kNative, kPadded, kRemoteCode, kDeci };
 /// Their names in run configs, on the command line and in expandft.json.
@@ -63,6 +65,9 @@ struct TrainingConfig {
   double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
   double clip_norm = 1.0;  // 0 turns clipping off
   Precision precision = Precision::kAuto;
+  CachePrefix cache_prefix = CachePrefix::kNone;
+  std::optional<std::uint64_t> cache_prefix_limit;  // bytes; none: 4 GB in memory, 32 on the disk
+  bool activation_checkpointing = false;
   std::uint64_t seed = 7;
   std::int64_t checkpoint_every = 0;  // steps; 0: only when a signal ends the run
   std::int64_t keep_checkpoints = 2;

@@ -1,6 +1,7 @@
 #include "model/decoder.h"
 
 #include "model/attention.h"
+#include "model/checkpointed.h"
 #include "model/families.h"
 #include "model/linear_cross_entropy.h"
 #include "model/rms_norm.h"
@@ -54,16 +55,46 @@ void Decoder::replace_ends(at::Tensor embedding, at::Tensor final_norm, at::Tens
   weights_.head = std::move(head);
 }
 
-at::Tensor Decoder::forward(const at::Tensor& ids, const Attend& attend) const {
-  at::Tensor x = scaled_embedding(at::embedding(weights_.embedding, ids).to(dtype_), spec_);
-  for (std::int64_t i = 0; i < spec_.layers; ++i) {
-    x = decoder_layer(spec_, i, weights_.layers[static_cast<std::size_t>(i)], mlp(i), x, attend);
+at::Tensor Decoder::embed(const at::Tensor& ids) const {
+  return scaled_embedding(at::embedding(weights_.embedding, ids).to(dtype_), spec_);
+}
+
+at::Tensor Decoder::run_layers(std::int64_t begin, std::int64_t end, at::Tensor x,
+                               const Attend& attend) const {
+  const auto run = [this](std::int64_t i, const at::Tensor& in, const Attend& with) {
+    return decoder_layer(spec_, i, weights_.layers[static_cast<std::size_t>(i)], mlp(i), in, with);
+  };
+  const std::int64_t first = at::GradMode::is_enabled() ? checkpointed_from_.value_or(end) : end;
+  for (std::int64_t i = begin; i < std::min(first, end); ++i) x = run(i, x, attend);
+  if (first >= end) return x;
+  const auto kept = std::make_shared<const Attend>(attend);  // until backward
+  for (std::int64_t i = std::max(begin, first); i < end; ++i) {
+    x = checkpointed([run, kept, i](const at::Tensor& in) { return run(i, in, *kept); }, x);
   }
+  return x;
+}
+
+at::Tensor Decoder::final_norm(const at::Tensor& x) const {
   return rms_norm(x, weights_.final_norm, spec_.norm_eps, spec_.norm_adds_one);
+}
+
+at::Tensor Decoder::forward(const at::Tensor& ids, const Attend& attend) const {
+  return final_norm(run_layers(0, spec_.layers, embed(ids), attend));
 }
 
 at::Tensor Decoder::hidden(const TokenTensors& tokens) const {
   return forward(tokens.ids, batch_attention(spec_, tokens, dtype_));
+}
+
+at::Tensor Decoder::hidden(const TokenTensors& tokens, std::int64_t layer,
+                           const at::Tensor& states) const {
+  return final_norm(
+      run_layers(layer, spec_.layers, states, batch_attention(spec_, tokens, dtype_)));
+}
+
+at::Tensor Decoder::states_before(std::int64_t layer, const TokenTensors& tokens) const {
+  const c10::NoGradGuard no_grad;
+  return run_layers(0, layer, embed(tokens.ids), batch_attention(spec_, tokens, dtype_));
 }
 
 at::Tensor Decoder::hidden(const at::Tensor& ids, KvCache& cache) const {
@@ -152,9 +183,18 @@ at::Tensor Decoder::logits(const at::Tensor& hidden) const {
   return head_logits(hidden, head(), spec_.logit_softcap);
 }
 
+at::Tensor Decoder::loss_of(const at::Tensor& hidden, const TokenTensors& tokens) const {
+  return linear_cross_entropy(hidden.index_select(0, tokens.target_rows), head(), tokens.targets,
+                              spec_.logit_softcap);
+}
+
 at::Tensor Decoder::loss(const TokenTensors& tokens) const {
-  return linear_cross_entropy(hidden(tokens).index_select(0, tokens.target_rows), head(),
-                              tokens.targets, spec_.logit_softcap);
+  return loss_of(hidden(tokens), tokens);
+}
+
+at::Tensor Decoder::loss(const TokenTensors& tokens, std::int64_t layer,
+                         const at::Tensor& states) const {
+  return loss_of(hidden(tokens, layer, states), tokens);
 }
 
 at::Tensor Decoder::log_probs(const TokenTensors& tokens) const {

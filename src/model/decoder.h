@@ -11,6 +11,7 @@
 #include "model/weights.h"
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include <ATen/ATen.h>
@@ -45,8 +46,17 @@ class Decoder {
   /// Replaces what stands below and above the layers.
   void replace_ends(at::Tensor embedding, at::Tensor final_norm, at::Tensor head);
 
+  /// From `layer` upwards backward keeps only each layer's input, and computes the layer again. For
+  /// methods that train `layer`, or some above it, and none below.
+  void checkpoint_from(std::int64_t layer) { checkpointed_from_ = layer; }
+
   /// The last hidden states, after the final norm: (N, h).
   at::Tensor hidden(const TokenTensors& tokens) const;
+  /// The same, with the states (N, h) that enter `layer` given: bit for bit the same where they are
+  /// states_before's of these tokens.
+  at::Tensor hidden(const TokenTensors& tokens, std::int64_t layer, const at::Tensor& states) const;
+  /// The hidden states that enter `layer` (N, h). No gradients.
+  at::Tensor states_before(std::int64_t layer, const TokenTensors& tokens) const;
   /// The same for the next tokens (n) of the sequence that `cache` holds. No gradients.
   at::Tensor hidden(const at::Tensor& ids, KvCache& cache) const;
   /// The same of whole sequences, with which an empty `cache` begins. No gradients.
@@ -60,16 +70,26 @@ class Decoder {
 
   /// Sum of the negative log-likelihood (nats) of the batch's targets; differentiable.
   at::Tensor loss(const TokenTensors& tokens) const;
+  /// The same, with the states (N, h) that enter `layer` given.
+  at::Tensor loss(const TokenTensors& tokens, std::int64_t layer, const at::Tensor& states) const;
   /// Log-probability of each target (M), fp32, in the order of tokens.target_rows. No gradients.
   at::Tensor log_probs(const TokenTensors& tokens) const;
 
  private:
   at::Tensor forward(const at::Tensor& ids, const Attend& attend) const;
+  /// What enters the first layer.
+  at::Tensor embed(const at::Tensor& ids) const;
+  /// Layers [begin, end).
+  at::Tensor run_layers(std::int64_t begin, std::int64_t end, at::Tensor x,
+                        const Attend& attend) const;
+  at::Tensor final_norm(const at::Tensor& x) const;
+  at::Tensor loss_of(const at::Tensor& hidden, const TokenTensors& tokens) const;
 
   DecoderSpec spec_;
   DecoderWeights weights_;
   at::ScalarType dtype_;
   std::vector<std::unique_ptr<Mlp>> mlps_;
+  std::optional<std::int64_t> checkpointed_from_;  // none: activations are kept
 };
 
 }  // namespace expandft

@@ -35,10 +35,12 @@ AppliedMethod apply_method(Decoder& decoder, const ModelDirectory& base, const R
     case Method::kZeroInit:
       out.plan = make_plan(run.expansion.layers, run.expansion.copies, spec, run.train.method);
       out.adaptation = widen(decoder, base, *out.plan, run);
+      out.frozen_layers = out.plan->layers.front();
       break;
     case Method::kLlamaPro:
       added = run.expansion.layers.resolve(spec.layers);
       out.adaptation = add_layers(decoder, added);
+      out.frozen_layers = added.front() + 1;
       break;
     case Method::kLora: {
       auto lora = add_lora(decoder, run.lora, run.training.seed);
@@ -51,6 +53,7 @@ AppliedMethod apply_method(Decoder& decoder, const ModelDirectory& base, const R
       break;
     case Method::kLast:
       out.adaptation = train_last_layers(decoder, run.train.last_layers);
+      out.frozen_layers = spec.layers - run.train.last_layers;
       break;
   }
   out.layers = lengthened(spec.layers, added);

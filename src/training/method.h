@@ -21,6 +21,7 @@ struct AppliedMethod {
   std::optional<ExpansionPlan> plan;  // of methods that widen MLPs
   const LoraUpdates* lora = nullptr;  // the adaptation, if it is LoRA's
   std::vector<LayerOrigin> layers;    // of the decoder, as it is now
+  std::int64_t frozen_layers = 0;     // below all that trains: what they compute never changes
 };
 
 /// Applies `run.train`. Input errors: layers or projections that the model does not have, and what

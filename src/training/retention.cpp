@@ -8,44 +8,66 @@
 
 namespace expandft {
 
-Retention::Retention(const RetentionConfig& config, const Dataset& text, std::uint64_t seed)
-    : config_(config), text_(text), seed_(seed) {}
+Retention::Retention(const RetentionConfig& config, const Dataset& text, std::uint64_t seed,
+                     std::int64_t frozen_layers)
+    : config_(config), text_(text), seed_(seed), frozen_layers_(frozen_layers) {}
+
+std::int64_t Retention::batch_size() const {
+  return std::min(config_.batch_size, static_cast<std::int64_t>(text_.examples.size()));
+}
+
+std::vector<ExampleGroup> Retention::first_groups() const {
+  const auto total = static_cast<std::int64_t>(text_.examples.size());
+  std::vector<ExampleGroup> groups;
+  for (std::int64_t step = 0; step * batch_size() < total; ++step) {
+    groups.push_back(examples_of(step));
+  }
+  return groups;
+}
 
 // Epoch after epoch, each in an order of its own, so that a step's sequences depend on its number
 // alone: a resumed run takes the same.
-TokenBatch Retention::batch_of(std::int64_t step) const {
+ExampleGroup Retention::examples_of(std::int64_t step) const {
   const auto total = static_cast<std::int64_t>(text_.examples.size());
-  const std::int64_t count = std::min(config_.batch_size, total);
-  TokenBatch batch;
+  const std::int64_t count = batch_size();
+  ExampleGroup examples;
   std::int64_t epoch = -1;
-  std::vector<std::size_t> order(text_.examples.size());
+  std::vector<std::uint32_t> order(text_.examples.size());
   for (std::int64_t i = step * count; i < (step + 1) * count; ++i) {
     if (i / total != epoch) {
       epoch = i / total;
-      std::iota(order.begin(), order.end(), std::size_t{0});
+      std::iota(order.begin(), order.end(), std::uint32_t{0});
       constexpr std::uint64_t kPurpose = std::uint64_t{1} << 32;  // apart from the data's epochs
       Random(seed_, kPurpose + static_cast<std::uint64_t>(epoch)).shuffle(order);
     }
-    batch.append(text_.examples[order[static_cast<std::size_t>(i % total)]]);
+    examples.push_back(order[static_cast<std::size_t>(i % total)]);
   }
-  return batch;
+  return examples;
 }
 
 double Retention::backward(const Decoder& decoder, const Adaptation& adaptation,
                            std::int64_t step) const {
-  const TokenTensors tokens = to_device(batch_of(step), decoder.device());
+  const ExampleGroup examples = examples_of(step);
+  const TokenTensors tokens = to_device(batch_of(text_, examples), decoder.device());
+  at::Tensor frozen;
+  if (frozen_layers_ > 0) {
+    frozen = cache_ ? cache_->states(examples) : decoder.states_before(frozen_layers_, tokens);
+  }
+  const auto hidden = [&] {
+    return frozen.defined() ? decoder.hidden(tokens, frozen_layers_, frozen)
+                            : decoder.hidden(tokens);
+  };
   at::Tensor reference, reference_head;
   {
     const c10::NoGradGuard no_grad;
     adaptation.set_strength(0);
-    reference = decoder.hidden(tokens);
+    reference = hidden();
     reference_head = decoder.head().detach();
     adaptation.set_strength(1);
   }
-  const at::Tensor divergence =
-      linear_kl_divergence(decoder.hidden(tokens), decoder.head(), reference, reference_head,
-                           decoder.spec().logit_softcap) /
-      static_cast<double>(reference.size(0));
+  const at::Tensor divergence = linear_kl_divergence(hidden(), decoder.head(), reference,
+                                                     reference_head, decoder.spec().logit_softcap) /
+                                static_cast<double>(reference.size(0));
   (divergence * config_.weight).backward();
   return divergence.item<double>();
 }

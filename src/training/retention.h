@@ -4,8 +4,12 @@
 #include "model/adaptation.h"
 #include "model/decoder.h"
 #include "text/dataset.h"
+#include "training/prefix_cache.h"
 
 #include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
 
 namespace expandft {
 
@@ -16,20 +20,28 @@ class Retention {
  public:
   /// `text` must outlive it. Each step takes `batch_size` of its sequences, chosen by seed and
   /// step.
-  Retention(const RetentionConfig& config, const Dataset& text, std::uint64_t seed);
+  /// So many `frozen_layers` below all that trains are computed once for base and tuned model.
+  Retention(const RetentionConfig& config, const Dataset& text, std::uint64_t seed,
+            std::int64_t frozen_layers = 0);
 
   /// Adds the term's gradients to those that the parameters gather; returns the mean divergence
   /// (nats a token), before it is weighted. The adaptation is at strength 1 before and afterwards.
   double backward(const Decoder& decoder, const Adaptation& adaptation, std::int64_t step) const;
 
-  double weight() const { return config_.weight; }
+  /// The sequences of each step until all have come once.
+  std::vector<ExampleGroup> first_groups() const;
+  /// Takes the frozen layers' states from a cache of the text.
+  void use(std::unique_ptr<PrefixCache> cache) { cache_ = std::move(cache); }
 
  private:
-  TokenBatch batch_of(std::int64_t step) const;
+  std::int64_t batch_size() const;
+  ExampleGroup examples_of(std::int64_t step) const;
 
   RetentionConfig config_;
   const Dataset& text_;
   std::uint64_t seed_;
+  std::int64_t frozen_layers_;
+  std::unique_ptr<PrefixCache> cache_;
 };
 
 }  // namespace expandft

@@ -268,7 +268,8 @@ Json snapshot_identity(const Json& resolved_config, const std::string& base_fing
     identity[key] = resolved_config.at(key);
   }
   for (const char* key : {"checkpoint_every", "keep_checkpoints", "output_checkpoint",
-                          "validate_every", "log_every", "epochs", "max_steps", "patience"}) {
+                          "validate_every", "log_every", "epochs", "max_steps", "patience",
+                          "cache_prefix", "cache_prefix_limit", "activation_checkpointing"}) {
     identity["training"].erase(key);
   }
   // The data's content counts, not where it lies.

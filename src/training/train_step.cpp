@@ -20,12 +20,16 @@ void require_finite(double value, const char* what, std::int64_t step) {
 
 StepResult train_step(const Decoder& decoder, AdamW& optimizer, const StepBatch& batch,
                       double learning_rate, double clip_norm,
-                      const std::function<double()>& add_gradients) {
+                      const std::function<double()>& add_gradients, PrefixCache* prefix) {
   optimizer.zero_grad();
   StepResult result{.tokens = batch.tokens, .targets = batch.targets};
   const auto targets = static_cast<double>(batch.targets);
-  for (const TokenBatch& piece : batch.micro_batches) {
-    const at::Tensor loss = decoder.loss(to_device(piece, decoder.device())) / targets;
+  for (std::size_t i = 0; i < batch.micro_batches.size(); ++i) {
+    const TokenTensors tokens = to_device(batch.micro_batches[i], decoder.device());
+    const at::Tensor sum = prefix != nullptr ? decoder.loss(tokens, prefix->layers(),
+                                                            prefix->states(batch.examples[i]))
+                                             : decoder.loss(tokens);
+    const at::Tensor loss = sum / targets;
     loss.backward();
     result.loss += loss.item<double>();
   }

@@ -6,6 +6,7 @@
 #include "runtime/process.h"
 #include "training/batch_prefetch.h"
 #include "training/gradient_norms.h"
+#include "training/prefix_caches.h"
 #include "training/resume.h"
 #include "training/schedule.h"
 
@@ -13,6 +14,7 @@
 #include <chrono>
 #include <cmath>
 #include <deque>
+#include <memory>
 #include <utility>
 
 #include <spdlog/fmt/fmt.h>
@@ -60,9 +62,11 @@ class Loop {
         progress_(job.quiet) {
     state_.total_steps = stream_.total_steps();
     if (job.retention_data != nullptr) {
-      retention_.emplace(job.config.run.retention, *job.retention_data, training_.seed);
+      retention_.emplace(job.config.run.retention, *job.retention_data, training_.seed,
+                         job.frozen_layers);
     }
     if (job.resume) resume();
+    open_caches();
     batches_.emplace(stream_);
     outcome_.total_steps = state_.total_steps;
     const std::string data = job.validation_data ? fingerprint(*job.validation_data) : "";
@@ -115,6 +119,20 @@ class Loop {
   }
 
  private:
+  void open_caches() {
+    PrefixLayouts layouts = plan_prefix_caches(
+        job_.config.run, job_.decoder, job_.frozen_layers, job_.training_data, job_.retention_data,
+        retention_ ? retention_->first_groups() : std::vector<ExampleGroup>());
+    const auto open = [&](const Dataset& dataset, PrefixLayout layout) {
+      return make_prefix_cache(training_.cache_prefix, {job_.run_directory, job_.bytes_to_write},
+                               job_.decoder, job_.frozen_layers, dataset, std::move(layout));
+    };
+    if (layouts.retention) {
+      retention_->use(open(*job_.retention_data, std::move(*layouts.retention)));
+    }
+    if (layouts.training) prefix_ = open(job_.training_data, std::move(*layouts.training));
+  }
+
   void resume() {
     ResumedRun resumed = resume_run(job_.run_directory, job_.adaptation.tensors(), optimizer_,
                                     stream_, training_, job_.identity);
@@ -181,7 +199,7 @@ class Loop {
       retain = [this] { return retention_->backward(job_.decoder, job_.adaptation, state_.step); };
     }
     return train_step(job_.decoder, optimizer_, batches_->next(), rate_, training_.clip_norm,
-                      retain);
+                      retain, prefix_.get());
   } catch (const Error& error) {
     if (error.code() != ExitCode::kDiverged || state_.step == 0) throw;
     progress_.clear();
@@ -330,6 +348,7 @@ class Loop {
   BatchStream stream_;
   std::optional<BatchPrefetch> batches_;  // of it; made when it stands where the run begins
   std::optional<Retention> retention_;
+  std::unique_ptr<PrefixCache> prefix_;  // of the training data; null without
   ProgressLine progress_;
   Speedometer speed_;
   std::optional<MetricsLog> metrics_;

@@ -7,6 +7,7 @@
 #include "runtime/signals.h"
 #include "training/adamw.h"
 #include "training/batch_stream.h"
+#include "training/prefix_cache.h"
 #include "training/retention.h"
 #include "training/snapshot.h"
 
@@ -28,9 +29,11 @@ struct StepResult {
 /// that (8 × 1) equals (1 × 8 accumulated). Then clips, and takes an AdamW step. Throws an Error of
 /// ExitCode::kDiverged before the weights are touched when loss or gradients are not finite.
 /// `add_gradients`, where given, adds those of a further term of the loss, and returns its value.
+/// `prefix`, where given, has the states that the frozen layers compute of the batch's examples.
 StepResult train_step(const Decoder& decoder, AdamW& optimizer, const StepBatch& batch,
                       double learning_rate, double clip_norm,
-                      const std::function<double()>& add_gradients = {});
+                      const std::function<double()>& add_gradients = {},
+                      PrefixCache* prefix = nullptr);
 
 /// Mean loss (nats a target) over a data set, without gradients. Nothing when `stop`, which is
 /// asked before each piece of `tokens_at_once`, says to stop.
@@ -51,9 +54,11 @@ struct TrainingJob {
   const Dataset& training_data;
   const Dataset* validation_data;  // may be null
   const Dataset* retention_data;   // null without retention
+  std::int64_t frozen_layers = 0;  // below all that trains
   fs::path run_directory;
-  Json identity;        // of snapshots
-  bool resume = false;  // from the newest snapshot, which must be there
+  std::uint64_t bytes_to_write = 0;  // room there that a cache leaves free
+  Json identity;                     // of snapshots
+  bool resume = false;               // from the newest snapshot, which must be there
   EvaluateFn evaluate;  // before the first step, each evaluation.every steps, and at the end
   bool quiet = false;
 };

@@ -105,3 +105,46 @@ def test_the_dry_run_tells_the_peak_of_the_run(expandft, layered_model, stories,
     assert run.rc == 0, run.stderr
     measured = json.loads((tmp_path / "out/summary.json").read_text())["peak_memory_bytes"]
     assert abs(estimate - measured) <= 0.1 * measured, (estimate, measured)
+
+
+@pytest.mark.parametrize("settings", [dict(training__activation_checkpointing=True),
+                                      dict(training__cache_prefix="memory", expansion__layers="last:3")],
+                         ids=["checkpointing", "cache"])
+def test_the_dry_run_knows_what_saves_and_what_takes_memory(expandft, layered_model, tmp_path, settings):
+    config = write_config(tmp_path, layered_model(12, dtype="float32"), training__max_steps=12,
+                          **(dict(expansion__layers="all") | settings))
+    (tmp_path / "train.txt").write_text("To be, or not to be, that is the question: " * 300)
+    common = ("train", "--config", config, "--device", "cpu", "--threads", "1")
+    dry = expandft(*common, "--dry-run")
+    assert dry.rc == 0, dry.stderr
+    assert ("states of the frozen layers" in dry.stdout) == ("training__cache_prefix" in settings)
+    number, unit = re.search(r"peak memory +([0-9.]+) (MB|GB)", dry.stdout).groups()
+    estimate = float(number) * {"MB": 1e6, "GB": 1e9}[unit]
+    assert expandft(*common).rc == 0
+    measured = json.loads((tmp_path / "out/summary.json").read_text())["peak_memory_bytes"]
+    assert abs(estimate - measured) <= 0.1 * measured, (estimate, measured)
+
+
+def peak_of(expandft, folder, model, **settings):
+    folder.mkdir()
+    config = write_config(folder, model, evaluation=None, data__validation=None, **settings)
+    result = expandft("train", "--config", config, "--device", "cpu", "--threads", "1")
+    assert result.rc == 0, result.stderr
+    [end] = [line for line in map(json.loads, (folder / "out/metrics.jsonl").read_text().splitlines())
+             if line["event"] == "end"]
+    return end["peak_memory_bytes"]
+
+
+def test_checkpointing_saves_the_activations_of_all_layers_but_one(expandft, layered_model, tmp_path):
+    """12 layers of 8 × 64 tokens: gate and up of base and copies alone are 4·1024 floats a token and layer."""
+    model = layered_model(12, dtype="float32")
+    settings = dict(expansion__layers="all", training__max_steps=3, training__batch_size=8, training__micro_batch_size=8)
+    plain = peak_of(expandft, tmp_path / "plain", model, **settings)
+    saving = peak_of(expandft, tmp_path / "saving", model, training__activation_checkpointing=True, **settings)
+    assert plain - saving > 0.8 * 11 * 8 * 64 * 4 * WIDTH * 4
+
+
+def test_memory_does_not_grow_with_the_steps(expandft, stories, tmp_path):
+    few = peak_of(expandft, tmp_path / "few", stories, training__max_steps=20)
+    many = peak_of(expandft, tmp_path / "many", stories, training__max_steps=200)
+    assert many <= 1.01 * few

@@ -79,7 +79,7 @@ TEST_CASE("every method trains as the reference does, over twenty steps", "[gold
     text = golden_retention_text(test.golden);
     retention.emplace(RetentionConfig{.weight = test.settings.at("retention_weight").get<double>(),
                                       .batch_size = 4},
-                      text, 1);
+                      text, 1, test.applied.frozen_layers);
   }
   const at::Tensor untrained = test.logits(0);
   CHECK(worst_difference(untrained, base) < 1e-4);

@@ -1,0 +1,69 @@
+#include "catch.h"
+#include "learned_batch.h"
+#include "model/checkpointed.h"
+#include "model/decoder.h"
+#include "training/method.h"
+
+namespace expandft {
+namespace {
+
+/// Loss and gradients of everything that trains.
+std::vector<at::Tensor> loss_and_gradients(const Decoder& decoder, const Adaptation& adaptation,
+                                           const TokenTensors& tokens) {
+  std::vector<at::Tensor> out;
+  const at::Tensor loss = decoder.loss(tokens);
+  (loss / 7).backward();
+  (decoder.loss(tokens) / 3).backward();  // accumulates
+  out.push_back(loss.detach());
+  for (const auto& [name, tensor] : adaptation.tensors()) {
+    out.push_back(tensor.grad().clone());
+    at::Tensor(tensor).mutable_grad() = at::Tensor();
+  }
+  return out;
+}
+
+TEST_CASE("checkpointed layers give the same loss and gradients bit for bit", "[golden]") {
+  const std::string model = GENERATE("gqa", "gemma3", "phi3", "bias");
+  const std::string method =
+      GENERATE("new", "mlp", "zero-init", "llama-pro", "lora", "full", "last:1");
+  CAPTURE(model, method);
+  const Golden golden(model);
+  RunConfig config;
+  config.train = parse_method(method).value();
+  config.expansion.layers = LayerSelection::parse(Json(1), "layers");
+  Decoder decoder = Decoder::load(golden.directory(), at::kFloat, at::kCPU);
+  const AppliedMethod applied = apply_method(decoder, golden.directory(), config);
+  for (const auto& [name, tensor] : applied.adaptation->tensors()) {
+    at::Tensor(tensor).add_(at::randn_like(tensor), 0.01).requires_grad_(true);
+  }
+  const TokenTensors tokens = learned_batch(golden);
+  const auto plain = loss_and_gradients(decoder, *applied.adaptation, tokens);
+  decoder.checkpoint_from(applied.frozen_layers);
+  const auto checkpointed = loss_and_gradients(decoder, *applied.adaptation, tokens);
+  REQUIRE(plain.size() == checkpointed.size());
+  for (std::size_t i = 0; i < plain.size(); ++i) {
+    CAPTURE(i);
+    CHECK(plain[i].abs().sum().item<double>() > 0);
+    CHECK(at::equal(plain[i], checkpointed[i]));
+  }
+}
+
+TEST_CASE("a checkpointed layer is computed once forward, and once more backward") {
+  int calls = 0;
+  const at::Tensor weight = at::full({2}, 3.0).requires_grad_(true);
+  const at::Tensor x = at::ones({2}).requires_grad_(true);
+  const at::Tensor y = checkpointed(
+      [&](const at::Tensor& in) {
+        ++calls;
+        return in * weight;
+      },
+      x);
+  CHECK(calls == 1);
+  y.sum().backward();
+  CHECK(calls == 2);
+  CHECK(at::equal(x.grad(), weight.detach()));
+  CHECK(at::equal(weight.grad(), x.detach()));
+}
+
+}  // namespace
+}  // namespace expandft
