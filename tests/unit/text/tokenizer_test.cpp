@@ -110,7 +110,8 @@ TEST_CASE("a long text has the ids of its lines, however it is cut", "[tokenizer
   const char* const kParts[] = {" ",       "  ",   "   ", "\u2581", " \u2581", "\t",
                                 "the",     " the", "ing", "é",      "日本",    "😀",
                                 "\u2581 ", "(x",   ") ",  "12",     "  if",    "\xC2\xA0"};
-  const auto name = GENERATE(as<std::string>{}, "mistral-v1", "mistral-v3", "gemma-test", "stories260K");
+  const auto name =
+      GENERATE(as<std::string>{}, "mistral-v1", "mistral-v3", "gemma-test", "stories260K");
   CAPTURE(name);
   const fs::path goldens = fs::path(EXPANDFT_TEST_DATA) / "golden" / "tokenizers";
   const TemporaryDirectory directory;
