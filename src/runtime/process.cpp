@@ -3,6 +3,8 @@
 #include "base/process_start.h"
 
 #include <chrono>
+#include <fstream>
+#include <string>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -24,7 +26,14 @@ double seconds_since_launch() {
          static_cast<double>(*ticks) / static_cast<double>(sysconf(_SC_CLK_TCK));
 }
 
+// The kernel's "VmHWM". getrusage would do, but what it tells outlives exec: a small process that a
+// large one started would seem as large.
 std::int64_t peak_resident_bytes() {
+  std::ifstream status("/proc/self/status");
+  for (std::string word; status >> word;) {
+    std::int64_t kibibytes = 0;
+    if (word == "VmHWM:" && status >> kibibytes) return kibibytes * 1024;
+  }
   rusage usage = {};
   getrusage(RUSAGE_SELF, &usage);
   return static_cast<std::int64_t>(usage.ru_maxrss) * 1024;
