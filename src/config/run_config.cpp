@@ -285,7 +285,7 @@ FieldTable run_config_fields(RunConfig& run) {
           "in memory, 32 GB on the disk."),
       flag_field("training.activation_checkpointing", training.activation_checkpointing,
                  "Keep only each layer's input for the backward pass, and compute the layer again "
-                 "there: less memory for about a third more time, and the same weights."),
+                 "there: less memory for one more forward pass of it, and the same weights."),
       integer_field("training.seed", training.seed, from_to<std::int64_t>(0, kMostExactInJson),
                     "Start of the random numbers: same seed, same machine, same weights."),
       integer_field(
