@@ -38,8 +38,11 @@ def wait_for(condition, process):
 
 def starts(run):
     """Tells one process's beginning of training from another's: a run that begins anew has another file."""
-    metrics = run / "metrics.jsonl"
-    return (metrics.stat().st_ino, metrics.read_text().count('"start"')) if metrics.exists() else (0, 0)
+    try:
+        with open(run / "metrics.jsonl") as metrics:  # which a run that begins anew takes away
+            return os.fstat(metrics.fileno()).st_ino, metrics.read().count('"start"')
+    except FileNotFoundError:
+        return 0, 0
 
 
 def wait_until_it_trains(run, process, before, lines=0):
