@@ -2,7 +2,6 @@
 
 import json
 import statistics
-import subprocess
 import sys
 from dataclasses import dataclass, field
 
@@ -26,12 +25,6 @@ class Speeds:
     first: list = field(default_factory=list)
     later: list = field(default_factory=list)
     peak_bytes: list = field(default_factory=list)
-
-
-def is_there(binary):
-    """Whether this expandft has the key."""
-    schema = subprocess.run([binary, "schema"], capture_output=True, text=True, check=True).stdout
-    return KEY in json.loads(schema)["properties"]["training"]["properties"]
 
 
 def speeds_of(metrics):

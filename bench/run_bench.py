@@ -10,8 +10,6 @@ precision, device and threads; and the matrix products that their steps are made
 Markdown tables; --write also puts them and two charts into docs/performance.md.
 """
 
-import sys
-
 import arguments
 import charts
 import cost
@@ -33,9 +31,6 @@ def training(options):
 
 
 def cached_prefix(options):
-    if not prefix_cache.is_there(options.binary):
-        print(f"prefix-cache left out: {options.binary} has no training.{prefix_cache.KEY}", file=sys.stderr)
-        return None, {}
     machine = device.machine(options.device)
     return f"{machine} {prefix_cache.table(*prefix_cache.measure(options))}", {}
 
@@ -53,8 +48,6 @@ def main():
     options = arguments.parse(__doc__)
     for part in options.parts:
         text, drawn = PARTS[part](options)
-        if text is None:
-            continue
         print(text, end="\n\n", flush=True)
         if options.write:
             page.write_between(options.page, arguments.PLACES[part], text)

@@ -1,10 +1,11 @@
 #pragma once
 
-#include "base/files.h"
+#include "base/temporary_file.h"
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -15,14 +16,11 @@ namespace expandft {
 fs::path spill_folder();
 
 /// Bytes that are appended, and read at any place. Up to a bound they lie in memory; past it they
-/// go to a temporary file without a name, which goes away with the process however that ends. They
-/// are read with pread, not mapped: what was read does not count as the process's memory, and a
-/// fault of the disk is an error, no signal. Several threads may read at once.
+/// go to a temporary file. Several threads may read at once.
 class SpillBuffer {
  public:
   /// `memory_limit`: the most bytes in memory. `folder` empty: spill_folder().
   explicit SpillBuffer(std::size_t memory_limit, fs::path folder = {});
-  ~SpillBuffer();
   SpillBuffer(SpillBuffer&& other) noexcept;
   SpillBuffer& operator=(SpillBuffer&& other) noexcept;
 
@@ -40,12 +38,10 @@ class SpillBuffer {
   static constexpr std::size_t kPiece = 1u << 20;
 
   void spill();
-  void open_file();
-  void write(std::span<const std::byte> bytes);
 
   std::size_t memory_limit_;
   fs::path folder_;
-  int descriptor_ = -1;
+  std::optional<TemporaryFile> file_;
   std::uint64_t written_ = 0;                         // bytes in the file, the first ones
   std::size_t held_ = 0;                              // bytes in the pieces, those after them
   std::vector<std::unique_ptr<std::byte[]>> pieces_;  // kPiece bytes each

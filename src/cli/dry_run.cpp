@@ -48,11 +48,9 @@ std::string dry_run_report(TrainSetup& setup) {
                       setup.method.frozen_layers);
     retain = [&] { return retention->backward(setup.decoder, setup.adaptation(), 0); };
   }
-  const Dataset* const text = setup.retention_data ? &*setup.retention_data : nullptr;
   const std::uint64_t cached_states =
       plan_prefix_caches(setup.run(), setup.decoder, setup.method.frozen_layers,
-                         setup.training_data, text,
-                         retention ? retention->first_groups() : std::vector<ExampleGroup>())
+                         setup.training_data, retention ? &*retention : nullptr)
           .bytes();
   for (int i = 0; i < 2; ++i) {
     const StepBatch batch = stream.next();

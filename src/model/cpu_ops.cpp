@@ -3,7 +3,6 @@
 #include "model/elementwise_kernels.h"
 #include "model/instruction_set.h"
 #include "model/parallel.h"
-#include "model/plain_ops.h"
 #include "model/spec.h"
 
 #include <algorithm>
@@ -19,6 +18,19 @@ const ElementwiseKernels& kernels() {
 #else
   return kBaselineElementwise;
 #endif
+}
+
+/// Null where there are none.
+const GatedKernels* gated_kernels(std::int64_t activation) {
+  switch (static_cast<Activation>(activation)) {
+    case Activation::kSilu:
+      return &kernels().silu;
+    case Activation::kGeluTanh:
+      return &kernels().gelu_tanh;
+    case Activation::kGelu:
+      break;
+  }
+  return nullptr;
 }
 
 template <typename... Tensors>
@@ -113,19 +125,18 @@ at::Tensor rotate(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& 
 }
 
 at::Tensor gated_activation(const at::Tensor& gate, const at::Tensor& up, std::int64_t activation) {
-  const bool is_silu = activation == static_cast<std::int64_t>(Activation::kSilu);
-  const bool is_gelu_tanh = activation == static_cast<std::int64_t>(Activation::kGeluTanh);
-  if (!are_float(gate, up) || !(is_silu || is_gelu_tanh)) {
+  const GatedKernels* const gated = gated_kernels(activation);
+  if (gated == nullptr || !are_float(gate, up)) {
     return plain::gated_activation(gate, up, activation);
   }
   const at::Tensor g = with_dense_rows(gate), u = with_dense_rows(up);
   at::Tensor out = at::empty(g.sizes(), g.options());
   for_rows(g.size(0), g.size(1), [&](std::int64_t begin, std::int64_t end) {
-    (is_silu ? kernels().silu_gated : kernels().gelu_tanh_gated)({.rows = end - begin,
-                                                                  .columns = g.size(1),
-                                                                  .gate = from(g, begin),
-                                                                  .up = from(u, begin),
-                                                                  .out = into(out, begin)});
+    gated->forward({.rows = end - begin,
+                    .columns = g.size(1),
+                    .gate = from(g, begin),
+                    .up = from(u, begin),
+                    .out = into(out, begin)});
   });
   return out;
 }
@@ -135,9 +146,8 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> gated_activation_backward(const a
                                                                          const at::Tensor& up,
                                                                          std::int64_t activation,
                                                                          bool wants_value) {
-  const bool is_silu = activation == static_cast<std::int64_t>(Activation::kSilu);
-  const bool is_gelu_tanh = activation == static_cast<std::int64_t>(Activation::kGeluTanh);
-  if (!are_float(grad, gate, up) || !(is_silu || is_gelu_tanh)) {
+  const GatedKernels* const gated = gated_kernels(activation);
+  if (gated == nullptr || !are_float(grad, gate, up)) {
     return plain::gated_activation_backward(grad, gate, up, activation, wants_value);
   }
   const at::Tensor d = with_dense_rows(grad), g = with_dense_rows(gate), u = with_dense_rows(up);
@@ -145,15 +155,14 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> gated_activation_backward(const a
   at::Tensor value;
   if (wants_value) value = at::empty(g.sizes(), g.options());
   for_rows(g.size(0), g.size(1), [&](std::int64_t begin, std::int64_t end) {
-    (is_silu ? kernels().silu_gated_backward : kernels().gelu_tanh_gated_backward)(
-        {.rows = end - begin,
-         .columns = g.size(1),
-         .grad = from(d, begin),
-         .gate = from(g, begin),
-         .up = from(u, begin),
-         .value = wants_value ? into(value, begin) : Strided{},
-         .dgate = into(dgate, begin),
-         .dup = into(dup, begin)});
+    gated->backward({.rows = end - begin,
+                     .columns = g.size(1),
+                     .grad = from(d, begin),
+                     .gate = from(g, begin),
+                     .up = from(u, begin),
+                     .value = wants_value ? into(value, begin) : Strided{},
+                     .dgate = into(dgate, begin),
+                     .dup = into(dup, begin)});
   });
   return {value, dgate, dup};
 }

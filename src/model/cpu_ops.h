@@ -1,29 +1,18 @@
 #pragma once
 
-#include <cstdint>
-#include <optional>
-#include <tuple>
-
-#include <ATen/ATen.h>
+#include "model/plain_ops.h"
 
 namespace expandft::cpu {
 
-// The operators of fused_ops.h on a CPU: kernels of ours in fp32, plain ATen in other dtypes.
+// The operators of fused_ops.h on a CPU, with the signatures of the plain ones: kernels of ours in
+// fp32, plain ATen in other dtypes.
 
-std::tuple<at::Tensor, at::Tensor> rms_norm_forward(const at::Tensor& x, const at::Tensor& weight,
-                                                    double eps, bool adds_one);
-at::Tensor rms_norm_backward(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& weight,
-                             const at::Tensor& rstd, bool adds_one);
-at::Tensor rotate(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin, bool back);
-at::Tensor gated_activation(const at::Tensor& gate, const at::Tensor& up, std::int64_t activation);
-std::tuple<at::Tensor, at::Tensor, at::Tensor> gated_activation_backward(const at::Tensor& grad,
-                                                                         const at::Tensor& gate,
-                                                                         const at::Tensor& up,
-                                                                         std::int64_t activation,
-                                                                         bool wants_value);
-at::Tensor cross_entropy(at::Tensor& logits, const at::Tensor& targets,
-                         std::optional<double> softcap, bool wants_grad);
-at::Tensor kl_divergence(at::Tensor& logits, const at::Tensor& reference,
-                         std::optional<double> softcap, bool wants_grad);
+decltype(plain::rms_norm_forward) rms_norm_forward;
+decltype(plain::rms_norm_backward) rms_norm_backward;
+decltype(plain::rotate) rotate;
+decltype(plain::gated_activation) gated_activation;
+decltype(plain::gated_activation_backward) gated_activation_backward;
+decltype(plain::cross_entropy) cross_entropy;
+decltype(plain::kl_divergence) kl_divergence;
 
 }  // namespace expandft::cpu

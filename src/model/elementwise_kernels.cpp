@@ -226,10 +226,8 @@ float kl_divergence(const KlDivergenceRow& row) {
 }  // namespace
 
 extern const ElementwiseKernels EXPANDFT_KERNELS(Elementwise) = {
-    .silu_gated = gated<Silu>,
-    .silu_gated_backward = gated_backward<Silu>,
-    .gelu_tanh_gated = gated<GeluTanh>,
-    .gelu_tanh_gated_backward = gated_backward<GeluTanh>,
+    .silu = {.forward = gated<Silu>, .backward = gated_backward<Silu>},
+    .gelu_tanh = {.forward = gated<GeluTanh>, .backward = gated_backward<GeluTanh>},
     .norm = norm,
     .norm_backward = norm_backward,
     .rotate = rotate,

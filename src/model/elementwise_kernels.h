@@ -70,12 +70,15 @@ struct KlDivergenceRow {
   const float* reference = nullptr;
 };
 
+/// Of one activation.
+struct GatedKernels {
+  void (*forward)(const GatedForward& gated);
+  void (*backward)(const GatedBackward& gated);
+};
+
 /// The kernels as compiled for one instruction set. All in fp32.
 struct ElementwiseKernels {
-  void (*silu_gated)(const GatedForward& gated);
-  void (*silu_gated_backward)(const GatedBackward& gated);
-  void (*gelu_tanh_gated)(const GatedForward& gated);
-  void (*gelu_tanh_gated_backward)(const GatedBackward& gated);
+  GatedKernels silu, gelu_tanh;
   void (*norm)(const NormForward& norm);
   void (*norm_backward)(const NormBackward& norm);
   void (*rotate)(const Rotation& rotation);

@@ -51,8 +51,7 @@ std::uint64_t PrefixLayouts::bytes() const {
 
 PrefixLayouts plan_prefix_caches(const RunConfig& run, const Decoder& decoder,
                                  std::int64_t frozen_layers, const Dataset& training_data,
-                                 const Dataset* retention_text,
-                                 const std::vector<ExampleGroup>& retention_groups) {
+                                 const Retention* retention) {
   const CachePrefix kind = run.training.cache_prefix;
   if (kind == CachePrefix::kNone) return {};
   if (frozen_layers == 0) {
@@ -66,15 +65,15 @@ PrefixLayouts plan_prefix_caches(const RunConfig& run, const Decoder& decoder,
   const std::uint64_t token_bytes =
       static_cast<std::uint64_t>(decoder.spec().hidden) * at::elementSize(decoder.dtype());
   PrefixLayouts out;
-  if (retention_text != nullptr) {
-    out.retention =
-        plan("text held on", *retention_text, retention_groups, token_bytes, limit, kind);
+  if (retention != nullptr) {
+    out.retention = plan("text held on", retention->text(), retention->first_groups(), token_bytes,
+                         limit, kind);
   }
   if (repeats(run, training_data)) {
     out.training = plan("training data", training_data,
                         first_epoch_groups(BatchStream(training_data, run.data, run.training)),
                         token_bytes, limit - out.bytes(), kind);
-  } else if (retention_text == nullptr) {
+  } else if (retention == nullptr) {
     spdlog::warn("training.cache_prefix has no effect: no example is computed twice in one epoch");
   }
   return out;

@@ -2,11 +2,11 @@
 
 #include "config/run_config.h"
 #include "training/prefix_cache.h"
+#include "training/retention.h"
 
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <vector>
 
 namespace expandft {
 
@@ -17,13 +17,12 @@ struct PrefixLayouts {
   std::uint64_t bytes() const;
 };
 
-/// `frozen_layers`: how many lie below all that trains. `retention_text` may be null;
-/// `retention_groups`: its sequences, as the first steps take them. Warns where the config asks for
-/// a cache and there is nothing to keep: no layer is frozen, or nothing is computed twice.
+/// `frozen_layers`: how many lie below all that trains. `retention` may be null. Warns where the
+/// config asks for a cache and there is nothing to keep: no layer is frozen, or nothing is computed
+/// twice.
 PrefixLayouts plan_prefix_caches(const RunConfig& run, const Decoder& decoder,
                                  std::int64_t frozen_layers, const Dataset& training_data,
-                                 const Dataset* retention_text,
-                                 const std::vector<ExampleGroup>& retention_groups);
+                                 const Retention* retention);
 
 /// Where a cache may lie on the disk, and how much room it leaves free there.
 struct CacheFolder {

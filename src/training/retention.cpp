@@ -17,12 +17,23 @@ std::int64_t Retention::batch_size() const {
 }
 
 std::vector<ExampleGroup> Retention::first_groups() const {
-  const auto total = static_cast<std::int64_t>(text_.examples.size());
+  const ExampleGroup order = order_of(0);
   std::vector<ExampleGroup> groups;
-  for (std::int64_t step = 0; step * batch_size() < total; ++step) {
-    groups.push_back(examples_of(step));
+  const auto total = static_cast<std::int64_t>(order.size());
+  for (std::int64_t at = 0; at + batch_size() <= total; at += batch_size()) {
+    groups.emplace_back(order.begin() + at, order.begin() + at + batch_size());
   }
+  const std::int64_t whole = std::ssize(groups);
+  if (whole * batch_size() < total) groups.push_back(examples_of(whole));
   return groups;
+}
+
+ExampleGroup Retention::order_of(std::int64_t epoch) const {
+  ExampleGroup order(text_.examples.size());
+  std::iota(order.begin(), order.end(), std::uint32_t{0});
+  constexpr std::uint64_t kPurpose = std::uint64_t{1} << 32;  // apart from the data's epochs
+  Random(seed_, kPurpose + static_cast<std::uint64_t>(epoch)).shuffle(order);
+  return order;
 }
 
 // Epoch after epoch, each in an order of its own, so that a step's sequences depend on its number
@@ -30,16 +41,10 @@ std::vector<ExampleGroup> Retention::first_groups() const {
 ExampleGroup Retention::examples_of(std::int64_t step) const {
   const auto total = static_cast<std::int64_t>(text_.examples.size());
   const std::int64_t count = batch_size();
-  ExampleGroup examples;
+  ExampleGroup examples, order;
   std::int64_t epoch = -1;
-  std::vector<std::uint32_t> order(text_.examples.size());
   for (std::int64_t i = step * count; i < (step + 1) * count; ++i) {
-    if (i / total != epoch) {
-      epoch = i / total;
-      std::iota(order.begin(), order.end(), std::uint32_t{0});
-      constexpr std::uint64_t kPurpose = std::uint64_t{1} << 32;  // apart from the data's epochs
-      Random(seed_, kPurpose + static_cast<std::uint64_t>(epoch)).shuffle(order);
-    }
+    if (i / total != epoch) order = order_of(epoch = i / total);
     examples.push_back(order[static_cast<std::size_t>(i % total)]);
   }
   return examples;

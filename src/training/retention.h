@@ -28,6 +28,7 @@ class Retention {
   /// (nats a token), before it is weighted. The adaptation is at strength 1 before and afterwards.
   double backward(const Decoder& decoder, const Adaptation& adaptation, std::int64_t step) const;
 
+  const Dataset& text() const { return text_; }
   /// The sequences of each step until all have come once.
   std::vector<ExampleGroup> first_groups() const;
   /// Takes the frozen layers' states from a cache of the text.
@@ -35,6 +36,8 @@ class Retention {
 
  private:
   std::int64_t batch_size() const;
+  /// All sequences, in the order of an epoch.
+  ExampleGroup order_of(std::int64_t epoch) const;
   ExampleGroup examples_of(std::int64_t step) const;
 
   RetentionConfig config_;

@@ -120,15 +120,15 @@ class Loop {
 
  private:
   void open_caches() {
-    PrefixLayouts layouts = plan_prefix_caches(
-        job_.config.run, job_.decoder, job_.frozen_layers, job_.training_data, job_.retention_data,
-        retention_ ? retention_->first_groups() : std::vector<ExampleGroup>());
+    PrefixLayouts layouts =
+        plan_prefix_caches(job_.config.run, job_.decoder, job_.frozen_layers, job_.training_data,
+                           retention_ ? &*retention_ : nullptr);
     const auto open = [&](const Dataset& dataset, PrefixLayout layout) {
       return make_prefix_cache(training_.cache_prefix, {job_.run_directory, job_.bytes_to_write},
                                job_.decoder, job_.frozen_layers, dataset, std::move(layout));
     };
     if (layouts.retention) {
-      retention_->use(open(*job_.retention_data, std::move(*layouts.retention)));
+      retention_->use(open(retention_->text(), std::move(*layouts.retention)));
     }
     if (layouts.training) prefix_ = open(job_.training_data, std::move(*layouts.training));
   }

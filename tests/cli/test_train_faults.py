@@ -29,11 +29,11 @@ def start(binary, config, *arguments, **settings):
                             text=True, **settings)
 
 
-def wait_for(condition, process):
+def wait_for(condition, process, may_finish=False):
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and process.poll() is None and not condition():
         time.sleep(0.001)
-    assert process.poll() is None, process.stderr.read()
+    assert process.poll() is None or (may_finish and process.returncode == 0), process.stderr.read()
 
 
 def starts(run):
@@ -46,11 +46,12 @@ def starts(run):
 
 
 def wait_until_it_trains(run, process, before, lines=0):
-    """Until the process has begun to train, and has told of `lines` things more (steps, snapshots, validations)."""
-    wait_for(lambda: starts(run) != before and starts(run)[1] > 0, process)
+    """Until the process has begun to train, and has told of `lines` things more (steps, snapshots, validations), or
+    has finished: whether it may is for its caller to judge."""
+    wait_for(lambda: starts(run) != before and starts(run)[1] > 0, process, may_finish=True)
     metrics = run / "metrics.jsonl"
     target = metrics.read_bytes().count(b"\n") + lines
-    wait_for(lambda: metrics.read_bytes().count(b"\n") >= target, process)
+    wait_for(lambda: metrics.read_bytes().count(b"\n") >= target, process, may_finish=True)
 
 
 def summary_of(run):

@@ -1,7 +1,6 @@
 #include "model/fused_ops.h"
 
 #include "catch.h"
-#include "model/elementwise_kernels.h"
 #include "model/plain_ops.h"
 
 #include <cmath>
