@@ -15,6 +15,7 @@ std::string ModelDirectory::fingerprint() const {
     hash.add(std::uint64_t{view.shape.size()});
     for (const std::int64_t size : view.shape) hash.add(static_cast<std::uint64_t>(size));
     hash.add(view.bytes);
+    view.release();
   }
   return fingerprint_ = hash.digits();
 }

@@ -183,6 +183,10 @@ std::uint64_t ModelDirectory::weight_bytes() const {
   return bytes;
 }
 
+void ModelDirectory::release() const {
+  for (const auto& [name, view] : tensors_) view.release();
+}
+
 std::vector<fs::path> ModelDirectory::companion_files() const {
   constexpr std::array kNames{"tokenizer.model",
                               "tokenizer.json",

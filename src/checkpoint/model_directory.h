@@ -26,6 +26,8 @@ class ModelDirectory {
   const TensorView& tensor(const std::string& name) const;
   bool has(const std::string& name) const { return tensors_.contains(name); }
   std::uint64_t weight_bytes() const;
+  /// What was read of the weights leaves the process's memory: see MappedFile::release.
+  void release() const;
 
   /// Identifies the base of an adapter: XXH3-128 over config.json (parsed, re-serialised with
   /// sorted keys) and every tensor's name, dtype, shape and bytes. Hex. Independent of sharding.

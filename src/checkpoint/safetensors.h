@@ -25,6 +25,9 @@ struct TensorView {
   Shape shape;
   std::span<const std::byte> bytes;
   std::shared_ptr<const MappedFile> file;
+
+  /// What was read of it leaves the process's memory: see MappedFile::release.
+  void release() const;
 };
 
 /// What the header of a safetensors file says, checked against the size of the file.
@@ -64,9 +67,9 @@ struct TensorSource {
   std::string name;
   Dtype dtype = Dtype::kF32;
   Shape shape;
-  std::function<void(std::span<std::byte>)> fill;
-  /// The bytes themselves where they lie in a mapped file: they are written without a buffer.
-  std::span<const std::byte> mapped = {};
+  std::function<void(std::span<std::byte>)> fill;  // none: the bytes of `origin`, unchanged
+  /// What it is made of, if that lies in a mapped file: released once the tensor is written.
+  std::optional<TensorView> origin = {};
 };
 /// A source that writes the bytes of a view unchanged.
 TensorSource source_of(std::string name, const TensorView& view);

@@ -227,6 +227,10 @@ SafetensorsHeader parse_safetensors_header(std::span<const std::byte> file,
   return header;
 }
 
+void TensorView::release() const {
+  if (file) file->release(bytes);
+}
+
 SafetensorsFile SafetensorsFile::open(const fs::path& file) {
   const auto mapped = MappedFile::open(file);
   SafetensorsHeader header = parse_safetensors_header(mapped->bytes(), file.string());

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <cstring>
 #include <set>
 #include <system_error>
 
@@ -51,10 +50,7 @@ std::string shard_name(std::size_t index, std::size_t count) {
 }  // namespace
 
 TensorSource source_of(std::string name, const TensorView& view) {
-  auto fill = [view](std::span<std::byte> out) {
-    if (!out.empty()) std::memcpy(out.data(), view.bytes.data(), out.size());
-  };
-  return {std::move(name), view.dtype, view.shape, std::move(fill), view.bytes};
+  return {std::move(name), view.dtype, view.shape, {}, view};
 }
 
 std::uint64_t byte_size(const TensorSource& source) {
@@ -73,7 +69,7 @@ void write_safetensors(const fs::path& file, const std::vector<TensorSource>& te
   std::uint64_t total = header.size(), largest = 0;
   for (const TensorSource& tensor : tensors) {
     total += byte_size(tensor);
-    if (tensor.mapped.empty()) largest = std::max(largest, byte_size(tensor));
+    if (tensor.fill) largest = std::max(largest, byte_size(tensor));
   }
   try {
     OutputFile output(file);
@@ -81,13 +77,14 @@ void write_safetensors(const fs::path& file, const std::vector<TensorSource>& te
     output.write(header);
     const auto buffer = std::make_unique_for_overwrite<std::byte[]>(largest);
     for (const TensorSource& tensor : tensors) {
-      if (!tensor.mapped.empty()) {
-        output.write(tensor.mapped);
-        continue;
+      if (tensor.fill) {
+        const std::span<std::byte> bytes(buffer.get(), byte_size(tensor));
+        tensor.fill(bytes);
+        output.write(bytes);
+      } else {
+        output.write(tensor.origin.value().bytes);
       }
-      const std::span<std::byte> bytes(buffer.get(), byte_size(tensor));
-      tensor.fill(bytes);
-      output.write(bytes);
+      if (tensor.origin) tensor.origin->release();
     }
     output.close();
   } catch (...) {

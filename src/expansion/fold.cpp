@@ -62,7 +62,7 @@ TensorSource widened(const std::string& name, const TensorView& base, const MlpT
       if (filled < width) out.narrow(which.dim(), filled, width - filled).zero_();
     }
   };
-  return {name, base.dtype, std::move(shape), std::move(fill)};
+  return {name, base.dtype, std::move(shape), std::move(fill), base};
 }
 
 }  // namespace

@@ -102,7 +102,7 @@ TensorSource unfolded(const std::string& name, const TensorView& view, const Mer
                               mapped_tensor(lost.at(name + ".value")));
     }
   };
-  return {name, view.dtype, std::move(shape), std::move(fill)};
+  return {name, view.dtype, std::move(shape), std::move(fill), view};
 }
 
 /// expandft.json against the tensors that it speaks of.

@@ -2,7 +2,6 @@
 
 #include "base/error.h"
 #include "model/families.h"
-#include "model/streamed_decoder.h"
 #include "model/tensors.h"
 
 #include <algorithm>
@@ -37,24 +36,6 @@ at::Tensor split_hidden(const StreamedDecoder& base, const ExpansionPlan& plan,
                        mlp->set_strength(strength.at(layer, base.spec().layers));
                        return mlp;
                      });
-}
-
-/// Compares two models' logits from their last hidden states, a piece of the vocabulary at a time.
-LogitDifference compare_heads(const StreamedDecoder& expected_model, const at::Tensor& expected,
-                              const StreamedDecoder& found_model, const at::Tensor& found) {
-  constexpr std::int64_t kPieceNumbers = 8 << 20;  // of either head: 32 MB in fp32
-  const DecoderSpec& spec = expected_model.spec();
-  const std::int64_t step = std::max<std::int64_t>(1, kPieceNumbers / spec.hidden);
-  LogitDifference all{.identical = true};
-  for (std::int64_t begin = 0; begin < spec.vocab; begin += step) {
-    const std::int64_t count = std::min(step, spec.vocab - begin);
-    const LogitDifference piece = compare_logits(expected_model.logits(expected, begin, count),
-                                                 found_model.logits(found, begin, count));
-    all.worst = larger(all.worst, piece.worst);
-    all.scale = larger(all.scale, piece.scale);
-    all.identical = all.identical && piece.identical;
-  }
-  return all;
 }
 
 }  // namespace
@@ -93,6 +74,23 @@ LogitDifference compare_logits(const at::Tensor& expected, const at::Tensor& fou
   out.identical = a.scalar_type() == b.scalar_type() && a.nbytes() == b.nbytes() &&
                   std::memcmp(a.data_ptr(), b.data_ptr(), a.nbytes()) == 0;
   return out;
+}
+
+LogitDifference compare_logits(const StreamedDecoder& model, const at::Tensor& hidden,
+                               const LogitsOf& expected) {
+  constexpr std::int64_t kPieceNumbers = 8 << 20;  // of a head: 32 MB in fp32
+  const DecoderSpec& spec = model.spec();
+  const std::int64_t step = std::max<std::int64_t>(1, kPieceNumbers / spec.hidden);
+  LogitDifference all{.identical = true};
+  for (std::int64_t begin = 0; begin < spec.vocab; begin += step) {
+    const std::int64_t count = std::min(step, spec.vocab - begin);
+    const LogitDifference piece =
+        compare_logits(expected(begin, count), model.logits(hidden, begin, count));
+    all.worst = larger(all.worst, piece.worst);
+    all.scale = larger(all.scale, piece.scale);
+    all.identical = all.identical && piece.identical;
+  }
+  return all;
 }
 
 at::Tensor probe_logits(const Decoder& decoder, const TokenTensors& probe) {
@@ -134,7 +132,9 @@ LogitDifference check_written(const fs::path& written, const ModelDirectory& bas
         // As an adapter holds it: rounded to the base's dtype.
         return copy.to(scalar_type(dtype)).to(device, at::kFloat);
       });
-  const LogitDifference difference = compare_heads(split, expected, merged, merged.hidden(probe));
+  const LogitDifference difference = compare_logits(
+      merged, merged.hidden(probe),
+      [&](std::int64_t begin, std::int64_t count) { return split.logits(expected, begin, count); });
   const double tolerance = fold_tolerance(folding, dtype, difference.scale);
   if (!std::isfinite(difference.worst) || difference.worst > tolerance) {
     throw failure(fmt::format("the merged model does not compute what base and copies do: logits "
@@ -155,7 +155,11 @@ LogitDifference check_identity(const ModelDirectory& base, const ExpansionPlan& 
                                           return copy.to(device, scalar_type(dtype),
                                                          /*non_blocking=*/false, /*copy=*/true);
                                         });
-  const LogitDifference difference = compare_heads(decoder, decoder.hidden(probe), decoder, grown);
+  const at::Tensor expected = decoder.hidden(probe);
+  const LogitDifference difference =
+      compare_logits(decoder, grown, [&](std::int64_t begin, std::int64_t count) {
+        return decoder.logits(expected, begin, count);
+      });
   if (!difference.identical) {
     throw failure(fmt::format("the expanded model is not the base bit for bit: logits differ by up "
                               "to {:.3g} (largest logit {:.3g})",

@@ -2,13 +2,15 @@
 
 #include "expansion/fold.h"
 #include "model/decoder.h"
+#include "model/streamed_decoder.h"
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 namespace expandft {
 
-/// Seeded random tokens to compare models on: 4 sequences of up to 32 tokens, each starting with
+/// Seeded random tokens to compare models on: 2 sequences of up to 16 tokens, each starting with
 /// BOS when the model has one.
 TokenTensors probe_tokens(const DecoderSpec& spec, at::Device device);
 
@@ -22,6 +24,12 @@ struct LogitDifference {
 std::string describe(const LogitDifference& difference);
 /// A NaN on either side makes `worst` one.
 LogitDifference compare_logits(const at::Tensor& expected, const at::Tensor& found);
+/// Logits of a part of the vocabulary, [begin, begin + count): (N, count).
+using LogitsOf = std::function<at::Tensor(std::int64_t begin, std::int64_t count)>;
+/// The same for the logits of a model's last hidden states (N, h), a piece of the vocabulary at a
+/// time: no more of its head is in memory.
+LogitDifference compare_logits(const StreamedDecoder& model, const at::Tensor& hidden,
+                               const LogitsOf& expected);
 
 /// Logits of the probe tokens: (N, V).
 at::Tensor probe_logits(const Decoder& decoder, const TokenTensors& probe);

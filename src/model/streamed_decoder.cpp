@@ -20,6 +20,7 @@ at::Tensor StreamedDecoder::hidden(const TokenTensors& tokens, const MakeMlp& ma
     const std::unique_ptr<Mlp> mlp =
         make_mlp ? make_mlp(i, layer.mlp) : std::make_unique<DenseMlp>(layer.mlp, spec_.activation);
     x = decoder_layer(spec_, i, layer, *mlp, x, attend);
+    directory_.release();
   }
   x = rms_norm(x, loader.final_norm(), spec_.norm_eps, spec_.norm_adds_one);
   loader.head_rows(0, 1);  // checks it, and counts as its use
@@ -31,7 +32,9 @@ at::Tensor StreamedDecoder::logits(const at::Tensor& hidden, std::int64_t begin,
                                    std::int64_t count) const {
   const c10::NoGradGuard no_grad;
   WeightLoader loader(directory_, spec_, dtype_, device_);
-  return head_logits(hidden, loader.head_rows(begin, count), spec_.logit_softcap);
+  at::Tensor logits = head_logits(hidden, loader.head_rows(begin, count), spec_.logit_softcap);
+  directory_.release();
+  return logits;
 }
 
 }  // namespace expandft

@@ -75,15 +75,19 @@ at::Tensor load_tensor(const TensorView& view, at::ScalarType dtype, at::Device 
   if (device.is_cpu() && mapped.scalar_type() == dtype && aligned) return mapped;
   at::Tensor copy = mapped.to(at::TensorOptions().dtype(dtype).device(device),
                               /*non_blocking=*/false, /*copy=*/true);
-  if (view.file) view.file->release(view.bytes);
+  view.release();
   return copy;
+}
+
+void copy_into(std::span<std::byte> bytes, const at::Tensor& tensor, Dtype dtype) {
+  const at::Tensor ready = tensor.detach().to(at::kCPU, scalar_type(dtype)).contiguous();
+  if (!bytes.empty()) std::memcpy(bytes.data(), ready.data_ptr(), bytes.size());
 }
 
 TensorSource source_of(std::string name, at::Tensor tensor, Dtype dtype) {
   Shape shape = tensor.sizes().vec();
   auto fill = [tensor = std::move(tensor), dtype](std::span<std::byte> out) {
-    const at::Tensor ready = tensor.detach().to(at::kCPU, scalar_type(dtype)).contiguous();
-    if (!out.empty()) std::memcpy(out.data(), ready.data_ptr(), out.size());
+    copy_into(out, tensor, dtype);
   };
   return {std::move(name), dtype, std::move(shape), std::move(fill)};
 }

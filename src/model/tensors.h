@@ -23,6 +23,9 @@ TensorView rows_of(const TensorView& view, std::int64_t begin, std::int64_t coun
 /// is a copy, and the map's pages leave the process's memory: either way the tensor is held once.
 at::Tensor load_tensor(const TensorView& view, at::ScalarType dtype, at::Device device);
 
+/// Fills `bytes` with the numbers of a tensor in `dtype`, row-major.
+void copy_into(std::span<std::byte> bytes, const at::Tensor& tensor, Dtype dtype);
+
 /// A source that writes the tensor (copied to the CPU when its turn comes) in `dtype`.
 TensorSource source_of(std::string name, at::Tensor tensor, Dtype dtype);
 

@@ -3,11 +3,11 @@
 #include "base/error.h"
 #include "expansion/merged_directory.h"
 #include "model/families.h"
-#include "model/streamed_decoder.h"
 #include "model/tensors.h"
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <map>
 #include <utility>
 
@@ -16,16 +16,19 @@
 namespace expandft {
 namespace {
 
-/// What became of the tensors of a layer that changed, by their names within the layer. Fused
-/// projections are put together again.
-std::map<std::string, at::Tensor> changed_tensors(const Decoder& decoder, std::int64_t index,
+/// What became of a tensor; made when its turn to be written comes.
+using MakeTensor = std::function<at::Tensor()>;
+
+/// Of the tensors of a layer that changed, by their names within the layer. Fused projections are
+/// put together again.
+std::map<std::string, MakeTensor> changed_tensors(const Decoder& decoder, std::int64_t index,
                                                   const ModelDirectory& base,
                                                   std::int64_t base_layer) {
   const DecoderSpec& spec = decoder.spec();
   LayerWeights layer = decoder.weights().layers.at(static_cast<std::size_t>(index));
-  std::map<std::string, at::Tensor> out;
+  std::map<std::string, MakeTensor> out;
   for_each_norm(layer, spec, [&](const std::string& name, const at::Tensor& norm) {
-    if (norm.requires_grad()) out[name + ".weight"] = norm;
+    if (norm.requires_grad()) out[name + ".weight"] = [norm] { return norm; };
   });
   for (const Projection& projection : projections(layer, spec)) {
     const Linear& first = *projection.parts.front();
@@ -35,16 +38,16 @@ std::map<std::string, at::Tensor> changed_tensors(const Decoder& decoder, std::i
       if (part->bias.defined()) biases.push_back(part->bias);
     }
     if (first.weight.requires_grad()) {
-      out[projection.name + ".weight"] = at::cat(weights);
-      if (!biases.empty()) out[projection.name + ".bias"] = at::cat(biases);
+      out[projection.name + ".weight"] = [weights] { return at::cat(weights); };
+      if (!biases.empty()) out[projection.name + ".bias"] = [biases] { return at::cat(biases); };
     } else if (first.update && first.update->scale != 0) {
       const std::string name = spec.names.layer(base_layer, projection.name + ".weight");
-      const LowRankUpdate& update = *first.update;
       // Of the file's own numbers: in memory they may have been rounded.
-      out[projection.name + ".weight"] =
-          at::addmm(mapped_tensor(base.tensor(name)).to(at::kFloat),
-                    update.b.to(at::kCPU, at::kFloat), update.a.to(at::kCPU, at::kFloat),
-                    /*beta=*/1, update.scale);
+      out[projection.name + ".weight"] = [view = base.tensor(name), update = *first.update] {
+        return at::addmm(mapped_tensor(view).to(at::kFloat), update.b.to(at::kCPU, at::kFloat),
+                         update.a.to(at::kCPU, at::kFloat),
+                         /*beta=*/1, update.scale);
+      };
     }
   }
   return out;
@@ -80,14 +83,20 @@ std::vector<TensorSource> tuned_tensors(const ModelDirectory& base, const Decode
   for (std::size_t i = 0; i < layers.size(); ++i) {
     const auto index = static_cast<std::int64_t>(i);
     const std::string prefix = names.layer(layers[i].layer, "");
-    const std::map<std::string, at::Tensor> changed =
+    const std::map<std::string, MakeTensor> changed =
         changed_tensors(decoder, index, base, layers[i].layer);
     for (const auto& [name, view] : base.tensors()) {
       if (!name.starts_with(prefix)) continue;
       const std::string part = name.substr(prefix.size()), new_name = names.layer(index, part);
       const auto found = changed.find(part);
-      out.push_back(found == changed.end() ? source_of(new_name, view)
-                                           : source_of(new_name, found->second, view.dtype));
+      if (found == changed.end()) {
+        out.push_back(source_of(new_name, view));
+        continue;
+      }
+      const auto fill = [make = found->second, view](std::span<std::byte> bytes) {
+        copy_into(bytes, make(), view.dtype);
+      };
+      out.push_back({new_name, view.dtype, view.shape, fill, view});
     }
   }
   return out;
@@ -137,9 +146,10 @@ LogitDifference check_tuned(const fs::path& written, const Decoder& decoder, Dty
   const ModelDirectory files = ModelDirectory::open(written);
   const StreamedDecoder tuned(files, at::kFloat, decoder.device());
   const TokenTensors probe = probe_tokens(decoder.spec(), decoder.device());
-  const LogitDifference difference =
-      compare_logits(probe_logits(decoder, probe).to(at::kFloat),
-                     tuned.logits(tuned.hidden(probe), 0, tuned.spec().vocab));
+  const at::Tensor logits = probe_logits(decoder, probe).to(at::kFloat);
+  const LogitDifference difference = compare_logits(
+      tuned, tuned.hidden(probe),
+      [&](std::int64_t begin, std::int64_t count) { return logits.narrow(1, begin, count); });
   const double rounding = std::max(rounding_of(dtype), rounding_of(dtype_of(decoder.dtype())));
   const double tolerance = std::max(difference.scale, 1.0) * (1e-4 + 8 * rounding);
   if (!std::isfinite(difference.worst) || difference.worst > tolerance) {

@@ -86,18 +86,6 @@ TEST_CASE("A view is written again byte by byte", "[safetensors]") {
   CHECK(read_file(directory / "a.safetensors") == read_file(directory / "b.safetensors"));
 }
 
-TEST_CASE("A view goes from its file to the new one without a buffer", "[safetensors]") {
-  const TempDirectory directory;
-  write_safetensors(directory / "a.safetensors", samples(), {});
-  const SafetensorsFile first = SafetensorsFile::open(directory / "a.safetensors");
-  TensorSource view = source_of("z", first.tensors().at("z"));
-  view.fill = [](std::span<std::byte>) { FAIL("it was copied"); };
-  write_safetensors(directory / "b.safetensors", {view, source("w", Dtype::kU8, {1}, "!")}, {});
-  const SafetensorsFile second = SafetensorsFile::open(directory / "b.safetensors");
-  CHECK(bytes_of(second.tensors().at("z")) == "0123456789abcdef");
-  CHECK(bytes_of(second.tensors().at("w")) == "!");
-}
-
 TEST_CASE("One buffer, of the largest tensor, serves all of a shard", "[safetensors]") {
   const TempDirectory directory;
   std::set<std::byte*> buffers;
