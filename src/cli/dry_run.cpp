@@ -6,7 +6,7 @@
 #include "runtime/process.h"
 #include "training/prefix_caches.h"
 #include "training/schedule.h"
-#include "training/trainer.h"
+#include "training/train_step.h"
 
 #include <chrono>
 
@@ -41,7 +41,7 @@ std::string dry_run_report(TrainSetup& setup) {
   AdamW optimizer(setup.adaptation().parameters(), training);
   double seconds = 0;
   std::int64_t tokens = 0;
-  std::function<double()> retain;
+  std::function<at::Tensor()> retain;
   std::optional<Retention> retention;
   if (setup.retention_data) {
     retention.emplace(setup.run().retention, *setup.retention_data, training.seed,
@@ -56,8 +56,10 @@ std::string dry_run_report(TrainSetup& setup) {
     const StepBatch batch = stream.next();
     if (batch.micro_batches.empty()) break;
     const auto start = std::chrono::steady_clock::now();
-    train_step(setup.decoder, optimizer, batch, learning_rate_at(training, i, total),
-               training.clip_norm, retain);
+    const QueuedStep step =
+        queue_step(setup.decoder, optimizer, batch, learning_rate_at(training, i, total),
+                   training.clip_norm, retain);
+    results_of({&step, 1});  // waits for it
     seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     tokens = batch.tokens;
   }

@@ -12,8 +12,9 @@ namespace expandft {
 at::Tensor head_logits(const at::Tensor& hidden, const at::Tensor& head,
                        std::optional<double> softcap);
 
-/// Rows whose logits are made at once: about 4 million logits (16 MB), in multiples of 16.
-std::int64_t head_chunk_rows(std::int64_t vocab);
+/// Rows whose logits through this head are made at once, a multiple of 16: about 4 million logits
+/// on a CPU (16 MB), 64 million on a GPU.
+std::int64_t head_chunk_rows(const at::Tensor& head);
 
 /// Sum of -log softmax(logits)[target] over the rows, in fp32. hidden (M, h), head (V, h), targets
 /// (M) of int64, all valid ids. Never holds M × V numbers: the rows are taken in chunks, and the

@@ -19,7 +19,7 @@ struct LinearKlDivergenceFunction : torch::autograd::Function<LinearKlDivergence
     const bool wants_grad = hidden.requires_grad() || head.requires_grad();
     HeadGradients gradients(hidden, head);
     at::Tensor sum = at::zeros({}, hidden.options().dtype(at::kDouble));
-    const std::int64_t rows = hidden.size(0), step = head_chunk_rows(head.size(0));
+    const std::int64_t rows = hidden.size(0), step = head_chunk_rows(head);
     for (std::int64_t begin = 0; begin < rows; begin += step) {
       const std::int64_t count = std::min(step, rows - begin);
       const auto logits = [&](const at::Tensor& from, const at::Tensor& through) {

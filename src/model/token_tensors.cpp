@@ -10,7 +10,9 @@ TokenTensors to_device(const TokenBatch& batch, at::Device device) {
     targets.push_back(batch.targets[i]);
   }
   const auto tensor = [&](const std::vector<std::int64_t>& numbers) {
-    return at::tensor(numbers, at::kLong).to(device);
+    const at::Tensor host = at::tensor(numbers, at::kLong);
+    // In pinned memory, so that nobody waits for the copy; the allocator keeps it until it is done.
+    return device.is_cuda() ? host.pin_memory().to(device, /*non_blocking=*/true) : host.to(device);
   };
   return {.ids = tensor({batch.ids.begin(), batch.ids.end()}),
           .positions = tensor(batch.positions),

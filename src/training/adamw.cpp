@@ -1,6 +1,7 @@
 #include "training/adamw.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 namespace expandft {
@@ -40,6 +41,7 @@ AdamW::AdamW(const std::vector<Parameter>& parameters, const TrainingConfig& tra
   gradients_ = at::zeros({total}, options);
   first_moments_ = at::zeros({total}, options);
   second_moments_ = at::zeros({total}, options);
+  is_stopped_ = at::zeros({}, options);
 
   std::int64_t place = 0;
   for (Parameter& one : views_) {
@@ -62,20 +64,29 @@ std::int64_t AdamW::parameter_count() const {
   return count;
 }
 
-double AdamW::gradient_norm() const {
-  return gradients_.norm().item<double>();
+at::Tensor AdamW::gradient_norm() const {
+  return gradients_.norm();
 }
 
-void AdamW::clip_gradients(double norm, double clip) {
+void AdamW::clip_gradients(const at::Tensor& norm, double clip) {
   // The small number keeps the result below the clip, as torch's clip_grad_norm_ does.
-  const double factor = clip / (norm + 1e-6);
-  if (clip > 0 && factor < 1) gradients_.mul_(factor);
+  if (clip > 0) gradient_divisor_ = ((norm + 1e-6) / clip).clamp_min(1);
+}
+
+void AdamW::stop_unless(const at::Tensor& is_good) {
+  is_stopped_.logical_or_(is_good.logical_not());
 }
 
 void AdamW::step(double learning_rate) {
   const c10::NoGradGuard no_grad;
   ++steps_;
   for (const Group& group : groups_) step_group(group, learning_rate * group.rate_scale);
+  gradient_divisor_.reset();
+}
+
+void AdamW::set_steps(std::int64_t steps) {
+  steps_ = steps;
+  is_stopped_.zero_();
 }
 
 void AdamW::step_group(const Group& group, double learning_rate) {
@@ -83,11 +94,13 @@ void AdamW::step_group(const Group& group, double learning_rate) {
     return flat.narrow(0, group.begin, group.end - group.begin);
   };
   const at::Tensor steps = at::full({}, static_cast<double>(steps_), parameters_.options());
+  const auto divisor =
+      gradient_divisor_.defined() ? std::optional(gradient_divisor_) : std::nullopt;
   at::_fused_adamw_({range(parameters_)}, {range(gradients_)}, {range(first_moments_)},
                     {range(second_moments_)}, /*max_exp_avg_sqs=*/{}, {steps}, learning_rate,
                     training_.beta1, training_.beta2, group.decays ? training_.weight_decay : 0.0,
                     training_.epsilon, /*amsgrad=*/false,
-                    /*maximize=*/false);
+                    /*maximize=*/false, /*grad_scale=*/divisor, /*found_inf=*/is_stopped_);
 }
 
 NamedTensors AdamW::moments() const {

@@ -78,7 +78,9 @@ void PrefixCache::keep(const ExampleGroup& group, std::uint32_t index,
 at::Tensor PrefixCache::states(const ExampleGroup& examples) {
   std::int64_t tokens = 0;
   for (const std::uint32_t example : examples) tokens += length(example);
-  const auto options = at::TensorOptions().dtype(decoder_.dtype());
+  // Pinned for a GPU, so that nobody waits for the copy.
+  const auto options =
+      at::TensorOptions().dtype(decoder_.dtype()).pinned_memory(decoder_.device().is_cuda());
   const at::Tensor out = at::empty({tokens, decoder_.spec().hidden}, options);
   std::map<std::uint32_t, at::Tensor> computed;  // groups
   ExampleGroup rest;                             // what is not kept
@@ -114,7 +116,7 @@ at::Tensor PrefixCache::states(const ExampleGroup& examples) {
       before += rows.size(0);
     }
   }
-  return out.to(decoder_.device());
+  return out.to(decoder_.device(), /*non_blocking=*/true);
 }
 
 }  // namespace expandft

@@ -50,8 +50,8 @@ ExampleGroup Retention::examples_of(std::int64_t step) const {
   return examples;
 }
 
-double Retention::backward(const Decoder& decoder, const Adaptation& adaptation,
-                           std::int64_t step) const {
+at::Tensor Retention::backward(const Decoder& decoder, const Adaptation& adaptation,
+                               std::int64_t step) const {
   const ExampleGroup examples = examples_of(step);
   const TokenTensors tokens = to_device(batch_of(text_, examples), decoder.device());
   at::Tensor frozen;
@@ -74,7 +74,7 @@ double Retention::backward(const Decoder& decoder, const Adaptation& adaptation,
                                                      reference_head, decoder.spec().logit_softcap) /
                                 static_cast<double>(reference.size(0));
   (divergence * config_.weight).backward();
-  return divergence.item<double>();
+  return divergence.detach();
 }
 
 }  // namespace expandft

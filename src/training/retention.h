@@ -26,7 +26,8 @@ class Retention {
 
   /// Adds the term's gradients to those that the parameters gather; returns the mean divergence
   /// (nats a token), before it is weighted. The adaptation is at strength 1 before and afterwards.
-  double backward(const Decoder& decoder, const Adaptation& adaptation, std::int64_t step) const;
+  at::Tensor backward(const Decoder& decoder, const Adaptation& adaptation,
+                      std::int64_t step) const;
 
   const Dataset& text() const { return text_; }
   /// The sequences of each step until all have come once.

@@ -1,48 +1,60 @@
-#include "base/error.h"
-#include "training/trainer.h"
+#include "training/train_step.h"
 
 #include <cmath>
-
-#include <spdlog/fmt/fmt.h>
+#include <utility>
 
 namespace expandft {
-namespace {
 
-void require_finite(double value, const char* what, std::int64_t step) {
-  if (std::isfinite(value)) return;
-  throw Error(ExitCode::kDiverged, fmt::format("training diverged: the {} is {}", what, value),
-              fmt::format("step {}", step + 1),
-              "lower training.learning_rate or lengthen training.warmup and begin again with "
-              "--restart, or look at the data of this step");
+std::optional<std::pair<const char*, double>> StepResult::not_finite() const {
+  for (const auto& [what, value] : {std::pair("loss", loss),
+                                    {"retention loss", retention.value_or(0)},
+                                    {"gradient norm", gradient_norm}}) {
+    if (!std::isfinite(value)) return std::pair(what, value);
+  }
+  return {};
 }
 
-}  // namespace
-
-StepResult train_step(const Decoder& decoder, AdamW& optimizer, const StepBatch& batch,
+QueuedStep queue_step(const Decoder& decoder, AdamW& optimizer, const StepBatch& batch,
                       double learning_rate, double clip_norm,
-                      const std::function<double()>& add_gradients, PrefixCache* prefix) {
+                      const std::function<at::Tensor()>& add_gradients, PrefixCache* prefix) {
   optimizer.zero_grad();
-  StepResult result{.tokens = batch.tokens, .targets = batch.targets};
   const auto targets = static_cast<double>(batch.targets);
+  at::Tensor loss = at::zeros({}, at::TensorOptions().dtype(at::kDouble).device(decoder.device()));
   for (std::size_t i = 0; i < batch.micro_batches.size(); ++i) {
     const TokenTensors tokens = to_device(batch.micro_batches[i], decoder.device());
     const at::Tensor sum = prefix != nullptr ? decoder.loss(tokens, prefix->layers(),
                                                             prefix->states(batch.examples[i]))
                                              : decoder.loss(tokens);
-    const at::Tensor loss = sum / targets;
-    loss.backward();
-    result.loss += loss.item<double>();
+    const at::Tensor of_piece = sum / targets;
+    of_piece.backward();
+    loss += of_piece.detach();
   }
-  require_finite(result.loss, "loss", optimizer.steps());
-  if (add_gradients) {
-    result.retention = add_gradients();
-    require_finite(*result.retention, "retention loss", optimizer.steps());
-  }
-  result.gradient_norm = optimizer.gradient_norm();
-  require_finite(result.gradient_norm, "gradient norm", optimizer.steps());
-  optimizer.clip_gradients(result.gradient_norm, clip_norm);
+  std::vector<at::Tensor> numbers = {loss};
+  if (add_gradients) numbers.push_back(add_gradients().to(at::kDouble));
+  const at::Tensor norm = optimizer.gradient_norm();
+  numbers.insert(numbers.begin() + 1, norm.to(at::kDouble));
+  QueuedStep step{at::stack(numbers), batch.tokens, batch.targets};
+  optimizer.stop_unless(step.numbers.isfinite().all());
+  optimizer.clip_gradients(norm, clip_norm);
   optimizer.step(learning_rate);
-  return result;
+  return step;
+}
+
+std::vector<StepResult> results_of(std::span<const QueuedStep> steps) {
+  std::vector<at::Tensor> numbers;
+  for (const QueuedStep& step : steps) numbers.push_back(step.numbers);
+  if (numbers.empty()) return {};
+  const at::Tensor all = at::stack(numbers).cpu();
+  std::vector<StepResult> out;
+  for (const QueuedStep& step : steps) {
+    const double* const found = all[std::ssize(out)].const_data_ptr<double>();
+    StepResult result{.loss = found[0], .gradient_norm = found[1]};
+    if (all.size(1) > 2) result.retention = found[2];
+    result.tokens = step.tokens;
+    result.targets = step.targets;
+    out.push_back(result);
+  }
+  return out;
 }
 
 std::optional<double> mean_loss(const Decoder& decoder, const Dataset& dataset,

@@ -8,7 +8,9 @@
 #include "training/gradient_norms.h"
 #include "training/prefix_caches.h"
 #include "training/resume.h"
+#include "training/retention.h"
 #include "training/schedule.h"
+#include "training/train_step.h"
 
 #include <algorithm>
 #include <chrono>
@@ -59,7 +61,8 @@ class Loop {
         training_(job.config.run.training),
         optimizer_(job.adaptation.parameters(), training_),
         stream_(job.training_data, job.config.run.data, training_),
-        progress_(job.quiet) {
+        progress_(job.quiet),
+        most_queued_(job.queued_steps.value_or(job.decoder.device().is_cpu() ? 1 : 10)) {
     state_.total_steps = stream_.total_steps();
     if (job.retention_data != nullptr) {
       retention_.emplace(job.config.run.retention, *job.retention_data, training_.seed,
@@ -92,12 +95,15 @@ class Loop {
     std::int64_t tokens = 0;
     if (state_.step > 0) watch();  // what a signal kept from being measured
     while (!is_done() && signals_.caught() == 0) {
-      tokens += step();
+      queue();
+      if (!is_to_read()) continue;
+      tokens += read();
       if (state_.step == outcome_.total_steps) break;
       const bool is_best = watch();
       const bool saves_best = is_best && training_.output_checkpoint == OutputCheckpoint::kBest;
       if ((saves_best || due(training_.checkpoint_every)) && signals_.caught() == 0) save();
     }
+    tokens += read();
     outcome_.seconds = seconds_since(start);
     outcome_.tokens_per_second =
         outcome_.seconds > 0 ? static_cast<double>(tokens) / outcome_.seconds : 0;
@@ -193,21 +199,63 @@ class Loop {
     return is_best;
   }
 
-  StepResult train() try {
-    std::function<double()> retain;
+  /// Steps that were taken and queued.
+  std::int64_t queued_to() const { return state_.step + std::ssize(queued_); }
+
+  void queue() {
+    const std::int64_t index = queued_to();
+    if (queued_.empty()) queued_since_ = Clock::now();
+    std::function<at::Tensor()> retain;
     if (retention_) {
-      retain = [this] { return retention_->backward(job_.decoder, job_.adaptation, state_.step); };
+      retain = [&] { return retention_->backward(job_.decoder, job_.adaptation, index); };
     }
-    return train_step(job_.decoder, optimizer_, batches_->next(), rate_, training_.clip_norm,
-                      retain, prefix_.get());
-  } catch (const Error& error) {
-    if (error.code() != ExitCode::kDiverged || state_.step == 0) throw;
+    const double rate = learning_rate_at(training_, index, outcome_.total_steps);
+    queued_.push_back(queue_step(job_.decoder, optimizer_, batches_->next(), rate,
+                                 training_.clip_norm, retain, prefix_.get()));
+    positions_.push_back(batches_->position());
+  }
+
+  /// Whether something is due that needs the numbers of the steps that are queued.
+  bool is_to_read() const {
+    const std::int64_t step = queued_to();
+    const auto is_due = [&](std::int64_t every) { return every > 0 && step % every == 0; };
+    return std::ssize(queued_) >= most_queued_ || step == outcome_.total_steps ||
+           is_due(training_.validate_every) || is_due(training_.checkpoint_every) ||
+           is_due(job_.config.run.evaluation.every) || signals_.caught() != 0 ||
+           seconds_since(queued_since_) >= 1;
+  }
+
+  /// Waits for the queued steps, and tells of them; returns their tokens.
+  std::int64_t read() {
+    if (queued_.empty()) return 0;
+    const std::vector<StepResult> results = results_of(queued_);
+    const double seconds = seconds_since(queued_since_) / static_cast<double>(results.size());
+    std::int64_t tokens = 0;
+    for (std::size_t i = 0; i < results.size(); ++i) {
+      if (const auto what = results[i].not_finite()) end_diverged(what->first, what->second);
+      took(results[i], positions_[i], seconds);
+      tokens += results[i].tokens;
+    }
+    queued_.clear();
+    positions_.clear();
+    return tokens;
+  }
+
+  [[noreturn]] void end_diverged(const char* what, double value) {
+    queued_.clear();  // they changed nothing
+    optimizer_.set_steps(state_.step);
+    const Error error(ExitCode::kDiverged,
+                      fmt::format("training diverged: the {} is {}", what, value),
+                      fmt::format("step {}", state_.step + 1),
+                      "lower training.learning_rate or lengthen training.warmup and begin again "
+                      "with --restart, or look at the data of this step");
+    if (state_.step == 0) throw error;
     progress_.clear();
-    throw end_diverged(error);
+    throw with_snapshot(error);
   }
 
   /// Leaves the last good weights as the newest snapshot, and says where they are.
-  Error end_diverged(const Error& error) try {
+  Error with_snapshot(const Error& error) try {
     const bool is_good = has_finite_loss();
     if (is_good && state_.step > saved_step_) save();
     if (!is_good) set_aside_snapshot(job_.run_directory, state_.step, "diverged");
@@ -236,24 +284,22 @@ class Loop {
     return 2 * finite > count;
   }
 
-  std::int64_t step() {
-    const Clock::time_point start = Clock::now();
-    rate_ = learning_rate_at(training_, state_.step, outcome_.total_steps);
-    const StepResult result = train();
+  /// Goes on by a step that took so many seconds and left the stream at `position`.
+  void took(const StepResult& result, const StreamPosition& position, double seconds) {
+    const double rate = learning_rate_at(training_, state_.step, outcome_.total_steps);
     if (state_.step == 0) state_.first_loss = result.loss;
     state_.last_loss = result.loss;
     ++state_.step;
-    state_.position = batches_->position();
+    state_.position = position;
     state_.tokens += result.tokens;
     state_.targets += result.targets;
-    const double seconds = seconds_since(start);
     speed_.step(result.tokens, seconds);
 
     smooth_loss_ = smooth_loss_ == 0 ? result.loss : 0.9 * smooth_loss_ + 0.1 * result.loss;
     const bool last = state_.step == outcome_.total_steps;
     if (due(training_.log_every) || last) {
       Json event = {{"loss", result.loss},
-                    {"learning_rate", rate_},
+                    {"learning_rate", rate},
                     {"grad_norm", result.gradient_norm},
                     {"tokens", state_.tokens},
                     {"tokens_per_second", static_cast<double>(result.tokens) / seconds}};
@@ -264,11 +310,10 @@ class Loop {
     progress_.training({.step = state_.step,
                         .total_steps = outcome_.total_steps,
                         .loss = smooth_loss_,
-                        .learning_rate = rate_,
+                        .learning_rate = rate,
                         .tokens_per_second = speed_.tokens_per_second(),
                         .seconds_left = speed_.seconds_per_step() *
                                         static_cast<double>(outcome_.total_steps - state_.step)});
-    return result.tokens;
   }
 
   void watch_norm(double norm) {
@@ -357,7 +402,11 @@ class Loop {
   GradientNorms norms_;
   WarningLimit outlier_warnings_;
   std::vector<Json> logged_;  // at the step that the run was resumed from
-  double rate_ = 0, smooth_loss_ = 0;
+  std::vector<QueuedStep> queued_;
+  std::vector<StreamPosition> positions_;  // after each of them
+  Clock::time_point queued_since_;
+  const std::int64_t most_queued_;
+  double smooth_loss_ = 0;
   std::int64_t saved_step_ = 0, evaluated_step_ = -1;
 };
 

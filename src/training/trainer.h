@@ -5,41 +5,14 @@
 #include "model/decoder.h"
 #include "report/metrics_log.h"
 #include "runtime/signals.h"
-#include "training/adamw.h"
-#include "training/batch_stream.h"
-#include "training/prefix_cache.h"
-#include "training/retention.h"
 #include "training/snapshot.h"
+#include "training/validation_history.h"
 
 #include <cstdint>
 #include <functional>
 #include <optional>
 
 namespace expandft {
-
-/// What one optimizer step did.
-struct StepResult {
-  double loss = 0;  // mean nats a target, over the whole step
-  double gradient_norm = 0;
-  std::optional<double> retention;  // mean KL(base ‖ tuned), nats a token, before its weight
-  std::int64_t tokens = 0, targets = 0;
-};
-
-/// Gradients of a step's mean loss over all its targets: pieces are weighted by their targets, so
-/// that (8 × 1) equals (1 × 8 accumulated). Then clips, and takes an AdamW step. Throws an Error of
-/// ExitCode::kDiverged before the weights are touched when loss or gradients are not finite.
-/// `add_gradients`, where given, adds those of a further term of the loss, and returns its value.
-/// `prefix`, where given, has the states that the frozen layers compute of the batch's examples.
-StepResult train_step(const Decoder& decoder, AdamW& optimizer, const StepBatch& batch,
-                      double learning_rate, double clip_norm,
-                      const std::function<double()>& add_gradients = {},
-                      PrefixCache* prefix = nullptr);
-
-/// Mean loss (nats a target) over a data set, without gradients. Nothing when `stop`, which is
-/// asked before each piece of `tokens_at_once`, says to stop.
-std::optional<double> mean_loss(const Decoder& decoder, const Dataset& dataset,
-                                std::int64_t tokens_at_once,
-                                const std::function<bool()>& stop = {});
 
 /// Measures the model as it trains, at strength 1: the values of an event "evaluation". Nothing
 /// when `stop`, which is asked often, says to stop.
@@ -61,6 +34,9 @@ struct TrainingJob {
   bool resume = false;               // from the newest snapshot, which must be there
   EvaluateFn evaluate;  // before the first step, each evaluation.every steps, and at the end
   bool quiet = false;
+  /// Steps that may be queued on the device before their numbers are read. Without: one on a CPU,
+  /// which has done a step when it was told to; on a GPU what it does in a second, at most 10.
+  std::optional<std::int64_t> queued_steps;
 };
 
 struct TrainingOutcome {

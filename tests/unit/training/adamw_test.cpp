@@ -4,6 +4,7 @@
 #include "expansion/verification.h"
 #include "training/small_run.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace expandft {
@@ -70,17 +71,47 @@ TEST_CASE("AdamW follows its formulas, decays matrices alone, and scales rates")
 TEST_CASE("the norm is over all gradients, and clipping scales them to it") {
   const std::vector<Parameter> parameters = {{"a", numbers({3, 3}, 1)}, {"b", numbers({7}, 2)}};
   AdamW optimizer(parameters, {});
-  parameters[0].tensor.grad().fill_(2);
-  parameters[1].tensor.grad().fill_(-4);
-  const double norm = optimizer.gradient_norm();
-  CHECK(norm == Approx(std::sqrt(9 * 4.0 + 7 * 16.0)));
-  optimizer.clip_gradients(norm, 0);
-  CHECK(optimizer.gradient_norm() == Approx(norm));
-  optimizer.clip_gradients(norm, 2 * norm);
-  CHECK(optimizer.gradient_norm() == Approx(norm));
-  optimizer.clip_gradients(norm, 1);
-  CHECK(optimizer.gradient_norm() == Approx(1.0));
-  CHECK(parameters[1].tensor.grad()[0].item<double>() == Approx(-4 / norm));
+  const double norm = std::sqrt(9 * 4.0 + 7 * 16.0);
+  const auto after_a_step = [&](double clip) {
+    parameters[0].tensor.grad().fill_(2);
+    parameters[1].tensor.grad().fill_(-4);
+    CHECK(optimizer.gradient_norm().item<double>() == Approx(norm));
+    optimizer.clip_gradients(optimizer.gradient_norm(), clip);
+    const at::Tensor before = optimizer.moments().front().second.clone();
+    optimizer.step(1e-3);
+    // What went into the first moment.
+    return ((optimizer.moments().front().second - 0.9 * before) / 0.1)[0][0].item<double>();
+  };
+  CHECK(after_a_step(0) == Approx(2));
+  CHECK(after_a_step(2 * norm) == Approx(2));
+  CHECK(after_a_step(1) == Approx(2 / norm));
+  CHECK(after_a_step(0) == Approx(2));
+}
+
+TEST_CASE("from a step that is not good on nothing changes, until the steps are set") {
+  const std::vector<Parameter> parameters = {{"a", numbers({3, 3}, 1)}, {"b", numbers({7}, 2)}};
+  AdamW optimizer(parameters, {});
+  const auto state = [&] {
+    std::vector<at::Tensor> tensors;
+    for (const Parameter& one : parameters) tensors.push_back(one.tensor.detach().clone());
+    for (const auto& [name, moment] : optimizer.moments()) tensors.push_back(moment.clone());
+    return tensors;
+  };
+  const auto step = [&](bool is_good) {
+    for (const Parameter& one : parameters) one.tensor.grad().copy_(at::rand_like(one.tensor));
+    optimizer.stop_unless(at::scalar_tensor(is_good, at::kBool));
+    optimizer.step(1e-2);
+    return state();
+  };
+  const auto are_equal = [](const auto& a, const auto& b) {
+    return std::ranges::equal(a, b, [](const auto& x, const auto& y) { return x.equal(y); });
+  };
+  const auto first = step(true), second = step(true);
+  CHECK_FALSE(are_equal(first, second));
+  CHECK(are_equal(step(false), second));
+  CHECK(are_equal(step(true), second));
+  optimizer.set_steps(2);
+  CHECK_FALSE(are_equal(step(true), second));
 }
 
 TEST_CASE("every tensor begins at 64 bytes, and the padding between stays 0") {

@@ -2,8 +2,9 @@
 
 #include "golden.h"
 #include "text/dataset.h"
+#include "training/retention.h"
 #include "training/schedule.h"
-#include "training/trainer.h"
+#include "training/train_step.h"
 
 #include <algorithm>
 #include <cmath>
@@ -56,15 +57,16 @@ inline Gaps train_as_golden(const Golden& golden, const std::string& prefix, con
   const auto gap = [&](const char* name, std::int64_t t, double found) {
     return std::abs(found - golden.tensor(prefix + name)[t].item<double>());
   };
-  std::function<double()> retain;
+  std::function<at::Tensor()> retain;
   Gaps gaps;
   for (std::int64_t t = 0; t < 20; ++t) {
     if (retention != nullptr) {
       retain = [&, t] { return retention->backward(decoder, adaptation, t); };
     }
-    const StepResult result =
-        train_step(decoder, optimizer, golden_step(golden, t), learning_rate_at(training, t, 20),
+    const QueuedStep step =
+        queue_step(decoder, optimizer, golden_step(golden, t), learning_rate_at(training, t, 20),
                    training.clip_norm, retain);
+    const StepResult result = results_of({&step, 1}).front();
     gaps.loss = std::max(gaps.loss, gap("losses", t, result.loss));
     gaps.norm = std::max(gaps.norm, gap("grad_norms", t, result.gradient_norm));
     if (retention != nullptr) {

@@ -1,0 +1,55 @@
+#pragma once
+
+#include "model/decoder.h"
+#include "training/adamw.h"
+#include "training/batch_stream.h"
+#include "training/prefix_cache.h"
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include <ATen/ATen.h>
+
+namespace expandft {
+
+/// What one optimizer step did.
+struct StepResult {
+  double loss = 0;  // mean nats a target, over the whole step
+  double gradient_norm = 0;
+  std::optional<double> retention;  // mean KL(base ‖ tuned), nats a token, before its weight
+  std::int64_t tokens = 0, targets = 0;
+
+  /// What of it is not finite, and its value; nothing when training goes well.
+  std::optional<std::pair<const char*, double>> not_finite() const;
+};
+
+/// A step that a device was told to take, and that it may still be busy with.
+struct QueuedStep {
+  at::Tensor numbers;  // (3 or 2), float64, on the device: loss, gradient norm, retention
+  std::int64_t tokens = 0, targets = 0;
+};
+
+/// Gradients of a step's mean loss over all its targets: pieces are weighted by their targets, so
+/// that (8 × 1) equals (1 × 8 accumulated). Then clips, and takes an AdamW step. Nothing waits for
+/// the device. When loss or gradients are not finite, this step and all that follow change nothing,
+/// until the optimizer's set_steps. `add_gradients`, where given, adds those of a further term of
+/// the loss, and returns its value, a scalar on the device. `prefix`, where given, has the states
+/// that the frozen layers compute of the batch's examples.
+QueuedStep queue_step(const Decoder& decoder, AdamW& optimizer, const StepBatch& batch,
+                      double learning_rate, double clip_norm,
+                      const std::function<at::Tensor()>& add_gradients = {},
+                      PrefixCache* prefix = nullptr);
+
+/// Waits for the steps, and says what they did.
+std::vector<StepResult> results_of(std::span<const QueuedStep> steps);
+
+/// Mean loss (nats a target) over a data set, without gradients. Nothing when `stop`, which is
+/// asked before each piece of `tokens_at_once`, says to stop.
+std::optional<double> mean_loss(const Decoder& decoder, const Dataset& dataset,
+                                std::int64_t tokens_at_once,
+                                const std::function<bool()>& stop = {});
+
+}  // namespace expandft
