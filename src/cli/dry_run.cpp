@@ -3,7 +3,7 @@
 #include "report/human.h"
 #include "report/summary.h"
 #include "report/table.h"
-#include "runtime/process.h"
+#include "runtime/memory.h"
 #include "training/prefix_caches.h"
 #include "training/schedule.h"
 #include "training/train_step.h"
@@ -72,11 +72,12 @@ std::string dry_run_report(TrainSetup& setup) {
                                     human_count(static_cast<double>(tokens) / seconds),
                                     human_duration(seconds), tokens,
                                     human_duration(seconds * static_cast<double>(total))));
-  auto peak = static_cast<double>(peak_resident_bytes());
+  auto peak = static_cast<double>(peak_memory_bytes(setup.device));
   const bool fills = training.cache_prefix == CachePrefix::kMemory && cached_states > 0;
   if (fills) peak += static_cast<double>(cached_states);
   summary.line("peak memory",
-               human_bytes(peak) + " after two steps, the program included" +
+               human_bytes(peak) + " after two steps, " +
+                   (setup.device.is_cpu() ? "the program included" : "on the GPU") +
                    (fills ? ", and the states of the frozen layers after an epoch" : ""));
   summary.line("written", "nothing: this was a dry run");
   return describe_origins(setup.config) + "\n" + data_table(setup.training_data) + "\n" +

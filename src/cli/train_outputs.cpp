@@ -6,7 +6,7 @@
 #include "model/tensors.h"
 #include "report/data_report.h"
 #include "report/summary.h"
-#include "runtime/process.h"
+#include "runtime/memory.h"
 #include "tasks/results_json.h"
 
 #include <spdlog/spdlog.h>
@@ -112,7 +112,7 @@ void finish_run(const TrainSetup& setup, const TrainingOutcome& outcome,
               {"best_validation_loss", outcome.best ? Json(outcome.best->loss) : Json()},
               {"seconds", outcome.seconds},
               {"tokens_per_second", outcome.tokens_per_second},
-              {"peak_memory_bytes", peak_resident_bytes()},
+              {"peak_memory_bytes", peak_memory_bytes(setup.device)},
               {"data", data_facts(setup)},
               {"merged_worst_logit_difference", written.worst},
               {"evaluation", evaluation},

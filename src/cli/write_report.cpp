@@ -4,7 +4,7 @@
 #include "report/human.h"
 #include "report/metrics_log.h"
 #include "report/run_report.h"
-#include "runtime/process.h"
+#include "runtime/memory.h"
 
 #include <utility>
 
@@ -39,7 +39,8 @@ RunReport::Facts outcome_facts(const TrainSetup& setup, const TrainingOutcome& o
   }
   facts.emplace_back("Tokens a second", human_count(outcome.tokens_per_second));
   facts.emplace_back("Time since the last start", human_duration(outcome.seconds));
-  facts.emplace_back("Peak memory", human_bytes(static_cast<double>(peak_resident_bytes())));
+  facts.emplace_back("Peak memory",
+                     human_bytes(static_cast<double>(peak_memory_bytes(setup.device))));
   return facts;
 }
 

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "report/progress.h"
 #include "report/summary.h"
+#include "runtime/memory.h"
 #include "runtime/process.h"
 #include "training/batch_prefetch.h"
 #include "training/gradient_norms.h"
@@ -118,7 +119,7 @@ class Loop {
     metrics_->write(state_.step, outcome_.signal != 0 ? "interrupted" : "end",
                     {{"seconds", outcome_.seconds},
                      {"tokens_per_second", outcome_.tokens_per_second},
-                     {"peak_memory_bytes", peak_resident_bytes()}});
+                     {"peak_memory_bytes", peak_memory_bytes(job_.decoder.device())}});
     progress_.clear();
     conclude();
     return outcome_;

@@ -1,6 +1,7 @@
 #include "cuda/gpu.h"
 #include "model/fused_ops.h"
 #include "model/plain_ops.h"
+#include "runtime/memory.h"
 
 namespace expandft {
 namespace {
@@ -19,6 +20,14 @@ class Random {
  private:
   at::TensorOptions options_;
 };
+
+TEST_CASE("the peak of a GPU's memory stays when it is freed", "[gpu]") {
+  if (!gpu_is_there()) return;
+  const at::Device gpu(at::kCUDA, 0);
+  constexpr std::int64_t kBytes = 256 << 20;
+  { const at::Tensor held = at::empty({kBytes}, at::TensorOptions().dtype(at::kByte).device(gpu)); }
+  CHECK(peak_memory_bytes(gpu) >= kBytes);
+}
 
 TEST_CASE("norms on a GPU", "[gpu]") {
   if (!gpu_is_there()) return;

@@ -2,6 +2,7 @@
 
 #include "base/temp_directory.h"
 #include "catch.h"
+#include "runtime/memory.h"
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -37,6 +38,7 @@ TEST_CASE("without /proc the time is counted since the program was loaded") {
 
 TEST_CASE("the peak of memory is at least what is in use") {
   CHECK(peak_resident_bytes() > (1 << 20));
+  CHECK(peak_memory_bytes(at::kCPU) >= peak_resident_bytes() / 2);
 }
 
 }  // namespace
