@@ -29,10 +29,11 @@ QueuedStep queue_step(const Decoder& decoder, AdamW& optimizer, const StepBatch&
     of_piece.backward();
     loss += of_piece.detach();
   }
-  std::vector<at::Tensor> numbers = {loss};
-  if (add_gradients) numbers.push_back(add_gradients().to(at::kDouble));
+  at::Tensor retention;
+  if (add_gradients) retention = add_gradients();
   const at::Tensor norm = optimizer.gradient_norm();
-  numbers.insert(numbers.begin() + 1, norm.to(at::kDouble));
+  std::vector<at::Tensor> numbers = {loss, norm.to(at::kDouble)};
+  if (retention.defined()) numbers.push_back(retention.to(at::kDouble));
   QueuedStep step{at::stack(numbers), batch.tokens, batch.targets};
   optimizer.stop_unless(step.numbers.isfinite().all());
   optimizer.clip_gradients(norm, clip_norm);

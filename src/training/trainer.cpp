@@ -219,10 +219,9 @@ class Loop {
   /// Whether something is due that needs the numbers of the steps that are queued.
   bool is_to_read() const {
     const std::int64_t step = queued_to();
-    const auto is_due = [&](std::int64_t every) { return every > 0 && step % every == 0; };
     return std::ssize(queued_) >= most_queued_ || step == outcome_.total_steps ||
-           is_due(training_.validate_every) || is_due(training_.checkpoint_every) ||
-           is_due(job_.config.run.evaluation.every) || signals_.caught() != 0 ||
+           is_due(training_.validate_every, step) || is_due(training_.checkpoint_every, step) ||
+           is_due(job_.config.run.evaluation.every, step) || signals_.caught() != 0 ||
            seconds_since(queued_since_) >= 1;
   }
 
@@ -331,7 +330,10 @@ class Loop {
         *held_back > 0 ? fmt::format(" ({} more since the last warning)", *held_back) : "");
   }
 
-  bool due(std::int64_t every) const { return every > 0 && state_.step % every == 0; }
+  static bool is_due(std::int64_t every, std::int64_t step) {
+    return every > 0 && step % every == 0;
+  }
+  bool due(std::int64_t every) const { return is_due(every, state_.step); }
 
   /// Whether the loss is the lowest so far. Does nothing without validation data, or when a signal
   /// comes meanwhile.
