@@ -3,7 +3,7 @@
 packages=(
   g++ cmake ninja-build ccache mold git ca-certificates python3 python3-venv
   libcli11-dev nlohmann-json3-dev libspdlog-dev libsentencepiece-dev libvalijson-dev
-  libonig-dev libutf8proc-dev libxxhash-dev zlib1g-dev catch2
+  libonig-dev libutf8proc-dev libxxhash-dev zlib1g-dev libgloo-dev catch2
 )
 
 # Those of the list that dpkg does not have.

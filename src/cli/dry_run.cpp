@@ -36,16 +36,17 @@ std::string memory_table(const TrainSetup& setup, std::uint64_t cached_states) {
 
 std::string dry_run_report(TrainSetup& setup) {
   const TrainingConfig& training = setup.run().training;
-  BatchStream stream(setup.training_data, setup.run().data, training);
+  const StreamShare share{setup.group.rank(), setup.group.count()};
+  BatchStream stream(setup.training_data, setup.run().data, training, share);
   const std::int64_t total = stream.total_steps();
-  AdamW optimizer(setup.adaptation().parameters(), training);
+  AdamW optimizer(setup.adaptation().parameters(), training, setup.group);
   double seconds = 0;
   std::int64_t tokens = 0;
   std::function<at::Tensor()> retain;
   std::optional<Retention> retention;
   if (setup.retention_data) {
     retention.emplace(setup.run().retention, *setup.retention_data, training.seed,
-                      setup.method.frozen_layers);
+                      setup.method.frozen_layers, share);
     retain = [&] { return retention->backward(setup.decoder, setup.adaptation(), 0); };
   }
   const std::uint64_t cached_states =
@@ -54,7 +55,7 @@ std::string dry_run_report(TrainSetup& setup) {
           .bytes();
   for (int i = 0; i < 2; ++i) {
     const StepBatch batch = stream.next();
-    if (batch.micro_batches.empty()) break;
+    if (batch.tokens == 0) break;
     const auto start = std::chrono::steady_clock::now();
     const QueuedStep step =
         queue_step(setup.decoder, optimizer, batch, learning_rate_at(training, i, total),

@@ -1,6 +1,7 @@
 #include "cli/eval_outputs.h"
 #include "cli/evaluated_model.h"
 #include "cli/output.h"
+#include "cli/ranks.h"
 #include "cli/verbs.h"
 #include "evaluation/divergence.h"
 #include "tasks/divergence_cache.h"
@@ -29,11 +30,13 @@ void check_same_tokens(const EvaluatedModel& base, const EvaluatedModel& other) 
       base.name() + ", " + other.name(), "compare a tuned model with the base it came from");
 }
 
-ExitCode run_single(const EvalOptions& options, const EvalPlan& plan, const GlobalOptions& global) {
+ExitCode run_single(const EvalOptions& options, const EvalPlan& plan, const GlobalOptions& global,
+                    const RankGroup& group) {
   ProgressLine progress(global.quiet);
   EvaluatedModel model(plan.tuned, global);
   const std::vector<TaskWork> works = model.prepare(plan.news, model.spec().max_positions);
-  write_results(options, plan, model.evaluate(works, plan.cache, progress));
+  const std::vector<TaskResult> results = model.evaluate(works, plan.cache, progress, group);
+  if (group.is_first()) write_results(options, plan, results);
   return ExitCode::kDone;
 }
 
@@ -51,7 +54,7 @@ Json divergence_key(EvaluatedModel& base, EvaluatedModel& tuned,
 }
 
 ExitCode run_comparison(const EvalOptions& options, const EvalPlan& plan,
-                        const GlobalOptions& global) {
+                        const GlobalOptions& global, const RankGroup& group) {
   ProgressLine progress(global.quiet);
   EvaluatedModel tuned(plan.tuned, global);
   std::vector<TaskWork> originals, works;
@@ -67,13 +70,16 @@ ExitCode run_comparison(const EvalOptions& options, const EvalPlan& plan,
     originals = base.prepare(plan.originals, positions);
     works = originals;
     std::ranges::move(base.prepare(plan.news, positions), std::back_inserter(works));
-    base_results = base.evaluate(works, plan.cache, progress);
-    if (plan.cache) divergence_cache.emplace(*plan.cache, divergence_key(base, tuned, originals));
+    base_results = base.evaluate(works, plan.cache, progress, group);
+    const bool caches = plan.cache && group.is_first();
+    if (caches) divergence_cache.emplace(*plan.cache, divergence_key(base, tuned, originals));
     if (divergence_cache) divergences = divergence_cache->find(originals.size());
-    const bool comparable = base.spec().vocab == tuned.spec().vocab && !originals.empty();
+    const bool comparable =
+        group.is_first() && base.spec().vocab == tuned.spec().vocab && !originals.empty();
     if (comparable && !divergences) states.emplace(base.decoder(), originals);
   }
-  const std::vector<TaskResult> tuned_results = tuned.evaluate(works, plan.cache, progress);
+  const std::vector<TaskResult> tuned_results = tuned.evaluate(works, plan.cache, progress, group);
+  if (!group.is_first()) return ExitCode::kDone;
   ComparisonReport report =
       compare_tasks(base_results, tuned_results, plan.originals.size(), plan.budgets);
   if (states) {
@@ -151,11 +157,15 @@ void setup_eval(CLI::App& app, Context& context) {
                              ->type_name("DIR");
   add_strength_option(*command, options->strength)->needs(adapter);
   add_precision_option(*command, options->precision);
-  command->callback([&context, options] {
-    context.run = [&context, options] {
+  const auto ranks = std::make_shared<RankOptions>();
+  add_rank_options(*command, *ranks);
+  command->callback([&context, options, ranks] {
+    context.run = [&context, options, ranks] {
       const EvalPlan plan = plan_evaluation(*options);
-      return plan.base ? run_comparison(*options, plan, context.global)
-                       : run_single(*options, plan, context.global);
+      const Rank rank(context.global, *ranks);
+      const std::unique_ptr<RankGroup> group = rank.join();
+      return plan.base ? run_comparison(*options, plan, rank.global(), *group)
+                       : run_single(*options, plan, rank.global(), *group);
     };
   });
 }

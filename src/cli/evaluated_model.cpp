@@ -95,16 +95,19 @@ std::vector<TaskWork> EvaluatedModel::prepare(const std::vector<TaskConfig>& tas
 
 std::vector<TaskResult> EvaluatedModel::evaluate(const std::vector<TaskWork>& works,
                                                  const std::optional<fs::path>& cache,
-                                                 ProgressLine& progress) {
+                                                 ProgressLine& progress, const RankGroup& group) {
   std::vector<TaskResult> results;
   for (const TaskWork& work : works) {
     std::optional<OutputCache> kept;
-    if (cache) kept.emplace(*cache, work, identity());
-    const bool is_known = kept && kept->is_complete();
+    if (cache && group.is_first()) kept.emplace(*cache, work, identity());
+    const bool has_all = kept && kept->is_complete();
+    const bool is_known = group.text_of_first(has_all ? "known" : "") == "known";
     if (!is_known) decoder();  // loaded before the clock runs
     const Clock::time_point start = Clock::now();
-    if (is_known) {
+    if (is_known && kept) {
       results.push_back(cached_result(work, *kept));
+    } else if (is_known) {
+      continue;  // rank 0 has the results, and nobody else needs them
     } else {
       results.push_back(expandft::evaluate(
           decoder(), *tokenizer_, work,
@@ -113,7 +116,8 @@ std::vector<TaskResult> EvaluatedModel::evaluate(const std::vector<TaskWork>& wo
                [&](const EvaluationProgress& p) {
                  progress.counting("evaluating " + work.task.name, p.done, p.total, p.seconds_left);
                },
-           .cache = kept ? &*kept : nullptr}));
+           .cache = kept ? &*kept : nullptr,
+           .group = group}));
     }
     progress.clear();
     spdlog::info("{} on {}: {} ({})", name(), work.task.name, result_text(results.back()),

@@ -27,9 +27,10 @@ class EvaluatedModel {
   std::vector<TaskWork> prepare(const std::vector<TaskConfig>& tasks,
                                 std::int64_t max_positions) const;
   /// The results of each task. With a cache folder, what is there is not computed again, and what
-  /// is computed goes there.
+  /// is computed goes there. The ranks of a group share the work; rank 0 has the cache.
   std::vector<TaskResult> evaluate(const std::vector<TaskWork>& works,
-                                   const std::optional<fs::path>& cache, ProgressLine& progress);
+                                   const std::optional<fs::path>& cache, ProgressLine& progress,
+                                   const RankGroup& group);
 
   /// All that outputs depend on but the work. Files are read the first time, and what came out is
   /// kept.

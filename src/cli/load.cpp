@@ -106,7 +106,7 @@ Precision parse_precision(const std::string& name) {
 at::Device prepare_device(const GlobalOptions& global) {
   keep_freed_memory();
   if (global.threads > 0) at::set_num_threads(global.threads);
-  return select_device(global.device);
+  return select_device(global.device, global.gpu);
 }
 
 std::unique_ptr<Adaptation> attach(Decoder& decoder, const ModelDirectory& base,

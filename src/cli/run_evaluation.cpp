@@ -49,13 +49,16 @@ RunEvaluation::Results RunEvaluation::measure(const std::string& which,
   ProgressLine progress(quiet_);
   Results results;
   for (const TaskWork& work : works_) {
-    results.push_back(
-        evaluate(setup_.decoder, *setup_.tokenizer, work,
-                 {.end_tokens = end_tokens_, .progress = [&](const EvaluationProgress& p) {
-                    if (stop && stop()) throw Stopped();
-                    progress.counting("evaluating " + work.task.name + ", " + which, p.done,
-                                      p.total, p.seconds_left);
-                  }}));
+    results.push_back(evaluate(setup_.decoder, *setup_.tokenizer, work,
+                               {.end_tokens = end_tokens_,
+                                .progress =
+                                    [&](const EvaluationProgress& p) {
+                                      if (stop && stop()) throw Stopped();
+                                      progress.counting(
+                                          "evaluating " + work.task.name + ", " + which, p.done,
+                                          p.total, p.seconds_left);
+                                    },
+                                .group = setup_.group}));
   }
   progress.clear();
   return results;

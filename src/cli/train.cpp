@@ -1,4 +1,5 @@
 #include "cli/output.h"
+#include "cli/ranks.h"
 #include "cli/run_directory.h"
 #include "cli/run_evaluation.h"
 #include "cli/samples.h"
@@ -29,6 +30,7 @@ struct TrainOptions {
   std::string config;
   std::vector<std::string> overrides;
   bool dry_run = false, resume = false, restart = false;
+  RankOptions ranks;
 };
 
 /// The most snapshots that lie in the run directory together: those kept, and one more while it is
@@ -129,31 +131,60 @@ RunStart start_of_run(const RunConfig& run, const Json& resolved, const TrainOpt
   return has_snapshots ? RunStart::kResume : RunStart::kFresh;
 }
 
-ExitCode run_train(const TrainOptions& options, const GlobalOptions& global) {
+void prepare_run_directory(const TrainSetup& setup, RunStart start, std::uint64_t bytes) {
+  const fs::path& run = setup.run().output;
+  check_target(run, bytes, AtomicDirectory::Existing::kReplaceOurs, OutputKind::kRun);
+  if (start == RunStart::kFresh) create_run_directory(run, setup.config.resolved);
+  if (!setup.ranking.empty()) write_json(run / kRankingFile, ranking_json(setup.ranking));
+}
+
+/// The same on all ranks: rank 0 looks.
+RunStart start_of_ranks(const RunConfig& run, const Json& resolved, const TrainOptions& options,
+                        const RankGroup& group) {
+  if (options.dry_run) return RunStart::kFresh;
+  const RunStart start = group.is_first() ? start_of_run(run, resolved, options) : RunStart::kFresh;
+  return static_cast<RunStart>(
+      std::stoi(group.text_of_first(std::to_string(static_cast<int>(start)))));
+}
+
+/// Every rank has to have something to compute in a step.
+void check_ranks(const RunConfig& run, const RankGroup& group) {
+  if (!run.training.batch_size || *run.training.batch_size >= group.count()) return;
+  throw input_error(fmt::format("training.batch_size is {}, for {} ranks: some would have nothing "
+                                "to do",
+                                *run.training.batch_size, group.count()),
+                    run.file.string(),
+                    "it counts the sequences of a step on all ranks together: raise it, or start "
+                    "fewer ranks");
+}
+
+ExitCode run_train(const TrainOptions& options, const GlobalOptions& all) {
   ResolvedConfig config = load_run_config(options.config, options.overrides);
-  const RunStart start =
-      options.dry_run ? RunStart::kFresh : start_of_run(config.run, config.resolved, options);
+  const SignalThread signals;  // before LibTorch starts threads
+  const Rank rank(all, options.ranks);
+  const GlobalOptions& global = rank.global();
+  const std::unique_ptr<RankGroup> group = rank.join();
+  check_ranks(config.run, *group);
+  const RunStart start = start_of_ranks(config.run, config.resolved, options, *group);
   if (start == RunStart::kFinished) {
-    print("the run in " + config.run.output.string() + " is finished; nothing to do\n");
+    if (group->is_first()) {
+      print("the run in " + config.run.output.string() + " is finished; nothing to do\n");
+    }
     return ExitCode::kDone;
   }
-  const SignalThread signals;  // before LibTorch starts threads
-  const auto setup = set_up_training(std::move(config), global, start == RunStart::kResume);
+  const auto setup = set_up_training(std::move(config), global, start == RunStart::kResume, *group);
   RunEvaluation evaluation(*setup, global.quiet);  // finds what is wrong with tasks
   const std::vector<SamplePrompt> prompts = sample_prompts(*setup);
   if (options.dry_run) {
     retain_on_self_text(*setup, nullptr, global.quiet);
-    print(dry_run_report(*setup));
+    const std::string report = dry_run_report(*setup);
+    if (group->is_first()) print(report);
     return ExitCode::kDone;
   }
   const std::uint64_t bytes = bytes_to_write(*setup);
-  check_target(setup->run().output, bytes, AtomicDirectory::Existing::kReplaceOurs,
-               OutputKind::kRun);
-  const std::string base_fingerprint = setup->base.fingerprint();
-  if (start == RunStart::kFresh) create_run_directory(setup->run().output, setup->config.resolved);
-  if (!setup->ranking.empty()) {
-    write_json(setup->run().output / kRankingFile, ranking_json(setup->ranking));
-  }
+  const std::string base_fingerprint =
+      group->text_of_first(group->is_first() ? setup->base.fingerprint() : "");
+  if (group->is_first()) prepare_run_directory(*setup, start, bytes);
   report_start(*setup);
 
   retain_on_self_text(*setup, &setup->run().output, global.quiet);
@@ -174,11 +205,13 @@ ExitCode run_train(const TrainOptions& options, const GlobalOptions& global) {
                                     retention_data ? fingerprint(*retention_data) : ""),
       .resume = start == RunStart::kResume,
       .evaluate = evaluation.while_training(),
-      .quiet = global.quiet};
+      .quiet = global.quiet,
+      .queued_steps = {},
+      .group = *group};
   const TrainingOutcome outcome = run_training(job);
   if (outcome.signal != 0) return interrupted(outcome, options);
 
-  write_run_adapter(*setup, base_fingerprint);
+  if (group->is_first()) write_run_adapter(*setup, base_fingerprint);
   RunResults results{.strengths = Json::array()};
   try {
     results.comparison = evaluation.compare(outcome);
@@ -188,6 +221,7 @@ ExitCode run_train(const TrainOptions& options, const GlobalOptions& global) {
     // A model that gives no number on a task is written all the same: what it is can be looked at.
     spdlog::warn("the tasks are not measured: {}", error.message());
   }
+  if (!group->is_first()) return ExitCode::kDone;
   results.samples = make_samples(*setup, prompts, global.quiet);
   finish_run(*setup, outcome, results);
   fs::remove(divergence_file(setup->run().output));
@@ -226,6 +260,7 @@ void setup_train(CLI::App& app, Context& context) {
   command->add_flag("--restart", options->restart, "Begin anew, in place of the run that is there")
       ->excludes(resume)
       ->excludes(dry_run);
+  add_rank_options(*command, options->ranks);
   command->callback([&context, options] {
     context.run = [&context, options] { return run_train(*options, context.global); };
   });

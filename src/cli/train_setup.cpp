@@ -85,8 +85,19 @@ void retain_on_self_text(TrainSetup& setup, const fs::path* directory, bool quie
   const RetentionConfig& retention = setup.run().retention;
   if (retention.weight == 0 || retention.text) return;
   const fs::path file = directory ? *directory / "retention.safetensors" : fs::path();
+  const bool is_first = setup.group.is_first();
+  if (!is_first) {
+    setup.retention_data = parse_self_text(parse_json(setup.group.text_of_first(""), "rank 0"));
+    return;
+  }
+  const auto tell = [&] {
+    if (!setup.group.is_alone()) {
+      setup.group.text_of_first(self_text_json(*setup.retention_data).dump());
+    }
+  };
   if (directory && is_there(file)) {
     setup.retention_data = read_self_text(file, setup.spec.vocab);
+    tell();
     return;
   }
   ProgressLine progress(quiet);
@@ -107,6 +118,7 @@ void retain_on_self_text(TrainSetup& setup, const fs::path* directory, bool quie
   spdlog::info("retention: {} texts of {} tokens, written by the base itself", report.examples,
                report.tokens);
   if (directory) write_self_text(file, *setup.retention_data);
+  tell();
 }
 
 namespace {
@@ -122,7 +134,7 @@ std::vector<LayerScore> rank_layers_for(const RunConfig& run, Decoder& decoder,
   std::vector<TokenBatch> probe;
   for (std::int64_t tokens = 0; tokens < kProbeTokens;) {
     StepBatch step = stream.next();
-    if (step.micro_batches.empty()) break;
+    if (step.tokens == 0) break;
     tokens += step.tokens;
     std::ranges::move(step.micro_batches, std::back_inserter(probe));
   }
@@ -131,12 +143,17 @@ std::vector<LayerScore> rank_layers_for(const RunConfig& run, Decoder& decoder,
 
 /// Puts the layers that {"auto": N} stands for in its place; returns how they were chosen.
 std::vector<LayerScore> choose_layers(RunConfig& run, Decoder& decoder,
-                                      const Dataset& training_data, bool resume) {
+                                      const Dataset& training_data, bool resume,
+                                      const RankGroup& group) {
   const std::int64_t count = run.expansion.layers.automatic(decoder.spec().layers).value();
   const fs::path saved = run.output / kRankingFile;
-  const std::vector<LayerScore> ranking = resume && is_there(saved)
-                                              ? read_ranking(read_json(saved), saved.string())
-                                              : rank_layers_for(run, decoder, training_data);
+  Json told;
+  if (group.is_first()) {
+    told = resume && is_there(saved) ? read_json(saved)
+                                     : ranking_json(rank_layers_for(run, decoder, training_data));
+  }
+  const std::vector<LayerScore> ranking =
+      read_ranking(parse_json(group.text_of_first(told.dump()), saved.string()), saved.string());
   if (std::ssize(ranking) != decoder.spec().layers) {
     throw input_error("the ranking is of " + std::to_string(ranking.size()) + " layers",
                       saved.string(), "start again with --restart");
@@ -192,7 +209,7 @@ Data load_data(const RunConfig& run, const Tokenizer& tokenizer) {
 }  // namespace
 
 std::unique_ptr<TrainSetup> set_up_training(ResolvedConfig config, const GlobalOptions& global,
-                                            bool resume) {
+                                            bool resume, const RankGroup& group) {
   RunConfig& run = config.run;
   check_run_inputs(run);
   ModelDirectory base = ModelDirectory::open(run.model);
@@ -212,7 +229,7 @@ std::unique_ptr<TrainSetup> set_up_training(ResolvedConfig config, const GlobalO
   std::vector<LayerScore> ranking;
   if (automatic) {
     data = loading.get();
-    ranking = choose_layers(run, decoder, data->training, resume);
+    ranking = choose_layers(run, decoder, data->training, resume, group);
     if (run.train.widens()) folding = folding_of(run, spec);
   }
   AppliedMethod method = apply_method(decoder, base, run);
@@ -224,9 +241,9 @@ std::unique_ptr<TrainSetup> set_up_training(ResolvedConfig config, const GlobalO
   const EpochStatistics epoch = first_epoch(data->training, run.data, run.training.seed);
   spdlog::info("an epoch: {}", describe(epoch));
   return std::make_unique<TrainSetup>(TrainSetup{
-      std::move(config), device, std::move(base), spec, base_dtype, std::move(tokenizer), folding,
-      std::move(data->training), epoch, std::move(data->validation), std::move(data->retention),
-      std::move(decoder), std::move(method), std::move(ranking)});
+      group, std::move(config), device, std::move(base), spec, base_dtype, std::move(tokenizer),
+      folding, std::move(data->training), epoch, std::move(data->validation),
+      std::move(data->retention), std::move(decoder), std::move(method), std::move(ranking)});
 }
 
 std::vector<LayerScore> rank_layers_of(const RunConfig& run, const GlobalOptions& global) {

@@ -6,6 +6,7 @@
 #include "expansion/fold.h"
 #include "expansion/layer_ranking.h"
 #include "model/decoder.h"
+#include "runtime/rank_group.h"
 #include "text/data_statistics.h"
 #include "text/tokenizer.h"
 #include "training/method.h"
@@ -18,6 +19,7 @@ namespace expandft {
 
 /// All that a training run is made of, loaded and checked.
 struct TrainSetup {
+  const RankGroup& group;
   ResolvedConfig config;
   at::Device device;
   ModelDirectory base;
@@ -44,7 +46,8 @@ inline constexpr const char* kRankingFile = "layer_ranking.json";
 /// Cheap checks come first: a long load should not end in a misspelt path. `resume`: layers that
 /// the run has chosen stay chosen.
 std::unique_ptr<TrainSetup> set_up_training(ResolvedConfig config, const GlobalOptions& global,
-                                            bool resume = false);
+                                            bool resume = false,
+                                            const RankGroup& group = RankGroup::alone());
 
 /// The ranking of all layers on the beginning of the run's training data, as {"auto": N} takes it.
 /// Nothing but the model and that data is loaded.

@@ -4,8 +4,10 @@
 #include "evaluation/batch_generation.h"
 #include "evaluation/likelihood.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <span>
 #include <utility>
 
 namespace expandft {
@@ -46,34 +48,84 @@ BatchOutputs compute(const Decoder& decoder, const Tokenizer& tokenizer, const T
   return outputs;
 }
 
+/// The batches that no cache holds, by rank 0's word.
+std::vector<std::size_t> missing_batches(const TaskWork& work, const EvaluationOptions& options) {
+  Json missing = Json::array();
+  for (std::size_t i = 0; i < work.batches.size(); ++i) {
+    if (options.cache == nullptr || options.cache->find(i) == nullptr) missing.push_back(i);
+  }
+  return Json::parse(options.group.text_of_first(missing.dump()));
+}
+
+/// The outputs of `batches`, one of each rank and in their order. What one throws, all throw.
+std::vector<BatchOutputs> compute_together(const Decoder& decoder, const Tokenizer& tokenizer,
+                                           const TaskWork& work,
+                                           std::span<const std::size_t> batches,
+                                           const EvaluationOptions& options) {
+  const auto own = static_cast<std::size_t>(options.group.rank());
+  const auto compute_own = [&] {
+    return compute(decoder, tokenizer, work, work.batches[batches[own]], options);
+  };
+  if (options.group.is_alone()) return {compute_own()};
+  Json told;
+  if (own < batches.size()) {
+    try {
+      told["outputs"] = outputs_json(compute_own());
+    } catch (const Error& error) {
+      told["error"] = {static_cast<int>(error.code()), error.message(), error.where(),
+                       error.hint()};
+    }
+  }
+  std::vector<BatchOutputs> outputs;
+  for (const std::string& text :
+       options.group.texts(told.dump(-1, ' ', false, Json::error_handler_t::replace))) {
+    const Json json = Json::parse(text);
+    if (json.contains("error")) {
+      const Json& error = json["error"];
+      throw Error(static_cast<ExitCode>(error.at(0).get<int>()), error.at(1), error.at(2),
+                  error.at(3));
+    }
+    if (json.contains("outputs")) outputs.push_back(parse_outputs(json["outputs"]));
+  }
+  return outputs;
+}
+
 }  // namespace
 
 TaskResult evaluate(const Decoder& decoder, const Tokenizer& tokenizer, const TaskWork& work,
                     const EvaluationOptions& options) {
   using Clock = std::chrono::steady_clock;
-  const auto kept = [&](std::size_t batch) {
-    return options.cache != nullptr ? options.cache->find(batch) : nullptr;
-  };
-  std::int64_t left = 0, computed = 0;  // tokens
-  for (std::size_t i = 0; i < work.batches.size(); ++i) {
-    if (kept(i) == nullptr) left += work.batch_tokens[i];
-  }
-  std::vector<BatchOutputs> outputs;
+  const std::vector<std::size_t> missing = missing_batches(work, options);
+  std::vector<BatchOutputs> outputs(work.batches.size());
   EvaluationProgress progress{.total = std::ssize(work.items)};
-  const Clock::time_point start = Clock::now();
-  for (std::size_t i = 0; i < work.batches.size(); ++i) {
-    if (const BatchOutputs* const known = kept(i)) {
-      outputs.push_back(*known);
-    } else {
-      outputs.push_back(compute(decoder, tokenizer, work, work.batches[i], options));
-      if (options.cache != nullptr) options.cache->add(i, outputs.back());
-      computed += work.batch_tokens[i];
-      left -= work.batch_tokens[i];
-      const std::chrono::duration<double> seconds = Clock::now() - start;
-      progress.seconds_left =
-          seconds.count() * static_cast<double>(left) / static_cast<double>(computed);
+  if (options.cache != nullptr) {
+    for (std::size_t i = 0; i < work.batches.size(); ++i) {
+      const BatchOutputs* const known = options.cache->find(i);
+      if (known == nullptr) continue;
+      outputs[i] = *known;
+      progress.done += std::ssize(work.batches[i]);
     }
-    progress.done += std::ssize(work.batches[i]);
+  }
+  std::int64_t left = 0, computed = 0;  // tokens
+  for (const std::size_t i : missing) left += work.batch_tokens[i];
+  if (options.progress) options.progress(progress);
+  const Clock::time_point start = Clock::now();
+  const auto at_once = static_cast<std::size_t>(options.group.count());
+  for (std::size_t begin = 0; begin < missing.size(); begin += at_once) {
+    const auto batches =
+        std::span(missing).subspan(begin, std::min(at_once, missing.size() - begin));
+    std::vector<BatchOutputs> found = compute_together(decoder, tokenizer, work, batches, options);
+    for (std::size_t i = 0; i < batches.size(); ++i) {
+      const std::size_t batch = batches[i];
+      if (options.cache != nullptr) options.cache->add(batch, found[i]);
+      outputs[batch] = std::move(found[i]);
+      computed += work.batch_tokens[batch];
+      left -= work.batch_tokens[batch];
+      progress.done += std::ssize(work.batches[batch]);
+    }
+    const std::chrono::duration<double> seconds = Clock::now() - start;
+    progress.seconds_left =
+        seconds.count() * static_cast<double>(left) / static_cast<double>(computed);
     if (options.progress) options.progress(progress);
   }
   return finish_task(work, outputs);

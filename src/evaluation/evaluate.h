@@ -1,6 +1,7 @@
 #pragma once
 
 #include "model/decoder.h"
+#include "runtime/rank_group.h"
 #include "tasks/output_cache.h"
 #include "tasks/task_work.h"
 
@@ -21,11 +22,13 @@ using ProgressFn = std::function<void(const EvaluationProgress&)>;
 struct EvaluationOptions {
   std::vector<TokenId> end_tokens;  // each ends what the model writes
   ProgressFn progress;
-  OutputCache* cache = nullptr;  // of this work and model; may be null
+  OutputCache* cache = nullptr;  // of this work and model; may be null; rank 0's counts
+  const RankGroup& group = RankGroup::alone();  // its ranks share the batches out
 };
 
 /// What a model makes of a task: batch by batch, those that the cache holds left out. The tokenizer
-/// is the one that the work was prepared with. Failure when a log-probability is not finite.
+/// is the one that the work was prepared with. All ranks get the result. Failure, on all of them,
+/// when a log-probability is not finite.
 TaskResult evaluate(const Decoder& decoder, const Tokenizer& tokenizer, const TaskWork& work,
                     const EvaluationOptions& options = {});
 

@@ -41,4 +41,15 @@ bool load_cuda_plugin(const std::vector<fs::path>& places) {
   return false;
 }
 
+void* cuda_plugin_symbol(const char* name) {
+  for (const fs::path& place : cuda_plugin_places()) {
+    void* const plugin = dlopen(place.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NOLOAD);
+    if (plugin == nullptr) continue;
+    void* const symbol = dlsym(plugin, name);
+    dlclose(plugin);  // it stays loaded: this was one more reference
+    return symbol;
+  }
+  return nullptr;
+}
+
 }  // namespace expandft

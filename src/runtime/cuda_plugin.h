@@ -15,4 +15,7 @@ std::vector<fs::path> cuda_plugin_places();
 /// and a warning says so. Returns whether it is loaded.
 bool load_cuda_plugin(const std::vector<fs::path>& places = cuda_plugin_places());
 
+/// A function that the loaded plugin exports; null without the plugin or the function.
+void* cuda_plugin_symbol(const char* name);
+
 }  // namespace expandft

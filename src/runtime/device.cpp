@@ -56,13 +56,13 @@ bool driver_is_there() {
 
 }  // namespace
 
-at::Device select_device(const std::string& name) {
+at::Device select_device(const std::string& name, int gpu) {
   if (name == "cpu") return at::kCPU;
-  if (name == "cuda") return cuda_device(0);
+  if (name == "cuda") return cuda_device(gpu);
   if (name == "auto") {
     if (!driver_is_there() || !load_cuda().empty()) return at::kCPU;
     return at::globalContext().hasCUDA() && at::detail::getCUDAHooks().getNumGPUs() > 0
-               ? ready_gpu(0)
+               ? cuda_device(gpu)
                : at::Device(at::kCPU);
   }
   int index = -1;

@@ -8,9 +8,9 @@
 
 namespace expandft {
 
-/// "auto", "cpu", "cuda" or "cuda:N" as a device that is there. auto takes the first GPU, else the
+/// "auto", "cpu", "cuda" or "cuda:N" as a device that is there. cuda is GPU `gpu`, auto too, or the
 /// CPU. Asking for a GPU that cannot be used is an input error with the loader's own words.
-at::Device select_device(const std::string& name);
+at::Device select_device(const std::string& name, int gpu = 0);
 
 /// The dtype to compute in. auto: float32 on a CPU, bfloat16 on a GPU.
 at::ScalarType compute_dtype(Precision precision, at::Device device);

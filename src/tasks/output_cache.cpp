@@ -28,23 +28,6 @@ std::string plain_name(const std::string& name) {
   return plain;
 }
 
-Json output_json(const ExampleOutput& output) {
-  Json likelihoods = Json::array();
-  for (const Likelihood& one : output.likelihoods) {
-    likelihoods.push_back({one.log_prob, one.tokens, one.greedy});
-  }
-  return {{"likelihoods", likelihoods}, {"text", output.text}};
-}
-
-ExampleOutput output_of(const Json& json) {
-  ExampleOutput output{.text = json.at("text").get<std::string>()};
-  for (const Json& one : json.at("likelihoods")) {
-    output.likelihoods.push_back(
-        {one.at(0).get<double>(), one.at(1).get<std::int64_t>(), one.at(2).get<bool>()});
-  }
-  return output;
-}
-
 /// While it lives, no other process reads or writes the file. Where the file system has no locks,
 /// nothing happens.
 class Lock {
@@ -109,8 +92,7 @@ void OutputCache::read(const std::vector<std::vector<std::size_t>>& batches) {
 
 void OutputCache::keep(const Json& line, const std::vector<std::vector<std::size_t>>& batches) {
   try {
-    BatchOutputs outputs;
-    for (const Json& output : line.at("outputs")) outputs.push_back(output_of(output));
+    BatchOutputs outputs = parse_outputs(line.at("outputs"));
     const auto batch = line.at("batch").get<std::size_t>();
     if (batch < batches.size() && outputs.size() == batches[batch].size()) {
       found_.emplace(batch, std::move(outputs));
@@ -139,10 +121,8 @@ const BatchOutputs* OutputCache::find(std::size_t batch) const {
 }
 
 void OutputCache::add(std::size_t batch, const BatchOutputs& outputs) {
-  Json list = Json::array();
-  for (const ExampleOutput& output : outputs) list.push_back(output_json(output));
   const Lock lock(descriptor_);
-  append({{"batch", batch}, {"outputs", list}});
+  append({{"batch", batch}, {"outputs", outputs_json(outputs)}});
   found_[batch] = outputs;
 }
 

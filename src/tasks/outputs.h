@@ -1,5 +1,7 @@
 #pragma once
 
+#include "base/json.h"
+
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -28,5 +30,13 @@ struct ExampleOutput {
 
   bool operator==(const ExampleOutput&) const = default;
 };
+
+/// Of the examples of a batch, in its order.
+using BatchOutputs = std::vector<ExampleOutput>;
+
+/// Of each: {"likelihoods": [[log_prob, tokens, greedy]], "text"}. The rest is the work's to say.
+Json outputs_json(const BatchOutputs& outputs);
+/// Throws an exception of Json's when it is not what outputs_json makes.
+BatchOutputs parse_outputs(const Json& json);
 
 }  // namespace expandft

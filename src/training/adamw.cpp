@@ -1,7 +1,8 @@
 #include "training/adamw.h"
 
+#include "model/tensors.h"
+
 #include <algorithm>
-#include <optional>
 #include <utility>
 
 namespace expandft {
@@ -11,66 +12,86 @@ namespace {
 /// expanded model would no longer be its base bit for bit.
 constexpr std::int64_t kAlignment = 16;
 
-std::int64_t padded(const at::Tensor& tensor) {
-  return (tensor.numel() + kAlignment - 1) / kAlignment * kAlignment;
+std::int64_t rounded_up(std::int64_t number, std::int64_t unit) {
+  return (number + unit - 1) / unit * unit;
+}
+
+bool decays(const Parameter& one) {
+  return one.tensor.dim() > 1;
+}
+
+at::Tensor part_of(const at::Tensor& flat, const FlatRange& range) {
+  return flat.narrow(0, range.begin, range.size());
 }
 
 }  // namespace
 
-AdamW::AdamW(const std::vector<Parameter>& parameters, const TrainingConfig& training)
-    : training_(training), views_(parameters) {
-  const auto decays = [](const Parameter& one) { return one.tensor.dim() > 1; };
+AdamW::AdamW(const std::vector<Parameter>& parameters, const TrainingConfig& training,
+             const RankGroup& group)
+    : group_(group), training_(training) {
+  std::vector<std::size_t> order(parameters.size());
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
   // By rate, those at the full rate first; then what decays, then what does not.
-  std::ranges::stable_sort(views_, [&](const Parameter& a, const Parameter& b) {
-    return std::pair(-a.rate_scale, !decays(a)) < std::pair(-b.rate_scale, !decays(b));
+  std::ranges::stable_sort(order, std::ranges::less(), [&](std::size_t i) {
+    return std::pair(-parameters[i].rate_scale, !decays(parameters[i]));
   });
+  std::vector<GradientReduction::Leaf> leaves(parameters.size());  // in the order given
   std::int64_t total = 0;
-  for (const Parameter& one : views_) {
+  for (const std::size_t i : order) {
+    const Parameter& one = parameters[i];
     if (groups_.empty() || groups_.back().rate_scale != one.rate_scale ||
         groups_.back().decays != decays(one)) {
-      groups_.push_back({total, total, one.rate_scale, decays(one)});
+      groups_.push_back({{total, total}, one.rate_scale, decays(one)});
     }
-    total += padded(one.tensor);
-    groups_.back().end = total;
+    views_.push_back({one, {total, total + one.tensor.numel()}});
+    leaves[i] = {one.tensor, views_.back().range};
+    total += rounded_up(one.tensor.numel(), kAlignment);
+    groups_.back().range.end = total;
   }
+  share_ = rounded_up(total, kAlignment * group.count()) / group.count();
   const auto options =
       at::TensorOptions()
           .dtype(at::kFloat)
-          .device(views_.empty() ? at::Device(at::kCPU) : views_.front().tensor.device());
-  parameters_ = at::zeros({total}, options);
-  gradients_ = at::zeros({total}, options);
-  first_moments_ = at::zeros({total}, options);
-  second_moments_ = at::zeros({total}, options);
+          .device(parameters.empty() ? at::Device(at::kCPU) : parameters.front().tensor.device());
+  parameters_ = at::zeros({share_ * group.count()}, options);
+  gradients_ = at::zeros_like(parameters_);
+  first_moments_ = at::zeros({share_}, options);
+  second_moments_ = at::zeros({share_}, options);
   is_stopped_ = at::zeros({}, options);
-
-  std::int64_t place = 0;
-  for (Parameter& one : views_) {
-    at::Tensor& tensor = one.tensor;
-    const auto own = [&](const at::Tensor& flat) {
-      return flat.narrow(0, place, tensor.numel()).view(tensor.sizes());
-    };
-    const at::Tensor view = own(parameters_);
+  for (View& one : views_) {
+    at::Tensor& tensor = one.parameter.tensor;
+    const at::Tensor view = part_of(parameters_, one.range).view(tensor.sizes());
     view.copy_(tensor);
     tensor.set_data(view);
     tensor.requires_grad_(true);
-    tensor.mutable_grad() = own(gradients_);
-    place += padded(tensor);
+    tensor.mutable_grad() = part_of(gradients_, one.range).view(tensor.sizes());
   }
+  if (group.is_alone()) return;
+  reduction_.emplace(group, gradients_, share_, leaves);
+  share_parameters();
 }
 
 std::int64_t AdamW::parameter_count() const {
   std::int64_t count = 0;
-  for (const Parameter& one : views_) count += one.tensor.numel();
+  for (const View& one : views_) count += one.range.size();
   return count;
 }
 
-at::Tensor AdamW::gradient_norm() const {
-  return gradients_.norm();
+void AdamW::begin_reduction() {
+  if (reduction_) reduction_->begin();
+}
+
+void AdamW::finish_reduction() {
+  if (reduction_) reduction_->finish();
+}
+
+at::Tensor AdamW::squared_norm() const {
+  return part_of(gradients_, share_of(group_.rank())).norm().to(at::kDouble).square();
 }
 
 void AdamW::clip_gradients(const at::Tensor& norm, double clip) {
   // The small number keeps the result below the clip, as torch's clip_grad_norm_ does.
-  if (clip > 0) gradient_divisor_ = ((norm + 1e-6) / clip).clamp_min(1);
+  if (clip > 0) gradient_divisor_ = ((norm + 1e-6) / clip).clamp_min(1).to(at::kFloat);
 }
 
 void AdamW::stop_unless(const at::Tensor& is_good) {
@@ -80,8 +101,82 @@ void AdamW::stop_unless(const at::Tensor& is_good) {
 void AdamW::step(double learning_rate) {
   const c10::NoGradGuard no_grad;
   ++steps_;
-  for (const Group& group : groups_) step_group(group, learning_rate * group.rate_scale);
+  for (const Group& group : groups_) update(group, learning_rate * group.rate_scale);
   gradient_divisor_.reset();
+  for (int rank = 0; rank < group_.count(); ++rank) {
+    group_.share(part_of(parameters_, share_of(rank)), rank);
+  }
+}
+
+void AdamW::update(const Group& group, double learning_rate) {
+  const FlatRange own = share_of(group_.rank()), range = group.range.common(own);
+  if (range.size() <= 0) return;
+  const auto of_share = [&](const at::Tensor& moments) {
+    return part_of(moments, {range.begin - own.begin, range.end - own.begin});
+  };
+  const at::Tensor steps = at::full({}, static_cast<double>(steps_), parameters_.options());
+  at::_fused_adamw_({part_of(parameters_, range)}, {part_of(gradients_, range)},
+                    {of_share(first_moments_)}, {of_share(second_moments_)}, /*max_exp_avg_sqs=*/{},
+                    {steps}, learning_rate, training_.beta1, training_.beta2,
+                    group.decays ? training_.weight_decay : 0.0, training_.epsilon,
+                    /*amsgrad=*/false, /*maximize=*/false, /*grad_scale=*/
+                    gradient_divisor_.defined() ? std::optional(gradient_divisor_) : std::nullopt,
+                    /*found_inf=*/is_stopped_);
+}
+
+template <typename Visit>
+void AdamW::for_each_moment(Visit visit) const {
+  for (const View& one : views_) {
+    visit(one.parameter.name + ".exp_avg", one, first_moments_);
+    visit(one.parameter.name + ".exp_avg_sq", one, second_moments_);
+  }
+}
+
+/// A stretch of what the ranks have shares of; on all ranks.
+at::Tensor AdamW::gathered(const at::Tensor& share, const FlatRange& range) const {
+  if (group_.is_alone()) return part_of(share, range);
+  at::Tensor out = at::empty({range.size()}, share.options());
+  for (int rank = 0; rank < group_.count(); ++rank) {
+    const FlatRange theirs = share_of(rank), piece = range.common(theirs);
+    if (piece.size() <= 0) continue;
+    const at::Tensor part = out.narrow(0, piece.begin - range.begin, piece.size());
+    if (rank == group_.rank()) {
+      part.copy_(part_of(share, {piece.begin - theirs.begin, piece.end - theirs.begin}));
+    }
+    group_.share(part, rank);
+  }
+  return out;
+}
+
+std::vector<TensorSource> AdamW::moments() const {
+  std::vector<TensorSource> out;
+  for_each_moment([&](std::string name, const View& one, const at::Tensor& share) {
+    const auto fill = [this, range = one.range, share](std::span<std::byte> bytes) {
+      copy_into(bytes, gathered(share, range), Dtype::kF32);
+    };
+    out.push_back({std::move(name), Dtype::kF32, one.parameter.tensor.sizes().vec(), fill});
+  });
+  return out;
+}
+
+void AdamW::send_moments() const {
+  for_each_moment([&](const std::string&, const View& one, const at::Tensor& share) {
+    gathered(share, one.range);
+  });
+}
+
+void AdamW::restore(std::int64_t steps, const ReadMoment& read) {
+  for_each_moment([&](const std::string& name, const View& one, const at::Tensor& share) {
+    at::Tensor whole = group_.is_first() ? read(name).flatten().to(share.device(), at::kFloat)
+                                         : at::empty({one.range.size()}, share.options());
+    if (!group_.is_alone() && group_.is_first()) whole = whole.clone();  // it may be a mapped file
+    group_.share(whole, 0);
+    const FlatRange own = share_of(group_.rank()), piece = one.range.common(own);
+    if (piece.size() <= 0) return;
+    part_of(share, {piece.begin - own.begin, piece.end - own.begin})
+        .copy_(whole.narrow(0, piece.begin - one.range.begin, piece.size()));
+  });
+  set_steps(steps);
 }
 
 void AdamW::set_steps(std::int64_t steps) {
@@ -89,32 +184,9 @@ void AdamW::set_steps(std::int64_t steps) {
   is_stopped_.zero_();
 }
 
-void AdamW::step_group(const Group& group, double learning_rate) {
-  const auto range = [&](const at::Tensor& flat) {
-    return flat.narrow(0, group.begin, group.end - group.begin);
-  };
-  const at::Tensor steps = at::full({}, static_cast<double>(steps_), parameters_.options());
-  const auto divisor =
-      gradient_divisor_.defined() ? std::optional(gradient_divisor_) : std::nullopt;
-  at::_fused_adamw_({range(parameters_)}, {range(gradients_)}, {range(first_moments_)},
-                    {range(second_moments_)}, /*max_exp_avg_sqs=*/{}, {steps}, learning_rate,
-                    training_.beta1, training_.beta2, group.decays ? training_.weight_decay : 0.0,
-                    training_.epsilon, /*amsgrad=*/false,
-                    /*maximize=*/false, /*grad_scale=*/divisor, /*found_inf=*/is_stopped_);
-}
-
-NamedTensors AdamW::moments() const {
-  NamedTensors out;
-  std::int64_t place = 0;
-  for (const auto& [name, tensor, rate_scale] : views_) {
-    const auto own = [&, count = tensor.numel()](const at::Tensor& flat) {
-      return flat.narrow(0, place, count).view(tensor.sizes());
-    };
-    out.emplace_back(name + ".exp_avg", own(first_moments_));
-    out.emplace_back(name + ".exp_avg_sq", own(second_moments_));
-    place += padded(tensor);
-  }
-  return out;
+void AdamW::share_parameters() const {
+  const c10::NoGradGuard no_grad;
+  group_.share(parameters_, 0);
 }
 
 }  // namespace expandft

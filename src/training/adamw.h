@@ -1,11 +1,15 @@
 #pragma once
 
+#include "checkpoint/safetensors.h"
 #include "config/run_config.h"
 #include "model/adaptation.h"
+#include "runtime/rank_group.h"
+#include "training/gradient_reduction.h"
 
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include <ATen/ATen.h>
@@ -16,13 +20,23 @@ namespace expandft {
 /// arrays, so that a step is a handful of kernels however many tensors train. The tensors given
 /// become views of the buffers, require gradients, and gather them in place. Weight decay falls on
 /// matrices, not on biases and norms. Nothing here waits for the device.
+///
+/// Several ranks cut the buffers into equal shares. A rank has the moments of its share alone,
+/// receives the sum of all ranks' gradients there, updates it, and sends it to the others (ZeRO
+/// stage 1, arXiv 1910.02054). All ranks call the same functions in the same order.
 class AdamW {
  public:
-  AdamW(const std::vector<Parameter>& parameters, const TrainingConfig& training);
+  /// `group` must outlive it. The tensors of rank 0 go to all.
+  AdamW(const std::vector<Parameter>& parameters, const TrainingConfig& training,
+        const RankGroup& group = RankGroup::alone());
 
   void zero_grad() { gradients_.zero_(); }
-  /// L2 norm of all gradients together, a scalar on their device.
-  at::Tensor gradient_norm() const;
+  /// Says that the next backward is the last of this step, so that gradients may set out.
+  void begin_reduction();
+  /// Waits for the gradients of this rank's share.
+  void finish_reduction();
+  /// The squared L2 norm of the gradients of this rank's share: a scalar on their device, float64.
+  at::Tensor squared_norm() const;
   /// The next step scales the gradients to the norm `clip` when `norm` exceeds it; 0 leaves them.
   void clip_gradients(const at::Tensor& norm, double clip);
   /// Where `is_good` (a bool, on the device) is false, steps change nothing from the next one on,
@@ -32,29 +46,50 @@ class AdamW {
 
   std::int64_t steps() const { return steps_; }
   std::int64_t parameter_count() const;
+  const RankGroup& group() const { return group_; }
 
-  /// First and second moments by parameter, named "<parameter>.exp_avg" and ".exp_avg_sq".
-  NamedTensors moments() const;
-  /// Takes up after so many steps: those of a snapshot whose moments were copied into those of
-  /// moments(), or those before one that diverged.
+  /// First and second moments by parameter, named "<parameter>.exp_avg" and ".exp_avg_sq": sources
+  /// for rank 0 to write, in this order and all of them. The other ranks call send_moments.
+  std::vector<TensorSource> moments() const;
+  void send_moments() const;
+  /// Gives a moment by its name, in the parameter's shape.
+  using ReadMoment = std::function<at::Tensor(const std::string& name)>;
+  /// Takes up after so many steps, with the moments that `read` gives; only rank 0's is asked.
+  void restore(std::int64_t steps, const ReadMoment& read);
+  /// Goes back to so many steps, those before one that diverged.
   void set_steps(std::int64_t steps);
+  /// The parameters of rank 0 go to all.
+  void share_parameters() const;
 
  private:
   /// A stretch of the buffers that is updated alike.
   struct Group {
-    std::int64_t begin = 0, end = 0;  // padding included
+    FlatRange range;  // padding included
     double rate_scale = 1;
     bool decays = false;
   };
-  void step_group(const Group& group, double learning_rate);
+  struct View {
+    Parameter parameter;
+    FlatRange range;
+  };
+  FlatRange share_of(int rank) const { return {rank * share_, (rank + 1) * share_}; }
+  void update(const Group& group, double learning_rate);
+  template <typename Visit>
+  void for_each_moment(Visit visit) const;
+  at::Tensor gathered(const at::Tensor& share, const FlatRange& range) const;
 
+  const RankGroup& group_;
   TrainingConfig training_;
-  std::vector<Parameter> views_;  // group by group
+  std::vector<View> views_;  // group by group
   std::vector<Group> groups_;
-  // (all views, each padded to kAlignment numbers; the padding stays 0)
-  at::Tensor parameters_, gradients_, first_moments_, second_moments_;
-  at::Tensor gradient_divisor_;  // of the next step, a scalar; undefined: 1
-  at::Tensor is_stopped_;        // 0 or 1, a scalar
+  std::int64_t share_ = 0;  // numbers of the buffers that each rank owns
+  // (all views, each padded to kAlignment numbers, and the ranks' shares filled up; padding stays
+  // 0)
+  at::Tensor parameters_, gradients_;
+  at::Tensor first_moments_, second_moments_;   // (share_)
+  at::Tensor gradient_divisor_;                 // of the next step, a scalar; undefined: 1
+  at::Tensor is_stopped_;                       // 0 or 1, a scalar
+  std::optional<GradientReduction> reduction_;  // with several ranks
   std::int64_t steps_ = 0;
 };
 

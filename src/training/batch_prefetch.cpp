@@ -15,7 +15,7 @@ StepBatch BatchPrefetch::next() {
   if (!made_.valid()) make_ahead();
   Made made = made_.get();
   position_ = made.position;
-  if (!made.step.micro_batches.empty()) make_ahead();
+  if (made.step.tokens > 0) make_ahead();
   return std::move(made.step);
 }
 

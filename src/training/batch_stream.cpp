@@ -15,8 +15,8 @@ TokenBatch batch_of(const Dataset& dataset, const ExampleGroup& examples) {
 }
 
 BatchStream::BatchStream(const Dataset& dataset, const DataConfig& data,
-                         const TrainingConfig& training)
-    : dataset_(dataset), data_(data), training_(training), order_(order_of(0)) {}
+                         const TrainingConfig& training, StreamShare share)
+    : dataset_(dataset), data_(data), training_(training), share_(share), order_(order_of(0)) {}
 
 std::vector<Pack> BatchStream::order_of(std::uint64_t epoch) const {
   return epoch_order(dataset_, data_.max_length, data_.packing, /*shuffle=*/true, training_.seed,
@@ -36,31 +36,47 @@ bool BatchStream::takes(std::int64_t packs, std::int64_t tokens, const Pack& pac
   return tokens + tokens_of(pack) <= training_.batch_tokens.value_or(0);
 }
 
-std::vector<ExampleGroup> BatchStream::next_examples() {
-  std::vector<ExampleGroup> pieces;
-  std::int64_t packs = 0, tokens = 0;
+std::vector<Pack> BatchStream::next_packs() {
+  std::vector<Pack> packs;
+  std::int64_t tokens = 0;
   while (true) {
     if (position_.pack == order_.size()) {
       if (is_last(position_.epoch)) break;
       seek({position_.epoch + 1, 0});
     }
     const Pack& pack = order_[position_.pack];
-    if (!takes(packs, tokens, pack)) break;
+    if (!takes(std::ssize(packs), tokens, pack)) break;
     ++position_.pack;
-    if (packs % training_.micro_batch_size == 0) pieces.emplace_back();
-    pieces.back().insert(pieces.back().end(), pack.begin(), pack.end());
     tokens += tokens_of(pack);
-    ++packs;
+    packs.push_back(pack);
+  }
+  return packs;
+}
+
+std::vector<ExampleGroup> BatchStream::pieces_of(const std::vector<Pack>& packs) const {
+  std::vector<ExampleGroup> pieces;
+  for (std::size_t i = 0; i < packs.size(); ++i) {
+    if (i % static_cast<std::size_t>(training_.micro_batch_size) == 0) pieces.emplace_back();
+    pieces.back().insert(pieces.back().end(), packs[i].begin(), packs[i].end());
   }
   return pieces;
 }
 
+std::vector<ExampleGroup> BatchStream::next_examples() {
+  return pieces_of(next_packs());
+}
+
 StepBatch BatchStream::next() {
-  StepBatch step{.micro_batches = {}, .examples = next_examples()};
+  const std::vector<Pack> packs = next_packs();
+  StepBatch step{.micro_batches = {}, .examples = pieces_of(share_.of(packs))};
   for (const ExampleGroup& piece : step.examples) {
     step.micro_batches.push_back(batch_of(dataset_, piece));
-    step.tokens += step.micro_batches.back().tokens();
-    step.targets += step.micro_batches.back().target_count();
+  }
+  for (const Pack& pack : packs) {
+    step.tokens += tokens_of(pack);
+    for (const std::uint32_t example : pack) {
+      step.targets += target_count(dataset_.examples[example]);
+    }
   }
   return step;
 }

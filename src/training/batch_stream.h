@@ -5,6 +5,7 @@
 #include "text/dataset.h"
 
 #include <cstdint>
+#include <iterator>
 #include <vector>
 
 namespace expandft {
@@ -18,11 +19,24 @@ struct StreamPosition {
 /// Examples (indices into Dataset::examples) that are computed at once, in order.
 using ExampleGroup = std::vector<std::uint32_t>;
 
-/// One optimizer step's data, in pieces that are computed one after the other.
+/// One optimizer step's data, or a rank's share of it, in pieces that are computed one after the
+/// other.
 struct StepBatch {
   std::vector<TokenBatch> micro_batches;
   std::vector<ExampleGroup> examples;    // of each piece
-  std::int64_t tokens = 0, targets = 0;  // of all pieces
+  std::int64_t tokens = 0, targets = 0;  // of the whole step
+};
+
+/// Which of `count` equal parts of each step a stream gives.
+struct StreamShare {
+  int index = 0, count = 1;
+
+  /// Neighbours, one more or less.
+  template <typename Item>
+  std::vector<Item> of(const std::vector<Item>& all) const {
+    const auto bound = [&](int part) { return std::ssize(all) * part / count; };
+    return {all.begin() + bound(index), all.begin() + bound(index + 1)};
+  }
 };
 
 /// The tokens of a group.
@@ -30,15 +44,17 @@ TokenBatch batch_of(const Dataset& dataset, const ExampleGroup& examples);
 
 /// Deals the data set out in steps, epoch after epoch, in an order that depends on the seed alone.
 /// A step may span the end of an epoch. With training.epochs the stream ends after so many, and the
-/// last step may be smaller; with training.max_steps it does not end.
+/// last step may be smaller; with training.max_steps it does not end. Several ranks see the same
+/// steps, and each computes its share of their packs: neighbours, one more or less.
 class BatchStream {
  public:
   /// The data set must outlive the stream.
-  BatchStream(const Dataset& dataset, const DataConfig& data, const TrainingConfig& training);
+  BatchStream(const Dataset& dataset, const DataConfig& data, const TrainingConfig& training,
+              StreamShare share = {});
 
-  /// Empty (no pieces) at the end of the stream.
+  /// Without tokens (of the whole step) at the end of the stream.
   StepBatch next();
-  /// The same, without the tokens.
+  /// The examples of the pieces alone; of the whole step, whatever the share.
   std::vector<ExampleGroup> next_examples();
   StreamPosition position() const { return position_; }
   /// Input error when the order of that epoch has no such place, or the stream no such epoch. The
@@ -51,6 +67,8 @@ class BatchStream {
 
  private:
   std::vector<Pack> order_of(std::uint64_t epoch) const;
+  std::vector<Pack> next_packs();
+  std::vector<ExampleGroup> pieces_of(const std::vector<Pack>& packs) const;
   /// Whether a step of so many packs and tokens takes one more pack. A step holds at least one.
   bool takes(std::int64_t packs, std::int64_t tokens, const Pack& pack) const;
   bool is_last(std::uint64_t epoch) const;
@@ -60,6 +78,7 @@ class BatchStream {
   const Dataset& dataset_;
   DataConfig data_;
   TrainingConfig training_;
+  StreamShare share_;
   StreamPosition position_;
   std::vector<Pack> order_;  // of position_.epoch
 };

@@ -9,8 +9,8 @@
 namespace expandft {
 
 Retention::Retention(const RetentionConfig& config, const Dataset& text, std::uint64_t seed,
-                     std::int64_t frozen_layers)
-    : config_(config), text_(text), seed_(seed), frozen_layers_(frozen_layers) {}
+                     std::int64_t frozen_layers, StreamShare share)
+    : config_(config), text_(text), seed_(seed), frozen_layers_(frozen_layers), share_(share) {}
 
 std::int64_t Retention::batch_size() const {
   return std::min(config_.batch_size, static_cast<std::int64_t>(text_.examples.size()));
@@ -52,7 +52,11 @@ ExampleGroup Retention::examples_of(std::int64_t step) const {
 
 at::Tensor Retention::backward(const Decoder& decoder, const Adaptation& adaptation,
                                std::int64_t step) const {
-  const ExampleGroup examples = examples_of(step);
+  const ExampleGroup all = examples_of(step);
+  const ExampleGroup examples = share_.of(all);
+  if (examples.empty()) return at::zeros({}, at::TensorOptions().device(decoder.device()));
+  std::int64_t all_tokens = 0;
+  for (const std::uint32_t example : all) all_tokens += text_.examples.length(example);
   const TokenTensors tokens = to_device(batch_of(text_, examples), decoder.device());
   at::Tensor frozen;
   if (frozen_layers_ > 0) {
@@ -72,7 +76,7 @@ at::Tensor Retention::backward(const Decoder& decoder, const Adaptation& adaptat
   }
   const at::Tensor divergence = linear_kl_divergence(hidden(), decoder.head(), reference,
                                                      reference_head, decoder.spec().logit_softcap) /
-                                static_cast<double>(reference.size(0));
+                                static_cast<double>(all_tokens);
   (divergence * config_.weight).backward();
   return divergence.detach();
 }

@@ -20,12 +20,14 @@ class Retention {
  public:
   /// `text` must outlive it. Each step takes `batch_size` of its sequences, chosen by seed and
   /// step.
-  /// So many `frozen_layers` below all that trains are computed once for base and tuned model.
+  /// So many `frozen_layers` below all that trains are computed once for base and tuned model. Of a
+  /// step's sequences each rank of a group takes its part.
   Retention(const RetentionConfig& config, const Dataset& text, std::uint64_t seed,
-            std::int64_t frozen_layers = 0);
+            std::int64_t frozen_layers = 0, StreamShare share = {});
 
   /// Adds the term's gradients to those that the parameters gather; returns the mean divergence
-  /// (nats a token), before it is weighted. The adaptation is at strength 1 before and afterwards.
+  /// (nats a token), before it is weighted, or the part that this share has in it: a scalar on the
+  /// device. The adaptation is at strength 1 before and afterwards.
   at::Tensor backward(const Decoder& decoder, const Adaptation& adaptation,
                       std::int64_t step) const;
 
@@ -45,6 +47,7 @@ class Retention {
   const Dataset& text_;
   std::uint64_t seed_;
   std::int64_t frozen_layers_;
+  StreamShare share_;
   std::unique_ptr<PrefixCache> cache_;
 };
 

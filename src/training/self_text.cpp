@@ -81,6 +81,18 @@ void write_self_text(const fs::path& file, const Dataset& texts) {
                     {});
 }
 
+Json self_text_json(const Dataset& texts) {
+  Json json = Json::array();
+  for (const Example example : texts.examples) json.push_back(example.tokens);
+  return json;
+}
+
+Dataset parse_self_text(const Json& json) {
+  Dataset texts;
+  for (const Json& tokens : json) append(tokens.get<std::vector<TokenId>>(), texts);
+  return texts;
+}
+
 Dataset read_self_text(const fs::path& file, std::int64_t vocab) {
   const SafetensorsFile saved = SafetensorsFile::open(file);
   const auto numbers = [&](const char* name) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/json.h"
 #include "model/decoder.h"
 #include "text/dataset.h"
 
@@ -25,5 +26,9 @@ Dataset sample_self_text(const Decoder& decoder, const SelfTextOptions& options,
 /// written; input errors when the file is damaged, or has ids past `vocab`.
 void write_self_text(const fs::path& file, const Dataset& texts);
 Dataset read_self_text(const fs::path& file, std::int64_t vocab);
+
+/// The ids of each text, to tell them to other ranks.
+Json self_text_json(const Dataset& texts);
+Dataset parse_self_text(const Json& json);
 
 }  // namespace expandft

@@ -55,19 +55,20 @@ std::vector<TensorSource> sources(const NamedTensors& tensors) {
   return out;
 }
 
-void restore(const fs::path& file, const NamedTensors& tensors) {
-  const c10::NoGradGuard no_grad;
-  const SafetensorsFile saved = SafetensorsFile::open(file);
-  for (const auto& [name, tensor] : tensors) {
-    const auto found = saved.tensors().find(name);
-    if (found == saved.tensors().end() || found->second.shape != tensor.sizes().vec() ||
-        scalar_type(found->second.dtype) != tensor.scalar_type()) {
-      throw input_error("tensor \"" + name + "\" is missing or has another shape or dtype",
-                        file.string(), kDeleteSnapshot);
-    }
-    at::Tensor live = tensor;
-    live.copy_(mapped_tensor(found->second));
+/// Of a file of a snapshot; input error unless it is as large as `like`, and of its dtype.
+at::Tensor saved_tensor(const SafetensorsFile& saved, const fs::path& file, const std::string& name,
+                        const at::Tensor& like) {
+  const auto found = saved.tensors().find(name);
+  if (found == saved.tensors().end() || found->second.shape != like.sizes().vec() ||
+      scalar_type(found->second.dtype) != like.scalar_type()) {
+    throw input_error("tensor \"" + name + "\" is missing or has another shape or dtype",
+                      file.string(), kDeleteSnapshot);
   }
+  return mapped_tensor(found->second);
+}
+
+fs::path moments_file(const fs::path& snapshot) {
+  return snapshot / "optimizer.safetensors";
 }
 
 /// A count of state.json, which may have been edited or damaged.
@@ -77,23 +78,6 @@ std::int64_t count_of(const Json& json, const char* key) {
     throw input_error(std::string("\"") + key + "\" is " + value.dump() + "; expected a count");
   }
   return value.get<std::int64_t>();
-}
-
-TrainingState state_of(const Json& json) {
-  TrainingState state{.step = count_of(json, "step"),
-                      .position = {static_cast<std::uint64_t>(count_of(json, "epoch")),
-                                   static_cast<std::uint64_t>(count_of(json, "pack"))},
-                      .tokens = count_of(json, "tokens"),
-                      .targets = count_of(json, "targets"),
-                      .first_loss = json.at("first_loss"),
-                      .last_loss = json.at("last_loss"),
-                      .total_steps = count_of(json, "total_steps"),
-                      .validations = parse_history(json.at("validations")),
-                      .gradient_norms = json.at("gradient_norms")};
-  if (const Json& before = json.at("validation_before"); !before.is_null()) {
-    state.validation_before = before.get<double>();
-  }
-  return state;
 }
 
 struct Difference {
@@ -145,27 +129,48 @@ std::vector<fs::path> snapshot_folders(const fs::path& run) {
   return found;
 }
 
+Json state_json(const TrainingState& state) {
+  const auto& before = state.validation_before;
+  return {{"step", state.step},
+          {"epoch", state.position.epoch},
+          {"pack", state.position.pack},
+          {"tokens", state.tokens},
+          {"targets", state.targets},
+          {"first_loss", state.first_loss},
+          {"last_loss", state.last_loss},
+          {"validation_before", before ? Json(*before) : Json()},
+          {"total_steps", state.total_steps},
+          {"validations", history_json(state.validations)},
+          {"gradient_norms", state.gradient_norms}};
+}
+
+TrainingState parse_state(const Json& json) {
+  TrainingState state{.step = count_of(json, "step"),
+                      .position = {static_cast<std::uint64_t>(count_of(json, "epoch")),
+                                   static_cast<std::uint64_t>(count_of(json, "pack"))},
+                      .tokens = count_of(json, "tokens"),
+                      .targets = count_of(json, "targets"),
+                      .first_loss = json.at("first_loss"),
+                      .last_loss = json.at("last_loss"),
+                      .total_steps = count_of(json, "total_steps"),
+                      .validations = parse_history(json.at("validations")),
+                      .gradient_norms = json.at("gradient_norms")};
+  if (const Json& before = json.at("validation_before"); !before.is_null()) {
+    state.validation_before = before.get<double>();
+  }
+  return state;
+}
+
 void save_snapshot(const fs::path& run, const TrainingState& state, const NamedTensors& parameters,
                    const AdamW& optimizer, const Json& identity, std::int64_t keep) {
+  if (!optimizer.group().is_first()) return optimizer.send_moments();
   AtomicDirectory directory(snapshot_path(run, state.step), snapshot_bytes(parameters),
                             AtomicDirectory::Existing::kReplaceOurs, OutputKind::kSnapshot);
   write_safetensors(directory.path() / "parameters.safetensors", sources(parameters), {});
-  write_safetensors(directory.path() / "optimizer.safetensors", sources(optimizer.moments()), {});
-  const auto& before = state.validation_before;
-  const Json json = {{"format", "expandft-snapshot"},
-                     {"format_version", kVersion},
-                     {"step", state.step},
-                     {"epoch", state.position.epoch},
-                     {"pack", state.position.pack},
-                     {"tokens", state.tokens},
-                     {"targets", state.targets},
-                     {"first_loss", state.first_loss},
-                     {"last_loss", state.last_loss},
-                     {"validation_before", before ? Json(*before) : Json()},
-                     {"total_steps", state.total_steps},
-                     {"validations", history_json(state.validations)},
-                     {"gradient_norms", state.gradient_norms},
-                     {"identity", identity}};
+  write_safetensors(moments_file(directory.path()), optimizer.moments(), {});
+  Json json = {{"format", "expandft-snapshot"}, {"format_version", kVersion}};
+  json.update(state_json(state));
+  json["identity"] = identity;
   write_file_atomically(directory.path() / "state.json", json.dump(2) + "\n");
   directory.commit();
   const std::optional<Validation>& best = state.validations.best;
@@ -198,7 +203,7 @@ SavedState read_state(const fs::path& snapshot) {
     if (json.at("format") != "expandft-snapshot" || json.at("format_version") != kVersion) {
       throw input_error("its format is not one that this version reads");
     }
-    SavedState saved{state_of(json), json.at("identity")};
+    SavedState saved{parse_state(json), json.at("identity")};
     if (saved.state.step != step_of(snapshot)) {
       throw input_error(fmt::format("\"step\" is {}; its folder says otherwise", saved.state.step));
     }
@@ -234,21 +239,39 @@ std::vector<std::string> check_identity(const Json& saved, const Json& now,
 }
 
 void load_weights(const fs::path& snapshot, const NamedTensors& parameters) {
-  restore(snapshot / "parameters.safetensors", parameters);
+  const c10::NoGradGuard no_grad;
+  const fs::path file = snapshot / "parameters.safetensors";
+  const SafetensorsFile saved = SafetensorsFile::open(file);
+  for (const auto& [name, tensor] : parameters) {
+    at::Tensor live = tensor;
+    live.copy_(saved_tensor(saved, file, name, tensor));
+  }
 }
 
-void load_tensors(const fs::path& snapshot, const TrainingState& state,
-                  const NamedTensors& parameters, AdamW& optimizer) {
-  load_weights(snapshot, parameters);
-  restore(snapshot / "optimizer.safetensors", optimizer.moments());
-  optimizer.set_steps(state.step);
+void check_moments(const fs::path& snapshot, const NamedTensors& parameters) {
+  const fs::path file = moments_file(snapshot);
+  const SafetensorsFile saved = SafetensorsFile::open(file);
+  for (const auto& [name, tensor] : parameters) {
+    for (const char* moment : {".exp_avg", ".exp_avg_sq"}) {
+      saved_tensor(saved, file, name + moment, tensor);
+    }
+  }
+}
+
+void load_moments(const fs::path& snapshot, std::int64_t step, AdamW& optimizer) {
+  const fs::path file = moments_file(snapshot);
+  const SafetensorsFile saved = SafetensorsFile::open(file);
+  optimizer.restore(
+      step, [&](const std::string& name) { return mapped_tensor(saved.tensors().at(name)); });
 }
 
 TrainingState load_snapshot(const fs::path& snapshot, const NamedTensors& parameters,
                             AdamW& optimizer, const Json& identity) {
   SavedState saved = read_state(snapshot);
   check_identity(saved.identity, identity, snapshot);
-  load_tensors(snapshot, saved.state, parameters, optimizer);
+  load_weights(snapshot, parameters);
+  check_moments(snapshot, parameters);
+  load_moments(snapshot, saved.state.step, optimizer);
   return std::move(saved.state);
 }
 

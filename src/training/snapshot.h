@@ -35,9 +35,14 @@ fs::path snapshot_path(const fs::path& run, std::int64_t step);
 /// The step that a snapshot's name tells, or -1.
 std::int64_t step_of(const fs::path& snapshot);
 
+/// As in state.json, without the identity.
+Json state_json(const TrainingState& state);
+/// Input error, or an exception of Json's, when it is not what state_json makes.
+TrainingState parse_state(const Json& json);
+
 /// Writes the snapshot of `state.step` whole or not at all: parameters.safetensors,
 /// optimizer.safetensors, state.json with the state and `identity`. Then removes all but the newest
-/// `keep` and the one with the lowest validation loss.
+/// `keep` and the one with the lowest validation loss. All ranks call this; rank 0 writes.
 void save_snapshot(const fs::path& run, const TrainingState& state, const NamedTensors& parameters,
                    const AdamW& optimizer, const Json& identity, std::int64_t keep);
 
@@ -74,9 +79,11 @@ void load_weights(const fs::path& snapshot, const NamedTensors& parameters);
 /// BatchStream::seek's to say.
 TrainingState load_snapshot(const fs::path& snapshot, const NamedTensors& parameters,
                             AdamW& optimizer, const Json& identity);
-/// The tensors alone, of a state that was read and checked.
-void load_tensors(const fs::path& snapshot, const TrainingState& state,
-                  const NamedTensors& parameters, AdamW& optimizer);
+/// Input error when a snapshot's moments are damaged or not those of the parameters.
+void check_moments(const fs::path& snapshot, const NamedTensors& parameters);
+/// Gives the optimizer the moments of a snapshot of `step` that were checked. With several ranks,
+/// rank 0 calls this, and the others AdamW::restore.
+void load_moments(const fs::path& snapshot, std::int64_t step, AdamW& optimizer);
 
 /// Bytes that a snapshot takes: the parameters and two moments, fp32.
 std::uint64_t snapshot_bytes(const NamedTensors& parameters);

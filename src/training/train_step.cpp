@@ -16,7 +16,8 @@ std::optional<std::pair<const char*, double>> StepResult::not_finite() const {
 
 QueuedStep queue_step(const Decoder& decoder, AdamW& optimizer, const StepBatch& batch,
                       double learning_rate, double clip_norm,
-                      const std::function<at::Tensor()>& add_gradients, PrefixCache* prefix) {
+                      const std::function<at::Tensor()>& add_gradients, PrefixCache* prefix,
+                      const RankNotes& notes) {
   optimizer.zero_grad();
   const auto targets = static_cast<double>(batch.targets);
   at::Tensor loss = at::zeros({}, at::TensorOptions().dtype(at::kDouble).device(decoder.device()));
@@ -26,15 +27,24 @@ QueuedStep queue_step(const Decoder& decoder, AdamW& optimizer, const StepBatch&
                                                             prefix->states(batch.examples[i]))
                                              : decoder.loss(tokens);
     const at::Tensor of_piece = sum / targets;
+    if (i + 1 == batch.micro_batches.size() && !add_gradients) optimizer.begin_reduction();
     of_piece.backward();
     loss += of_piece.detach();
   }
   at::Tensor retention;
-  if (add_gradients) retention = add_gradients();
-  const at::Tensor norm = optimizer.gradient_norm();
-  std::vector<at::Tensor> numbers = {loss, norm.to(at::kDouble)};
-  if (retention.defined()) numbers.push_back(retention.to(at::kDouble));
+  if (add_gradients) {
+    optimizer.begin_reduction();
+    retention = add_gradients().to(at::kDouble);
+  }
+  optimizer.finish_reduction();
+  std::vector<at::Tensor> numbers = {loss, optimizer.squared_norm()};
+  for (const double note : {notes.signals, notes.seconds}) {
+    numbers.push_back(at::full({}, note, loss.options()));
+  }
+  if (retention.defined()) numbers.push_back(retention);
   QueuedStep step{at::stack(numbers), batch.tokens, batch.targets};
+  optimizer.group().sum(step.numbers);
+  const at::Tensor norm = step.numbers[1].sqrt_();
   optimizer.stop_unless(step.numbers.isfinite().all());
   optimizer.clip_gradients(norm, clip_norm);
   optimizer.step(learning_rate);
@@ -50,7 +60,8 @@ std::vector<StepResult> results_of(std::span<const QueuedStep> steps) {
   for (const QueuedStep& step : steps) {
     const double* const found = all[std::ssize(out)].const_data_ptr<double>();
     StepResult result{.loss = found[0], .gradient_norm = found[1]};
-    if (all.size(1) > 2) result.retention = found[2];
+    result.notes = {.signals = found[2], .seconds = found[3]};
+    if (all.size(1) > 4) result.retention = found[4];
     result.tokens = step.tokens;
     result.targets = step.targets;
     out.push_back(result);
@@ -59,13 +70,15 @@ std::vector<StepResult> results_of(std::span<const QueuedStep> steps) {
 }
 
 std::optional<double> mean_loss(const Decoder& decoder, const Dataset& dataset,
-                                std::int64_t tokens_at_once, const std::function<bool()>& stop) {
+                                std::int64_t tokens_at_once, const std::function<bool()>& stop,
+                                const RankGroup& group) {
   const c10::NoGradGuard no_grad;
   double sum = 0;
-  std::int64_t targets = 0;
+  std::int64_t targets = 0, pieces = 0;
   TokenBatch batch;
   const auto flush = [&] {
-    if (batch.target_count() > 0) {
+    const bool is_ours = pieces++ % group.count() == group.rank();
+    if (is_ours && batch.target_count() > 0) {
       sum += decoder.loss(to_device(batch, decoder.device())).item<double>();
       targets += batch.target_count();
     }
@@ -81,6 +94,14 @@ std::optional<double> mean_loss(const Decoder& decoder, const Dataset& dataset,
   }
   if (stop && stop()) return {};
   flush();
+  if (!group.is_alone()) {
+    at::Tensor sums =
+        at::tensor({sum, static_cast<double>(targets)}, at::kDouble).to(decoder.device());
+    group.sum(sums);
+    sums = sums.cpu();
+    sum = sums[0].item<double>();
+    targets = std::llround(sums[1].item<double>());
+  }
   return targets > 0 ? sum / static_cast<double>(targets) : 0.0;
 }
 

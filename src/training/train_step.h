@@ -15,12 +15,19 @@
 
 namespace expandft {
 
+/// What a rank tells the others with a step.
+struct RankNotes {
+  double signals = 0;  // 1 when one came that is to end the run
+  double seconds = 0;  // that a step takes it
+};
+
 /// What one optimizer step did.
 struct StepResult {
   double loss = 0;  // mean nats a target, over the whole step
   double gradient_norm = 0;
   std::optional<double> retention;  // mean KL(base ‖ tuned), nats a token, before its weight
   std::int64_t tokens = 0, targets = 0;
+  RankNotes notes;  // of all ranks, added up
 
   /// What of it is not finite, and its value; nothing when training goes well.
   std::optional<std::pair<const char*, double>> not_finite() const;
@@ -28,7 +35,8 @@ struct StepResult {
 
 /// A step that a device was told to take, and that it may still be busy with.
 struct QueuedStep {
-  at::Tensor numbers;  // (3 or 2), float64, on the device: loss, gradient norm, retention
+  // (5 or 4), float64, on the device: loss, gradient norm, the ranks' notes, retention
+  at::Tensor numbers;
   std::int64_t tokens = 0, targets = 0;
 };
 
@@ -37,19 +45,21 @@ struct QueuedStep {
 /// the device. When loss or gradients are not finite, this step and all that follow change nothing,
 /// until the optimizer's set_steps. `add_gradients`, where given, adds those of a further term of
 /// the loss, and returns its value, a scalar on the device. `prefix`, where given, has the states
-/// that the frozen layers compute of the batch's examples.
+/// that the frozen layers compute of the batch's examples. The optimizer's ranks all call this,
+/// each with its share of the batch; the numbers are of the whole step on all.
 QueuedStep queue_step(const Decoder& decoder, AdamW& optimizer, const StepBatch& batch,
                       double learning_rate, double clip_norm,
                       const std::function<at::Tensor()>& add_gradients = {},
-                      PrefixCache* prefix = nullptr);
+                      PrefixCache* prefix = nullptr, const RankNotes& notes = {});
 
 /// Waits for the steps, and says what they did.
 std::vector<StepResult> results_of(std::span<const QueuedStep> steps);
 
 /// Mean loss (nats a target) over a data set, without gradients. Nothing when `stop`, which is
-/// asked before each piece of `tokens_at_once`, says to stop.
+/// asked before each piece of `tokens_at_once`, says to stop. The ranks of a group share the pieces
+/// out; none of them may stop alone.
 std::optional<double> mean_loss(const Decoder& decoder, const Dataset& dataset,
-                                std::int64_t tokens_at_once,
-                                const std::function<bool()>& stop = {});
+                                std::int64_t tokens_at_once, const std::function<bool()>& stop = {},
+                                const RankGroup& group = RankGroup::alone());
 
 }  // namespace expandft

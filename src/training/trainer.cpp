@@ -16,6 +16,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <csignal>
 #include <deque>
 #include <memory>
 #include <utility>
@@ -60,14 +61,15 @@ class Loop {
   explicit Loop(const TrainingJob& job)
       : job_(job),
         training_(job.config.run.training),
-        optimizer_(job.adaptation.parameters(), training_),
-        stream_(job.training_data, job.config.run.data, training_),
-        progress_(job.quiet),
-        most_queued_(job.queued_steps.value_or(job.decoder.device().is_cpu() ? 1 : 10)) {
+        group_(job.group),
+        share_{group_.rank(), group_.count()},
+        optimizer_(job.adaptation.parameters(), training_, group_),
+        stream_(job.training_data, job.config.run.data, training_, share_),
+        progress_(job.quiet || !group_.is_first()) {
     state_.total_steps = stream_.total_steps();
     if (job.retention_data != nullptr) {
       retention_.emplace(job.config.run.retention, *job.retention_data, training_.seed,
-                         job.frozen_layers);
+                         job.frozen_layers, share_);
     }
     if (job.resume) resume();
     open_caches();
@@ -80,29 +82,32 @@ class Loop {
       state_.validations = {};
     }
     state_.validations.data = data;
-    metrics_.emplace(job.run_directory / "metrics.jsonl", job.resume ? state_.step : -1);
+    const fs::path metrics = job.run_directory / "metrics.jsonl";
+    if (group_.is_first()) metrics_.emplace(metrics, job.resume ? state_.step : -1);
     if (job.resume) {
-      logged_ = read_metrics(job.run_directory / "metrics.jsonl");
-      std::erase_if(logged_, [&](const Json& event) { return event.at("step") != state_.step; });
+      Json logged = Json::array();
+      for (Json& event : group_.is_first() ? read_metrics(metrics) : std::vector<Json>()) {
+        if (event.at("step") == state_.step) logged.push_back(std::move(event));
+      }
+      logged_ = parse_json(group_.text_of_first(logged.dump()), metrics.string());
     }
   }
 
   TrainingOutcome run() {
     if (state_.step == 0) watch();
-    metrics_->write(
-        state_.step, "start",
+    log("start",
         {{"total_steps", outcome_.total_steps}, {"seconds_since_launch", seconds_since_launch()}});
     const Clock::time_point start = Clock::now();
     std::int64_t tokens = 0;
     if (state_.step > 0) watch();  // what a signal kept from being measured
-    while (!is_done() && signals_.caught() == 0) {
+    while (!is_done() && signal() == 0) {
       queue();
       if (!is_to_read()) continue;
       tokens += read();
       if (state_.step == outcome_.total_steps) break;
       const bool is_best = watch();
       const bool saves_best = is_best && training_.output_checkpoint == OutputCheckpoint::kBest;
-      if ((saves_best || due(training_.checkpoint_every)) && signals_.caught() == 0) save();
+      if ((saves_best || due(training_.checkpoint_every)) && signal() == 0) save();
     }
     tokens += read();
     outcome_.seconds = seconds_since(start);
@@ -110,23 +115,40 @@ class Loop {
         outcome_.seconds > 0 ? static_cast<double>(tokens) / outcome_.seconds : 0;
     // At the end too: what follows (evaluation, merging) may be ended, and would find it again.
     if (state_.step > saved_step_) save();
-    if (signals_.caught() == 0) watch();
-    outcome_.signal = signals_.caught();
+    if (signal() == 0) watch();
+    outcome_.signal = signal();
     outcome_.stopped_early = is_done() && state_.step < outcome_.total_steps;
     if (outcome_.stopped_early) {
       log_once("early_stop", {{"validations", state_.validations.since_best}});
     }
-    metrics_->write(state_.step, outcome_.signal != 0 ? "interrupted" : "end",
-                    {{"seconds", outcome_.seconds},
-                     {"tokens_per_second", outcome_.tokens_per_second},
-                     {"peak_memory_bytes", peak_memory_bytes(job_.decoder.device())}});
+    log(outcome_.signal != 0 ? "interrupted" : "end",
+        {{"seconds", outcome_.seconds},
+         {"tokens_per_second", outcome_.tokens_per_second},
+         {"peak_memory_bytes", peak_memory_bytes(job_.decoder.device())}});
     progress_.clear();
     conclude();
     return outcome_;
   }
 
  private:
+  /// The signal that ends the run, or 0. Ranks learn of each other's with the steps.
+  int signal() const { return group_.is_alone() ? signals_.caught() : agreed_signal_; }
+  std::function<bool()> stop() const {
+    return [this] { return group_.is_alone() && signals_.caught() != 0; };
+  }
+
+  void log(const std::string& event, const Json& values) {
+    if (metrics_) metrics_->write(state_.step, event, values);
+  }
+
   void open_caches() {
+    if (!group_.is_alone()) {
+      // Each epoch would give a rank other examples than it has the states of.
+      if (training_.cache_prefix != CachePrefix::kNone) {
+        spdlog::warn("training.cache_prefix has no effect with several ranks");
+      }
+      return;
+    }
     PrefixLayouts layouts =
         plan_prefix_caches(job_.config.run, job_.decoder, job_.frozen_layers, job_.training_data,
                            retention_ ? &*retention_ : nullptr);
@@ -141,16 +163,28 @@ class Loop {
   }
 
   void resume() {
-    ResumedRun resumed = resume_run(job_.run_directory, job_.adaptation.tensors(), optimizer_,
-                                    stream_, training_, job_.identity);
-    state_ = std::move(resumed.state);
+    if (group_.is_first()) {
+      state_ = resume_run(job_.run_directory, job_.adaptation.tensors(), optimizer_, stream_,
+                          training_, job_.identity)
+                   .state;
+    } else {
+      optimizer_.restore(0, {});
+    }
+    if (!group_.is_alone()) {
+      state_ = parse_state(
+          parse_json(group_.text_of_first(state_json(state_).dump()), "state of rank 0"));
+      optimizer_.set_steps(state_.step);
+      optimizer_.share_parameters();
+      stream_.seek(state_.position);
+    }
     norms_ = GradientNorms(state_.gradient_norms);
     saved_step_ = state_.step;
+    spdlog::info("resuming after step {} of {}", state_.step, state_.total_steps);
+    if (!group_.is_first()) return;
     // A finished run that goes on is none until it is finished again.
     fs::remove(job_.run_directory / "summary.json");
     // What the weights do not depend on (strength, layout, evaluation) may have changed.
     write_json(job_.run_directory / "config.resolved.json", job_.config.resolved);
-    spdlog::info("resuming after step {} of {}", state_.step, resumed.total_steps);
   }
 
   /// The outcome, and the weights that go to the outputs.
@@ -170,15 +204,24 @@ class Loop {
         outcome_.best->step == state_.step) {
       return;
     }
+    const bool has_best = group_.text_of_first(load_best() ? "yes" : "") == "yes";
+    if (has_best) outcome_.output_step = outcome_.best->step;
+    optimizer_.share_parameters();
+  }
+
+  /// Whether rank 0 has the weights of the best validation now; else it has those of the last step.
+  bool load_best() {
+    if (!group_.is_first()) return false;
     const fs::path snapshot = snapshot_path(job_.run_directory, outcome_.best->step);
     try {
       load_weights(snapshot, job_.adaptation.tensors());
-      outcome_.output_step = outcome_.best->step;
+      return true;
     } catch (const Error& error) {
       if (error.code() != ExitCode::kBadInput) throw;
       spdlog::warn("{}: {}; the outputs hold the last weights, not the best", error.where(),
                    error.message());
       load_weights(snapshot_path(job_.run_directory, state_.step), job_.adaptation.tensors());
+      return false;
     }
   }
 
@@ -211,8 +254,10 @@ class Loop {
       retain = [&] { return retention_->backward(job_.decoder, job_.adaptation, index); };
     }
     const double rate = learning_rate_at(training_, index, outcome_.total_steps);
-    queued_.push_back(queue_step(job_.decoder, optimizer_, batches_->next(), rate,
-                                 training_.clip_norm, retain, prefix_.get()));
+    queued_.push_back(
+        queue_step(job_.decoder, optimizer_, batches_->next(), rate, training_.clip_norm, retain,
+                   prefix_.get(),
+                   {.signals = signals_.caught() != 0 ? 1.0 : 0.0, .seconds = seconds_a_step_}));
     positions_.push_back(batches_->position());
   }
 
@@ -221,23 +266,29 @@ class Loop {
     const std::int64_t step = queued_to();
     return std::ssize(queued_) >= most_queued_ || step == outcome_.total_steps ||
            is_due(training_.validate_every, step) || is_due(training_.checkpoint_every, step) ||
-           is_due(job_.config.run.evaluation.every, step) || signals_.caught() != 0 ||
-           seconds_since(queued_since_) >= 1;
+           is_due(job_.config.run.evaluation.every, step) || stop()();
   }
 
   /// Waits for the queued steps, and tells of them; returns their tokens.
   std::int64_t read() {
     if (queued_.empty()) return 0;
     const std::vector<StepResult> results = results_of(queued_);
-    const double seconds = seconds_since(queued_since_) / static_cast<double>(results.size());
+    seconds_a_step_ = seconds_since(queued_since_) / static_cast<double>(results.size());
     std::int64_t tokens = 0;
     for (std::size_t i = 0; i < results.size(); ++i) {
       if (const auto what = results[i].not_finite()) end_diverged(what->first, what->second);
-      took(results[i], positions_[i], seconds);
+      took(results[i], positions_[i], seconds_a_step_);
       tokens += results[i].tokens;
     }
     queued_.clear();
     positions_.clear();
+    const RankNotes& notes = results.back().notes;
+    if (notes.signals > 0) agreed_signal_ = signals_.caught() != 0 ? signals_.caught() : SIGTERM;
+    if (!job_.queued_steps && !job_.decoder.device().is_cpu()) {
+      // By what all ranks know: they must read at the same steps.
+      const double seconds = notes.seconds / group_.count();
+      most_queued_ = std::clamp<std::int64_t>(seconds > 0 ? std::llround(1 / seconds) : 1, 1, 10);
+    }
     return tokens;
   }
 
@@ -256,8 +307,9 @@ class Loop {
 
   /// Leaves the last good weights as the newest snapshot, and says where they are.
   Error with_snapshot(const Error& error) try {
-    const bool is_good = has_finite_loss();
+    const bool is_good = group_.text_of_first(has_finite_loss() ? "good" : "") == "good";
     if (is_good && state_.step > saved_step_) save();
+    if (!group_.is_first()) return error;
     if (!is_good) set_aside_snapshot(job_.run_directory, state_.step, "diverged");
     const std::optional<fs::path> newest = newest_snapshot(job_.run_directory);
     if (!newest) return error;
@@ -304,7 +356,7 @@ class Loop {
                     {"tokens", state_.tokens},
                     {"tokens_per_second", static_cast<double>(result.tokens) / seconds}};
       if (result.retention) event["retention"] = *result.retention;
-      metrics_->write(state_.step, "train", event);
+      log("train", event);
     }
     watch_norm(result.gradient_norm);
     progress_.training({.step = state_.step,
@@ -320,9 +372,9 @@ class Loop {
     const std::optional<double> median = norms_.add(norm);
     state_.gradient_norms = norms_.recent();
     if (!median) return;
-    metrics_->write(state_.step, "outlier", {{"grad_norm", norm}, {"median", *median}});
+    log("outlier", {{"grad_norm", norm}, {"median", *median}});
     const auto held_back = outlier_warnings_.show(state_.step);
-    if (!held_back) return;
+    if (!held_back || !group_.is_first()) return;
     progress_.clear();
     spdlog::warn(
         "step {}: the gradient norm is {:.3g}, {:.0f} times the median of the last steps{}",
@@ -341,8 +393,7 @@ class Loop {
     if (job_.validation_data == nullptr) return false;
     progress_.clear();
     const std::optional<double> loss =
-        mean_loss(job_.decoder, *job_.validation_data, kValidationTokens,
-                  [this] { return signals_.caught() != 0; });
+        mean_loss(job_.decoder, *job_.validation_data, kValidationTokens, stop(), group_);
     if (!loss) return false;
     if (state_.step == 0) state_.validation_before = loss;
     const bool is_best = state_.validations.add({state_.step, *loss});
@@ -360,31 +411,28 @@ class Loop {
     const bool is_logged = std::ranges::any_of(logged_, [&](const Json& event) {
       return event.at("step") == state_.step && event.at("event") == "evaluation";
     });
-    if (!job_.evaluate || evaluated_step_ == state_.step || is_logged || signals_.caught() != 0) {
+    if (!job_.evaluate || evaluated_step_ == state_.step || is_logged || signal() != 0) {
       return;
     }
     progress_.clear();
-    const std::optional<Json> values =
-        job_.evaluate(state_.step, [this] { return signals_.caught() != 0; });
+    const std::optional<Json> values = job_.evaluate(state_.step, stop());
     if (!values) return;
     evaluated_step_ = state_.step;
-    metrics_->write(state_.step, "evaluation", *values);
+    log("evaluation", *values);
   }
 
   /// Leaves an event out that an earlier process logged at the step it was resumed from.
   void log_once(const std::string& event, const Json& values) {
     Json line = {{"step", state_.step}, {"event", event}};
     line.update(values);
-    if (std::ranges::find(logged_, line) == logged_.end()) {
-      metrics_->write(state_.step, event, values);
-    }
+    if (std::ranges::find(logged_, line) == logged_.end()) log(event, values);
   }
 
   void save() {
     save_snapshot(job_.run_directory, state_, job_.adaptation.tensors(), optimizer_, job_.identity,
                   training_.keep_checkpoints);
     saved_step_ = state_.step;
-    metrics_->write(state_.step, "checkpoint", Json::object());
+    log("checkpoint", Json::object());
   }
 
   static constexpr std::int64_t kValidationTokens = 4096;  // computed at once
@@ -392,6 +440,8 @@ class Loop {
   const TrainingJob& job_;
   const TrainingConfig& training_;
   const SignalWatch signals_;
+  const RankGroup& group_;
+  const StreamShare share_;
   AdamW optimizer_;
   BatchStream stream_;
   std::optional<BatchPrefetch> batches_;  // of it; made when it stands where the run begins
@@ -399,16 +449,18 @@ class Loop {
   std::unique_ptr<PrefixCache> prefix_;  // of the training data; null without
   ProgressLine progress_;
   Speedometer speed_;
-  std::optional<MetricsLog> metrics_;
+  std::optional<MetricsLog> metrics_;  // rank 0's
   TrainingState state_;
   TrainingOutcome outcome_;
   GradientNorms norms_;
   WarningLimit outlier_warnings_;
-  std::vector<Json> logged_;  // at the step that the run was resumed from
+  Json logged_ = Json::array();  // at the step that the run was resumed from
   std::vector<QueuedStep> queued_;
   std::vector<StreamPosition> positions_;  // after each of them
   Clock::time_point queued_since_;
-  const std::int64_t most_queued_;
+  std::int64_t most_queued_ = job_.queued_steps.value_or(1);
+  double seconds_a_step_ = 0;  // lately
+  int agreed_signal_ = 0;
   double smooth_loss_ = 0;
   std::int64_t saved_step_ = 0, evaluated_step_ = -1;
 };

@@ -4,6 +4,7 @@
 #include "model/adaptation.h"
 #include "model/decoder.h"
 #include "report/metrics_log.h"
+#include "runtime/rank_group.h"
 #include "runtime/signals.h"
 #include "training/snapshot.h"
 #include "training/validation_history.h"
@@ -37,6 +38,8 @@ struct TrainingJob {
   /// Steps that may be queued on the device before their numbers are read. Without: one on a CPU,
   /// which has done a step when it was told to; on a GPU what it does in a second, at most 10.
   std::optional<std::int64_t> queued_steps;
+  /// Its ranks share each step, validation and evaluation; rank 0 writes.
+  const RankGroup& group = RankGroup::alone();
 };
 
 struct TrainingOutcome {
@@ -54,7 +57,8 @@ struct TrainingOutcome {
 /// Trains to the end, until training.patience is exhausted, or until a signal comes; then brings
 /// the best weights back, if these go to the outputs. Writes metrics.jsonl and snapshots into the
 /// run directory, on resuming config.resolved.json too, and a progress line to the terminal. When
-/// training diverges, the newest snapshot has the last good weights, and the error says where.
+/// training diverges, the newest snapshot has the last good weights, and the error says where. A
+/// signal to one rank of a group ends the run of all.
 TrainingOutcome run_training(const TrainingJob& job);
 
 }  // namespace expandft

@@ -1,0 +1,248 @@
+"""Several ranks train and evaluate together, over Gloo: what one does, and what becomes of them when one fails."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+import pytest
+from safetensors.numpy import load_file
+
+from ranks import COMMON, environment, finish, start_ranks, torchrun
+from training import events, train, write_config
+
+STEPS = 20
+
+
+def tensors_of(run):
+    return load_file(run / "adapter/adapter_model.safetensors")
+
+
+def assert_close(found, expected, tolerance=1e-5):
+    """The same events with the same numbers, but for times and memory."""
+    assert [(e["event"], e["step"]) for e in found] == [(e["event"], e["step"]) for e in expected]
+    for ours, theirs in zip(found, expected):
+        for key in ("loss", "retention", "tokens", "learning_rate", "grad_norm"):
+            if key in theirs:
+                relative = 1e-3 if key == "grad_norm" else 0
+                assert ours[key] == pytest.approx(theirs[key], abs=tolerance, rel=relative), (ours, theirs)
+        for task, base in zip(ours.get("tasks", []), theirs.get("tasks", [])):
+            assert task["value"] == pytest.approx(base["value"], rel=1e-4)
+
+
+@pytest.fixture(scope="module")
+def settings():
+    return dict(training__max_steps=STEPS, training__batch_size=8, training__validate_every=7,
+                evaluation__every=10, retention={"weight": 1.0, "text": "self", "samples": 8, "sample_length": 32,
+                                                 "batch_size": 4})
+
+
+@pytest.fixture(scope="module")
+def alone(expandft, stories, tmp_path_factory, settings):
+    folder = tmp_path_factory.mktemp("alone")
+    train(expandft, write_config(folder, stories, **settings))
+    return folder / "out"
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_ranks_train_what_one_does(binary, stories, tmp_path, settings, alone, count):
+    config = write_config(tmp_path, stories, **settings)
+    codes, outputs, errors = finish(start_ranks(binary, count, "train", "--config", config))
+    assert codes == [0] * count, errors
+    assert_close(events(tmp_path / "out"), events(alone))
+    found, expected = tensors_of(tmp_path / "out"), tensors_of(alone)
+    assert found.keys() == expected.keys()
+    assert max(abs(found[name] - expected[name]).max() for name in found) < 1e-4
+    assert (tmp_path / "out/merged/model.safetensors").exists()
+    assert "base" in outputs[0] and outputs[1:] == [""] * (count - 1)  # rank 0 speaks
+    assert all("info" not in error for error in errors[1:])
+
+
+def test_torchrun_starts_them(binary, stories, tmp_path, settings, alone):
+    config = write_config(tmp_path, stories, **settings)
+    [code], _, [error] = finish([torchrun(binary, 2, "train", "--config", config)])
+    assert code == 0, error
+    assert_close(events(tmp_path / "out"), events(alone))
+
+
+@pytest.mark.parametrize("method", ["full", "lora"])
+def test_other_methods_too(expandft, binary, stories, tmp_path, method):
+    for folder, count in ((tmp_path / "one", 1), (tmp_path / "two", 2)):
+        folder.mkdir()
+        config = write_config(folder, stories, train=method, evaluation=None, expansion=None)
+        if count == 1:
+            train(expandft, config)
+        else:
+            codes, _, errors = finish(start_ranks(binary, count, "train", "--config", config))
+            assert codes == [0, 0], errors
+    assert_close(events(tmp_path / "two/out"), events(tmp_path / "one/out"))
+
+
+@pytest.mark.parametrize("before, after", [(2, 1), (1, 3), (3, 2)])
+def test_a_run_goes_on_with_another_number_of_ranks(expandft, binary, stories, tmp_path, before, after):
+    def run(folder, count, steps, *arguments):
+        config = write_config(folder, stories, training__max_steps=steps, training__checkpoint_every=3,
+                              training__schedule="constant", training__warmup=0, evaluation=None)
+        if count == 1:
+            return train(expandft, config, *arguments)
+        codes, _, errors = finish(start_ranks(binary, count, "train", "--config", config, *arguments))
+        assert codes == [0] * count, errors
+
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "parts").mkdir()
+    run(tmp_path / "whole", 1, 8)
+    run(tmp_path / "parts", before, 4)
+    run(tmp_path / "parts", after, 8, "--resume")
+    assert_close(events(tmp_path / "parts/out", "train"), events(tmp_path / "whole/out", "train"))
+
+
+def wait_for_step(run, step, processes):
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        try:
+            if any(e["event"] == "train" and e["step"] >= step for e in events(run)):
+                return
+        except (FileNotFoundError, json.JSONDecodeError):
+            pass
+        assert all(process.poll() is None for process in processes), [p.communicate() for p in processes]
+        time.sleep(0.01)
+    raise AssertionError("no steps were taken")
+
+
+@pytest.mark.parametrize("victim", [0, 1])
+def test_a_rank_that_dies_ends_the_job_by_name(binary, stories, tmp_path, victim):
+    config = write_config(tmp_path, stories, training__max_steps=100000, evaluation=None)
+    processes = start_ranks(binary, 2, "train", "--config", config)
+    wait_for_step(tmp_path / "out", 3, processes)
+    processes[victim].kill()
+    start = time.monotonic()
+    codes, _, errors = finish(processes, timeout=60)
+    assert time.monotonic() - start < 30
+    assert codes[victim] == -signal.SIGKILL and codes[1 - victim] == 1
+    if victim == 1:
+        assert f"rank 1 (" in errors[0] and f"process {processes[1].pid}) is gone" in errors[0]
+    else:  # it served the store
+        assert "the process that the ranks met at is gone" in errors[1]
+
+
+def test_torchrun_starts_again_from_the_last_snapshot(binary, stories, tmp_path):
+    """Rank 1 is killed once; nothing is lost but the steps since the last snapshot."""
+    config = write_config(tmp_path, stories, training__max_steps=60, training__checkpoint_every=2,
+                          training__keep_checkpoints=2, evaluation=None)
+    job = torchrun(binary, 2, "train", "--config", config, "--resume", options=("--max-restarts", "1"))
+    wait_for_step(tmp_path / "out", 5, [job])
+    found = subprocess.run(["pgrep", "-P", str(job.pid)], capture_output=True, text=True).stdout.split()
+    ranks = {pid: dict(item.split("=", 1) for item in open(f"/proc/{pid}/environ").read().split("\0") if "=" in item)
+             for pid in found}
+    [victim] = [pid for pid, variables in ranks.items() if variables.get("RANK") == "1"]
+    os.kill(int(victim), signal.SIGKILL)
+    [code], _, [error] = finish([job])
+    assert code == 0, error
+    assert "resuming after step" in error
+    steps = [e["step"] for e in events(tmp_path / "out", "train")]
+    assert steps == list(range(1, 61))
+    assert len(events(tmp_path / "out", "start")) == 2
+
+
+def test_a_signal_to_one_rank_ends_all_in_order(expandft, binary, stories, tmp_path):
+    config = write_config(tmp_path, stories, training__max_steps=100000, evaluation=None)
+    processes = start_ranks(binary, 2, "train", "--config", config)
+    wait_for_step(tmp_path / "out", 3, processes)
+    processes[1].send_signal(signal.SIGTERM)
+    codes, _, errors = finish(processes, timeout=60)
+    assert codes == [143, 143], errors
+    last = events(tmp_path / "out")[-1]
+    assert last["event"] == "interrupted"
+    assert (tmp_path / f"out/checkpoints/step-{last['step']:06}/state.json").exists()
+
+
+def test_a_rank_that_never_comes_is_waited_for_so_long(binary, stories, tmp_path):
+    config = write_config(tmp_path, stories)
+    start = time.monotonic()
+    [code], _, [error] = finish(start_ranks(binary, 2, "train", "--config", config, "--rank-timeout", "4", only=[0]))
+    assert code == 1
+    assert "rank 0 of 2 cannot meet the others" in error and "MASTER_ADDR" in error
+    assert time.monotonic() - start < 30
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_partial_environment_is_an_error(binary, stories, tmp_path):
+    config = write_config(tmp_path, stories)
+    result = subprocess.run([str(binary), "train", "--config", str(config), *COMMON], env=environment(RANK=0),
+                            capture_output=True, text=True)
+    assert result.returncode == 2
+    assert "WORLD_SIZE" in result.stderr and "torchrun" in result.stderr
+
+
+def test_more_ranks_than_sequences_are_refused(binary, stories, tmp_path):
+    config = write_config(tmp_path, stories, training__batch_size=1)
+    codes, _, errors = finish(start_ranks(binary, 2, "train", "--config", config))
+    assert codes == [2, 2]
+    assert "training.batch_size is 1, for 2 ranks" in errors[0]
+
+
+def test_the_dry_run_works(binary, stories, tmp_path):
+    config = write_config(tmp_path, stories)
+    codes, outputs, errors = finish(start_ranks(binary, 2, "train", "--config", config, "--dry-run"))
+    assert codes == [0, 0], errors
+    assert "peak memory" in outputs[0] and outputs[1] == ""
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("cached", [False, True])
+def test_ranks_evaluate_what_one_does(expandft, binary, stories, tuned, tmp_path, cached):
+    write_config(tmp_path, stories)
+    common = ["eval", "--model", tuned, "--base", stories, "--tasks", tmp_path / "stories.json"]
+    one = expandft(*common, "--no-cache", "--json", tmp_path / "one.json", "--device", "cpu")
+    assert one.rc == 0, one.stderr
+    cache = ["--cache", tmp_path / "cache"] if cached else ["--no-cache"]
+    for name in ("first.json", "second.json"):
+        codes, outputs, errors = finish(start_ranks(binary, 2, *common, *cache, "--json", tmp_path / name))
+        assert codes == [0, 0], errors
+        assert outputs[1] == ""
+        assert json.loads((tmp_path / name).read_text()) == json.loads((tmp_path / "one.json").read_text())
+
+
+def can_make_networks():
+    return os.geteuid() == 0 and shutil.which("ip") and subprocess.run(
+        ["ip", "netns", "add", f"expandft-probe-{os.getpid()}"], capture_output=True).returncode == 0 and subprocess.run(
+        ["ip", "netns", "del", f"expandft-probe-{os.getpid()}"], capture_output=True).returncode == 0
+
+
+@pytest.fixture
+def two_hosts():
+    """Two network namespaces with an address each, a cable between them, and nothing else."""
+    if not can_make_networks():
+        pytest.skip("network namespaces need root and iproute2")
+    names = [f"expandft-{os.getpid()}-{i}" for i in range(2)]
+    cable = [f"ft{os.getpid() % 100000}-{i}" for i in range(2)]
+    addresses = ["10.203.7.1", "10.203.7.2"]
+
+    def ip(*arguments):
+        subprocess.run(["ip", *arguments], check=True, capture_output=True)
+
+    try:
+        for name in names:
+            ip("netns", "add", name)
+        ip("link", "add", cable[0], "netns", names[0], "type", "veth", "peer", "name", cable[1], "netns", names[1])
+        for name, end, address in zip(names, cable, addresses):
+            ip("-n", name, "link", "set", "lo", "up")  # a host reaches itself by it
+            ip("-n", name, "addr", "add", f"{address}/24", "dev", end)
+            ip("-n", name, "link", "set", end, "up")
+        yield names, addresses
+    finally:
+        for name in names:
+            subprocess.run(["ip", "netns", "del", name], capture_output=True)
+
+
+def test_ranks_on_two_hosts_meet(binary, stories, tmp_path, settings, alone, two_hosts):
+    names, addresses = two_hosts
+    config = write_config(tmp_path, stories, **settings)
+    codes, _, errors = finish(start_ranks(
+        binary, 2, "train", "--config", config, "--rank-timeout", "60", address=addresses[0],
+        commands=[["ip", "netns", "exec", name] for name in names]))
+    assert codes == [0, 0], errors
+    assert f"met at {addresses[0]}:" in errors[0]
+    assert_close(events(tmp_path / "out"), events(alone))

@@ -1,0 +1,105 @@
+#include "catch.h"
+#include "runtime/rank_threads.h"
+#include "training/adamw.h"
+
+#include <map>
+
+namespace expandft {
+namespace {
+
+using testing::as_ranks;
+
+/// Tensors of many sizes: shares and buckets cut through them.
+std::vector<Parameter> parameters() {
+  std::vector<Parameter> out;
+  auto generator = at::make_generator<at::CPUGeneratorImpl>(1);
+  const std::vector<std::vector<std::int64_t>> shapes = {{300, 7}, {7}, {5, 5}, {33}, {64, 32}};
+  for (std::size_t i = 0; i < shapes.size(); ++i) {
+    out.push_back({"p" + std::to_string(i), at::randn(shapes[i], generator), i == 2 ? 0.1 : 1.0});
+  }
+  return out;
+}
+
+struct Outcome {
+  std::vector<at::Tensor> weights;
+  std::map<std::string, std::string> moments;  // bytes
+  double norm = 0;
+};
+
+/// Four steps whose loss has as many terms as there are parts; a rank has every count-th.
+Outcome train(const RankGroup& group, bool restores) {
+  constexpr int kParts = 6;
+  TrainingConfig training;
+  training.weight_decay = 0.1;
+  const std::vector<Parameter> trained = parameters();
+  AdamW optimizer(trained, training, group);
+  Outcome outcome;
+  const auto save = [&](AdamW& of) {
+    std::map<std::string, std::string> moments;
+    if (!group.is_first()) of.send_moments();
+    for (const TensorSource& source :
+         group.is_first() ? of.moments() : std::vector<TensorSource>()) {
+      std::string& bytes = moments[source.name];
+      bytes.resize(byte_size(source));
+      source.fill(std::as_writable_bytes(std::span(bytes)));
+    }
+    return moments;
+  };
+  for (int step = 0; step < 4; ++step) {
+    optimizer.zero_grad();
+    for (int part = group.rank(); part < kParts; part += group.count()) {
+      at::Tensor loss = at::zeros({});
+      for (const Parameter& one : trained)
+        loss = loss + (one.tensor * one.tensor).sum() * (part + 1);
+      if (part + group.count() >= kParts) optimizer.begin_reduction();
+      loss.backward();
+    }
+    optimizer.finish_reduction();
+    const at::Tensor squares = optimizer.squared_norm();
+    group.sum(squares);
+    outcome.norm = squares.sqrt().item<double>();
+    optimizer.clip_gradients(squares.sqrt(), 1);
+    optimizer.step(1e-2);
+    if (step == 1 && restores) {
+      const auto moments = save(optimizer);
+      optimizer.restore(step + 1, [&](const std::string& name) {
+        for (const Parameter& one : trained) {
+          if (!name.starts_with(one.name + ".")) continue;
+          return at::from_blob(const_cast<char*>(moments.at(name).data()), one.tensor.sizes(),
+                               at::kFloat);
+        }
+        throw std::out_of_range(name);
+      });
+    }
+  }
+  for (const Parameter& one : trained) outcome.weights.push_back(one.tensor.detach().clone());
+  outcome.moments = save(optimizer);
+  return outcome;
+}
+
+TEST_CASE("ranks that share an optimizer train what one does") {
+  const Outcome expected = train(RankGroup::alone(), false);
+  const int count = GENERATE(2, 3, 5);
+  const bool restores = GENERATE(false, true);
+  CAPTURE(count, restores);
+  const auto outcomes =
+      as_ranks(count, [&](const RankGroup& group) { return train(group, restores); });
+  for (const Outcome& found : outcomes) {
+    CHECK(found.norm == Approx(expected.norm));
+    for (std::size_t i = 0; i < expected.weights.size(); ++i) {
+      CHECK(worst_difference(found.weights[i], expected.weights[i]) < 1e-6);
+      CHECK(found.weights[i].equal(outcomes[0].weights[i]));
+    }
+  }
+  CHECK(outcomes[0].moments.size() == 10);
+  for (const auto& [name, bytes] : expected.moments) {
+    const auto numbers = [](const std::string& of) {
+      return at::from_blob(const_cast<char*>(of.data()), {static_cast<std::int64_t>(of.size() / 4)},
+                           at::kFloat);
+    };
+    CHECK(worst_difference(numbers(outcomes[0].moments.at(name)), numbers(bytes)) < 1e-5);
+  }
+}
+
+}  // namespace
+}  // namespace expandft
