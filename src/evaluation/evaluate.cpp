@@ -108,7 +108,6 @@ TaskResult evaluate(const Decoder& decoder, const Tokenizer& tokenizer, const Ta
   }
   std::int64_t left = 0, computed = 0;  // tokens
   for (const std::size_t i : missing) left += work.batch_tokens[i];
-  if (options.progress) options.progress(progress);
   const Clock::time_point start = Clock::now();
   const auto at_once = static_cast<std::size_t>(options.group.count());
   for (std::size_t begin = 0; begin < missing.size(); begin += at_once) {

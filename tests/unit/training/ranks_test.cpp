@@ -1,6 +1,7 @@
 #include "catch.h"
+#include "golden.h"
 #include "runtime/rank_threads.h"
-#include "training/adamw.h"
+#include "training/saved_moments.h"
 
 #include <map>
 
@@ -15,14 +16,19 @@ std::vector<Parameter> parameters() {
   auto generator = at::make_generator<at::CPUGeneratorImpl>(1);
   const std::vector<std::vector<std::int64_t>> shapes = {{300, 7}, {7}, {5, 5}, {33}, {64, 32}};
   for (std::size_t i = 0; i < shapes.size(); ++i) {
-    out.push_back({"p" + std::to_string(i), at::randn(shapes[i], generator), i == 2 ? 0.1 : 1.0});
+    out.push_back({std::string(1, static_cast<char>('a' + i)), at::randn(shapes[i], generator),
+                   i == 2 ? 0.1 : 1.0});
   }
   return out;
 }
 
+std::map<std::string, at::Tensor> by_name(const NamedTensors& tensors) {
+  return {tensors.begin(), tensors.end()};
+}
+
 struct Outcome {
   std::vector<at::Tensor> weights;
-  std::map<std::string, std::string> moments;  // bytes
+  std::map<std::string, at::Tensor> moments;  // rank 0's
   double norm = 0;
 };
 
@@ -34,17 +40,6 @@ Outcome train(const RankGroup& group, bool restores) {
   const std::vector<Parameter> trained = parameters();
   AdamW optimizer(trained, training, group);
   Outcome outcome;
-  const auto save = [&](AdamW& of) {
-    std::map<std::string, std::string> moments;
-    if (!group.is_first()) of.send_moments();
-    for (const TensorSource& source :
-         group.is_first() ? of.moments() : std::vector<TensorSource>()) {
-      std::string& bytes = moments[source.name];
-      bytes.resize(byte_size(source));
-      source.fill(std::as_writable_bytes(std::span(bytes)));
-    }
-    return moments;
-  };
   for (int step = 0; step < 4; ++step) {
     optimizer.zero_grad();
     for (int part = group.rank(); part < kParts; part += group.count()) {
@@ -61,19 +56,12 @@ Outcome train(const RankGroup& group, bool restores) {
     optimizer.clip_gradients(squares.sqrt(), 1);
     optimizer.step(1e-2);
     if (step == 1 && restores) {
-      const auto moments = save(optimizer);
-      optimizer.restore(step + 1, [&](const std::string& name) {
-        for (const Parameter& one : trained) {
-          if (!name.starts_with(one.name + ".")) continue;
-          return at::from_blob(const_cast<char*>(moments.at(name).data()), one.tensor.sizes(),
-                               at::kFloat);
-        }
-        throw std::out_of_range(name);
-      });
+      const std::map<std::string, at::Tensor> moments = by_name(saved_moments(optimizer));
+      optimizer.restore(step + 1, [&](const std::string& name) { return moments.at(name); });
     }
   }
   for (const Parameter& one : trained) outcome.weights.push_back(one.tensor.detach().clone());
-  outcome.moments = save(optimizer);
+  outcome.moments = by_name(saved_moments(optimizer));
   return outcome;
 }
 
@@ -92,12 +80,8 @@ TEST_CASE("ranks that share an optimizer train what one does") {
     }
   }
   CHECK(outcomes[0].moments.size() == 10);
-  for (const auto& [name, bytes] : expected.moments) {
-    const auto numbers = [](const std::string& of) {
-      return at::from_blob(const_cast<char*>(of.data()), {static_cast<std::int64_t>(of.size() / 4)},
-                           at::kFloat);
-    };
-    CHECK(worst_difference(numbers(outcomes[0].moments.at(name)), numbers(bytes)) < 1e-5);
+  for (const auto& [name, moment] : expected.moments) {
+    CHECK(worst_difference(outcomes[0].moments.at(name), moment) < 1e-5);
   }
 }
 
