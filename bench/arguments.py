@@ -10,8 +10,9 @@ import page
 import work
 
 ROOT = Path(__file__).resolve().parents[1]
-PARTS = ("training", "prefix-cache", "cost")
-PLACES = {"training": "bench", "prefix-cache": "bench-prefix-cache", "cost": "bench-cost"}
+PARTS = ("training", "prefix-cache", "cost", "scaling")
+PLACES = {"training": "bench", "prefix-cache": "bench-prefix-cache", "cost": "bench-cost",
+          "scaling": "bench-scaling"}
 METHODS = {"expandft": "expandft, `new`, {layers}, k = {copies}", "lora": "PEFT LoRA, r = {rank}, all projections",
            "full": "transformers, full fine-tuning"}
 
@@ -38,6 +39,7 @@ def make_parser(description):
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--length", type=int, default=256)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--ranks", default="1,2", help="of the part scaling: numbers of ranks (default: 1,2)")
     parser.add_argument("--rank", type=int, default=16)
     parser.add_argument("--copies", type=int, default=2)
     parser.add_argument("--pause", type=float, default=1.0, help="seconds between runs")
@@ -65,6 +67,9 @@ def parse(description, arguments=None):
     options.parts = chosen(parser, options.parts or (["cost"] if options.cost else ["training", "prefix-cache"]), PARTS)
     options.models = chosen(parser, options.models, bench_models.MODELS)
     options.methods = chosen(parser, options.methods, METHODS)
+    if not all(count.isdigit() and int(count) > 0 for count in options.ranks.split(",")):
+        parser.error(f"--ranks {options.ranks}: numbers from 1 expected, as in 1,2,4")
+    options.ranks = [int(count) for count in options.ranks.split(",")]
     options.binary, options.stories = Path(options.binary).resolve(), options.stories.resolve()
     options.text, options.cache = options.text.resolve(), options.cache.resolve()
     options.precision = options.precision or ("float32" if options.device == "cpu" else "bfloat16")

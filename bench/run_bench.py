@@ -3,6 +3,7 @@
 
     scripts/bench --rounds 5 --write          # speed, memory, goals; and the prefix cache
     scripts/bench cost --rounds 3 --write     # cost against size, expandft alone
+    scripts/bench scaling --ranks 1,2 --write # several ranks on this machine
     scripts/bench training --device cuda --models gemma3-1b
 
 Each round runs every program once, in turn, each as a process of its own: the same model, text, batch, sequence length,
@@ -17,6 +18,7 @@ import device
 import measuring
 import page
 import prefix_cache
+import scaling
 import tables
 
 
@@ -41,7 +43,12 @@ def cost_against_size(options):
     return f"{machine} {cost.table(found, options)}", {"-cost.svg": cost.chart(found)}
 
 
-PARTS = {"training": training, "prefix-cache": cached_prefix, "cost": cost_against_size}
+def scaling_with_ranks(options):
+    machine = device.machine(options.device)
+    return f"{machine} {scaling.table(*scaling.measure(options))}", {}
+
+
+PARTS = {"training": training, "prefix-cache": cached_prefix, "cost": cost_against_size, "scaling": scaling_with_ranks}
 
 
 def main():
