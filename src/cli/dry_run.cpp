@@ -39,7 +39,7 @@ std::string dry_run_report(TrainSetup& setup) {
   const StreamShare share{setup.group.rank(), setup.group.count()};
   BatchStream stream(setup.training_data, setup.run().data, training, share);
   const std::int64_t total = stream.total_steps();
-  AdamW optimizer(setup.adaptation().parameters(), training, setup.group);
+  AdamW optimizer(setup.adaptation().parameters(), training, setup.group, setup.decoder.dtype());
   double seconds = 0;
   std::int64_t tokens = 0;
   std::function<at::Tensor()> retain;

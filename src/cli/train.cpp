@@ -50,7 +50,7 @@ std::uint64_t snapshots_at_once(const TrainSetup& setup) {
 
 /// What a run writes at most: adapter, merged model and snapshots.
 std::uint64_t bytes_to_write(const TrainSetup& setup) {
-  const std::uint64_t snapshot = snapshot_bytes(setup.adaptation().tensors());
+  const std::uint64_t snapshot = snapshot_bytes(count_trained_parameters(setup.adaptation()));
   return outputs_bytes(setup) + snapshot / 3 + snapshots_at_once(setup) * snapshot;
 }
 

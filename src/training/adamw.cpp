@@ -8,9 +8,9 @@
 namespace expandft {
 namespace {
 
-/// Each tensor begins at a multiple of 64 bytes: kernels may sum in another order elsewhere, and an
-/// expanded model would no longer be its base bit for bit.
-constexpr std::int64_t kAlignment = 16;
+/// Each tensor begins at a multiple of 64 bytes, in any dtype: kernels may sum in another order
+/// elsewhere, and an expanded model would no longer be its base bit for bit.
+constexpr std::int64_t kAlignment = 32;
 
 std::int64_t rounded_up(std::int64_t number, std::int64_t unit) {
   return (number + unit - 1) / unit * unit;
@@ -24,10 +24,15 @@ at::Tensor part_of(const at::Tensor& flat, const FlatRange& range) {
   return flat.narrow(0, range.begin, range.size());
 }
 
+/// Of a rank's share, what belongs to `range`; both are of the whole buffer.
+at::Tensor part_of_share(const at::Tensor& share, const FlatRange& own, const FlatRange& range) {
+  return part_of(share, {range.begin - own.begin, range.end - own.begin});
+}
+
 }  // namespace
 
 AdamW::AdamW(const std::vector<Parameter>& parameters, const TrainingConfig& training,
-             const RankGroup& group)
+             const RankGroup& group, at::ScalarType compute_dtype)
     : group_(group), training_(training) {
   std::vector<std::size_t> order(parameters.size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
@@ -35,7 +40,6 @@ AdamW::AdamW(const std::vector<Parameter>& parameters, const TrainingConfig& tra
   std::ranges::stable_sort(order, std::ranges::less(), [&](std::size_t i) {
     return std::pair(-parameters[i].rate_scale, !decays(parameters[i]));
   });
-  std::vector<GradientReduction::Leaf> leaves(parameters.size());  // in the order given
   std::int64_t total = 0;
   for (const std::size_t i : order) {
     const Parameter& one = parameters[i];
@@ -44,7 +48,6 @@ AdamW::AdamW(const std::vector<Parameter>& parameters, const TrainingConfig& tra
       groups_.push_back({{total, total}, one.rate_scale, decays(one)});
     }
     views_.push_back({one, {total, total + one.tensor.numel()}});
-    leaves[i] = {one.tensor, views_.back().range};
     total += rounded_up(one.tensor.numel(), kAlignment);
     groups_.back().range.end = total;
   }
@@ -53,22 +56,30 @@ AdamW::AdamW(const std::vector<Parameter>& parameters, const TrainingConfig& tra
       at::TensorOptions()
           .dtype(at::kFloat)
           .device(parameters.empty() ? at::Device(at::kCPU) : parameters.front().tensor.device());
-  parameters_ = at::zeros({share_ * group.count()}, options);
-  gradients_ = at::zeros_like(parameters_);
+  const std::int64_t all = share_ * group.count();
+  parameters_ = at::zeros({all}, options.dtype(group.is_alone() ? at::kFloat : compute_dtype));
+  gradients_ = at::zeros({all}, options);
+  masters_ =
+      has_masters() ? at::zeros({share_}, options) : part_of(parameters_, share_of(group.rank()));
   first_moments_ = at::zeros({share_}, options);
   second_moments_ = at::zeros({share_}, options);
   is_stopped_ = at::zeros({}, options);
-  for (View& one : views_) {
-    at::Tensor& tensor = one.parameter.tensor;
-    const at::Tensor view = part_of(parameters_, one.range).view(tensor.sizes());
-    view.copy_(tensor);
+  std::vector<GradientReduction::Leaf> leaves(parameters.size());  // in the order given
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    const FlatRange& range = views_[i].range;
+    at::Tensor& tensor = views_[i].parameter.tensor;
+    const at::Tensor initial = tensor.detach().flatten();
+    group.share(initial, 0);
+    scatter(masters_, range, initial);
+    const at::Tensor view = part_of(parameters_, range).view(tensor.sizes());
+    view.copy_(initial.view(tensor.sizes()));
     tensor.set_data(view);
     tensor.requires_grad_(true);
-    tensor.mutable_grad() = part_of(gradients_, one.range).view(tensor.sizes());
+    const at::Tensor gradient = part_of(gradients_, range).view(tensor.sizes());
+    if (!has_masters()) tensor.mutable_grad() = gradient;
+    leaves[order[i]] = {tensor, range, gradient};
   }
-  if (group.is_alone()) return;
-  reduction_.emplace(group, gradients_, share_, leaves);
-  share_parameters();
+  if (!group.is_alone()) reduction_.emplace(group, gradients_, share_, leaves);
 }
 
 std::int64_t AdamW::parameter_count() const {
@@ -103,6 +114,13 @@ void AdamW::step(double learning_rate) {
   ++steps_;
   for (const Group& group : groups_) update(group, learning_rate * group.rate_scale);
   gradient_divisor_.reset();
+  share_parameters();
+}
+
+/// The owners' weights go to all.
+void AdamW::share_parameters() const {
+  const c10::NoGradGuard no_grad;
+  if (has_masters()) part_of(parameters_, share_of(group_.rank())).copy_(masters_);
   for (int rank = 0; rank < group_.count(); ++rank) {
     group_.share(part_of(parameters_, share_of(rank)), rank);
   }
@@ -111,14 +129,12 @@ void AdamW::step(double learning_rate) {
 void AdamW::update(const Group& group, double learning_rate) {
   const FlatRange own = share_of(group_.rank()), range = group.range.common(own);
   if (range.size() <= 0) return;
-  const auto of_share = [&](const at::Tensor& moments) {
-    return part_of(moments, {range.begin - own.begin, range.end - own.begin});
-  };
-  const at::Tensor steps = at::full({}, static_cast<double>(steps_), parameters_.options());
-  at::_fused_adamw_({part_of(parameters_, range)}, {part_of(gradients_, range)},
-                    {of_share(first_moments_)}, {of_share(second_moments_)}, /*max_exp_avg_sqs=*/{},
-                    {steps}, learning_rate, training_.beta1, training_.beta2,
-                    group.decays ? training_.weight_decay : 0.0, training_.epsilon,
+  const auto of_share = [&](const at::Tensor& share) { return part_of_share(share, own, range); };
+  const at::Tensor steps = at::full({}, static_cast<double>(steps_), masters_.options());
+  at::_fused_adamw_({of_share(masters_)}, {part_of(gradients_, range)}, {of_share(first_moments_)},
+                    {of_share(second_moments_)}, /*max_exp_avg_sqs=*/{}, {steps}, learning_rate,
+                    training_.beta1, training_.beta2, group.decays ? training_.weight_decay : 0.0,
+                    training_.epsilon,
                     /*amsgrad=*/false, /*maximize=*/false, /*grad_scale=*/
                     gradient_divisor_.defined() ? std::optional(gradient_divisor_) : std::nullopt,
                     /*found_inf=*/is_stopped_);
@@ -140,43 +156,69 @@ at::Tensor AdamW::gathered(const at::Tensor& share, const FlatRange& range) cons
     const FlatRange theirs = share_of(rank), piece = range.common(theirs);
     if (piece.size() <= 0) continue;
     const at::Tensor part = out.narrow(0, piece.begin - range.begin, piece.size());
-    if (rank == group_.rank()) {
-      part.copy_(part_of(share, {piece.begin - theirs.begin, piece.end - theirs.begin}));
-    }
+    if (rank == group_.rank()) part.copy_(part_of_share(share, theirs, piece));
     group_.share(part, rank);
   }
+  return out;
+}
+
+/// This rank's part of `whole`, a stretch of the buffer, goes into its share.
+void AdamW::scatter(const at::Tensor& share, const FlatRange& range,
+                    const at::Tensor& whole) const {
+  const FlatRange own = share_of(group_.rank()), piece = range.common(own);
+  if (piece.size() <= 0) return;
+  part_of_share(share, own, piece).copy_(whole.narrow(0, piece.begin - range.begin, piece.size()));
+}
+
+TensorSource AdamW::source(std::string name, const View& one, const at::Tensor& share) const {
+  const auto fill = [this, range = one.range, share](std::span<std::byte> bytes) {
+    copy_into(bytes, gathered(share, range), Dtype::kF32);
+  };
+  return {std::move(name), Dtype::kF32, one.parameter.tensor.sizes().vec(), fill};
+}
+
+std::vector<TensorSource> AdamW::weights() const {
+  std::vector<TensorSource> out;
+  for (const View& one : views_) out.push_back(source(one.parameter.name, one, masters_));
   return out;
 }
 
 std::vector<TensorSource> AdamW::moments() const {
   std::vector<TensorSource> out;
   for_each_moment([&](std::string name, const View& one, const at::Tensor& share) {
-    const auto fill = [this, range = one.range, share](std::span<std::byte> bytes) {
-      copy_into(bytes, gathered(share, range), Dtype::kF32);
-    };
-    out.push_back({std::move(name), Dtype::kF32, one.parameter.tensor.sizes().vec(), fill});
+    out.push_back(source(std::move(name), one, share));
   });
   return out;
 }
 
-void AdamW::send_moments() const {
+void AdamW::send_state() const {
+  for (const View& one : views_) gathered(masters_, one.range);
   for_each_moment([&](const std::string&, const View& one, const at::Tensor& share) {
     gathered(share, one.range);
   });
 }
 
-void AdamW::restore(std::int64_t steps, const ReadMoment& read) {
+/// A tensor of rank 0's goes into all ranks' shares.
+void AdamW::read_into(const at::Tensor& share, const View& one, const std::string& name,
+                      const ReadTensor& read) const {
+  at::Tensor whole = group_.is_first() ? read(name).flatten().to(share.device(), at::kFloat)
+                                       : at::empty({one.range.size()}, share.options());
+  if (!group_.is_alone() && group_.is_first()) whole = whole.clone();  // it may be a mapped file
+  group_.share(whole, 0);
+  scatter(share, one.range, whole);
+}
+
+void AdamW::restore(std::int64_t steps, const ReadTensor& read) {
+  restore_weights(read);
   for_each_moment([&](const std::string& name, const View& one, const at::Tensor& share) {
-    at::Tensor whole = group_.is_first() ? read(name).flatten().to(share.device(), at::kFloat)
-                                         : at::empty({one.range.size()}, share.options());
-    if (!group_.is_alone() && group_.is_first()) whole = whole.clone();  // it may be a mapped file
-    group_.share(whole, 0);
-    const FlatRange own = share_of(group_.rank()), piece = one.range.common(own);
-    if (piece.size() <= 0) return;
-    part_of(share, {piece.begin - own.begin, piece.end - own.begin})
-        .copy_(whole.narrow(0, piece.begin - one.range.begin, piece.size()));
+    read_into(share, one, name, read);
   });
   set_steps(steps);
+}
+
+void AdamW::restore_weights(const ReadTensor& read) {
+  for (const View& one : views_) read_into(masters_, one, one.parameter.name, read);
+  share_parameters();
 }
 
 void AdamW::set_steps(std::int64_t steps) {
@@ -184,9 +226,17 @@ void AdamW::set_steps(std::int64_t steps) {
   is_stopped_.zero_();
 }
 
-void AdamW::share_parameters() const {
+void AdamW::finish() {
   const c10::NoGradGuard no_grad;
-  group_.share(parameters_, 0);
+  reduction_.reset();
+  for (View& one : views_) one.parameter.tensor.mutable_grad().reset();
+  gradients_.reset();
+  if (!has_masters()) return;
+  parameters_.reset();
+  for (View& one : views_) {
+    at::Tensor& tensor = one.parameter.tensor;
+    tensor.set_data(gathered(masters_, one.range).view(tensor.sizes()));
+  }
 }
 
 }  // namespace expandft

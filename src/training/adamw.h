@@ -23,12 +23,15 @@ namespace expandft {
 ///
 /// Several ranks cut the buffers into equal shares. A rank has the moments of its share alone,
 /// receives the sum of all ranks' gradients there, updates it, and sends it to the others (ZeRO
-/// stage 1, arXiv 1910.02054). All ranks call the same functions in the same order.
+/// stage 1, arXiv 1910.02054). When they compute in less than fp32, the tensors become of that
+/// dtype, and only the owner of a share has the fp32 weights (masters) that they are rounded from.
+/// All ranks call the same functions in the same order.
 class AdamW {
  public:
-  /// `group` must outlive it. The tensors of rank 0 go to all.
+  /// `group` must outlive it. The tensors (fp32) of rank 0 go to all. `compute_dtype`: of the
+  /// tensors from then on, with several ranks.
   AdamW(const std::vector<Parameter>& parameters, const TrainingConfig& training,
-        const RankGroup& group = RankGroup::alone());
+        const RankGroup& group = RankGroup::alone(), at::ScalarType compute_dtype = at::kFloat);
 
   void zero_grad() { gradients_.zero_(); }
   /// Says that the next backward is the last of this step, so that gradients may set out.
@@ -48,18 +51,23 @@ class AdamW {
   std::int64_t parameter_count() const;
   const RankGroup& group() const { return group_; }
 
-  /// First and second moments by parameter, named "<parameter>.exp_avg" and ".exp_avg_sq": sources
-  /// for rank 0 to write, in this order and all of them. The other ranks call send_moments.
+  /// The fp32 weights by parameter, and first and second moments, named "<parameter>.exp_avg" and
+  /// ".exp_avg_sq": sources for rank 0 to write, in this order, weights first, and all of them. The
+  /// other ranks call send_state meanwhile.
+  std::vector<TensorSource> weights() const;
   std::vector<TensorSource> moments() const;
-  void send_moments() const;
-  /// Gives a moment by its name, in the parameter's shape.
-  using ReadMoment = std::function<at::Tensor(const std::string& name)>;
-  /// Takes up after so many steps, with the moments that `read` gives; only rank 0's is asked.
-  void restore(std::int64_t steps, const ReadMoment& read);
+  void send_state() const;
+  /// Gives what weights() or moments() had under a name, in the parameter's shape.
+  using ReadTensor = std::function<at::Tensor(const std::string& name)>;
+  /// Takes up after so many steps, with the weights and moments that `read` gives; only rank 0's is
+  /// asked.
+  void restore(std::int64_t steps, const ReadTensor& read);
+  /// The same of the weights alone.
+  void restore_weights(const ReadTensor& read);
   /// Goes back to so many steps, those before one that diverged.
   void set_steps(std::int64_t steps);
-  /// The parameters of rank 0 go to all.
-  void share_parameters() const;
+  /// No step comes any more: gradients are freed, and all ranks' tensors are the fp32 weights.
+  void finish();
 
  private:
   /// A stretch of the buffers that is updated alike.
@@ -74,9 +82,15 @@ class AdamW {
   };
   FlatRange share_of(int rank) const { return {rank * share_, (rank + 1) * share_}; }
   void update(const Group& group, double learning_rate);
+  bool has_masters() const { return parameters_.scalar_type() != at::kFloat; }
   template <typename Visit>
   void for_each_moment(Visit visit) const;
+  TensorSource source(std::string name, const View& one, const at::Tensor& share) const;
   at::Tensor gathered(const at::Tensor& share, const FlatRange& range) const;
+  void scatter(const at::Tensor& share, const FlatRange& range, const at::Tensor& whole) const;
+  void read_into(const at::Tensor& share, const View& one, const std::string& name,
+                 const ReadTensor& read) const;
+  void share_parameters() const;
 
   const RankGroup& group_;
   TrainingConfig training_;
@@ -86,9 +100,10 @@ class AdamW {
   // (all views, each padded to kAlignment numbers, and the ranks' shares filled up; padding stays
   // 0)
   at::Tensor parameters_, gradients_;
-  at::Tensor first_moments_, second_moments_;   // (share_)
-  at::Tensor gradient_divisor_;                 // of the next step, a scalar; undefined: 1
-  at::Tensor is_stopped_;                       // 0 or 1, a scalar
+  at::Tensor masters_;                         // (share_), fp32; a part of parameters_ if these are
+  at::Tensor first_moments_, second_moments_;  // (share_)
+  at::Tensor gradient_divisor_;                // of the next step, a scalar; undefined: 1
+  at::Tensor is_stopped_;                      // 0 or 1, a scalar
   std::optional<GradientReduction> reduction_;  // with several ranks
   std::int64_t steps_ = 0;
 };

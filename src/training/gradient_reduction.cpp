@@ -5,7 +5,7 @@
 #include <numeric>
 #include <utility>
 
-#include <torch/csrc/autograd/utils/lambda_post_hook.h>
+#include <torch/csrc/autograd/function_hook.h>
 #include <torch/csrc/autograd/variable.h>
 
 namespace expandft {
@@ -14,6 +14,13 @@ namespace {
 // Large enough that a message's fixed cost does not count, small enough that the first sets out
 // early: 25 MB in fp32, as is usual.
 constexpr std::int64_t kBucketNumbers = 25 * 1024 * 1024 / 4;
+
+/// Called each time that a leaf has got a gradient. It stays the leaf's when its data is exchanged.
+struct Hook final : torch::autograd::PostAccumulateGradHook {
+  explicit Hook(std::function<void()> called) : call(std::move(called)) {}
+  void operator()(const at::Tensor&) override { call(); }
+  std::function<void()> call;
+};
 
 }  // namespace
 
@@ -55,13 +62,23 @@ GradientReduction::GradientReduction(const RankGroup& group, const at::Tensor& g
     }
   }
   for (std::size_t i = 0; i < leaves.size(); ++i) {
-    auto accumulator = torch::autograd::impl::grad_accumulator(leaves[i].tensor);
-    accumulator->add_post_hook(std::make_unique<torch::autograd::utils::LambdaPostHook>(
-        [this, i](const auto& outputs, const auto&) {
-          made(i);
-          return outputs;
-        }));
-    accumulators_.push_back(std::move(accumulator));
+    const at::Tensor& leaf = leaves_.emplace_back(leaves[i].tensor);
+    const auto called = [this, i, leaf, gradient = leaves[i].gradient] {
+      if (!leaf.grad().is_same(gradient)) {
+        const c10::NoGradGuard no_grad;
+        gradient.add_(leaf.grad());
+        leaf.mutable_grad().reset();
+      }
+      made(i);
+    };
+    torch::autograd::impl::set_post_acc_grad_hooks(leaf, std::make_unique<Hook>(called));
+  }
+}
+
+// A hook holds its leaf, and the leaf its hook.
+GradientReduction::~GradientReduction() {
+  for (const at::Tensor& leaf : leaves_) {
+    torch::autograd::impl::set_post_acc_grad_hooks(leaf, nullptr);
   }
 }
 

@@ -9,7 +9,6 @@
 #include <vector>
 
 #include <ATen/ATen.h>
-#include <torch/csrc/autograd/function.h>
 
 namespace expandft {
 
@@ -23,18 +22,24 @@ struct FlatRange {
 
 /// Sums gradients over ranks while backward goes on: the flat buffer of all gradients is cut into
 /// buckets, and a bucket sets out as soon as all gradients in it are made. Each goes to the rank
-/// whose share of the buffer it lies in; on the others its numbers are lost.
+/// whose share of the buffer it lies in; on the others its numbers are lost. A leaf that has no
+/// gradient of its own in the buffer, for it is of a narrower dtype, gets its gradients added
+/// there.
 class GradientReduction {
  public:
   struct Leaf {
-    at::Tensor tensor;  // gathers its gradient in the buffer
-    FlatRange range;
+    at::Tensor tensor;
+    FlatRange range;      // of its gradient in the buffer
+    at::Tensor gradient;  // the same as a view, in the leaf's shape; it may be the leaf's own
   };
   /// `leaves` in the order in which the forward pass comes to them: backward comes to the last
   /// first. `share`: numbers of the buffer that a rank owns, its size over the ranks. `group` must
   /// outlive it.
   GradientReduction(const RankGroup& group, const at::Tensor& gradients, std::int64_t share,
                     const std::vector<Leaf>& leaves);
+  ~GradientReduction();
+  GradientReduction(const GradientReduction&) = delete;
+  GradientReduction& operator=(const GradientReduction&) = delete;
 
   /// The next backward is the last of this step.
   void begin();
@@ -55,8 +60,8 @@ class GradientReduction {
   const RankGroup& group_;
   std::vector<Bucket> buckets_;                       // in the order in which they set out
   std::vector<std::vector<std::size_t>> buckets_of_;  // of each leaf
-  std::vector<std::shared_ptr<torch::autograd::Node>> accumulators_;  // they carry our hooks
-  std::vector<char> is_made_;                                         // of each leaf, in this step
+  std::vector<at::Tensor> leaves_;                    // they carry our hooks
+  std::vector<char> is_made_;                         // of each leaf, in this step
   std::mutex mutex_;  // a GPU's backward runs in a thread of its own
   std::size_t started_ = 0;
   bool is_begun_ = false;

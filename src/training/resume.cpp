@@ -74,7 +74,7 @@ ResumedRun resume_run(const fs::path& run, const NamedTensors& parameters, AdamW
     check_steps(state, stream, training, snapshot);
     try {
       seek(stream, state.position);
-      load_weights(snapshot, parameters);
+      check_weights(snapshot, parameters);
       check_moments(snapshot, parameters);
     } catch (const Error& error) {
       if (error.code() != ExitCode::kBadInput) throw;
@@ -91,7 +91,7 @@ ResumedRun resume_run(const fs::path& run, const NamedTensors& parameters, AdamW
     for (const std::string& change : changes) {
       spdlog::warn("going on after the divergence under another config: {}", change);
     }
-    load_moments(snapshot, state.step, optimizer);
+    load_tensors(snapshot, state.step, optimizer);
     const std::int64_t left = stream.steps_left();
     ResumedRun resumed{std::move(state), left < 0 ? *training.max_steps : state.step + left};
     if (resumed.total_steps != resumed.state.total_steps) {

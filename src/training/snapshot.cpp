@@ -47,28 +47,30 @@ void prune(const fs::path& run, std::int64_t keep, std::int64_t best) {
   }
 }
 
-std::vector<TensorSource> sources(const NamedTensors& tensors) {
-  std::vector<TensorSource> out;
-  for (const auto& [name, tensor] : tensors) {
-    out.push_back(source_of(name, tensor, dtype_of(tensor.scalar_type())));
-  }
-  return out;
-}
-
-/// Of a file of a snapshot; input error unless it is as large as `like`, and of its dtype.
-at::Tensor saved_tensor(const SafetensorsFile& saved, const fs::path& file, const std::string& name,
-                        const at::Tensor& like) {
-  const auto found = saved.tensors().find(name);
-  if (found == saved.tensors().end() || found->second.shape != like.sizes().vec() ||
-      scalar_type(found->second.dtype) != like.scalar_type()) {
-    throw input_error("tensor \"" + name + "\" is missing or has another shape or dtype",
-                      file.string(), kDeleteSnapshot);
-  }
-  return mapped_tensor(found->second);
+fs::path weights_file(const fs::path& snapshot) {
+  return snapshot / "parameters.safetensors";
 }
 
 fs::path moments_file(const fs::path& snapshot) {
   return snapshot / "optimizer.safetensors";
+}
+
+/// Input error unless a file of a snapshot has, in fp32 and the parameters' shapes, what they are
+/// called with each of the endings.
+void check_tensors(const fs::path& file, const NamedTensors& parameters,
+                   std::initializer_list<const char*> endings) {
+  const SafetensorsFile saved = SafetensorsFile::open(file);
+  for (const auto& [name, tensor] : parameters) {
+    for (const char* ending : endings) {
+      const auto found = saved.tensors().find(name + ending);
+      if (found != saved.tensors().end() && found->second.shape == tensor.sizes().vec() &&
+          found->second.dtype == Dtype::kF32) {
+        continue;
+      }
+      throw input_error("tensor \"" + name + ending + "\" is missing or has another shape or dtype",
+                        file.string(), kDeleteSnapshot);
+    }
+  }
 }
 
 /// A count of state.json, which may have been edited or damaged.
@@ -161,12 +163,13 @@ TrainingState parse_state(const Json& json) {
   return state;
 }
 
-void save_snapshot(const fs::path& run, const TrainingState& state, const NamedTensors& parameters,
-                   const AdamW& optimizer, const Json& identity, std::int64_t keep) {
-  if (!optimizer.group().is_first()) return optimizer.send_moments();
-  AtomicDirectory directory(snapshot_path(run, state.step), snapshot_bytes(parameters),
+void save_snapshot(const fs::path& run, const TrainingState& state, const AdamW& optimizer,
+                   const Json& identity, std::int64_t keep) {
+  if (!optimizer.group().is_first()) return optimizer.send_state();
+  AtomicDirectory directory(snapshot_path(run, state.step),
+                            snapshot_bytes(optimizer.parameter_count()),
                             AtomicDirectory::Existing::kReplaceOurs, OutputKind::kSnapshot);
-  write_safetensors(directory.path() / "parameters.safetensors", sources(parameters), {});
+  write_safetensors(weights_file(directory.path()), optimizer.weights(), {});
   write_safetensors(moments_file(directory.path()), optimizer.moments(), {});
   Json json = {{"format", "expandft-snapshot"}, {"format_version", kVersion}};
   json.update(state_json(state));
@@ -238,47 +241,41 @@ std::vector<std::string> check_identity(const Json& saved, const Json& now,
   return allowed;
 }
 
-void load_weights(const fs::path& snapshot, const NamedTensors& parameters) {
-  const c10::NoGradGuard no_grad;
-  const fs::path file = snapshot / "parameters.safetensors";
-  const SafetensorsFile saved = SafetensorsFile::open(file);
-  for (const auto& [name, tensor] : parameters) {
-    at::Tensor live = tensor;
-    live.copy_(saved_tensor(saved, file, name, tensor));
-  }
+void check_weights(const fs::path& snapshot, const NamedTensors& parameters) {
+  check_tensors(weights_file(snapshot), parameters, {""});
 }
 
 void check_moments(const fs::path& snapshot, const NamedTensors& parameters) {
-  const fs::path file = moments_file(snapshot);
-  const SafetensorsFile saved = SafetensorsFile::open(file);
-  for (const auto& [name, tensor] : parameters) {
-    for (const char* moment : {".exp_avg", ".exp_avg_sq"}) {
-      saved_tensor(saved, file, name + moment, tensor);
-    }
-  }
+  check_tensors(moments_file(snapshot), parameters, {".exp_avg", ".exp_avg_sq"});
 }
 
-void load_moments(const fs::path& snapshot, std::int64_t step, AdamW& optimizer) {
-  const fs::path file = moments_file(snapshot);
-  const SafetensorsFile saved = SafetensorsFile::open(file);
-  optimizer.restore(
-      step, [&](const std::string& name) { return mapped_tensor(saved.tensors().at(name)); });
+void load_tensors(const fs::path& snapshot, std::int64_t step, AdamW& optimizer) {
+  const SafetensorsFile weights = SafetensorsFile::open(weights_file(snapshot));
+  const SafetensorsFile moments = SafetensorsFile::open(moments_file(snapshot));
+  optimizer.restore(step, [&](const std::string& name) {
+    const bool is_weight = weights.tensors().contains(name);
+    return mapped_tensor((is_weight ? weights : moments).tensors().at(name));
+  });
+}
+
+void load_weights(const fs::path& snapshot, AdamW& optimizer) {
+  const SafetensorsFile weights = SafetensorsFile::open(weights_file(snapshot));
+  optimizer.restore_weights(
+      [&](const std::string& name) { return mapped_tensor(weights.tensors().at(name)); });
 }
 
 TrainingState load_snapshot(const fs::path& snapshot, const NamedTensors& parameters,
                             AdamW& optimizer, const Json& identity) {
   SavedState saved = read_state(snapshot);
   check_identity(saved.identity, identity, snapshot);
-  load_weights(snapshot, parameters);
+  check_weights(snapshot, parameters);
   check_moments(snapshot, parameters);
-  load_moments(snapshot, saved.state.step, optimizer);
+  load_tensors(snapshot, saved.state.step, optimizer);
   return std::move(saved.state);
 }
 
-std::uint64_t snapshot_bytes(const NamedTensors& parameters) {
-  std::uint64_t bytes = 1 << 20;
-  for (const auto& [name, tensor] : parameters) bytes += 3 * tensor.nbytes();
-  return bytes;
+std::uint64_t snapshot_bytes(std::int64_t parameters) {
+  return (1 << 20) + 12 * static_cast<std::uint64_t>(parameters);
 }
 
 Json snapshot_identity(const Json& resolved_config, const std::string& base_fingerprint,

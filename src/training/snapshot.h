@@ -43,8 +43,8 @@ TrainingState parse_state(const Json& json);
 /// Writes the snapshot of `state.step` whole or not at all: parameters.safetensors,
 /// optimizer.safetensors, state.json with the state and `identity`. Then removes all but the newest
 /// `keep` and the one with the lowest validation loss. All ranks call this; rank 0 writes.
-void save_snapshot(const fs::path& run, const TrainingState& state, const NamedTensors& parameters,
-                   const AdamW& optimizer, const Json& identity, std::int64_t keep);
+void save_snapshot(const fs::path& run, const TrainingState& state, const AdamW& optimizer,
+                   const Json& identity, std::int64_t keep);
 
 /// The folders of a run that are named as snapshots are, newest first, whole or not.
 std::vector<fs::path> snapshot_folders(const fs::path& run);
@@ -71,22 +71,23 @@ std::vector<std::string> check_identity(const Json& saved, const Json& now,
                                         const fs::path& snapshot,
                                         const std::vector<std::string>& free = {});
 
-/// Copies a snapshot's weights into the live ones; input error when they are damaged or do not fit.
-void load_weights(const fs::path& snapshot, const NamedTensors& parameters);
-
-/// Copies a snapshot's tensors into the live ones, after the checks of read_state, check_identity
-/// and load_weights, and returns its state. Whether the data has the state's position is
-/// BatchStream::seek's to say.
+/// Input error when a snapshot's weights are damaged or not those of the parameters; the same of
+/// its moments.
+void check_weights(const fs::path& snapshot, const NamedTensors& parameters);
+void check_moments(const fs::path& snapshot, const NamedTensors& parameters);
+/// Gives the optimizer the weights and moments of a snapshot of `step` that were checked. With
+/// several ranks, rank 0 calls this, and the others AdamW::restore.
+void load_tensors(const fs::path& snapshot, std::int64_t step, AdamW& optimizer);
+/// The same of the weights alone, and AdamW::restore_weights.
+void load_weights(const fs::path& snapshot, AdamW& optimizer);
+/// Gives the optimizer a snapshot's tensors, after the checks of read_state, check_identity,
+/// check_weights and check_moments, and returns its state. Whether the data has the state's
+/// position is BatchStream::seek's to say.
 TrainingState load_snapshot(const fs::path& snapshot, const NamedTensors& parameters,
                             AdamW& optimizer, const Json& identity);
-/// Input error when a snapshot's moments are damaged or not those of the parameters.
-void check_moments(const fs::path& snapshot, const NamedTensors& parameters);
-/// Gives the optimizer the moments of a snapshot of `step` that were checked. With several ranks,
-/// rank 0 calls this, and the others AdamW::restore.
-void load_moments(const fs::path& snapshot, std::int64_t step, AdamW& optimizer);
 
-/// Bytes that a snapshot takes: the parameters and two moments, fp32.
-std::uint64_t snapshot_bytes(const NamedTensors& parameters);
+/// Bytes that a snapshot takes: so many weights and their two moments, fp32.
+std::uint64_t snapshot_bytes(std::int64_t parameters);
 
 /// What must not change between a snapshot and its continuation: the fingerprints of the base, of
 /// the training data and of the text held on ("": none), and the keys of the resolved config that

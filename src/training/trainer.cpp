@@ -63,7 +63,7 @@ class Loop {
         training_(job.config.run.training),
         group_(job.group),
         share_{group_.rank(), group_.count()},
-        optimizer_(job.adaptation.parameters(), training_, group_),
+        optimizer_(job.adaptation.parameters(), training_, group_, job.decoder.dtype()),
         stream_(job.training_data, job.config.run.data, training_, share_),
         progress_(job.quiet || !group_.is_first()) {
     state_.total_steps = stream_.total_steps();
@@ -127,6 +127,7 @@ class Loop {
          {"peak_memory_bytes", peak_memory_bytes(job_.decoder.device())}});
     progress_.clear();
     conclude();
+    optimizer_.finish();
     return outcome_;
   }
 
@@ -174,7 +175,6 @@ class Loop {
       state_ = parse_state(
           parse_json(group_.text_of_first(state_json(state_).dump()), "state of rank 0"));
       optimizer_.set_steps(state_.step);
-      optimizer_.share_parameters();
       stream_.seek(state_.position);
     }
     norms_ = GradientNorms(state_.gradient_norms);
@@ -204,23 +204,26 @@ class Loop {
         outcome_.best->step == state_.step) {
       return;
     }
-    const bool has_best = group_.text_of_first(load_best() ? "yes" : "") == "yes";
-    if (has_best) outcome_.output_step = outcome_.best->step;
-    optimizer_.share_parameters();
+    if (group_.text_of_first(has_whole_best() ? "yes" : "") != "yes") return;
+    outcome_.output_step = outcome_.best->step;
+    if (group_.is_first()) {
+      load_weights(snapshot_path(job_.run_directory, outcome_.best->step), optimizer_);
+    } else {
+      optimizer_.restore_weights({});
+    }
   }
 
-  /// Whether rank 0 has the weights of the best validation now; else it has those of the last step.
-  bool load_best() {
+  /// Whether rank 0 can read the weights of the best validation.
+  bool has_whole_best() {
     if (!group_.is_first()) return false;
-    const fs::path snapshot = snapshot_path(job_.run_directory, outcome_.best->step);
     try {
-      load_weights(snapshot, job_.adaptation.tensors());
+      check_weights(snapshot_path(job_.run_directory, outcome_.best->step),
+                    job_.adaptation.tensors());
       return true;
     } catch (const Error& error) {
       if (error.code() != ExitCode::kBadInput) throw;
       spdlog::warn("{}: {}; the outputs hold the last weights, not the best", error.where(),
                    error.message());
-      load_weights(snapshot_path(job_.run_directory, state_.step), job_.adaptation.tensors());
       return false;
     }
   }
@@ -429,7 +432,7 @@ class Loop {
   }
 
   void save() {
-    save_snapshot(job_.run_directory, state_, job_.adaptation.tensors(), optimizer_, job_.identity,
+    save_snapshot(job_.run_directory, state_, optimizer_, job_.identity,
                   training_.keep_checkpoints);
     saved_step_ = state_.step;
     log("checkpoint", Json::object());

@@ -2,7 +2,7 @@
 
 #include "catch.h"
 #include "expansion/verification.h"
-#include "training/saved_moments.h"
+#include "training/saved_state.h"
 #include "training/small_run.h"
 
 #include <algorithm>
@@ -63,7 +63,7 @@ TEST_CASE("AdamW follows its formulas, decays matrices alone, and scales rates")
     }
   }
   CHECK(optimizer.steps() == 5);
-  for (const auto& [name, moment] : saved_moments(optimizer)) {
+  for (const auto& [name, moment] : saved_state(optimizer)) {
     if (name == "bias.exp_avg") CHECK(worst_difference(moment, references[1].m) < 1e-6);
     if (name == "b.exp_avg_sq") CHECK(worst_difference(moment, references[2].v) < 1e-6);
   }
@@ -78,10 +78,10 @@ TEST_CASE("the norm is over all gradients, and clipping scales them to it") {
     parameters[1].tensor.grad().fill_(-4);
     CHECK(optimizer.squared_norm().item<double>() == Approx(norm * norm));
     optimizer.clip_gradients(optimizer.squared_norm().sqrt(), clip);
-    const at::Tensor before = saved_moments(optimizer).front().second.clone();
+    const at::Tensor before = saved_state(optimizer).at("a.exp_avg");
     optimizer.step(1e-3);
     // What went into the first moment.
-    return ((saved_moments(optimizer).front().second - 0.9 * before) / 0.1)[0][0].item<double>();
+    return ((saved_state(optimizer).at("a.exp_avg") - 0.9 * before) / 0.1)[0][0].item<double>();
   };
   CHECK(after_a_step(0) == Approx(2));
   CHECK(after_a_step(2 * norm) == Approx(2));
@@ -95,7 +95,7 @@ TEST_CASE("from a step that is not good on nothing changes, until the steps are 
   const auto state = [&] {
     std::vector<at::Tensor> tensors;
     for (const Parameter& one : parameters) tensors.push_back(one.tensor.detach().clone());
-    for (const auto& [name, moment] : saved_moments(optimizer)) tensors.push_back(moment.clone());
+    for (const auto& [name, moment] : saved_state(optimizer)) tensors.push_back(moment);
     return tensors;
   };
   const auto step = [&](bool is_good) {

@@ -1,7 +1,7 @@
 #include "catch.h"
 #include "golden.h"
 #include "runtime/rank_threads.h"
-#include "training/saved_moments.h"
+#include "training/saved_state.h"
 
 #include <map>
 
@@ -22,30 +22,28 @@ std::vector<Parameter> parameters() {
   return out;
 }
 
-std::map<std::string, at::Tensor> by_name(const NamedTensors& tensors) {
-  return {tensors.begin(), tensors.end()};
-}
-
 struct Outcome {
-  std::vector<at::Tensor> weights;
-  std::map<std::string, at::Tensor> moments;  // rank 0's
+  std::vector<at::Tensor> computed_with, weights;  // before and after finish
+  std::map<std::string, at::Tensor> state;         // rank 0's
   double norm = 0;
 };
 
 /// Four steps whose loss has as many terms as there are parts; a rank has every count-th.
-Outcome train(const RankGroup& group, bool restores) {
+Outcome train(const RankGroup& group, at::ScalarType dtype, bool restores) {
   constexpr int kParts = 6;
   TrainingConfig training;
   training.weight_decay = 0.1;
   const std::vector<Parameter> trained = parameters();
-  AdamW optimizer(trained, training, group);
+  AdamW optimizer(trained, training, group, dtype);
   Outcome outcome;
   for (int step = 0; step < 4; ++step) {
     optimizer.zero_grad();
     for (int part = group.rank(); part < kParts; part += group.count()) {
       at::Tensor loss = at::zeros({});
-      for (const Parameter& one : trained)
-        loss = loss + (one.tensor * one.tensor).sum() * (part + 1);
+      for (const Parameter& one : trained) {
+        const at::Tensor weight = one.tensor.to(dtype);
+        loss = loss + (weight * weight).sum() * (part + 1);
+      }
       if (part + group.count() >= kParts) optimizer.begin_reduction();
       loss.backward();
     }
@@ -56,32 +54,36 @@ Outcome train(const RankGroup& group, bool restores) {
     optimizer.clip_gradients(squares.sqrt(), 1);
     optimizer.step(1e-2);
     if (step == 1 && restores) {
-      const std::map<std::string, at::Tensor> moments = by_name(saved_moments(optimizer));
-      optimizer.restore(step + 1, [&](const std::string& name) { return moments.at(name); });
+      const std::map<std::string, at::Tensor> state = saved_state(optimizer);
+      optimizer.restore(step + 1, [&](const std::string& name) { return state.at(name); });
     }
   }
+  for (const Parameter& one : trained) outcome.computed_with.push_back(one.tensor.detach().clone());
+  outcome.state = saved_state(optimizer);
+  optimizer.finish();
   for (const Parameter& one : trained) outcome.weights.push_back(one.tensor.detach().clone());
-  outcome.moments = by_name(saved_moments(optimizer));
   return outcome;
 }
 
 TEST_CASE("ranks that share an optimizer train what one does") {
-  const Outcome expected = train(RankGroup::alone(), false);
+  const at::ScalarType dtype = GENERATE(at::kFloat, at::kBFloat16);
+  const Outcome expected = train(RankGroup::alone(), dtype, false);
   const int count = GENERATE(2, 3, 5);
   const bool restores = GENERATE(false, true);
-  CAPTURE(count, restores);
+  CAPTURE(dtype, count, restores);
   const auto outcomes =
-      as_ranks(count, [&](const RankGroup& group) { return train(group, restores); });
+      as_ranks(count, [&](const RankGroup& group) { return train(group, dtype, restores); });
   for (const Outcome& found : outcomes) {
     CHECK(found.norm == Approx(expected.norm));
     for (std::size_t i = 0; i < expected.weights.size(); ++i) {
       CHECK(worst_difference(found.weights[i], expected.weights[i]) < 1e-6);
       CHECK(found.weights[i].equal(outcomes[0].weights[i]));
+      CHECK(found.computed_with[i].equal(found.weights[i].to(dtype)));
     }
   }
-  CHECK(outcomes[0].moments.size() == 10);
-  for (const auto& [name, moment] : expected.moments) {
-    CHECK(worst_difference(outcomes[0].moments.at(name), moment) < 1e-5);
+  CHECK(outcomes[0].state.size() == 15);
+  for (const auto& [name, tensor] : expected.state) {
+    CHECK(worst_difference(outcomes[0].state.at(name), tensor) < 1e-5);
   }
 }
 

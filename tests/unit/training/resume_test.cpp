@@ -33,7 +33,7 @@ class SavedRun {
       if (step % 2 != 0) continue;
       save_snapshot(
           path(), {.step = step, .position = stream.position(), .tokens = step, .total_steps = 20},
-          run.expansion.tensors(), run.optimizer, kIdentity, 3);
+          run.optimizer, kIdentity, 3);
       for (const auto& [name, tensor] : run.expansion.tensors()) {
         weights_[step].push_back(tensor.detach().clone());
       }
@@ -184,7 +184,7 @@ TEST_CASE("an epoch that ended in a smaller step is followed by all of the next"
   BatchStream stream(data, config, training);
   for (int i = 0; i < 3; ++i) stream.next();  // 4, 4 and 2 sequences
   save_snapshot(folder.path(), {.step = 3, .position = stream.position(), .total_steps = 3},
-                run.expansion.tensors(), run.optimizer, kIdentity, 1);
+                run.optimizer, kIdentity, 1);
   training.epochs = 2;
   BatchStream longer(data, config, training);
   CHECK(longer.total_steps() == 5);

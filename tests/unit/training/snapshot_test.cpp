@@ -34,7 +34,7 @@ TrainingState state_at(std::int64_t step) {
 }
 
 fs::path save(const fs::path& run, const SmallRun& from, std::int64_t step, std::int64_t keep = 2) {
-  save_snapshot(run, state_at(step), from.expansion.tensors(), from.optimizer, kIdentity, keep);
+  save_snapshot(run, state_at(step), from.optimizer, kIdentity, keep);
   return snapshot_path(run, step);
 }
 
@@ -91,7 +91,7 @@ TEST_CASE("a state without validation has none") {
   SmallRun run;
   TrainingState state = state_at(1);
   state.validation_before.reset();
-  save_snapshot(folder.path(), state, run.expansion.tensors(), run.optimizer, kIdentity, 1);
+  save_snapshot(folder.path(), state, run.optimizer, kIdentity, 1);
   const fs::path snapshot = newest_snapshot(folder.path()).value();
   CHECK_FALSE(load_snapshot(snapshot, run.expansion.tensors(), run.optimizer, kIdentity)
                   .validation_before.has_value());
@@ -114,7 +114,7 @@ TEST_CASE("the snapshot of the lowest validation loss is kept besides the newest
   for (const std::int64_t step : {5, 10, 15, 20}) {
     state.step = step;
     state.validations.best = Validation{step <= 15 ? 5 : 20, 1.0};
-    save_snapshot(folder.path(), state, run.expansion.tensors(), run.optimizer, kIdentity, 1);
+    save_snapshot(folder.path(), state, run.optimizer, kIdentity, 1);
     const std::set<std::string> expected =
         step == 5 || step == 20
             ? std::set<std::string>{snapshot_path("", step).filename()}
