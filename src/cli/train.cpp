@@ -221,8 +221,10 @@ ExitCode run_train(const TrainOptions& options, const GlobalOptions& all) {
     // A model that gives no number on a task is written all the same: what it is can be looked at.
     spdlog::warn("the tasks are not measured: {}", error.message());
   }
+  if (group->is_first() || setup->decoder.is_sharded()) {
+    results.samples = make_samples(*setup, prompts, global.quiet);
+  }
   if (!group->is_first()) return ExitCode::kDone;
-  results.samples = make_samples(*setup, prompts, global.quiet);
   finish_run(*setup, outcome, results);
   fs::remove(divergence_file(setup->run().output));
   if (setup->run().training.checkpoint_every == 0) {

@@ -79,46 +79,46 @@ TokenId begin_token(const TrainSetup& setup) {
                     "give a text that the base is good at");
 }
 
+/// Texts that the base itself writes.
+Dataset sample_from_base(TrainSetup& setup, bool quiet) {
+  ProgressLine progress(quiet);
+  setup.adaptation().set_strength(0);
+  Dataset data = sample_self_text(
+      setup.decoder,
+      {.samples = setup.run().retention.samples,
+       .length = std::min(setup.run().retention.sample_length, setup.spec.max_positions),
+       .begin = begin_token(setup),
+       .end = setup.tokenizer->eos(),
+       .seed = setup.run().training.seed},
+      [&](std::int64_t done, std::int64_t total) {
+        progress.counting("sampling from the base", done, total);
+      });
+  setup.adaptation().set_strength(1);
+  progress.clear();
+  spdlog::info("retention: {} texts of {} tokens, written by the base itself", data.report.examples,
+               data.report.tokens);
+  return data;
+}
+
 }  // namespace
 
 void retain_on_self_text(TrainSetup& setup, const fs::path* directory, bool quiet) {
   const RetentionConfig& retention = setup.run().retention;
   if (retention.weight == 0 || retention.text) return;
   const fs::path file = directory ? *directory / "retention.safetensors" : fs::path();
-  const bool is_first = setup.group.is_first();
-  if (!is_first) {
-    setup.retention_data = parse_self_text(parse_json(setup.group.text_of_first(""), "rank 0"));
-    return;
-  }
-  const auto tell = [&] {
-    if (!setup.group.is_alone()) {
-      setup.group.text_of_first(self_text_json(*setup.retention_data).dump());
-    }
-  };
-  if (directory && is_there(file)) {
+  const RankGroup& group = setup.group;
+  const bool is_saved =
+      group.text_of_first(group.is_first() && directory && is_there(file) ? "yes" : "") == "yes";
+  if (group.is_first() && is_saved) {
     setup.retention_data = read_self_text(file, setup.spec.vocab);
-    tell();
-    return;
+  } else if (!is_saved && (group.is_first() || setup.decoder.is_sharded())) {
+    setup.retention_data = sample_from_base(setup, quiet);
+    if (group.is_first() && directory) write_self_text(file, *setup.retention_data);
   }
-  ProgressLine progress(quiet);
-  setup.adaptation().set_strength(0);
-  setup.retention_data =
-      sample_self_text(setup.decoder,
-                       {.samples = retention.samples,
-                        .length = std::min(retention.sample_length, setup.spec.max_positions),
-                        .begin = begin_token(setup),
-                        .end = setup.tokenizer->eos(),
-                        .seed = setup.run().training.seed},
-                       [&](std::int64_t done, std::int64_t total) {
-                         progress.counting("sampling from the base", done, total);
-                       });
-  setup.adaptation().set_strength(1);
-  progress.clear();
-  const DatasetReport& report = setup.retention_data->report;
-  spdlog::info("retention: {} texts of {} tokens, written by the base itself", report.examples,
-               report.tokens);
-  if (directory) write_self_text(file, *setup.retention_data);
-  tell();
+  if (group.is_alone()) return;
+  const Json told = group.is_first() ? self_text_json(*setup.retention_data) : Json();
+  const std::string text = group.text_of_first(told.dump());
+  if (!group.is_first()) setup.retention_data = parse_self_text(parse_json(text, "rank 0"));
 }
 
 namespace {
@@ -175,6 +175,23 @@ void check_model(const RunConfig& run, const DecoderSpec& spec) {
   }
   const bool automatic = run.train.expands() && run.expansion.layers.automatic(spec.layers);
   if (run.train.expands() && !automatic) run.expansion.layers.resolve(spec.layers);
+  if (!run.training.shard_base) return;
+  const bool keeps_layers =
+      run.train.method == Method::kNew || run.train.method == Method::kZeroInit;
+  if (!keeps_layers) {
+    throw input_error("training.shard_base is true, and train is \"" + method_text(run.train) +
+                          "\": the base's layers lie in shares only where nothing but new MLPs is "
+                          "made of them",
+                      run.file.string(),
+                      "set train to new or zero-init, or training.shard_base to false");
+  }
+  if (automatic) {
+    throw input_error(
+        "training.shard_base is true, and expansion.layers ranks the layers, which takes a whole "
+        "model",
+        run.file.string(),
+        "list the layers: expandft inspect --rank-layers --config shows the ranking");
+  }
 }
 
 Folding folding_of(const RunConfig& run, const DecoderSpec& spec) {
@@ -224,7 +241,8 @@ std::unique_ptr<TrainSetup> set_up_training(ResolvedConfig config, const GlobalO
   const at::Device device = prepare_device(global);
   // Tokenizing and loading weights take about as long: side by side.
   auto loading = std::async(std::launch::async, [&] { return load_data(run, *tokenizer); });
-  Decoder decoder = Decoder::load(base, compute_dtype(run.training.precision, device), device);
+  Decoder decoder = Decoder::load(base, compute_dtype(run.training.precision, device), device,
+                                  run.training.shard_base ? group : RankGroup::alone());
   std::optional<Data> data;
   std::vector<LayerScore> ranking;
   if (automatic) {

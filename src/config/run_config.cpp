@@ -286,6 +286,10 @@ FieldTable run_config_fields(RunConfig& run) {
       flag_field("training.activation_checkpointing", training.activation_checkpointing,
                  "Keep only each layer's input for the backward pass, and compute the layer again "
                  "there: less memory for one more forward pass of it, and the same weights."),
+      flag_field(
+          "training.shard_base", training.shard_base,
+          "With several ranks each keeps a share of the frozen layers, and they are gathered "
+          "one by one: less memory for more communication. With train new and zero-init."),
       integer_field("training.seed", training.seed, from_to<std::int64_t>(0, kMostExactInJson),
                     "Start of the random numbers: same seed, same machine, same weights."),
       integer_field(

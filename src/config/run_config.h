@@ -68,6 +68,7 @@ struct TrainingConfig {
   CachePrefix cache_prefix = CachePrefix::kNone;
   std::optional<std::uint64_t> cache_prefix_limit;  // bytes; none: 4 GB in memory, 32 on the disk
   bool activation_checkpointing = false;
+  bool shard_base = false;
   std::uint64_t seed = 7;
   std::int64_t checkpoint_every = 0;  // steps; 0: only when a signal ends the run
   std::int64_t keep_checkpoints = 2;

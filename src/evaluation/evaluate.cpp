@@ -57,16 +57,23 @@ std::vector<std::size_t> missing_batches(const TaskWork& work, const EvaluationO
   return Json::parse(options.group.text_of_first(missing.dump()));
 }
 
-/// The outputs of `batches`, one of each rank and in their order. What one throws, all throw.
+/// How many batches are computed at once: one of each rank, or by all ranks the same where they
+/// gather the weights together, as each must make the same number of passes.
+int batches_at_once(const Decoder& decoder, const EvaluationOptions& options) {
+  return decoder.is_sharded() ? 1 : options.group.count();
+}
+
+/// The outputs of `batches` in their order. What one throws, all throw.
 std::vector<BatchOutputs> compute_together(const Decoder& decoder, const Tokenizer& tokenizer,
                                            const TaskWork& work,
                                            std::span<const std::size_t> batches,
                                            const EvaluationOptions& options) {
-  const auto own = static_cast<std::size_t>(options.group.rank());
+  const int at_once = batches_at_once(decoder, options);
+  const auto own = static_cast<std::size_t>(at_once == 1 ? 0 : options.group.rank());
   const auto compute_own = [&] {
     return compute(decoder, tokenizer, work, work.batches[batches[own]], options);
   };
-  if (options.group.is_alone()) return {compute_own()};
+  if (at_once == 1) return {compute_own()};
   Json told;
   if (own < batches.size()) {
     try {
@@ -109,7 +116,7 @@ TaskResult evaluate(const Decoder& decoder, const Tokenizer& tokenizer, const Ta
   std::int64_t left = 0, computed = 0;  // tokens
   for (const std::size_t i : missing) left += work.batch_tokens[i];
   const Clock::time_point start = Clock::now();
-  const auto at_once = static_cast<std::size_t>(options.group.count());
+  const auto at_once = static_cast<std::size_t>(batches_at_once(decoder, options));
   for (std::size_t begin = 0; begin < missing.size(); begin += at_once) {
     const auto batches =
         std::span(missing).subspan(begin, std::min(at_once, missing.size() - begin));

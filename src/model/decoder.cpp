@@ -32,9 +32,15 @@ Decoder::Decoder(DecoderSpec spec, DecoderWeights weights)
   }
 }
 
-Decoder Decoder::load(const ModelDirectory& directory, at::ScalarType dtype, at::Device device) {
+Decoder Decoder::load(const ModelDirectory& directory, at::ScalarType dtype, at::Device device,
+                      const RankGroup& sharers) {
   const DecoderSpec spec = read_spec(directory);
-  return {spec, load_weights(directory, spec, dtype, device)};
+  if (sharers.is_alone()) return {spec, load_weights(directory, spec, dtype, device)};
+  auto shards = std::make_shared<LayerShards>(sharers);
+  Decoder decoder(spec, load_weights(directory, spec, dtype, device,
+                                     [&](LayerWeights& layer) { shards->add(layer, spec); }));
+  decoder.shards_ = std::move(shards);
+  return decoder;
 }
 
 void Decoder::replace_layer(std::int64_t layer, LayerWeights weights) {
@@ -61,15 +67,26 @@ at::Tensor Decoder::embed(const at::Tensor& ids) const {
 
 at::Tensor Decoder::run_layers(std::int64_t begin, std::int64_t end, at::Tensor x,
                                const Attend& attend) const {
-  const auto run = [this](std::int64_t i, const at::Tensor& in, const Attend& with) {
-    return decoder_layer(spec_, i, weights_.layers[static_cast<std::size_t>(i)], mlp(i), in, with);
-  };
-  const std::int64_t first = at::GradMode::is_enabled() ? checkpointed_from_.value_or(end) : end;
-  for (std::int64_t i = begin; i < std::min(first, end); ++i) x = run(i, x, attend);
-  if (first >= end) return x;
-  const auto kept = std::make_shared<const Attend>(attend);  // until backward
-  for (std::int64_t i = std::max(begin, first); i < end; ++i) {
-    x = checkpointed([run, kept, i](const at::Tensor& in) { return run(i, in, *kept); }, x);
+  const bool with_gradients = at::GradMode::is_enabled();
+  const std::int64_t checkpointed_from = with_gradients ? checkpointed_from_.value_or(end) : end;
+  const auto kept = checkpointed_from < end ? std::make_shared<const Attend>(attend) : nullptr;
+  for (std::int64_t i = begin; i < end; ++i) {
+    const at::Tensor in = x;
+    if (shards_) {
+      // After the last layer comes its backward, or the first of another pass.
+      const bool is_last = i + 1 == spec_.layers;
+      shards_->hold(i, !is_last         ? std::optional(i + 1)
+                       : with_gradients ? std::nullopt
+                                        : std::optional<std::int64_t>(0));
+    }
+    const auto run = [this, i](const at::Tensor& entering, const Attend& with) {
+      return decoder_layer(spec_, i, weights_.layers[static_cast<std::size_t>(i)], mlp(i), entering,
+                           with);
+    };
+    x = i < checkpointed_from
+            ? run(in, attend)
+            : checkpointed([run, kept](const at::Tensor& again) { return run(again, *kept); }, in);
+    if (shards_) x = held_in_backward(shards_, i, !in.requires_grad(), x);
   }
   return x;
 }

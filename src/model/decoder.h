@@ -6,6 +6,7 @@
 #include "model/decoder_layer.h"
 #include "model/gated_mlp.h"
 #include "model/kv_cache.h"
+#include "model/layer_shards.h"
 #include "model/spec.h"
 #include "model/token_tensors.h"
 #include "model/weights.h"
@@ -24,14 +25,20 @@ namespace expandft {
 class Decoder {
  public:
   Decoder(DecoderSpec spec, DecoderWeights weights);
-  /// Loads a model directory in `dtype` on `device`; errors as read_spec and load_weights.
-  static Decoder load(const ModelDirectory& directory, at::ScalarType dtype, at::Device device);
+  /// Loads a model directory in `dtype` on `device`; errors as read_spec and load_weights. The
+  /// ranks of `sharers` keep a share of each layer's weights: they must compute the same number of
+  /// passes, and what stands in the place of a layer's weights must not read them before it is
+  /// computed.
+  static Decoder load(const ModelDirectory& directory, at::ScalarType dtype, at::Device device,
+                      const RankGroup& sharers = RankGroup::alone());
 
   const DecoderSpec& spec() const { return spec_; }
   const DecoderWeights& weights() const { return weights_; }
   at::Device device() const { return weights_.embedding.device(); }
   /// What is computed in; weights that train may be wider.
   at::ScalarType dtype() const { return dtype_; }
+  /// Whether several ranks have a share of the layers' weights each.
+  bool is_sharded() const { return shards_ != nullptr; }
 
   const Mlp& mlp(std::int64_t layer) const { return *mlps_.at(static_cast<std::size_t>(layer)); }
   void replace_mlp(std::int64_t layer, std::unique_ptr<Mlp> mlp) {
@@ -89,6 +96,7 @@ class Decoder {
   DecoderWeights weights_;
   at::ScalarType dtype_;
   std::vector<std::unique_ptr<Mlp>> mlps_;
+  std::shared_ptr<LayerShards> shards_;            // none: the weights are there
   std::optional<std::int64_t> checkpointed_from_;  // none: activations are kept
 };
 

@@ -21,4 +21,12 @@ TokenTensors to_device(const TokenBatch& batch, at::Device device) {
           .targets = tensor(targets)};
 }
 
+TokenTensors idle_tokens(at::Device device) {
+  TokenBatch batch;
+  const std::vector<TokenId> tokens = {0, 0};
+  const std::vector<std::uint8_t> is_target = {1, 1};
+  batch.append({tokens, is_target});
+  return to_device(batch, device);
+}
+
 }  // namespace expandft

@@ -20,4 +20,8 @@ struct TokenTensors {
 
 TokenTensors to_device(const TokenBatch& batch, at::Device device);
 
+/// Two tokens with one target: what a rank computes that has nothing to compute while others do,
+/// where the weights are gathered from all (Decoder::is_sharded).
+TokenTensors idle_tokens(at::Device device);
+
 }  // namespace expandft

@@ -151,11 +151,17 @@ LayerWeights WeightLoader::layer(std::int64_t index) {
 }
 
 DecoderWeights load_weights(const ModelDirectory& directory, const DecoderSpec& spec,
-                            at::ScalarType dtype, at::Device device) {
+                            at::ScalarType dtype, at::Device device,
+                            const std::function<void(LayerWeights&)>& take_layer) {
   WeightLoader loader(directory, spec, dtype, device);
   DecoderWeights weights;
   weights.embedding = loader.embedding();
-  for (std::int64_t i = 0; i < spec.layers; ++i) weights.layers.push_back(loader.layer(i));
+  for (std::int64_t i = 0; i < spec.layers; ++i) {
+    weights.layers.push_back(loader.layer(i));
+    if (!take_layer) continue;
+    take_layer(weights.layers.back());
+    directory.release();
+  }
   weights.final_norm = loader.final_norm();
   weights.head = spec.tied ? weights.embedding : loader.head();
   loader.check_all_used();

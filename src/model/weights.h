@@ -5,6 +5,7 @@
 #include "model/spec.h"
 
 #include <cstdint>
+#include <functional>
 #include <set>
 #include <string>
 #include <vector>
@@ -134,8 +135,10 @@ void for_each_tensor(Weights& layer, const DecoderSpec& spec, Visit visit) {
   });
 }
 
-/// Loads every weight the spec needs; errors as WeightLoader's.
+/// Loads every weight the spec needs; errors as WeightLoader's. `take_layer`, where given, gets
+/// each layer before the next is read, and may put other tensors in the place of its own.
 DecoderWeights load_weights(const ModelDirectory& directory, const DecoderSpec& spec,
-                            at::ScalarType dtype, at::Device device);
+                            at::ScalarType dtype, at::Device device,
+                            const std::function<void(LayerWeights&)>& take_layer = {});
 
 }  // namespace expandft

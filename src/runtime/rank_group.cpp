@@ -113,18 +113,33 @@ void RankGroup::sum(const at::Tensor& tensor) const {
   run([&](c10d::Backend& backend) { return backend.allreduce(tensors); });
 }
 
+template <typename Call>
+std::function<void()> RankGroup::start(Call call) const {
+  try {
+    return
+        [this, work = call(*connection_->backend)] { run([&](c10d::Backend&) { return work; }); };
+  } catch (const std::exception& error) {
+    throw connection_->lost(error);
+  }
+}
+
 std::function<void()> RankGroup::start_sum_at(int owner, const at::Tensor& tensor) const {
   if (is_alone()) return [] {};
   std::vector<at::Tensor> tensors = {tensor};
   c10d::ReduceOptions options;
   options.rootRank = owner;
-  try {
-    return [this, work = connection_->backend->reduce(tensors, options)] {
-      run([&](c10d::Backend&) { return work; });
-    };
-  } catch (const std::exception& error) {
-    throw connection_->lost(error);
+  return start([&](c10d::Backend& backend) { return backend.reduce(tensors, options); });
+}
+
+std::function<void()> RankGroup::start_gather(const at::Tensor& own,
+                                              const at::Tensor& whole) const {
+  if (is_alone()) {
+    whole.copy_(own);
+    return [] {};
   }
+  // As bytes, so that any dtype will do.
+  at::Tensor to = whole.view(at::kByte), from = own.view(at::kByte);
+  return start([&](c10d::Backend& backend) { return backend._allgather_base(to, from); });
 }
 
 void RankGroup::share(const at::Tensor& tensor, int owner) const {

@@ -38,6 +38,9 @@ class RankGroup {
   /// The same at `owner` alone, and not at once; the others' tensors are lost. What is returned is
   /// to be called before the tensor is used or freed.
   [[nodiscard]] std::function<void()> start_sum_at(int owner, const at::Tensor& tensor) const;
+  /// The ranks' `own`, in their order, fill `whole` on all, but not at once: as start_sum_at.
+  [[nodiscard]] std::function<void()> start_gather(const at::Tensor& own,
+                                                   const at::Tensor& whole) const;
   /// The tensor of `owner` takes the tensor's place on all.
   void share(const at::Tensor& tensor, int owner) const;
   /// What each rank gave, in their order.
@@ -49,6 +52,8 @@ class RankGroup {
   struct Connection;
   template <typename Call>
   void run(Call call) const;
+  template <typename Call>
+  std::function<void()> start(Call call) const;
 
   RankEnvironment environment_;
   at::Device device_ = at::kCPU;

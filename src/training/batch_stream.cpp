@@ -72,6 +72,8 @@ StepBatch BatchStream::next() {
   for (const ExampleGroup& piece : step.examples) {
     step.micro_batches.push_back(batch_of(dataset_, piece));
   }
+  const std::int64_t most_packs = share_.largest(std::ssize(packs));
+  step.most_pieces = (most_packs + training_.micro_batch_size - 1) / training_.micro_batch_size;
   for (const Pack& pack : packs) {
     step.tokens += tokens_of(pack);
     for (const std::uint32_t example : pack) {

@@ -25,6 +25,7 @@ struct StepBatch {
   std::vector<TokenBatch> micro_batches;
   std::vector<ExampleGroup> examples;    // of each piece
   std::int64_t tokens = 0, targets = 0;  // of the whole step
+  std::int64_t most_pieces = 0;          // that a rank has
 };
 
 /// Which of `count` equal parts of each step a stream gives.
@@ -37,6 +38,8 @@ struct StreamShare {
     const auto bound = [&](int part) { return std::ssize(all) * part / count; };
     return {all.begin() + bound(index), all.begin() + bound(index + 1)};
   }
+  /// The largest part of so many.
+  std::int64_t largest(std::int64_t all) const { return (all + count - 1) / count; }
 };
 
 /// The tokens of a group.

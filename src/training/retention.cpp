@@ -54,10 +54,14 @@ at::Tensor Retention::backward(const Decoder& decoder, const Adaptation& adaptat
                                std::int64_t step) const {
   const ExampleGroup all = examples_of(step);
   const ExampleGroup examples = share_.of(all);
-  if (examples.empty()) return at::zeros({}, at::TensorOptions().device(decoder.device()));
+  const bool is_idle = examples.empty();
+  if (is_idle && !decoder.is_sharded()) {
+    return at::zeros({}, at::TensorOptions().device(decoder.device()));
+  }
   std::int64_t all_tokens = 0;
   for (const std::uint32_t example : all) all_tokens += text_.examples.length(example);
-  const TokenTensors tokens = to_device(batch_of(text_, examples), decoder.device());
+  const TokenTensors tokens = is_idle ? idle_tokens(decoder.device())
+                                      : to_device(batch_of(text_, examples), decoder.device());
   at::Tensor frozen;
   if (frozen_layers_ > 0) {
     frozen = cache_ ? cache_->states(examples) : decoder.states_before(frozen_layers_, tokens);
@@ -77,8 +81,8 @@ at::Tensor Retention::backward(const Decoder& decoder, const Adaptation& adaptat
   const at::Tensor divergence = linear_kl_divergence(hidden(), decoder.head(), reference,
                                                      reference_head, decoder.spec().logit_softcap) /
                                 static_cast<double>(all_tokens);
-  (divergence * config_.weight).backward();
-  return divergence.detach();
+  (divergence * (is_idle ? 0 : config_.weight)).backward();
+  return is_idle ? at::zeros_like(divergence) : divergence.detach();
 }
 
 }  // namespace expandft

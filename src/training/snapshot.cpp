@@ -287,9 +287,10 @@ Json snapshot_identity(const Json& resolved_config, const std::string& base_fing
   for (const char* key : {"train", "expansion", "lora", "data", "training", "retention"}) {
     identity[key] = resolved_config.at(key);
   }
-  for (const char* key : {"checkpoint_every", "keep_checkpoints", "output_checkpoint",
-                          "validate_every", "log_every", "epochs", "max_steps", "patience",
-                          "cache_prefix", "cache_prefix_limit", "activation_checkpointing"}) {
+  for (const char* key :
+       {"checkpoint_every", "keep_checkpoints", "output_checkpoint", "validate_every", "log_every",
+        "epochs", "max_steps", "patience", "cache_prefix", "cache_prefix_limit",
+        "activation_checkpointing", "shard_base"}) {
     identity["training"].erase(key);
   }
   // The data's content counts, not where it lies.

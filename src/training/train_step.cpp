@@ -21,13 +21,22 @@ QueuedStep queue_step(const Decoder& decoder, AdamW& optimizer, const StepBatch&
   optimizer.zero_grad();
   const auto targets = static_cast<double>(batch.targets);
   at::Tensor loss = at::zeros({}, at::TensorOptions().dtype(at::kDouble).device(decoder.device()));
-  for (std::size_t i = 0; i < batch.micro_batches.size(); ++i) {
-    const TokenTensors tokens = to_device(batch.micro_batches[i], decoder.device());
-    const at::Tensor sum = prefix != nullptr ? decoder.loss(tokens, prefix->layers(),
-                                                            prefix->states(batch.examples[i]))
-                                             : decoder.loss(tokens);
-    const at::Tensor of_piece = sum / targets;
-    if (i + 1 == batch.micro_batches.size() && !add_gradients) optimizer.begin_reduction();
+  const std::int64_t pieces = std::ssize(batch.micro_batches);
+  // Idle passes come first: in the last all ranks send gradients, and must do so in one order.
+  const std::int64_t idle = decoder.is_sharded() ? batch.most_pieces - pieces : 0;
+  for (std::int64_t i = -idle; i < pieces; ++i) {
+    at::Tensor of_piece;
+    if (i < 0) {
+      of_piece = decoder.loss(idle_tokens(decoder.device())) * 0;
+    } else {
+      const auto piece = static_cast<std::size_t>(i);
+      const TokenTensors tokens = to_device(batch.micro_batches[piece], decoder.device());
+      const at::Tensor sum = prefix != nullptr ? decoder.loss(tokens, prefix->layers(),
+                                                              prefix->states(batch.examples[piece]))
+                                               : decoder.loss(tokens);
+      of_piece = sum / targets;
+    }
+    if (i + 1 == pieces && !add_gradients) optimizer.begin_reduction();
     of_piece.backward();
     loss += of_piece.detach();
   }
@@ -81,6 +90,8 @@ std::optional<double> mean_loss(const Decoder& decoder, const Dataset& dataset,
     if (is_ours && batch.target_count() > 0) {
       sum += decoder.loss(to_device(batch, decoder.device())).item<double>();
       targets += batch.target_count();
+    } else if (is_ours && decoder.is_sharded()) {
+      decoder.loss(idle_tokens(decoder.device()));
     }
     batch = {};
   };
@@ -94,6 +105,11 @@ std::optional<double> mean_loss(const Decoder& decoder, const Dataset& dataset,
   }
   if (stop && stop()) return {};
   flush();
+  // The last round is not full, and those who are not in it must compute too.
+  const std::int64_t in_round = pieces % group.count();
+  if (decoder.is_sharded() && in_round > 0 && group.rank() >= in_round) {
+    decoder.loss(idle_tokens(decoder.device()));
+  }
   if (!group.is_alone()) {
     at::Tensor sums =
         at::tensor({sum, static_cast<double>(targets)}, at::kDouble).to(decoder.device());

@@ -33,8 +33,16 @@ def assert_close(found, expected, tolerance=1e-5, norm_tolerance=1e-3):
 
 
 @pytest.fixture(scope="module")
-def settings():
-    return dict(training__max_steps=STEPS, training__batch_size=8, training__validate_every=7,
+def settings(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("written")
+    (folder / "words.jsonl").write_text("".join(
+        json.dumps({"begin": begin, "end": end}) + "\n"
+        for begin, end in [("Once upon a", "time"), ("There was a little girl named", "Lily"), ("To be", "or not")]))
+    (folder / "written.json").write_text(json.dumps(
+        {"name": "written", "type": "generate", "data": "words.jsonl", "prompt": "{begin}", "reference": " {end}",
+         "max_tokens": 8, "metrics": ["contains"]}))
+    return dict(evaluation__tasks=[str(folder / "written.json")],
+                training__max_steps=STEPS, training__batch_size=8, training__validate_every=7,
                 evaluation__every=10, retention={"weight": 1.0, "text": "self", "samples": 8, "sample_length": 32,
                                                  "batch_size": 4})
 
@@ -124,6 +132,47 @@ def test_a_run_goes_on_with_another_number_of_ranks(expandft, binary, stories, t
     run(tmp_path / "parts", before, 4)
     run(tmp_path / "parts", after, 8, "--resume")
     assert_close(events(tmp_path / "parts/out", "train"), events(tmp_path / "whole/out", "train"))
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_a_base_in_shares_trains_the_same(binary, stories, tmp_path, settings, alone, count):
+    """With retention, validation, tasks that are scored and written, and samples: all ranks make the same passes,
+    whatever each has to compute."""
+    config = write_config(tmp_path, stories, training__shard_base=True, **settings)
+    codes, _, errors = finish(start_ranks(binary, count, "train", "--config", config))
+    assert codes == [0] * count, errors
+    assert_close(events(tmp_path / "out"), events(alone))
+    for name, tensor in tensors_of(alone).items():
+        assert abs(tensor - tensors_of(tmp_path / "out")[name]).max() < 1e-4
+    found, expected = (json.loads((run / "summary.json").read_text()) for run in (tmp_path / "out", alone))
+    assert len(found["samples"]) == len(expected["samples"]) > 0
+
+
+def test_a_base_in_shares_works_where_ranks_have_unequal_parts(expandft, binary, stories, tmp_path):
+    """5 sequences a step for 3 ranks, 2 retention sequences for 3, checkpointing."""
+    changes = dict(training__batch_size=5, training__micro_batch_size=1, training__validate_every=2,
+                   training__activation_checkpointing=True, training__max_steps=4,
+                   retention={"weight": 1.0, "text": "self", "samples": 4, "sample_length": 16, "batch_size": 2})
+    for name, count in (("one", 1), ("three", 3)):
+        (tmp_path / name).mkdir()
+        config = write_config(tmp_path / name, stories, training__shard_base=True, **changes)
+        if count == 1:
+            train(expandft, config)
+        else:
+            codes, _, errors = finish(start_ranks(binary, count, "train", "--config", config))
+            assert codes == [0] * count, errors
+    assert_close(events(tmp_path / "three/out"), events(tmp_path / "one/out"))
+
+
+@pytest.mark.parametrize("changes, message", [
+    (dict(train="lora", expansion=None), 'training.shard_base is true, and train is "lora"'),
+    (dict(expansion__layers={"auto": 1}), "training.shard_base is true, and expansion.layers ranks the layers"),
+])
+def test_what_needs_a_whole_base_is_refused(expandft, stories, tmp_path, changes, message):
+    config = write_config(tmp_path, stories, training__shard_base=True, **changes)
+    result = train(expandft, config, rc=2)
+    assert message in result.stderr and "run.json" in result.stderr
+    assert not (tmp_path / "out").exists()
 
 
 def wait_for_step(run, step, processes):

@@ -24,22 +24,38 @@ TEST_CASE("a group of one leaves everything as it is") {
   CHECK(group.text_of_first("a") == "a");
 }
 
-TEST_CASE("ranks add up, share and tell") {
-  const auto results = as_ranks(3, [](const RankGroup& group) {
-    const auto filled = [&](double number) { return at::full({5}, number, at::kFloat); };
-    const at::Tensor sum = filled(group.rank() + 1), at_one = filled(group.rank() + 1),
-                     of_two = filled(group.rank());
-    group.sum(sum);
-    group.start_sum_at(1, at_one)();
-    group.share(of_two, 2);
-    const auto texts = group.texts(std::string(static_cast<std::size_t>(group.rank()), 'x'));
-    CHECK(sum.equal(filled(6)));
-    if (group.rank() == 1) CHECK(at_one.equal(filled(6)));
-    CHECK(of_two.equal(filled(2)));
-    CHECK(texts == std::vector<std::string>{"", "x", "xx"});
-    return group.text_of_first("from " + std::to_string(group.rank()));
+TEST_CASE("ranks add up, gather, share and tell") {
+  struct Result {
+    at::Tensor sum, at_one, of_two, all;
+    std::vector<std::string> texts;
+    std::string first;
+  };
+  const auto filled = [](std::int64_t size, double number) {
+    return at::full({size}, number, at::kFloat);
+  };
+  const auto results = as_ranks(3, [&](const RankGroup& group) {
+    const int rank = group.rank();
+    Result out{.sum = filled(5, rank + 1),
+               .at_one = filled(5, rank + 1),
+               .of_two = filled(5, rank),
+               .all = filled(6, -1)};
+    group.sum(out.sum);
+    const auto sum_is_there = group.start_sum_at(1, out.at_one);
+    group.start_gather(filled(2, rank), out.all)();
+    sum_is_there();
+    group.share(out.of_two, 2);
+    out.texts = group.texts(std::string(static_cast<std::size_t>(rank), 'x'));
+    out.first = group.text_of_first("from " + std::to_string(rank));
+    return out;
   });
-  CHECK(results == std::vector<std::string>(3, "from 0"));
+  for (const Result& found : results) {
+    CHECK(found.sum.equal(filled(5, 6)));
+    CHECK(found.of_two.equal(filled(5, 2)));
+    CHECK(found.all.equal(at::cat({filled(2, 0), filled(2, 1), filled(2, 2)})));
+    CHECK(found.texts == std::vector<std::string>{"", "x", "xx"});
+    CHECK(found.first == "from 0");
+  }
+  CHECK(results[1].at_one.equal(filled(5, 6)));
 }
 
 TEST_CASE("a rank that leaves is named by those that stay") {

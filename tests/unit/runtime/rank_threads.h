@@ -3,6 +3,7 @@
 #include "runtime/rank_group.h"
 
 #include <arpa/inet.h>
+#include <cstdlib>
 #include <future>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -10,6 +11,9 @@
 #include <vector>
 
 namespace expandft::testing {
+
+/// c10d's flight recorder is one a process, and not safe with several ranks in it.
+inline const int kFlightRecorderOff = setenv("TORCH_FR_BUFFER_SIZE", "0", /*overwrite=*/1);
 
 /// A port that nobody listens on.
 inline std::uint16_t free_port() {
@@ -26,7 +30,8 @@ inline std::uint16_t free_port() {
 }
 
 /// Ranks of a group, as threads of this process: calls work(group) in each, and gives what they
-/// return in order. What one throws is thrown.
+/// return in order. What one throws is thrown. Catch's assertions are no work for ranks: they
+/// belong into one thread.
 template <typename Work>
 auto as_ranks(int count, Work work) {
   const std::uint16_t port = free_port();
