@@ -4,6 +4,7 @@
 #include "report/summary.h"
 #include "report/table.h"
 #include "runtime/memory.h"
+#include "training/memory_estimate.h"
 #include "training/prefix_caches.h"
 #include "training/schedule.h"
 #include "training/train_step.h"
@@ -17,13 +18,15 @@ namespace {
 
 std::string memory_table(const TrainSetup& setup, std::uint64_t cached_states) {
   Table table({"memory", "bytes"}, {Table::Align::kLeft, Table::Align::kRight});
-  const auto line = [&](const char* what, double bytes) { table.row({what, human_bytes(bytes)}); };
-  const double element = static_cast<double>(setup.decoder.weights().embedding.element_size());
-  const auto trained = static_cast<double>(count_trained_parameters(setup.adaptation()));
-  line("base weights", element * static_cast<double>(count_parameters(setup.spec)));
-  line("what trains (float32)", 4 * trained);
-  line("its gradients", 4 * trained);
-  line("its AdamW moments", 8 * trained);
+  const auto line = [&](const std::string& what, double bytes) {
+    table.row({what, human_bytes(bytes)});
+  };
+  const std::vector<MemoryItem> state = state_memory(
+      setup.spec, count_trained_parameters(setup.adaptation()),
+      {.ranks = setup.group.count(),
+       .shard_base = setup.run().training.shard_base,
+       .element_bytes = static_cast<std::int64_t>(at::elementSize(setup.decoder.dtype()))});
+  for (const MemoryItem& item : state) line(std::string(item.what), item.bytes);
   if (cached_states > 0) {
     const bool on_disk = setup.run().training.cache_prefix == CachePrefix::kDisk;
     line(on_disk ? "states of the frozen layers (on the disk)" : "states of the frozen layers",

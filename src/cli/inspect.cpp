@@ -1,14 +1,20 @@
+#include "base/error.h"
 #include "cli/facts.h"
 #include "cli/output.h"
 #include "cli/train_setup.h"
 #include "cli/verbs.h"
+#include "model/families.h"
 #include "report/human.h"
 #include "report/summary.h"
 #include "report/table.h"
+#include "runtime/device.h"
+#include "training/memory_estimate.h"
 
 #include <algorithm>
 #include <memory>
 #include <string>
+
+#include <spdlog/fmt/fmt.h>
 
 namespace expandft {
 namespace {
@@ -16,6 +22,7 @@ namespace {
 struct InspectOptions {
   std::string directory, config;
   bool rank_layers = false;
+  int memory_ranks = 0;  // 0: not asked
   bool json = false;
 };
 
@@ -86,8 +93,59 @@ ExitCode show_ranking(const InspectOptions& options, const GlobalOptions& global
   return ExitCode::kDone;
 }
 
+/// What each rank of a run would hold in memory; of the model, config.json is enough.
+ExitCode show_memory(const InspectOptions& options) {
+  if (options.config.empty() || !options.directory.empty()) {
+    throw input_error("--memory reads a run config, and no directory", "expandft inspect",
+                      "expandft inspect --memory 8 --config run.json");
+  }
+  const RunConfig run = load_run_config(options.config).run;
+  const fs::path file = run.model / "config.json";
+  const DecoderSpec spec = read_spec(read_json(file), file.string());
+  if (!run.train.widens() || run.expansion.layers.automatic(spec.layers)) {
+    throw input_error(
+        "the memory is known beforehand of listed layers, and of train new, "
+        "zero-init and mlp",
+        run.file.string(), "expandft train --dry-run measures it");
+  }
+  const ExpansionPlan plan =
+      make_plan(run.expansion.layers, run.expansion.copies, spec, run.train.method);
+  const at::ScalarType dtype = compute_dtype(run.training.precision, at::kCUDA);
+  const MemoryLayout layout{
+      .ranks = options.memory_ranks,
+      .shard_base = run.training.shard_base,
+      .element_bytes = static_cast<std::int64_t>(at::elementSize(dtype)),
+      .checkpointing = run.training.activation_checkpointing,
+      .tokens = run.training.micro_batch_size * run.data.max_length,
+  };
+  double total = 0;
+  Json json = Json::object();
+  const std::string where = layout.ranks == 1 ? std::string("on one device")
+                                              : fmt::format("on each of {} ranks", layout.ranks);
+  Table table({where, "bytes"}, {Table::Align::kLeft, Table::Align::kRight});
+  const auto add = [&](const std::string& what, double bytes) {
+    total += bytes;
+    json[what] = bytes;
+    table.row({what, human_bytes(bytes)});
+  };
+  for (const MemoryItem& item : state_memory(spec, count_trained_parameters(plan, spec), layout)) {
+    add(std::string(item.what), item.bytes);
+  }
+  add("activations of " + std::to_string(layout.tokens) + " tokens, about",
+      activation_bytes(spec, plan, layout));
+  table.row({"together", human_bytes(total)});
+  if (options.json) {
+    print_json({{"ranks", layout.ranks}, {"bytes", json}, {"total_bytes", total}});
+    return ExitCode::kDone;
+  }
+  print(describe(plan, spec) + "\ncomputed in " + std::string(c10::toString(dtype)) + "\n\n" +
+        table.text());
+  return ExitCode::kDone;
+}
+
 ExitCode run_inspect(const InspectOptions& options, const GlobalOptions& global) {
   if (options.rank_layers) return show_ranking(options, global);
+  if (options.memory_ranks > 0) return show_memory(options);
   if (options.directory.empty()) {
     throw input_error("no directory is given", "expandft inspect", "expandft inspect DIR");
   }
@@ -111,14 +169,24 @@ void setup_inspect(CLI::App& app, Context& context) {
                   "Say what a model, an adapter or a run directory is: family, sizes, tokenizer,\n"
                   "expansion, status, and where it loads",
                   "expandft inspect runs/mathqa/merged\n"
-                  "  expandft inspect --rank-layers --config run.json");
+                  "  expandft inspect --rank-layers --config run.json\n"
+                  "  expandft inspect --memory 8 --config run.json");
   command->group("Look");
   const auto options = std::make_shared<InspectOptions>();
   command->add_option("directory", options->directory, "Model, adapter or run directory")
       ->type_name("DIR");
-  command->add_flag("--rank-layers", options->rank_layers,
-                    "Rank a run's layers by how much its training data wants to change their MLPs");
-  command->add_option("--config", options->config, "Run config, for --rank-layers")
+  CLI::Option* rank_layers =
+      command->add_flag("--rank-layers", options->rank_layers,
+                        "Rank a run's layers by how much its training data wants to change their "
+                        "MLPs");
+  command
+      ->add_option("--memory", options->memory_ranks,
+                   "Say what each of so many ranks would hold in memory as a run trains, on GPUs "
+                   "unless its training.precision says otherwise")
+      ->type_name("RANKS")
+      ->check(CLI::Range(1, 65536))
+      ->excludes(rank_layers);
+  command->add_option("--config", options->config, "Run config, for --rank-layers and --memory")
       ->type_name("FILE");
   command->add_flag("--json", options->json, "As JSON, with exact numbers");
   command->callback([&context, options] {

@@ -91,6 +91,14 @@ std::int64_t count_new_parameters(const ExpansionPlan& plan, const DecoderSpec& 
   return static_cast<std::int64_t>(plan.layers.size()) * (plan.copies - 1) * copy;
 }
 
+std::int64_t count_trained_parameters(const ExpansionPlan& plan, const DecoderSpec& spec) {
+  const std::int64_t added = count_new_parameters(plan, spec);
+  if (!plan.trains_originals()) return added;
+  const std::int64_t down_biases =
+      spec.mlp_bias ? static_cast<std::int64_t>(plan.layers.size()) * spec.hidden : 0;
+  return added + added / (plan.copies - 1) + down_biases;
+}
+
 std::string describe(const ExpansionPlan& plan, const DecoderSpec& spec) {
   const std::int64_t added = count_new_parameters(plan, spec);
   return fmt::format(

@@ -36,6 +36,8 @@ std::string layout_name(Layout layout);
 std::int64_t count_parameters(const DecoderSpec& spec);
 /// Parameters that the copies add.
 std::int64_t count_new_parameters(const ExpansionPlan& plan, const DecoderSpec& spec);
+/// The same, and the originals where they train.
+std::int64_t count_trained_parameters(const ExpansionPlan& plan, const DecoderSpec& spec);
 
 /// "3 of 5 layers (0, 2, 4) × 2: 66,048 new parameters, 25.3 % of the model".
 std::string describe(const ExpansionPlan& plan, const DecoderSpec& spec);

@@ -3,6 +3,7 @@
 #include "model/attention.h"
 #include "model/checkpointed.h"
 #include "model/families.h"
+#include "model/layer_shards.h"
 #include "model/linear_cross_entropy.h"
 #include "model/rms_norm.h"
 #include "model/rope.h"

@@ -6,10 +6,10 @@
 #include "model/decoder_layer.h"
 #include "model/gated_mlp.h"
 #include "model/kv_cache.h"
-#include "model/layer_shards.h"
 #include "model/spec.h"
 #include "model/token_tensors.h"
 #include "model/weights.h"
+#include "runtime/rank_group.h"
 
 #include <memory>
 #include <optional>
@@ -18,6 +18,8 @@
 #include <ATen/ATen.h>
 
 namespace expandft {
+
+class LayerShards;
 
 /// A decoder-only language model: what the spec says, with the weights given, computed in the dtype
 /// of its embedding. Its parts can be replaced (methods of training do). Autograd runs from the

@@ -20,6 +20,19 @@ std::int64_t rounded_up(std::int64_t number, std::int64_t unit) {
   return (number + unit - 1) / unit * unit;
 }
 
+std::int64_t bytes_of(const at::Tensor& tensor) {
+  return tensor.numel() * static_cast<std::int64_t>(tensor.itemsize());
+}
+
+/// Puts other memory under a tensor and its views, behind autograd's back: what it saved for
+/// backward are views of the same numbers whenever it looks at them. Returns what was there.
+at::DataPtr exchange_memory(const at::Tensor& tensor, at::DataPtr memory, std::int64_t bytes) {
+  c10::StorageImpl& storage = *tensor.storage().unsafeGetStorageImpl();
+  at::DataPtr before = storage.set_data_ptr(std::move(memory));
+  storage.set_nbytes(static_cast<std::size_t>(bytes));
+  return before;
+}
+
 /// Carries shards in an autograd context.
 struct ShardsHolder : torch::CustomClassHolder {
   explicit ShardsHolder(std::shared_ptr<LayerShards> held) : shards(std::move(held)) {}
@@ -59,7 +72,13 @@ void LayerShards::add(LayerWeights& layer, const DecoderSpec& spec) {
   const std::int64_t count = group_.count(),
                      share = rounded_up(numbers, kAlignment * count) / count;
   Layer& added = layers_.emplace_back();
-  added.whole = at::zeros({share * count}, options);
+  added.whole = at::empty({share * count}, options);  // untouched, it takes no memory
+  if (bytes_of(added.whole) > layer_bytes_) {
+    layer_bytes_ = bytes_of(added.whole);
+    spare_.clear();
+  }
+  exchange_memory(added.whole, spare_memory(*added.whole.storage().allocator()),
+                  bytes_of(added.whole));
   std::int64_t begin = 0;
   for_each_tensor(layer, spec, [&](const std::string&, at::Tensor& tensor) {
     const at::Tensor view = added.whole.narrow(0, begin, tensor.numel()).view(tensor.sizes());
@@ -72,6 +91,15 @@ void LayerShards::add(LayerWeights& layer, const DecoderSpec& spec) {
   drop(added);
 }
 
+at::DataPtr LayerShards::spare_memory(at::Allocator& allocator) {
+  if (spare_.empty()) {
+    return allocator.allocate(static_cast<std::size_t>(layer_bytes_));
+  }
+  at::DataPtr memory = std::move(spare_.back());
+  spare_.pop_back();
+  return memory;
+}
+
 void LayerShards::hold(std::int64_t layer, std::optional<std::int64_t> next) {
   for (std::int64_t i = 0; i < std::ssize(layers_); ++i) {
     if (i != layer && i != next) drop(layers_[static_cast<std::size_t>(i)]);
@@ -82,14 +110,10 @@ void LayerShards::hold(std::int64_t layer, std::optional<std::int64_t> next) {
   if (next) gather(layers_.at(static_cast<std::size_t>(*next)));
 }
 
-// The storage is filled and emptied behind autograd's back: what it saved for backward are views
-// of the same numbers whenever it looks at them.
 void LayerShards::gather(Layer& layer) {
   if (layer.is_there) return;
-  c10::StorageImpl& storage = *layer.whole.storage().unsafeGetStorageImpl();
-  const std::size_t bytes = static_cast<std::size_t>(layer.whole.numel()) * layer.whole.itemsize();
-  storage.set_data_ptr_noswap(storage.allocator()->allocate(bytes));
-  storage.set_nbytes(bytes);
+  exchange_memory(layer.whole, spare_memory(*layer.whole.storage().allocator()),
+                  bytes_of(layer.whole));
   layer.is_there = true;
   layer.wait = group_.start_gather(layer.own, layer.whole.variable_data());
 }
@@ -97,9 +121,7 @@ void LayerShards::gather(Layer& layer) {
 void LayerShards::drop(Layer& layer) {
   if (!layer.is_there) return;
   if (layer.wait) std::exchange(layer.wait, {})();
-  c10::StorageImpl& storage = *layer.whole.storage().unsafeGetStorageImpl();
-  storage.set_data_ptr_noswap({nullptr, layer.whole.device()});
-  storage.set_nbytes(0);
+  spare_.push_back(exchange_memory(layer.whole, {nullptr, layer.whole.device()}, 0));
   layer.is_there = false;
 }
 
@@ -107,14 +129,6 @@ std::int64_t LayerShards::share_bytes() const {
   std::int64_t bytes = 0;
   for (const Layer& layer : layers_) bytes += static_cast<std::int64_t>(layer.own.nbytes());
   return bytes;
-}
-
-std::int64_t LayerShards::layer_bytes() const {
-  std::int64_t most = 0;
-  for (const Layer& layer : layers_) {
-    most = std::max(most, static_cast<std::int64_t>(layer.whole.nbytes()));
-  }
-  return most;
 }
 
 at::Tensor held_in_backward(std::shared_ptr<LayerShards> shards, std::int64_t layer, bool is_lowest,

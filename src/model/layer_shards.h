@@ -31,7 +31,7 @@ class LayerShards {
   void hold(std::int64_t layer, std::optional<std::int64_t> next);
   /// Bytes of a rank's shares; of the largest layer, of which two are there at a time.
   std::int64_t share_bytes() const;
-  std::int64_t layer_bytes() const;
+  std::int64_t layer_bytes() const { return layer_bytes_; }
 
  private:
   struct Layer {
@@ -40,11 +40,16 @@ class LayerShards {
     std::function<void()> wait;  // while it is gathered
     bool is_there = false;       // or on its way
   };
+  at::DataPtr spare_memory(at::Allocator& allocator);
   void gather(Layer& layer);
   void drop(Layer& layer);
 
   const RankGroup& group_;
   std::vector<Layer> layers_;
+  // Memory of layers that left, for those that come: given back to the allocator it would get
+  // holes.
+  std::vector<at::DataPtr> spare_;  // each of layer_bytes_
+  std::int64_t layer_bytes_ = 0;
 };
 
 /// `x`, what `layer` made. Its backward holds the layer, and has the one below gathered or, where

@@ -4,11 +4,13 @@
 #include "runtime/collectives.h"
 #include "runtime/heartbeat.h"
 
+#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <optional>
 #include <utility>
 
+#include <c10/util/Logging.h>
 #include <spdlog/fmt/fmt.h>
 #include <spdlog/fmt/ranges.h>
 #include <spdlog/spdlog.h>
@@ -26,6 +28,12 @@ constexpr const char* kRestart =
 std::string first_line(const std::exception& error) {
   const std::string text = error.what();
   return text.substr(0, text.find('\n'));
+}
+
+/// LibTorch logs what our errors say too, with backtraces: only for who asks for it.
+void set_torch_logging() {
+  if (std::getenv("TORCH_CPP_LOG_LEVEL") != nullptr) return c10::initLogging();
+  FLAGS_caffe2_log_level = 3;  // fatal
 }
 
 }  // namespace
@@ -60,6 +68,7 @@ RankGroup::RankGroup(const RankEnvironment& environment, at::Device device,
                      std::chrono::milliseconds timeout)
     : environment_(environment), device_(device) {
   if (is_alone()) return;
+  set_torch_logging();
   const std::string place =
       fmt::format("{}:{}", environment.master_address, environment.master_port);
   try {

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ranks import finish, start_ranks
 from training import write_config
 
 sys.path.append(str(Path(__file__).parents[2] / "bench"))
@@ -155,6 +156,36 @@ def test_checkpointing_saves_the_activations_of_all_layers_but_one(expandft, lay
     assert plain - saving > 0.8 * (layers - 1) * 64 * 64 * 4 * WIDTH * 4
     # Layers that come and go leave holes between what stays: the estimate is a little low.
     assert abs(estimate - saving) <= 0.2 * saving, (estimate, saving)
+
+
+def peak_of_ranks(binary, folder, model, count, **settings):
+    """The most that rank 0 takes in two steps."""
+    folder.mkdir()
+    config = write_config(folder, model, evaluation=None, data__validation=None, training__batch_size=4,
+                          training__micro_batch_size=1, **settings)
+    codes, outputs, errors = finish(start_ranks(binary, count, "train", "--config", config, "--dry-run"))
+    assert codes == [0] * count, errors
+    return float(re.search(r"peak memory +([0-9.]+) MB", outputs[0])[1]) * 1e6
+
+
+def test_a_base_in_shares_takes_less_with_each_rank(binary, layered_model, tmp_path):
+    model = layered_model(DEEP, dtype="float32")
+    layers = 4 * DEEP * LAYER_NUMBERS
+    one, two, four = (peak_of_ranks(binary, tmp_path / f"{count}", model, count, training__shard_base=True)
+                      for count in (1, 2, 4))
+    # A half and a quarter are saved; two gathered layers, and what Gloo needs, come on top.
+    assert one - two > 0.3 * layers
+    assert two - four > 0.15 * layers
+
+
+def test_optimizer_state_takes_less_with_each_rank(binary, layered_model, tmp_path):
+    layers = 24
+    model = layered_model(layers, dtype="float32")
+    moments = 8 * layers * 3 * HIDDEN * WIDTH
+    one, two, four = (peak_of_ranks(binary, tmp_path / f"{count}", model, count, expansion__layers="all")
+                      for count in (1, 2, 4))
+    assert one - two > 0.3 * moments
+    assert two - four > 0.15 * moments
 
 
 def test_memory_does_not_grow_with_the_steps(expandft, stories, tmp_path):

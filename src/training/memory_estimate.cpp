@@ -1,0 +1,66 @@
+#include "training/memory_estimate.h"
+
+#include <algorithm>
+
+namespace expandft {
+namespace {
+
+/// Of one layer, on average, of those that can lie in shares.
+double layer_parameters(const DecoderSpec& spec) {
+  const std::int64_t ends = (spec.tied ? 1 : 2) * spec.vocab * spec.hidden + spec.hidden;
+  return static_cast<double>(count_parameters(spec) - ends) / static_cast<double>(spec.layers);
+}
+
+/// Numbers a token that one layer keeps for its backward pass: the inputs of its norms and the sum
+/// between its blocks; queries, keys, values and what is made of them; of each copy of its MLP gate
+/// and up, and the input.
+double kept_numbers(const DecoderSpec& spec, std::int64_t layer, std::int64_t copies) {
+  const std::int64_t norms = (spec.norms_after_blocks ? 6 : 4) * spec.hidden;
+  const std::int64_t attention = 2 * (spec.heads + spec.kv_heads) * spec.head_dim;
+  return static_cast<double>(norms + attention + copies * (2 * spec.width(layer) + spec.hidden));
+}
+
+}  // namespace
+
+std::vector<MemoryItem> state_memory(const DecoderSpec& spec, std::int64_t trained_parameters,
+                                     const MemoryLayout& layout) {
+  const auto element = static_cast<double>(layout.element_bytes);
+  const auto ranks = static_cast<double>(layout.ranks);
+  const auto trained = static_cast<double>(trained_parameters);
+  const double base = element * static_cast<double>(count_parameters(spec));
+  std::vector<MemoryItem> items;
+  if (layout.shard_base && layout.ranks > 1) {
+    const double layer = element * layer_parameters(spec);
+    const double layers = layer * static_cast<double>(spec.layers);
+    items.push_back({"base weights: embedding, head, and a share of the layers",
+                     base - layers + layers / ranks});
+    items.push_back({"two layers, gathered from all ranks", 2 * layer});
+  } else {
+    items.push_back({"base weights", base});
+  }
+  // One rank casts its fp32 weights when it computes with them; several have masters in shares.
+  const bool has_masters = layout.ranks > 1 && layout.element_bytes < 4;
+  items.push_back({has_masters ? "what trains, as computed with" : "what trains (float32)",
+                   (has_masters ? element : 4) * trained});
+  if (has_masters) items.push_back({"a share of what trains, in float32", 4 * trained / ranks});
+  items.push_back({"its gradients", 4 * trained});
+  items.push_back(
+      {layout.ranks > 1 ? "a share of AdamW's moments" : "its AdamW moments", 8 * trained / ranks});
+  return items;
+}
+
+double activation_bytes(const DecoderSpec& spec, const ExpansionPlan& plan,
+                        const MemoryLayout& layout) {
+  double kept = 0, largest = 0;  // numbers a token
+  for (std::int64_t i = plan.layers.front(); i < spec.layers; ++i) {
+    const double of_layer = kept_numbers(spec, i, plan.grows(i) ? plan.copies : 1);
+    kept += layout.checkpointing ? static_cast<double>(spec.hidden) : of_layer;
+    largest = std::max(largest, of_layer);
+  }
+  // In the backward pass of a layer the gradients of what it kept are as many again; with
+  // checkpointing it is computed again first.
+  const double numbers = kept + (layout.checkpointing ? 2 : 1) * largest;
+  return numbers * static_cast<double>(layout.tokens * layout.element_bytes);
+}
+
+}  // namespace expandft
