@@ -84,7 +84,7 @@ TEST_CASE("every key reaches its member", "[config]") {
                  "final_learning_rate": 0.1, "weight_decay": 0.01, "beta1": 0, "beta2": 0.5,
                  "epsilon": 1e-6, "clip_norm": 0, "precision": "bfloat16",
                  "cache_prefix": "disk", "cache_prefix_limit": "1500MB",
-                 "activation_checkpointing": true,
+                 "activation_checkpointing": true, "shard_base": true,
                  "seed": 9007199254740991, "checkpoint_every": 5, "keep_checkpoints": 1,
                  "output_checkpoint": "last", "validate_every": 6, "patience": 8, "log_every": 7},
     "evaluation": {"original_tasks": ["a", "tasks/b.json"], "tasks": ["c"], "max_drop": "2.5%",
@@ -127,6 +127,7 @@ TEST_CASE("every key reaches its member", "[config]") {
   CHECK(training.cache_prefix_limit == 1'500'000'000u);
   CHECK(config.resolved.at("training").at("cache_prefix_limit") == "1500MB");
   CHECK(training.activation_checkpointing);
+  CHECK(training.shard_base);
   CHECK(training.seed == 9007199254740991u);
   CHECK(training.checkpoint_every == 5);
   CHECK(training.keep_checkpoints == 1);
@@ -148,7 +149,7 @@ TEST_CASE("every key reaches its member", "[config]") {
   }
   SECTION("it has every key, in the order of the schema") {
     CHECK(config.resolved.begin().key() == "model");
-    CHECK(config.origins.size() == 57);
+    CHECK(config.origins.size() == 58);
     const Json schema = run_config_schema();
     std::vector<std::string> in_schema, in_config;
     for (const auto& [key, unused] : schema["properties"].items()) in_schema.push_back(key);
@@ -208,6 +209,7 @@ TEST_CASE("each impossible value is an error with path, value and what is allowe
       {"/training/cache_prefix_limit", "\"0GB\"", "a size such as \"500MB\" or \"4GB\""},
       {"/training/cache_prefix_limit", "\"4 GB\"", "a size such as \"500MB\" or \"4GB\""},
       {"/training/activation_checkpointing", "1", "true or false"},
+      {"/training/shard_base", "\"yes\"", "true or false"},
       {"/training/learning_rate", "0", "a number above 0, at most 1"},
       {"/training/learning_rate", "\"1e-4\"", "a number above 0, at most 1"},
       {"/training/schedule", "\"cosin\"", "\"constant\", \"linear\", \"cosine\""},
@@ -423,5 +425,5 @@ TEST_CASE("origins are described a line each, aligned", "[config]") {
   CHECK(has(text, "(command line)\n"));
   CHECK(has(text, "data.template.prompt                   \"Q:\\n{q}\""));
   CHECK(has(text, "data.template.completion               \" {a}\""));
-  CHECK(std::count(text.begin(), text.end(), '\n') == 57);
+  CHECK(std::count(text.begin(), text.end(), '\n') == 58);
 }
