@@ -1,5 +1,7 @@
 #include "model/layer_shards.h"
 
+#include "model/flat_buffer.h"
+
 #include <algorithm>
 #include <utility>
 
@@ -12,13 +14,6 @@ namespace {
 
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
-
-/// Tensors begin at 64 bytes, as others do: kernels may sum in another order elsewhere.
-constexpr std::int64_t kAlignment = 32;
-
-std::int64_t rounded_up(std::int64_t number, std::int64_t unit) {
-  return (number + unit - 1) / unit * unit;
-}
 
 std::int64_t bytes_of(const at::Tensor& tensor) {
   return tensor.numel() * static_cast<std::int64_t>(tensor.itemsize());
@@ -66,11 +61,11 @@ void LayerShards::add(LayerWeights& layer, const DecoderSpec& spec) {
   std::int64_t numbers = 0;
   at::TensorOptions options;
   for_each_tensor(layer, spec, [&](const std::string&, const at::Tensor& tensor) {
-    numbers += rounded_up(tensor.numel(), kAlignment);
+    numbers += rounded_up(tensor.numel(), kFlatAlignment);
     options = tensor.options();
   });
   const std::int64_t count = group_.count(),
-                     share = rounded_up(numbers, kAlignment * count) / count;
+                     share = rounded_up(numbers, kFlatAlignment * count) / count;
   Layer& added = layers_.emplace_back();
   added.whole = at::empty({share * count}, options);  // untouched, it takes no memory
   if (bytes_of(added.whole) > layer_bytes_) {
@@ -84,7 +79,7 @@ void LayerShards::add(LayerWeights& layer, const DecoderSpec& spec) {
     const at::Tensor view = added.whole.narrow(0, begin, tensor.numel()).view(tensor.sizes());
     view.copy_(tensor);
     tensor = view;
-    begin += rounded_up(tensor.numel(), kAlignment);
+    begin += rounded_up(tensor.numel(), kFlatAlignment);
   });
   added.own = added.whole.narrow(0, group_.rank() * share, share).clone();
   added.is_there = true;
@@ -92,9 +87,7 @@ void LayerShards::add(LayerWeights& layer, const DecoderSpec& spec) {
 }
 
 at::DataPtr LayerShards::spare_memory(at::Allocator& allocator) {
-  if (spare_.empty()) {
-    return allocator.allocate(static_cast<std::size_t>(layer_bytes_));
-  }
+  if (spare_.empty()) return allocator.allocate(static_cast<std::size_t>(layer_bytes_));
   at::DataPtr memory = std::move(spare_.back());
   spare_.pop_back();
   return memory;

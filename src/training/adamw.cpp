@@ -1,5 +1,6 @@
 #include "training/adamw.h"
 
+#include "model/flat_buffer.h"
 #include "model/tensors.h"
 
 #include <algorithm>
@@ -7,14 +8,6 @@
 
 namespace expandft {
 namespace {
-
-/// Each tensor begins at a multiple of 64 bytes, in any dtype: kernels may sum in another order
-/// elsewhere, and an expanded model would no longer be its base bit for bit.
-constexpr std::int64_t kAlignment = 32;
-
-std::int64_t rounded_up(std::int64_t number, std::int64_t unit) {
-  return (number + unit - 1) / unit * unit;
-}
 
 bool decays(const Parameter& one) {
   return one.tensor.dim() > 1;
@@ -48,10 +41,10 @@ AdamW::AdamW(const std::vector<Parameter>& parameters, const TrainingConfig& tra
       groups_.push_back({{total, total}, one.rate_scale, decays(one)});
     }
     views_.push_back({one, {total, total + one.tensor.numel()}});
-    total += rounded_up(one.tensor.numel(), kAlignment);
+    total += rounded_up(one.tensor.numel(), kFlatAlignment);
     groups_.back().range.end = total;
   }
-  share_ = rounded_up(total, kAlignment * group.count()) / group.count();
+  share_ = rounded_up(total, kFlatAlignment * group.count()) / group.count();
   const auto options =
       at::TensorOptions()
           .dtype(at::kFloat)
@@ -70,7 +63,7 @@ AdamW::AdamW(const std::vector<Parameter>& parameters, const TrainingConfig& tra
     at::Tensor& tensor = views_[i].parameter.tensor;
     const at::Tensor initial = tensor.detach().flatten();
     group.share(initial, 0);
-    scatter(masters_, range, initial);
+    if (has_masters()) scatter(masters_, range, initial);
     const at::Tensor view = part_of(parameters_, range).view(tensor.sizes());
     view.copy_(initial.view(tensor.sizes()));
     tensor.set_data(view);

@@ -97,8 +97,8 @@ class AdamW {
   std::vector<View> views_;  // group by group
   std::vector<Group> groups_;
   std::int64_t share_ = 0;  // numbers of the buffers that each rank owns
-  // (all views, each padded to kAlignment numbers, and the ranks' shares filled up; padding stays
-  // 0)
+  // (all views, each padded to kFlatAlignment numbers, and the ranks' shares filled up; padding
+  // stays 0)
   at::Tensor parameters_, gradients_;
   at::Tensor masters_;                         // (share_), fp32; a part of parameters_ if these are
   at::Tensor first_moments_, second_moments_;  // (share_)

@@ -10,7 +10,7 @@ import time
 import pytest
 from safetensors.numpy import load_file
 
-from ranks import COMMON, environment, finish, start_ranks, torchrun
+from ranks import COMMON, environment, finish, free_port, start_ranks, torchrun
 from training import events, train, write_config
 
 STEPS = 20
@@ -72,6 +72,20 @@ def test_torchrun_starts_them(binary, stories, tmp_path, settings, alone):
     config = write_config(tmp_path, stories, **settings)
     [code], _, [error] = finish([torchrun(binary, 2, "train", "--config", config)])
     assert code == 0, error
+    assert_close(events(tmp_path / "out"), events(alone))
+
+
+def test_slurm_starts_them(binary, stories, tmp_path, settings, alone):
+    """With the variables that srun sets for each task."""
+    config = write_config(tmp_path, stories, **settings)
+    slurm = dict(SLURM_JOB_ID=os.getpid(), SLURM_STEP_ID=0, SLURM_STEP_NUM_TASKS=2, SLURM_STEP_NODELIST="localhost",
+                 MASTER_PORT=free_port())
+    ranks = [subprocess.Popen([str(binary), "train", "--config", str(config), *COMMON],
+                              env=environment(SLURM_PROCID=rank, SLURM_LOCALID=rank, **slurm), stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True) for rank in range(2)]
+    codes, _, errors = finish(ranks)
+    assert codes == [0, 0], errors
+    assert "rank 0 of 2, met at localhost:" in errors[0]
     assert_close(events(tmp_path / "out"), events(alone))
 
 
