@@ -16,6 +16,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import bench_models
 import work
 
 PAGE = Path(__file__).resolve().parent.parent / "docs/distributed.md"
@@ -23,8 +24,6 @@ SECTION = re.compile(r"(<!-- ranks-model:begin -->\n).*?(<!-- ranks-model:end --
 
 GEMMA3_27B = {"model_type": "gemma3_text", "hidden_size": 5376, "num_hidden_layers": 62, "num_attention_heads": 32,
               "num_key_value_heads": 16, "head_dim": 128, "intermediate_size": 21504, "vocab_size": 262208}
-GEMMA3_1B = {"model_type": "gemma3_text", "hidden_size": 1152, "num_hidden_layers": 26, "num_attention_heads": 4,
-             "num_key_value_heads": 1, "head_dim": 256, "intermediate_size": 6912, "vocab_size": 262144}
 
 
 @dataclass(frozen=True)
@@ -117,7 +116,7 @@ def table(name, job, machine, counts):
 
 
 def tables():
-    small = Job(work.Shapes.of_config(GEMMA3_1B), 13, 2048, micro_batches=4, micro_tokens=8192)
+    small = Job(work.Shapes.of_config(bench_models.config_of(bench_models.find("gemma3-1b"))), 13, 2048, micro_batches=4, micro_tokens=8192)
     large = Job(work.Shapes.of_config(GEMMA3_27B), 20, 2048, micro_batches=4, micro_tokens=4096, shard_base=True)
     return "\n\n".join([table("Gemma 3 1B, the upper 13 layers", small, H100, (8, 64, 512)),
                         table("Gemma 3 27B, the upper 20 layers, the base in shares", large, H100, (8, 64, 512))])
@@ -162,7 +161,6 @@ def gloo_rate(numbers):
 
 def check(tokens_per_second, tokens):
     """What two ranks of one thread each would reach, from what one does and from Gloo alone."""
-    import bench_models
     import scaling
 
     shapes = work.Shapes.of_config(bench_models.config_of(bench_models.find(scaling.MODEL)))

@@ -42,6 +42,13 @@ def finish(processes, timeout=300):
     return [process.returncode for process in processes], [out for out, _ in said], [err for _, err in said]
 
 
+def run_ranks(binary, count, *arguments, **options):
+    """(stdouts, stderrs) of so many ranks, all of which must succeed. `options`: of start_ranks."""
+    codes, outputs, errors = finish(start_ranks(binary, count, *arguments, **options))
+    assert codes == [0] * count, errors
+    return outputs, errors
+
+
 def torchrun(binary, count, *arguments, options=()):
     return subprocess.Popen(
         [sys.executable, "-m", "torch.distributed.run", "--standalone", "--no-python", "--nproc-per-node", str(count),

@@ -1,15 +1,20 @@
 """expandft inspect --memory: what each rank of a run would hold, from config.json alone."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
-GEMMA3_27B = {"model_type": "gemma3_text", "vocab_size": 262208, "hidden_size": 5376, "intermediate_size": 21504,
-              "num_hidden_layers": 62, "num_attention_heads": 32, "num_key_value_heads": 16, "head_dim": 128,
-              "query_pre_attn_scalar": 168, "max_position_embeddings": 131072, "sliding_window": 1024,
-              "rms_norm_eps": 1e-6, "rope_theta": 1e6, "rope_local_base_freq": 1e4, "tie_word_embeddings": True,
-              "hidden_activation": "gelu_pytorch_tanh"}
+ROOT = Path(__file__).parents[2]
+sys.path.append(str(ROOT / "bench"))
+import ranks_model  # noqa: E402
+
+# What the model's config.json has besides its sizes.
+GEMMA3_27B = ranks_model.GEMMA3_27B | {
+    "query_pre_attn_scalar": 168, "max_position_embeddings": 131072, "sliding_window": 1024, "rms_norm_eps": 1e-6,
+    "rope_theta": 1e6, "rope_local_base_freq": 1e4, "tie_word_embeddings": True,
+    "hidden_activation": "gelu_pytorch_tanh"}
 
 
 @pytest.fixture
@@ -33,7 +38,7 @@ def test_the_page_shows_what_it_prints(expandft, config):
     result = expandft("inspect", "--memory", "8", "--config", config())
     assert result.rc == 0, result.stderr
     table = result.stdout[result.stdout.index("on each of 8 ranks"):]
-    assert f"```\n{table}```\n" in (Path(__file__).parents[2] / "docs/distributed.md").read_text()
+    assert f"```\n{table}```\n" in (ROOT / "docs/distributed.md").read_text()
 
 
 def test_numbers_add_up_and_fall_with_ranks(expandft, config):

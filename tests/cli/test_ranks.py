@@ -10,7 +10,7 @@ import time
 import pytest
 from safetensors.numpy import load_file
 
-from ranks import COMMON, environment, finish, free_port, start_ranks, torchrun
+from ranks import COMMON, environment, finish, free_port, run_ranks, start_ranks, torchrun
 from training import events, train, write_config
 
 STEPS = 20
@@ -30,6 +30,14 @@ def assert_close(found, expected, tolerance=1e-5, norm_tolerance=1e-3):
                 assert ours[key] == pytest.approx(theirs[key], abs=tolerance, rel=relative), (ours, theirs)
         for task, base in zip(ours.get("tasks", []), theirs.get("tasks", [])):
             assert task["value"] == pytest.approx(base["value"], rel=1e-4)
+
+
+def train_on(expandft, binary, count, config, *arguments):
+    """Trains with so many ranks; one is a process that no launcher started."""
+    if count == 1:
+        train(expandft, config, *arguments)
+    else:
+        run_ranks(binary, count, "train", "--config", config, *arguments)
 
 
 @pytest.fixture(scope="module")
@@ -57,8 +65,7 @@ def alone(expandft, stories, tmp_path_factory, settings):
 @pytest.mark.parametrize("count", [2, 3])
 def test_ranks_train_what_one_does(binary, stories, tmp_path, settings, alone, count):
     config = write_config(tmp_path, stories, **settings)
-    codes, outputs, errors = finish(start_ranks(binary, count, "train", "--config", config))
-    assert codes == [0] * count, errors
+    outputs, errors = run_ranks(binary, count, "train", "--config", config)
     assert_close(events(tmp_path / "out"), events(alone))
     found, expected = tensors_of(tmp_path / "out"), tensors_of(alone)
     assert found.keys() == expected.keys()
@@ -94,11 +101,7 @@ def test_other_methods_too(expandft, binary, stories, tmp_path, method):
     for folder, count in ((tmp_path / "one", 1), (tmp_path / "two", 2)):
         folder.mkdir()
         config = write_config(folder, stories, train=method, evaluation=None, expansion=None)
-        if count == 1:
-            train(expandft, config)
-        else:
-            codes, _, errors = finish(start_ranks(binary, count, "train", "--config", config))
-            assert codes == [0, 0], errors
+        train_on(expandft, binary, count, config)
     assert_close(events(tmp_path / "two/out"), events(tmp_path / "one/out"))
 
 
@@ -108,10 +111,7 @@ def test_fp32_weights_lie_in_shares_under_bf16(expandft, binary, stories, tmp_pa
     def run(folder, count, steps, *arguments):
         config = write_config(folder, stories, training__max_steps=steps, training__checkpoint_every=5,
                               training__precision="bfloat16", training__schedule="constant", evaluation=None)
-        if count == 1:
-            return train(expandft, config, *arguments)
-        codes, _, errors = finish(start_ranks(binary, count, "train", "--config", config, *arguments))
-        assert codes == [0] * count, errors
+        train_on(expandft, binary, count, config, *arguments)
 
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
@@ -135,10 +135,7 @@ def test_a_run_goes_on_with_another_number_of_ranks(expandft, binary, stories, t
     def run(folder, count, steps, *arguments):
         config = write_config(folder, stories, training__max_steps=steps, training__checkpoint_every=3,
                               training__schedule="constant", training__warmup=0, evaluation=None)
-        if count == 1:
-            return train(expandft, config, *arguments)
-        codes, _, errors = finish(start_ranks(binary, count, "train", "--config", config, *arguments))
-        assert codes == [0] * count, errors
+        train_on(expandft, binary, count, config, *arguments)
 
     (tmp_path / "whole").mkdir()
     (tmp_path / "parts").mkdir()
@@ -153,8 +150,7 @@ def test_a_base_in_shares_trains_the_same(binary, stories, tmp_path, settings, a
     """With retention, validation, tasks that are scored and written, and samples: all ranks make the same passes,
     whatever each has to compute."""
     config = write_config(tmp_path, stories, training__shard_base=True, **settings)
-    codes, _, errors = finish(start_ranks(binary, count, "train", "--config", config))
-    assert codes == [0] * count, errors
+    run_ranks(binary, count, "train", "--config", config)
     assert_close(events(tmp_path / "out"), events(alone))
     for name, tensor in tensors_of(alone).items():
         assert abs(tensor - tensors_of(tmp_path / "out")[name]).max() < 1e-4
@@ -170,11 +166,7 @@ def test_a_base_in_shares_works_where_ranks_have_unequal_parts(expandft, binary,
     for name, count in (("one", 1), ("three", 3)):
         (tmp_path / name).mkdir()
         config = write_config(tmp_path / name, stories, training__shard_base=True, **changes)
-        if count == 1:
-            train(expandft, config)
-        else:
-            codes, _, errors = finish(start_ranks(binary, count, "train", "--config", config))
-            assert codes == [0] * count, errors
+        train_on(expandft, binary, count, config)
     assert_close(events(tmp_path / "three/out"), events(tmp_path / "one/out"))
 
 
@@ -277,8 +269,7 @@ def test_more_ranks_than_sequences_are_refused(binary, stories, tmp_path):
 
 def test_the_dry_run_works(binary, stories, tmp_path):
     config = write_config(tmp_path, stories)
-    codes, outputs, errors = finish(start_ranks(binary, 2, "train", "--config", config, "--dry-run"))
-    assert codes == [0, 0], errors
+    outputs, _ = run_ranks(binary, 2, "train", "--config", config, "--dry-run")
     assert "peak memory" in outputs[0] and outputs[1] == ""
     assert not (tmp_path / "out").exists()
 
@@ -291,8 +282,7 @@ def test_ranks_evaluate_what_one_does(expandft, binary, stories, tuned, tmp_path
     assert one.rc == 0, one.stderr
     cache = ["--cache", tmp_path / "cache"] if cached else ["--no-cache"]
     for name in ("first.json", "second.json"):
-        codes, outputs, errors = finish(start_ranks(binary, 2, *common, *cache, "--json", tmp_path / name))
-        assert codes == [0, 0], errors
+        outputs, _ = run_ranks(binary, 2, *common, *cache, "--json", tmp_path / name)
         assert outputs[1] == ""
         assert json.loads((tmp_path / name).read_text()) == json.loads((tmp_path / "one.json").read_text())
 
@@ -332,9 +322,7 @@ def two_hosts():
 def test_ranks_on_two_hosts_meet(binary, stories, tmp_path, settings, alone, two_hosts):
     names, addresses = two_hosts
     config = write_config(tmp_path, stories, **settings)
-    codes, _, errors = finish(start_ranks(
-        binary, 2, "train", "--config", config, "--rank-timeout", "60", address=addresses[0],
-        commands=[["ip", "netns", "exec", name] for name in names]))
-    assert codes == [0, 0], errors
+    _, errors = run_ranks(binary, 2, "train", "--config", config, "--rank-timeout", "60", address=addresses[0],
+                          commands=[["ip", "netns", "exec", name] for name in names])
     assert f"met at {addresses[0]}:" in errors[0]
     assert_close(events(tmp_path / "out"), events(alone))
