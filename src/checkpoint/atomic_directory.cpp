@@ -194,26 +194,6 @@ void check_parent(const fs::path& target, std::uint64_t needed_bytes) {
   }
 }
 
-/// Creates a folder and those it lies in; `made` says which, outermost first.
-void create_folders(const fs::path& directory, std::vector<fs::path>& made) {
-  if (is_folder(directory)) return;
-  if (const fs::path parent = parent_of(directory); parent != directory) {
-    create_folders(parent, made);
-  }
-  std::error_code error;
-  const bool is_new = fs::create_directory(directory, error);
-  if (error) throw failure("cannot create the folder: " + error.message(), directory.string());
-  if (!is_new) return;
-  made.push_back(directory);
-  sync_directory(parent_of(directory));
-}
-
-/// Of folders that were made for nothing, those that are still empty go again.
-void remove_empty(const std::vector<fs::path>& made) {
-  std::error_code ignored;
-  for (auto folder = made.rbegin(); folder != made.rend(); ++folder) fs::remove(*folder, ignored);
-}
-
 void sync_tree(const fs::path& directory) try {
   for (const fs::directory_entry& entry : fs::recursive_directory_iterator(directory)) {
     const fs::file_type type = entry.symlink_status().type();
@@ -270,15 +250,10 @@ AtomicDirectory::AtomicDirectory(fs::path target, std::uint64_t needed_bytes, Ex
     : target_(resolve(target)), path_(partial_path(target_)), existing_(existing), kind_(kind) {
   remove_dead_partials(target_);
   check_target(target_, needed_bytes, existing_, kind_);
-  try {
-    create_folders(parent_of(target_), made_parents_);
-    if (::mkdir(path_.c_str(), 0777) != 0) {
-      throw failure("cannot create the folder: " + reason(errno), path_.string(),
-                    "choose another output");
-    }
-  } catch (...) {
-    remove_empty(made_parents_);
-    throw;
+  made_parents_.emplace(parent_of(target_));
+  if (::mkdir(path_.c_str(), 0777) != 0) {
+    throw failure("cannot create the folder: " + reason(errno), path_.string(),
+                  "choose another output");
   }
 }
 
@@ -286,7 +261,6 @@ AtomicDirectory::~AtomicDirectory() {
   if (committed_) return;
   std::error_code ignored;
   fs::remove_all(path_, ignored);
-  remove_empty(made_parents_);
 }
 
 void AtomicDirectory::commit() {

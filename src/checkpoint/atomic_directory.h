@@ -1,8 +1,10 @@
 #pragma once
 
 #include "base/files.h"
+#include "base/made_folders.h"
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 namespace expandft {
@@ -40,7 +42,7 @@ class AtomicDirectory {
 
  private:
   fs::path target_, path_;
-  std::vector<fs::path> made_parents_;  // outermost first
+  std::optional<MadeFolders> made_parents_;
   Existing existing_;
   OutputKind kind_;
   bool committed_ = false;

@@ -1,3 +1,4 @@
+#include "checkpoint/output_lock.h"
 #include "cli/output.h"
 #include "cli/ranks.h"
 #include "cli/run_directory.h"
@@ -147,6 +148,17 @@ RunStart start_of_ranks(const RunConfig& run, const Json& resolved, const TrainO
       std::stoi(group.text_of_first(std::to_string(static_cast<int>(start)))));
 }
 
+/// Keeps other runs out of the run directory, until it is destroyed; rank 0's alone.
+std::unique_ptr<OutputLock> lock_output(const RunConfig& run, const TrainOptions& options,
+                                        const RankGroup& group) {
+  if (!group.is_first() || options.dry_run) return {};
+  auto lock = std::make_unique<OutputLock>(run.output);
+  if (lock->dead_holder()) {
+    spdlog::info("{} was writing here, and is gone", *lock->dead_holder());
+  }
+  return lock;
+}
+
 /// Every rank has to have something to compute in a step.
 void check_ranks(const RunConfig& run, const RankGroup& group) {
   if (!run.training.batch_size || *run.training.batch_size >= group.count()) return;
@@ -165,6 +177,7 @@ ExitCode run_train(const TrainOptions& options, const GlobalOptions& all) {
   const GlobalOptions& global = rank.global();
   const std::unique_ptr<RankGroup> group = rank.join();
   check_ranks(config.run, *group);
+  const std::unique_ptr<OutputLock> lock = lock_output(config.run, options, *group);
   const RunStart start = start_of_ranks(config.run, config.resolved, options, *group);
   if (start == RunStart::kFinished) {
     if (group->is_first()) {

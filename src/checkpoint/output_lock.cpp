@@ -1,0 +1,91 @@
+#include "checkpoint/output_lock.h"
+
+#include "base/error.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <ctime>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <system_error>
+#include <unistd.h>
+
+namespace expandft {
+namespace {
+
+std::string own_name() {
+  std::array<char, 256> host{};
+  gethostname(host.data(), host.size() - 1);
+  const std::time_t now = std::time(nullptr);
+  std::tm utc = {};
+  gmtime_r(&now, &utc);
+  std::array<char, 32> time{};
+  std::strftime(time.data(), time.size(), "%Y-%m-%d %H:%M:%S UTC", &utc);
+  return "process " + std::to_string(getpid()) + " on " + host.data() + ", since " + time.data();
+}
+
+/// What a holder wrote; empty before it did, or when it is no text of ours.
+std::string read_name(int descriptor) {
+  std::array<char, 512> text{};
+  const ssize_t size = pread(descriptor, text.data(), text.size(), 0);
+  const std::string name(text.data(), size > 0 ? static_cast<std::size_t>(size) : 0);
+  const auto is_plain = [](unsigned char c) { return c >= ' ' && c < 127; };
+  return name.starts_with("process ") && std::ranges::all_of(name, is_plain) ? name : "";
+}
+
+/// Whether the open file still lies under the name: who had it before may have removed it.
+bool is_at(int descriptor, const fs::path& file) {
+  struct stat open {
+  }, named{};
+  return fstat(descriptor, &open) == 0 && stat(file.c_str(), &named) == 0 &&
+         open.st_ino == named.st_ino && open.st_dev == named.st_dev;
+}
+
+}  // namespace
+
+fs::path lock_file(const fs::path& target) {
+  const fs::path plain = without_trailing_separator(target);
+  return parent_of(plain) / ("." + plain.filename().string() + ".lock");
+}
+
+OutputLock::OutputLock(const fs::path& target) : file_(lock_file(target)) {
+  try {
+    parents_.emplace(parent_of(file_));
+  } catch (const Error&) {
+    return;
+  }
+  while (true) {
+    const int descriptor = open(file_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+    if (descriptor < 0) return;
+    if (flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
+      const bool is_held = errno == EWOULDBLOCK;
+      const std::string holder = read_name(descriptor);
+      close(descriptor);
+      if (!is_held) return;  // a file system without locks
+      throw input_error(
+          "another run is writing here: " +
+              (holder.empty() ? std::string("a process that began just now") : holder),
+          target.string(), "wait for its end, or choose another output");
+    }
+    if (is_at(descriptor, file_)) {
+      descriptor_ = descriptor;
+      break;
+    }
+    close(descriptor);
+  }
+  if (const std::string before = read_name(descriptor_); !before.empty()) dead_holder_ = before;
+  const std::string name = own_name();
+  // What cannot be written (a full disk) leaves the lock without a name, and a lock all the same.
+  if (ftruncate(descriptor_, 0) != 0 || pwrite(descriptor_, name.data(), name.size(), 0) < 0)
+    return;
+}
+
+OutputLock::~OutputLock() {
+  if (descriptor_ < 0) return;
+  unlink(file_.c_str());
+  close(descriptor_);
+}
+
+}  // namespace expandft

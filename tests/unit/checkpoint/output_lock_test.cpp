@@ -1,0 +1,99 @@
+#include "checkpoint/output_lock.h"
+
+#include "base/error.h"
+#include "base/temp_directory.h"
+#include "catch.h"
+
+#include <atomic>
+#include <thread>
+#include <unistd.h>
+#include <vector>
+
+namespace expandft {
+namespace {
+
+using testing::error_of;
+using testing::has;
+using testing::TempDirectory;
+
+TEST_CASE("an output is locked once, and the holder is named") {
+  const TempDirectory folder;
+  const fs::path target = folder / "run";
+  {
+    const OutputLock lock(target);
+    CHECK_FALSE(lock.dead_holder());
+    CHECK(fs::exists(lock_file(target)));
+    CHECK(lock_file(target) == folder / ".run.lock");
+    for (const fs::path& same : {target, folder / "run/"}) {
+      const Error error = error_of([&] { OutputLock again(same); });
+      CHECK(error.code() == ExitCode::kBadInput);
+      CHECK(has(error.message(), "process " + std::to_string(getpid()) + " on "));
+      CHECK(has(error.message(), " UTC"));
+      CHECK(error.where() == same.string());
+    }
+    const OutputLock other(folder / "other");
+  }
+  CHECK(fs::is_empty(folder.path()));
+  const OutputLock again(target);
+}
+
+TEST_CASE("what a dead process left is taken over, whatever is in it") {
+  const TempDirectory folder;
+  const fs::path target = folder / "run";
+  const std::string name = "process 42 on node-a, since 2026-01-31 12:00:00 UTC";
+  const std::string left =
+      GENERATE_COPY(name, std::string(), std::string("\x01\x02"), std::string(10000, 'x'));
+  write_file_atomically(lock_file(target), left);
+  const OutputLock lock(target);
+  CHECK(lock.dead_holder() == (left == name ? std::optional(name) : std::nullopt));
+  CHECK(has(error_of([&] { OutputLock again(target); }).message(), std::to_string(getpid())));
+}
+
+TEST_CASE("parents that were made for a lock go with it, unless something came into them") {
+  const TempDirectory folder;
+  const fs::path parent = folder / "a" / "b";
+  { const OutputLock lock(parent / "run"); }
+  CHECK(fs::is_empty(folder.path()));
+  {
+    const OutputLock lock(parent / "run");
+    fs::create_directory(parent / "run");
+  }
+  CHECK(fs::is_directory(parent / "run"));
+}
+
+TEST_CASE("where no lock can lie, none is held, and nothing is wrong yet") {
+  const TempDirectory folder;
+  write_file_atomically(folder / "file", "");
+  const OutputLock lock(folder / "file" / "run");
+  const OutputLock again(folder / "file" / "run");
+  fs::create_symlink("elsewhere", lock_file(folder / "run"));  // it would be followed
+  const OutputLock linked(folder / "run");
+  CHECK_FALSE(fs::exists(folder / "elsewhere"));
+}
+
+TEST_CASE("of many that come at once, one at a time has the lock") {
+  const TempDirectory folder;
+  std::atomic<int> holders = 0, most = 0, taken = 0;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 8; ++i) {
+    threads.emplace_back([&] {
+      for (int j = 0; j < 200; ++j) {
+        try {
+          const OutputLock lock(folder / "run");
+          const int now = ++holders;
+          if (now > most) most = now;
+          ++taken;
+          std::this_thread::yield();
+          --holders;
+        } catch (const Error&) {
+        }
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK(most == 1);
+  CHECK(taken > 0);
+}
+
+}  // namespace
+}  // namespace expandft
