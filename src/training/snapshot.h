@@ -4,8 +4,7 @@
 #include "base/json.h"
 #include "model/adaptation.h"
 #include "training/adamw.h"
-#include "training/batch_stream.h"
-#include "training/validation_history.h"
+#include "training/training_state.h"
 
 #include <cstdint>
 #include <optional>
@@ -13,18 +12,6 @@
 #include <vector>
 
 namespace expandft {
-
-/// Where a run stands between two steps, but for tensors.
-struct TrainingState {
-  std::int64_t step = 0;  // steps done
-  StreamPosition position;
-  std::int64_t tokens = 0, targets = 0;     // trained on so far
-  double first_loss = 0, last_loss = 0;     // of the first step and of this one; 0 before the first
-  std::optional<double> validation_before;  // nats a target, before the first step
-  std::int64_t total_steps = 0;             // that the run was to take then
-  ValidationHistory validations;
-  std::vector<double> gradient_norms;  // of the newest steps: GradientNorms::recent
-};
 
 /// The hint of errors about a damaged snapshot.
 inline constexpr const char* kDeleteSnapshot =
@@ -34,11 +21,6 @@ inline constexpr const char* kDeleteSnapshot =
 fs::path snapshot_path(const fs::path& run, std::int64_t step);
 /// The step that a snapshot's name tells, or -1.
 std::int64_t step_of(const fs::path& snapshot);
-
-/// As in state.json, without the identity.
-Json state_json(const TrainingState& state);
-/// Input error, or an exception of Json's, when it is not what state_json makes.
-TrainingState parse_state(const Json& json);
 
 /// Writes the snapshot of `state.step` whole or not at all: parameters.safetensors,
 /// optimizer.safetensors, state.json with the state and `identity`. Then removes all but the newest

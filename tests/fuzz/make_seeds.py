@@ -1,5 +1,6 @@
 """Writes the seeds of the fuzz targets: python make_seeds.py. Each is also a regression test."""
 
+import gzip
 import json
 import struct
 from pathlib import Path
@@ -160,12 +161,242 @@ def tokenizer_json_seeds():
     }
 
 
+def as_bytes(json_value):
+    return json.dumps(json_value, ensure_ascii=False).encode()
+
+
+def model_config_seeds():
+    llama = {"model_type": "llama", "vocab_size": 512, "hidden_size": 64, "intermediate_size": 172, "num_hidden_layers": 5,
+             "num_attention_heads": 8, "num_key_value_heads": 4, "max_position_embeddings": 512, "rms_norm_eps": 1e-5,
+             "hidden_act": "silu", "rope_theta": 10000.0, "tie_word_embeddings": True}
+    gemma3 = {"model_type": "gemma3_text", "vocab_size": 262144, "hidden_size": 1152, "intermediate_size": 6912,
+              "num_hidden_layers": 26, "num_attention_heads": 4, "num_key_value_heads": 1, "head_dim": 256,
+              "query_pre_attn_scalar": 256, "sliding_window": 512, "sliding_window_pattern": 6, "rope_theta": 1e6,
+              "rope_local_base_freq": 1e4, "max_position_embeddings": 32768, "rms_norm_eps": 1e-6,
+              "hidden_activation": "gelu_pytorch_tanh"}
+
+    def rope(**scaling):
+        return as_bytes({**llama, "rope_scaling": scaling})
+
+    return {
+        "llama": as_bytes(llama),
+        "llama3-rope": rope(rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0,
+                            original_max_position_embeddings=8192),
+        "yarn": rope(rope_type="yarn", factor=4.0, original_max_position_embeddings=128),
+        "linear": rope(type="linear", factor=2.0),
+        "longrope": as_bytes({**llama, "model_type": "phi3", "original_max_position_embeddings": 128,
+                              "rope_scaling": {"type": "longrope", "short_factor": [1.0] * 4, "long_factor": [2.0] * 4}}),
+        "gemma3": as_bytes(gemma3),
+        "gemma3-image": as_bytes({"model_type": "gemma3", "text_config": gemma3, "vision_config": {}}),
+        "gemma2": as_bytes({**gemma3, "model_type": "gemma2", "attn_logit_softcapping": 50.0, "final_logit_softcapping": 30.0}),
+        "mistral": as_bytes({**llama, "model_type": "mistral", "sliding_window": 4096}),
+        "qwen2": as_bytes({**llama, "model_type": "qwen2", "use_sliding_window": True, "max_window_layers": 2,
+                           "sliding_window": 128}),
+        "qwen3": as_bytes({**llama, "model_type": "qwen3", "head_dim": 16, "layer_types": ["full_attention"] * 5}),
+        "phi3": as_bytes({**llama, "model_type": "phi3", "partial_rotary_factor": 0.5}),
+        "unknown": as_bytes({**llama, "model_type": "mamba"}),
+        "huge": as_bytes({**llama, "hidden_size": 2**62, "num_attention_heads": 2**61}),
+        "negative": as_bytes({**llama, "num_hidden_layers": -1}),
+        "many-layers": as_bytes({**llama, "num_hidden_layers": 10**15}),
+        "zero-heads": as_bytes({**llama, "num_attention_heads": 0}),
+        "text-sizes": as_bytes({**llama, "hidden_size": "64"}),
+        "list": b"[]",
+        "quantised": as_bytes({**llama, "quantization_config": {"quant_method": "gptq"}}),
+    }
+
+
+def run_config_seeds():
+    config = {"model": "base", "output": "out", "expansion": {"layers": [0, 2], "copies": 2}, "train": "new",
+              "data": {"train": "a.txt", "validation": None, "max_length": 64},
+              "training": {"max_steps": 8, "batch_size": 4, "learning_rate": 2e-3}}
+    return {
+        "small": as_bytes(config),
+        "epochs": as_bytes({**config, "training": {"epochs": 2, "batch_tokens": 4096, "precision": "bfloat16",
+                                                   "cache_prefix": "disk", "cache_prefix_limit": "500MB"}}),
+        "mixed": as_bytes({**config, "data": {"train": [{"path": "a", "weight": 0.5}, {"path": "b.jsonl", "template": {
+            "prompt": "Q: {q}", "completion": "{a}"}}]}}),
+        "lora": as_bytes({**config, "train": "lora", "expansion": {}, "lora": {"rank": 8, "targets": ["q_proj"]}}),
+        "auto": as_bytes({**config, "expansion": {"layers": {"auto": 3}, "copies": 3, "noise": 0.01}}),
+        "retention": as_bytes({**config, "retention": {"weight": 1.0, "text": "self", "samples": 8}, "strength": "0.2:0.8"}),
+        "evaluation": as_bytes({**config, "evaluation": {"original_tasks": ["wikitext"], "max_drop": {"each": "1%", "mean": "0.5%"},
+                                                         "strengths": [0.5], "prompts": ["é"]}}),
+        "last": as_bytes({**config, "train": "last:2", "expansion": {}}),
+        "typo": as_bytes({**config, "trainning": {}}),
+        "wrong-types": as_bytes({**config, "training": [], "data": 1, "expansion": {"layers": "all", "copies": 1e300}}),
+        "empty": b"",
+        "number": b"1",
+    }
+
+
+def task_seeds():
+    choice = {"name": "t", "type": "choice", "data": "t.jsonl", "prompt": "{q}", "choices": ["{a}", "{b}"], "answer": "{label}"}
+    return {
+        "choice": as_bytes(choice),
+        "perplexity": as_bytes({"name": "p", "type": "perplexity", "data": "t.txt", "block_length": 64}),
+        "rolling": as_bytes({"name": "r", "type": "rolling", "data": "t.jsonl", "text": "{page|strip}"}),
+        "continuation": as_bytes({"name": "c", "type": "continuation", "data": "t.jsonl", "prompt": "{q}", "answer": "{a}"}),
+        "generate": as_bytes({"name": "g", "type": "generate", "data": "t.jsonl", "prompt": "{q}", "reference": "{a}", "max_tokens": 8,
+                              "until": "\n", "metrics": [{"exact_match": {"extract": "(\\d+)"}}, "bleu"]}),
+        "bad-template": as_bytes({**choice, "prompt": "{q"}),
+        "bad-filter": as_bytes({**choice, "prompt": "{q|explode}"}),
+        "bad-regex": as_bytes({"name": "g", "type": "generate", "data": "t", "prompt": "{q}", "reference": "{a}", "max_tokens": 8,
+                               "metrics": [{"exact_match": {"extract": "(["}}]}),
+        "typo": as_bytes({**choice, "chioces": []}),
+        "list": b"[]",
+    }
+
+
+def template_seeds():
+    row = as_bytes({"question": "2+2?", "answer": {"text": "4"}, "choices": ["a", "b"], "n": 1.5, "yes": True, "no": None,
+                    "a.b": "dotted"})
+    return {name: template + b"\n" + row for name, template in {
+        "plain": b"Q: {question}\\nA:", "nested": b"{answer.text}{choices.1}{a.b}", "braces": b"{{x}} {question}",
+        "list": b"{choices}", "filter": b"{question|strip|capitalize} x {|strip}", "missing": b"{nothing}", "null": b"{no}",
+        "object": b"{answer}", "number": b"{n}{yes}", "unbalanced": b"{question", "close": b"a}b", "empty-name": b"{}",
+        "bad-utf8": b"\xff{question}"}.items()} | {"no-row": b"{a}", "empty": b""}
+
+
+def adapter_seeds():
+    shapes = {"gate_proj": [3, 2], "up_proj": [3, 2], "down_proj": [2, 3]}
+
+    def tensors(names_and_shapes):
+        header, at = {}, 0
+        for name, shape in names_and_shapes:
+            size = 4 * shape[0] * shape[1]
+            header[name] = tensor("F32", shape, at, at + size)
+            at += size
+        return safetensors(header, bytes(at))
+
+    ours = {"format": "expandft-adapter", "format_version": 1, "base_model_name_or_path": "base", "base_fingerprint": "00ff",
+            "train": "new", "layers": [1], "copies": 2, "num_hidden_layers": 2, "hidden_size": 2, "intermediate_size": 3,
+            "strength": 1.0}
+    copies = tensors([(f"model.layers.1.mlp.{name}.copy1.weight", shape) for name, shape in shapes.items()])
+    peft = {"peft_type": "LORA", "r": 2, "lora_alpha": 4, "base_model_name_or_path": "base", "target_modules": ["q_proj"],
+            "bias": "none", "task_type": "CAUSAL_LM"}
+    module = "base_model.model.model.layers.0.self_attn.q_proj.lora_"
+    pairs = tensors([(module + "A.weight", [2, 4]), (module + "B.weight", [4, 2])])
+
+    def both(config, weights):
+        return as_bytes(config) + b"\0" + weights
+
+    return {
+        "ours": both(ours, copies),
+        "mlp": both({**ours, "format_version": 2, "train": "mlp"}, copies),
+        "other-layers": both({**ours, "layers": [0, 5]}, copies),
+        "newer": both({**ours, "format_version": 99}, copies),
+        "huge": both({**ours, "layers": [2**63], "num_hidden_layers": 2**64 - 1}, copies),
+        "many-copies": both({**ours, "copies": 10**9}, copies),
+        "peft": both(peft, pairs),
+        "peft-rslora": both({**peft, "use_rslora": True}, pairs),
+        "peft-dora": both({**peft, "use_dora": True}, pairs),
+        "peft-unpaired": both(peft, tensors([(module + "A.weight", [2, 4])])),
+        "peft-rank": both({**peft, "r": 0}, pairs),
+        "no-weights": as_bytes(ours),
+        "torn": both(ours, copies[:60]),
+        "empty": b"",
+    }
+
+
+def rows_seeds():
+    def lines(*rows):
+        return b"".join(as_bytes(row) + b"\n" for row in rows)
+
+    chat = {"messages": [{"role": "system", "content": "be kind"}, {"role": "user", "content": "hi"},
+                         {"role": "assistant", "content": "yes"}]}
+    return {
+        "prompts": lines({"prompt": "a", "completion": "b"}, {"prompt": "", "completion": "é"}),
+        "instructions": lines({"instruction": "a", "input": "", "output": "b"}),
+        "text": lines({"text": "Once upon a time there was a line that is too long for a block"}),
+        "templated": lines({"question": "2+2", "answer": ["4"]}),
+        "chat": lines(chat),
+        "crlf": b'{"text": "a"}\r\n{"text": "b"}\r\n',
+        "bom": b'\xef\xbb\xbf{"text": "a"}\n',
+        "blank-lines": b'\n\n{"text": "a"}\n\n',
+        "nul": b'{"text": "a\0b"}\n',
+        "surrogate": b'{"text": "\\ud800"}\n',
+        "bad-utf8": b'{"text": "\xff"}\n',
+        "no-newline": b'{"text": "a"}',
+        "half": b'{"text": "a',
+        "array": as_bytes([{"text": "a"}, {"text": "b"}]),
+        "long-answer": lines({"prompt": "a", "completion": "b" * 100}),
+        "empty": b"",
+        "blank": b" \n\t\n",
+        "gzip": gzip.compress(lines({"text": "a"}), mtime=0),
+    }
+
+
+def tokenizer_model_seeds():
+    def varint(number):
+        out = b""
+        while number > 127:
+            out, number = out + bytes([number % 128 + 128]), number // 128
+        return out + bytes([number])
+
+    def field(number, content):
+        return varint(number * 8 + 2) + varint(len(content)) + content
+
+    def piece(text, kind=1):
+        return field(1, field(1, text.encode()) + varint(2 * 8 + 5) + struct.pack("<f", -1.0) + varint(3 * 8) + varint(kind))
+
+    pieces = piece("<unk>", 2) + piece("<s>", 3) + piece("</s>", 3) + b"".join(map(piece, ["▁", "a", "b", "▁a"])) + piece("<0x0A>", 6)
+    trainer = field(2, varint(3 * 8) + varint(2))  # BPE
+    return {
+        "bpe": pieces + trainer,
+        "unigram": pieces,
+        "normalizer": pieces + field(3, field(1, b"identity") + varint(3 * 8) + varint(0)),
+        "no-pieces": trainer,
+        "bad-id": pieces + field(2, varint(40 * 8) + varint(10**6)),
+        "torn": pieces[:20],
+        "long-length": b"\x0a\xff\xff\xff\xff\x0f",
+        "endless-varint": b"\xff" * 20,
+        "bad-utf8": field(1, field(1, b"\xff\xfe")),
+        "groups": b"\x0b\x0c" + pieces,
+        "empty": b"",
+    }
+
+
+def chat_template_seeds():
+    zephyr = ("{% for message in messages %}{% if message['role'] == 'user' %}{{ '<|user|>\n' + message['content'] + eos_token }}"
+              "{% elif message['role'] == 'assistant' %}{{ '<|assistant|>\n'  + message['content'] + eos_token }}{% endif %}{% endfor %}")
+    return {
+        "text": as_bytes({"chat_template": zephyr}),
+        "list": as_bytes({"chat_template": [{"name": "default", "template": zephyr}, {"name": "tool_use", "template": "x"}]}),
+        "list-without-default": as_bytes({"chat_template": [{"name": "x", "template": zephyr}]}),
+        "number": as_bytes({"chat_template": 1}),
+        "damaged-list": as_bytes({"chat_template": [1, {"name": 2}, {}]}),
+        "jinja": zephyr.encode(),
+        "code": b"{% for x in range(10**9) %}{{ ''.__class__ }}{% endfor %}",
+        "none": b"{}",
+        "empty": b"",
+    }
+
+
+def snapshot_seeds():
+    state = {"format": "expandft-snapshot", "format_version": 2, "step": 5, "epoch": 1, "pack": 3, "tokens": 1000, "targets": 900,
+             "first_loss": 3.25, "last_loss": 0.5, "validation_before": 0.6, "total_steps": 20,
+             "validations": {"data": "56ef", "last": {"step": 5, "loss": 1.5}, "best": {"step": 1, "loss": 0.3}, "since_best": 3},
+             "gradient_norms": [0.1, 2.0]}
+    return {
+        "state": as_bytes(state),
+        "no-validation": as_bytes({**state, "validation_before": None}),
+        "negative": as_bytes({**state, "step": -1}),
+        "huge": as_bytes({**state, "tokens": 2**64 - 1}),
+        "half": as_bytes({**state, "pack": 1.5}),
+        "norms": as_bytes({**state, "gradient_norms": ["x"]}),
+        "validations": as_bytes({**state, "validations": {"data": 1}}),
+        "missing": as_bytes({"step": 1}),
+        "list": b"[]",
+    }
+
+
 def main():
-    for target, seeds in {"safetensors": safetensors_seeds(), "index": index_seeds(), "json": json_seeds(),
-                          "tokenizer_json": tokenizer_json_seeds()}.items():
-        (CORPUS / target).mkdir(parents=True, exist_ok=True)
-        for name, content in seeds.items():
-            (CORPUS / target / name).write_bytes(content)
+    for name, function in sorted(globals().items()):
+        if not name.endswith("_seeds"):
+            continue
+        folder = CORPUS / name.removesuffix("_seeds")
+        folder.mkdir(parents=True, exist_ok=True)
+        for seed, content in function().items():
+            (folder / seed).write_bytes(content)
 
 
 if __name__ == "__main__":

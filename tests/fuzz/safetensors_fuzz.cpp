@@ -1,9 +1,6 @@
-#include "base/error.h"
 #include "checkpoint/safetensors.h"
+#include "fuzz.h"
 
-#include <cstddef>
-#include <cstdint>
-#include <cstdlib>
 #include <span>
 
 using namespace expandft;
@@ -11,9 +8,9 @@ using namespace expandft;
 // A whole safetensors file. What is accepted must lie inside the file, have its dtype's and shape's
 // size, and cover the data exactly.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const auto file = std::as_bytes(std::span(data, size));
-  try {
-    const SafetensorsHeader header = parse_safetensors_header(file, "fuzz");
+  fuzz::expect_input_error([&] {
+    const SafetensorsHeader header =
+        parse_safetensors_header(std::as_bytes(std::span(data, size)), "fuzz");
     std::size_t covered = 0, start = size;
     for (const auto& [name, entry] : header.tensors) {
       if (entry.begin > entry.end || entry.end > size) std::abort();
@@ -22,8 +19,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       if (entry.begin < start) start = entry.begin;
     }
     if (start + covered != size) std::abort();
-  } catch (const Error& error) {
-    if (error.code() != ExitCode::kBadInput || error.message().empty()) std::abort();
-  }
+  });
   return 0;
 }

@@ -1,0 +1,20 @@
+#include "fuzz.h"
+#include "text/template.h"
+
+using namespace expandft;
+
+// A template in the first line, and the row that it is for in the rest.
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view all = fuzz::as_text(data, size);
+  const std::size_t end = std::min(all.find('\n'), all.size());
+  for (const TemplateFilters filters : {TemplateFilters::kNone, TemplateFilters::kKnown}) {
+    fuzz::expect_input_error([&] {
+      const TextTemplate text = TextTemplate::parse(all.substr(0, end), "fuzz", filters);
+      const Json row = parse_json(all.substr(std::min(end + 1, all.size())), "fuzz");
+      text.missing_fields(row);
+      const std::string rendered = text.render(row, "fuzz");
+      if (text.render_texts(row, "fuzz").empty()) std::abort();
+    });
+  }
+  return 0;
+}
