@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "checkpoint/links.h"
 
 #include <cmath>
 #include <set>
@@ -148,6 +149,7 @@ AdapterDirectory AdapterDirectory::open(const fs::path& directory) {
     throw input_error("no adapter_config.json: this is no adapter directory", directory.string(),
                       "give the adapter/ folder that expandft train wrote");
   }
+  check_links(directory);
   AdapterDirectory adapter;
   adapter.path_ = directory;
   adapter.info_ = read_info(read_json(config), config.string());

@@ -1,6 +1,7 @@
 #include "checkpoint/model_directory.h"
 
 #include "base/error.h"
+#include "checkpoint/links.h"
 #include "checkpoint/model_index.h"
 
 #include <algorithm>
@@ -150,6 +151,7 @@ std::map<std::string, TensorView> open_shards(const fs::path& directory,
 
 ModelDirectory ModelDirectory::open(const fs::path& directory) {
   check_directory(directory);
+  check_links(directory);
   ModelDirectory model;
   model.path_ = directory;
   model.config_ = read_config(directory);

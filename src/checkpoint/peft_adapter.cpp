@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "checkpoint/links.h"
 
 #include <cmath>
 
@@ -113,6 +114,7 @@ bool is_peft_adapter(const fs::path& directory) {
 }
 
 PeftAdapter PeftAdapter::open(const fs::path& directory) {
+  check_links(directory);
   PeftAdapter adapter;
   adapter.path_ = directory;
   const fs::path config = directory / kConfigFile, weights = directory / kWeightsFile;

@@ -150,16 +150,34 @@ TEST_CASE("A damaged weights file is named", "[model_directory]") {
 
 TEST_CASE("Links to blobs are followed, as in a Hugging Face cache", "[model_directory]") {
   const Model model(8);
-  const fs::path snapshot = model / "snapshots/abc";
+  const fs::path snapshot = model / "snapshots/abc", blobs = model / "blobs";
   fs::create_directories(snapshot);
+  fs::create_directories(blobs);
   for (const std::string& name :
        {std::string("config.json"), std::string("model.safetensors.index.json"), kFirst, kSecond}) {
-    fs::create_symlink("../../" + name, snapshot / name);
+    fs::rename(model / name, blobs / name);
+    fs::create_symlink("../../blobs/" + name, snapshot / name);
   }
   CHECK(ModelDirectory::open(snapshot).tensors().size() == 2);
-  fs::remove(model / kSecond);
+  fs::remove(blobs / kSecond);
   const Error error = error_of([&] { ModelDirectory::open(snapshot); });
   check_input_error(error, "link that leads nowhere", snapshot / kSecond);
+}
+
+TEST_CASE("A link that leads out of the directory is refused", "[model_directory]") {
+  const Model model;
+  const testing::TempDirectory elsewhere;
+  write_file_atomically(elsewhere / "secret", "{}");
+  const std::string name = GENERATE("config.json", "tokenizer.json", "notes.txt");
+  fs::remove(model / name);
+  const bool is_absolute = GENERATE(true, false);
+  const fs::path secret = elsewhere / "secret";
+  fs::create_symlink(is_absolute ? secret : fs::relative(secret, model.path()), model / name);
+  check_input_error(model.error(), "leads out of the directory, to " + secret.string(),
+                    model / name);
+  fs::remove(model / name);
+  fs::create_symlink("model.safetensors", model / name);  // inside: that is its own business
+  if (name != "config.json") ModelDirectory::open(model.path());
 }
 
 TEST_CASE("Shards and index must agree", "[model_directory]") {

@@ -1,0 +1,33 @@
+#include "checkpoint/links.h"
+
+#include "base/error.h"
+
+#include <algorithm>
+#include <system_error>
+#include <vector>
+
+namespace expandft {
+
+void check_links(const fs::path& directory) {
+  std::error_code error;
+  const fs::path inside = fs::canonical(directory, error);
+  if (error) return;  // who opens files there will say so
+  const bool is_cached = inside.parent_path().filename() == "snapshots";
+  const fs::path blobs = inside.parent_path().parent_path() / "blobs";
+  std::vector<fs::path> links;
+  for (fs::directory_iterator entry(directory, error), end; !error && entry != end;
+       entry.increment(error)) {
+    std::error_code ignored;
+    if (fs::is_symlink(entry->symlink_status(ignored))) links.push_back(entry->path());
+  }
+  std::ranges::sort(links);
+  for (const fs::path& link : links) {
+    const fs::path target = fs::canonical(link, error);
+    if (error || contains(inside, target) || (is_cached && contains(blobs, target))) continue;
+    throw input_error("found a link that leads out of the directory, to " + target.string() +
+                          ", expected files of its own",
+                      link.string(), "put a copy of the file in the link's place, if you trust it");
+  }
+}
+
+}  // namespace expandft
