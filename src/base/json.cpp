@@ -181,7 +181,11 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 }  // namespace
 
 Json parse_json(std::string_view text, const std::string& where) {
-  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+  if (text.starts_with(kByteOrderMark)) {  // nlohmann would pass over it
+    throw input_error("not valid JSON: found a second byte order mark", where + ":1:1");
+  }
   const char* const begin = text.data();
   const char* const end = begin + text.size();
   const char* furthest = begin;

@@ -44,7 +44,8 @@ class PeftAdapter {
   std::map<std::string, TensorView> tensors_;
 };
 
-/// Whether the directory holds an adapter of PEFT. False too for what is no adapter.
+/// Whether the directory holds an adapter of PEFT. False too for what is no adapter; input error
+/// where its adapter_config.json cannot be read.
 bool is_peft_adapter(const fs::path& directory);
 
 /// "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight" from the module's name in the

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "text/utf8.h"
 
 namespace expandft {
 namespace {
@@ -51,7 +52,14 @@ std::optional<ChatTemplate> read_chat_template(const fs::path& directory) {
   if (directory.empty()) return std::nullopt;
   std::error_code ignored;
   const fs::path jinja = directory / "chat_template.jinja";
-  if (fs::exists(jinja, ignored)) return ChatTemplate{read_file(jinja), jinja.string()};
+  if (fs::exists(jinja, ignored)) {
+    ChatTemplate found{read_file(jinja), jinja.string()};
+    if (const std::size_t at = find_invalid_utf8(found.text); at != found.text.npos) {
+      throw input_error("the chat template is not UTF-8, at byte " + std::to_string(at),
+                        found.where, "fetch the file again");
+    }
+    return found;
+  }
   if (auto found = template_in(directory / "tokenizer_config.json")) return found;
   return template_in(directory / "chat_template.json");
 }

@@ -1,6 +1,7 @@
 #include "text/sentencepiece_model.h"
 
 #include "base/error.h"
+#include "text/utf8.h"
 
 namespace expandft {
 namespace {
@@ -146,6 +147,14 @@ SentencePieceModel parse_sentencepiece_model(std::string_view bytes, const std::
         "fetch the file again");
   }
   const auto count = static_cast<std::int64_t>(model.pieces.size());
+  for (std::int64_t id = 0; id < count; ++id) {
+    if (find_invalid_utf8(model.pieces[static_cast<std::size_t>(id)].text) == std::string::npos) {
+      continue;
+    }
+    throw input_error(
+        "damaged SentencePiece model: the text of piece " + std::to_string(id) + " is not UTF-8",
+        where, "fetch the file again");
+  }
   for (const std::int64_t id : {model.unk_id, model.bos_id, model.eos_id}) {
     if (id < -1 || id >= count) {
       throw input_error("damaged SentencePiece model: special id " + std::to_string(id) +

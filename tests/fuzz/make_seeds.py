@@ -78,6 +78,7 @@ def json_seeds():
         "config": json.dumps({"model_type": "gemma3_text", "rms_norm_eps": 1e-6, "tied": True, "window": None,
                               "layer_types": ["full", "sliding"], "rope": {"factor": 8.0}}).encode(),
         "bom": b"\xef\xbb\xbf{}",
+        "two-boms": b"\xef\xbb\xbf\xef\xbb\xbf{}",
         "escapes": rb'["\u00e9\ud83d\ude00\n\"\\"]',
         "numbers": b"[0,-0,1e3,-1.5E-7,18446744073709551615,-9223372036854775808,36893488147419103232]",
         "overflow": b"[1e999]",
@@ -293,6 +294,7 @@ def adapter_seeds():
         "peft-rank": both({**peft, "r": 0}, pairs),
         "no-weights": as_bytes(ours),
         "torn": both(ours, copies[:60]),
+        "broken-config": b'{"peft_type"\0' + pairs,
         "empty": b"",
     }
 
@@ -350,6 +352,7 @@ def tokenizer_model_seeds():
         "long-length": b"\x0a\xff\xff\xff\xff\x0f",
         "endless-varint": b"\xff" * 20,
         "bad-utf8": field(1, field(1, b"\xff\xfe")),
+        "bad-utf8-piece": pieces.replace(b"<unk>", b"<unk\xcd"),
         "groups": b"\x0b\x0c" + pieces,
         "empty": b"",
     }
@@ -365,6 +368,7 @@ def chat_template_seeds():
         "number": as_bytes({"chat_template": 1}),
         "damaged-list": as_bytes({"chat_template": [1, {"name": 2}, {}]}),
         "jinja": zephyr.encode(),
+        "bad-utf8": zephyr.replace("|user|", "|us").encode() + b"\xff",
         "code": b"{% for x in range(10**9) %}{{ ''.__class__ }}{% endfor %}",
         "none": b"{}",
         "empty": b"",

@@ -1,11 +1,13 @@
 #include "fuzz.h"
 #include "text/template.h"
+#include "text/utf8.h"
 
 using namespace expandft;
 
 // A template in the first line, and the row that it is for in the rest.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view all = fuzz::as_text(data, size);
+  if (find_invalid_utf8(all) != all.npos) return 0;  // templates come from JSON, which is UTF-8
   const std::size_t end = std::min(all.find('\n'), all.size());
   for (const TemplateFilters filters : {TemplateFilters::kNone, TemplateFilters::kKnown}) {
     fuzz::expect_input_error([&] {
