@@ -139,6 +139,8 @@ def test_it_is_refused_by_name(binary, model, tmp_path, name):
     output = tmp_path / "grown"
     for command in (["inspect", model], ["expand", "--model", model, "--layers", "all", "--output", output],
                     ["generate", "--model", model, "--prompt", "Once", "--device", "cpu"]):
+        if name == "huge-config" and command[0] == "inspect":
+            continue  # which shows what a config says, and computes with none of it
         seen = run_watched([binary, *command])
         assert seen.returncode == 2, (command, seen.stderr)
         assert file in seen.stderr and "\n  where: " in seen.stderr, seen.stderr
