@@ -20,6 +20,6 @@ if(EXPANDFT_SANITIZE)
   # Instrumented, GCC 12 takes members of std::regex for uninitialised.
   target_compile_options(expandft_warnings INTERFACE
     -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
-    -Wno-maybe-uninitialized)
+    $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
   target_link_options(expandft_warnings INTERFACE -fsanitize=address,undefined)
 endif()

@@ -74,7 +74,7 @@ std::vector<FieldProblem> forms_problems(const Json& forms, TaskType type) {
     for (const auto& item : forms[i].items()) given.insert(item.key());
     for (const auto& [name, value] : forms[i].items()) {
       const auto key = std::find_if(form_keys().begin(), form_keys().end(),
-                                    [&](const FormKey& one) { return one.name == name; });
+                                    [&key = name](const FormKey& one) { return one.name == key; });
       const auto problem = key == form_keys().end() ? unknown_key(name, known, path + ".")
                                                     : form_key_problem(*key, value, type, given);
       if (problem) problems.push_back({path + "." + name, *problem});
