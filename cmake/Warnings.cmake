@@ -1,6 +1,6 @@
 # The interface target expandft::warnings: what every source of ours is compiled with.
 option(EXPANDFT_WERROR "Treat warnings as errors" OFF)
-option(EXPANDFT_SANITIZE "Build with address and undefined-behaviour sanitizers" OFF)
+set(EXPANDFT_SANITIZE "" CACHE STRING "Sanitizers, as -fsanitize takes them: address,undefined or thread")
 
 add_library(expandft_warnings INTERFACE)
 add_library(expandft::warnings ALIAS expandft_warnings)
@@ -19,7 +19,10 @@ target_link_libraries(expandft_strict_warnings INTERFACE expandft_warnings)
 if(EXPANDFT_SANITIZE)
   # Instrumented, GCC 12 takes members of std::regex for uninitialised.
   target_compile_options(expandft_warnings INTERFACE
-    -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+    -fsanitize=${EXPANDFT_SANITIZE} -fno-omit-frame-pointer
     $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
-  target_link_options(expandft_warnings INTERFACE -fsanitize=address,undefined)
+  target_link_options(expandft_warnings INTERFACE -fsanitize=${EXPANDFT_SANITIZE})
+  if(EXPANDFT_SANITIZE MATCHES undefined)
+    target_compile_options(expandft_warnings INTERFACE -fno-sanitize-recover=undefined)
+  endif()
 endif()

@@ -1,5 +1,6 @@
 #include "base/error.h"
 #include "cli/app.h"
+#include "runtime/lost_pages.h"
 
 #include <cstdio>
 #include <cstdlib>
@@ -39,6 +40,7 @@ int run(int argc, char* argv[]) {
 }  // namespace
 
 int main(int argc, char* argv[]) {
+  expandft::report_lost_pages();
   const int code = run(argc, argv);
   // All files are written and closed by now. LibTorch's static objects are not taken down: that
   // takes time, in an order nobody controls, and gives nothing.

@@ -160,24 +160,39 @@ OutputFile::~OutputFile() {
   if (descriptor_ >= 0) ::close(descriptor_);
 }
 
-void OutputFile::fail(int error) const {
+void OutputFile::check(int error) const {
+  if (error == 0) return;
   const bool full = error == ENOSPC || error == EDQUOT;
   throw failure("cannot write past byte " + std::to_string(written_) + ": " + reason(error),
                 path_.string(), full ? "free some space, or choose another output" : "");
 }
 
-void OutputFile::write(std::span<const std::byte> bytes) {
+int OutputFile::put(std::span<const std::byte> bytes) {
   constexpr std::size_t kPiece = 16u << 20;
   while (!bytes.empty()) {
     const ssize_t count = ::write(descriptor_, bytes.data(), std::min(bytes.size(), kPiece));
     if (count < 0) {
-      if (errno != EINTR) fail(errno);
+      if (errno != EINTR) return errno;
       continue;
     }
     written_ += static_cast<std::uint64_t>(count);
     bytes = bytes.subspan(static_cast<std::size_t>(count));
     if (written_ - started_ >= kPiece) start_writeback();
   }
+  return 0;
+}
+
+void OutputFile::write(std::span<const std::byte> bytes) {
+  check(put(bytes));
+}
+
+void OutputFile::copy(const MappedFile& from, std::span<const std::byte> bytes) {
+  const int error = put(bytes);
+  if (error == EFAULT) {  // no page of the file lies there any more
+    throw failure("the file became shorter while it was read, or its disk failed",
+                  from.path().string(), "put the whole file back, and run the command again");
+  }
+  check(error);
 }
 
 void OutputFile::start_writeback() {
@@ -192,7 +207,7 @@ void OutputFile::reserve(std::uint64_t bytes) {
   if (bytes == 0) return;
   while (::fallocate(descriptor_, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(bytes)) != 0) {
     if (errno == EINTR) continue;
-    if (errno == ENOSPC || errno == EDQUOT || errno == EFBIG) fail(errno);
+    if (errno == ENOSPC || errno == EDQUOT || errno == EFBIG) check(errno);
     return;  // not every file system can
   }
 }

@@ -72,6 +72,8 @@ class OutputFile {
 
   void write(std::span<const std::byte> bytes);
   void write(std::string_view text) { write(std::as_bytes(std::span(text))); }
+  /// Writes bytes of a mapped file. One that became shorter meanwhile is a failure that names it.
+  void copy(const MappedFile& from, std::span<const std::byte> bytes);
   /// Asks for the room that the file will take, where the file system can tell: a full disk is
   /// found before anything is written.
   void reserve(std::uint64_t bytes);
@@ -82,7 +84,8 @@ class OutputFile {
   void close();
 
  private:
-  [[noreturn]] void fail(int error) const;
+  int put(std::span<const std::byte> bytes);  // returns the error number, 0 when all is written
+  void check(int error) const;
   void start_writeback();
 
   fs::path path_;

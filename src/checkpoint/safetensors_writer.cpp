@@ -82,7 +82,12 @@ void write_safetensors(const fs::path& file, const std::vector<TensorSource>& te
         tensor.fill(bytes);
         output.write(bytes);
       } else {
-        output.write(tensor.origin.value().bytes);
+        const TensorView& origin = tensor.origin.value();
+        if (origin.file) {
+          output.copy(*origin.file, origin.bytes);
+        } else {
+          output.write(origin.bytes);
+        }
       }
       if (tensor.origin) tensor.origin->release();
     }

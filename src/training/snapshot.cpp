@@ -1,6 +1,7 @@
 #include "training/snapshot.h"
 
 #include "base/error.h"
+#include "base/hash.h"
 #include "checkpoint/atomic_directory.h"
 #include "model/tensors.h"
 
@@ -15,7 +16,7 @@
 namespace expandft {
 namespace {
 
-constexpr std::int64_t kVersion = 2;
+constexpr std::int64_t kVersion = 3;
 
 /// Snapshots of a run, oldest first. What is half-written has another name, and is not among them.
 std::vector<fs::path> snapshots_of(const fs::path& run) {
@@ -55,8 +56,38 @@ fs::path moments_file(const fs::path& snapshot) {
   return snapshot / "optimizer.safetensors";
 }
 
+/// The checksum of a file, which is read piece by piece.
+std::string checksum_of(const fs::path& file) {
+  constexpr std::size_t kPiece = 64u << 20;
+  const auto mapped = MappedFile::open(file);
+  Hash hash;
+  for (std::span<const std::byte> rest = mapped->bytes(); !rest.empty();) {
+    const auto piece = rest.first(std::min(rest.size(), kPiece));
+    hash.add(piece);
+    mapped->release(piece);
+    rest = rest.subspan(piece.size());
+  }
+  return hash.digits();
+}
+
+Json checksums_of(const std::vector<fs::path>& files) {
+  Json checksums = Json::object();
+  for (const fs::path& file : files) checksums[file.filename().string()] = checksum_of(file);
+  return checksums;
+}
+
+/// Input error unless a snapshot's file has the bytes that were written.
+void check_bytes(const fs::path& file) {
+  const Json written = read_json(file.parent_path() / "state.json").value("checksums", Json());
+  if (!written.is_object() ||
+      written.value(file.filename().string(), Json()) != checksum_of(file)) {
+    throw input_error("damaged snapshot: its bytes are not those that were written", file.string(),
+                      kDeleteSnapshot);
+  }
+}
+
 /// Input error unless a file of a snapshot has, in fp32 and the parameters' shapes, what they are
-/// called with each of the endings.
+/// called with each of the endings, and the bytes that were written.
 void check_tensors(const fs::path& file, const NamedTensors& parameters,
                    std::initializer_list<const char*> endings) {
   const SafetensorsFile saved = SafetensorsFile::open(file);
@@ -71,6 +102,7 @@ void check_tensors(const fs::path& file, const NamedTensors& parameters,
                         file.string(), kDeleteSnapshot);
     }
   }
+  check_bytes(file);
 }
 
 struct Difference {
@@ -133,6 +165,8 @@ void save_snapshot(const fs::path& run, const TrainingState& state, const AdamW&
   Json json = {{"format", "expandft-snapshot"}, {"format_version", kVersion}};
   json.update(state_json(state));
   json["identity"] = identity;
+  json["checksums"] =
+      checksums_of({weights_file(directory.path()), moments_file(directory.path())});
   write_file_atomically(directory.path() / "state.json", json.dump(2) + "\n");
   directory.commit();
   const std::optional<Validation>& best = state.validations.best;

@@ -262,6 +262,22 @@ TEST_CASE("A large file comes out as it was written, with its room asked for or 
   }
 }
 
+TEST_CASE("A mapped file that becomes shorter while it is copied is named", "[files]") {
+  const TempDirectory directory;
+  const std::string bytes(1u << 16, 'x');
+  write_file_atomically(directory / "from", bytes);
+  const auto map = MappedFile::open(directory / "from");
+  OutputFile whole(directory / "whole"), output(directory / "to");
+  whole.copy(*map, map->bytes());
+  whole.sync_and_close();
+  CHECK(read_file(directory / "whole") == bytes);
+  fs::resize_file(directory / "from", 100);  // the pages behind the first are gone
+  const Error error = error_of([&] { output.copy(*map, map->bytes().subspan(1u << 15)); });
+  CHECK(error.code() == ExitCode::kFailed);
+  CHECK(has(error.message(), "became shorter"));
+  CHECK(error.where() == (directory / "from").string());
+}
+
 TEST_CASE("Room that is not there is found before anything is written", "[files]") {
   const TempDirectory directory;
   OutputFile output(directory / "a");

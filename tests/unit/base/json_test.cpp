@@ -81,6 +81,12 @@ TEST_CASE("Invalid UTF-8 is refused, and does not reach the message", "[json]") 
   CHECK(json_error(R"(["\ud800"])").code() == ExitCode::kBadInput);
 }
 
+TEST_CASE("One byte order mark is taken, a second is not", "[json]") {
+  const Error error = json_error("\xEF\xBB\xBF\xEF\xBB\xBF{}");
+  CHECK(has(error.message(), "second byte order mark"));
+  CHECK(error.where() == "run.json:1:1");
+}
+
 TEST_CASE("A long faulty token is shortened in the message", "[json]") {
   CHECK(json_error("[\"" + std::string(100000, 'x')).message().size() < 400);
 }

@@ -139,6 +139,12 @@ TEST_CASE("a damaged place of the template is refused", "[chat]") {
   refuse("{}", {"there is none"});
 }
 
+TEST_CASE("a template that is not UTF-8 is refused, and does not reach the message", "[chat]") {
+  const Model model;
+  model.write("chat_template.jinja", "{{ \"\xff\" }}");
+  expect_input_error([&] { model.format(); }, {"not UTF-8, at byte 4", "chat_template.jinja"});
+}
+
 TEST_CASE("without a template the tokenizer's tokens tell the format", "[chat]") {
   CHECK(Model("gemma-test").format("auto").name == "gemma");
   const Model chatml;

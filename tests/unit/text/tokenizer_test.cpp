@@ -201,6 +201,12 @@ TEST_CASE("special ids outside the pieces are refused", "[tokenizer]") {
                      {"special id 9", "1 pieces", "m.model"});
 }
 
+TEST_CASE("a piece that is not UTF-8 is refused", "[tokenizer]") {
+  const std::string bytes("\x0A\x03\x0A\x01\xff", 5);
+  expect_input_error([&] { parse_sentencepiece_model(bytes, "m.model"); },
+                     {"piece 0 is not UTF-8", "m.model"});
+}
+
 TEST_CASE("added tokens that clash are refused", "[tokenizer]") {
   const ModelDirectory directory;
   const auto refuse = [&](const char* name, const char* json, std::vector<std::string> parts) {

@@ -233,6 +233,21 @@ TEST_CASE("a damaged snapshot is refused, and which file it is") {
     fs::resize_file(snapshot / name, fs::file_size(snapshot / name) / 2);
     CHECK_THAT(load_error(snapshot).where(), has_text(name));
   }
+  SECTION("a bit that turned over") {
+    const std::string name = GENERATE("parameters.safetensors", "optimizer.safetensors");
+    std::string bytes = read_file(snapshot / name);
+    bytes.back() = static_cast<char>(bytes.back() ^ 1);
+    write_file_atomically(snapshot / name, bytes);
+    const Error error = load_error(snapshot);
+    CHECK_THAT(error.message(), has_text("not those that were written"));
+    CHECK(error.where() == (snapshot / name).string());
+  }
+  SECTION("checksums that are missing") {
+    Json bad = good;
+    bad["checksums"] = GENERATE(Json(), Json(3), Json::object());
+    write_json(file, bad);
+    CHECK_THAT(load_error(snapshot).message(), has_text("not those that were written"));
+  }
   SECTION("tensors of another model") {
     fs::copy_file(snapshot / "parameters.safetensors", snapshot / "optimizer.safetensors",
                   fs::copy_options::overwrite_existing);

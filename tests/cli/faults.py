@@ -1,0 +1,135 @@
+"""Faults at one place of a run: a library that is loaded before the C library lets them happen (fault_shim.cpp)."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
+
+FAULTS = ("kill", "term", "int", "full", "deny", "cut")
+SIGNALS = {"kill": 9, "term": 15, "int": 2}
+
+# For each command where a fault happens: what it is about to do, and the operation that tells.
+STAGES = {
+    "expand": {
+        "reads the weights": "open model/model.safetensors",
+        "makes the folder": "mkdir .grown.partial",
+        "writes the first tensor": "write .grown.partial/model.safetensors",
+        "is half way": "write .grown.partial/model.safetensors #24",
+        "writes config.json": "write .grown.partial/.config.json.partial",
+        "checks what it wrote": "open .grown.partial/model.safetensors",
+        "brings it to the disk": "sync .grown.partial/model.safetensors",
+        "gives it its name": "rename grown",
+    },
+    "merge": {
+        "reads the weights": "open model/model.safetensors",
+        "reads the adapter": "open adapter/adapter_model.safetensors",
+        "makes the folder": "mkdir .merged.partial",
+        "writes the first tensor": "write .merged.partial/model.safetensors",
+        "is half way": "write .merged.partial/model.safetensors #24",
+        "checks what it wrote": "open .merged.partial/model.safetensors",
+        "brings it to the disk": "sync .merged.partial/model.safetensors",
+        "gives it its name": "rename merged",
+    },
+    "train": {
+        "reads the weights": "open model/model.safetensors",
+        "reads the data": "open train.txt",
+        "makes the run": "mkdir .run.partial",
+        "gives the run its name": "rename run",
+        "starts metrics.jsonl": "create run/metrics.jsonl",
+        "tells of a step": "write run/metrics.jsonl #3",
+        "writes a snapshot": "write run/checkpoints/.step-000002.partial/parameters.safetensors #3",
+        "finishes a snapshot": "rename run/checkpoints/step-000002",
+        "writes the second": "write run/checkpoints/.step-000004.partial/optimizer.safetensors #5",
+        "writes the adapter": "write run/.adapter.partial/adapter_model.safetensors",
+        "finishes the adapter": "rename run/adapter",
+        "writes the merged model": "write run/.merged.partial/model.safetensors #24",
+        "finishes the merged model": "rename run/merged",
+        "writes the report": "write run/.report.html.partial",
+        "writes summary.json": "rename run/summary.json",
+    },
+    "eval": {
+        "reads the weights": "open tuned/model.safetensors",
+        "reads the texts": "open stories.txt",
+        "makes the cache": "mkdir cache",
+        "keeps a model's numbers": "write cache/evaluation/stories-*.jsonl",
+        "keeps the other's": "write cache/evaluation/stories-*.jsonl #3",
+        "writes the result": "write .result.json.partial",
+        "gives it its name": "rename result.json",
+    },
+}
+OUTPUTS = {"expand": "grown", "merge": "merged", "train": "run", "eval": "result.json"}
+THEIR_OWN = {"seconds", "tokens_per_second", "peak_memory_bytes", "time", "started"}  # of each run
+
+
+class Fault(NamedTuple):
+    kind: str
+    stage: str  # an operation, as in STAGES
+
+
+def build_shim(folder):
+    library = folder / "fault_shim.so"
+    source = Path(__file__).with_name("fault_shim.cpp")
+    subprocess.run([os.environ.get("CXX", "c++"), "-std=c++20", "-shared", "-fPIC", source, "-o", library, "-ldl"],
+                   check=True)
+    return library
+
+
+def arguments_of(command):
+    """Of a command that runs in a folder of make_inputs."""
+    return {
+        "expand": ["expand", "--model", "model", "--layers", "all", "--output", "grown"],
+        "merge": ["merge", "--model", "model", "--adapter", "adapter", "--output", "merged"],
+        "train": ["train", "--config", "run.json", "--threads", "1"],
+        "eval": ["eval", "--original-tasks", "--model", "tuned", "--base", "model", "--tasks", "stories.json",
+                 "--json", "result.json"],
+    }[command] + ["--device", "cpu", "--quiet"]
+
+
+def run(binary, folder, arguments, shim=None, fault=None):
+    """Runs a command in the folder; with a fault also tells whether it happened: (exit code, stderr, happened)."""
+    environment = os.environ | {"EXPANDFT_CACHE": str(folder / "cache"), "OMP_NUM_THREADS": "1"}
+    log = folder.with_name(folder.name + ".log")
+    log.unlink(missing_ok=True)
+    if fault:
+        kind = f"cut {folder / 'model/model.safetensors'}" if fault.kind == "cut" else fault.kind
+        environment |= {"LD_PRELOAD": str(shim), "FAULT_ROOT": str(folder), "FAULT_LOG": str(log),
+                        "FAULT_AT": fault.stage, "FAULT": kind}
+    done = subprocess.run([binary, *arguments], cwd=folder, env=environment, stdin=subprocess.DEVNULL, text=True,
+                          capture_output=True, timeout=300)
+    return done.returncode, done.stderr, log.exists() and "FAULT\n" in log.read_text()
+
+
+def state(path):
+    """What lies at a path: {name: digest} of its files, less times and speeds in those that tell of them."""
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    return {str(file.relative_to(path)): digest(file) for file in files if file.is_file()}
+
+
+def digest(file):
+    data = file.read_bytes()
+    if file.name in ("summary.json", "result.json"):
+        data = json.dumps(without_times(json.loads(data))).encode()
+    if file.name == "metrics.jsonl":
+        data = json.dumps(measured(file)).encode()
+    return "" if file.name == "report.html" else hashlib.sha256(data).hexdigest()
+
+
+def without_times(value):
+    if isinstance(value, dict):
+        return {k: without_times(v) for k, v in value.items() if k not in THEIR_OWN}
+    return [without_times(v) for v in value] if isinstance(value, list) else value
+
+
+def measured(metrics):
+    """What a run measured, each once: a run that goes on tells of its start again."""
+    lines = [json.loads(line) for line in metrics.read_text().splitlines()]
+    return [without_times(line) for line in lines if line["event"] in ("train", "validation", "evaluation")]
+
+
+def fresh_copy(inputs, folder):
+    """The folder holds the inputs, and nothing else."""
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(inputs, folder)

@@ -1,0 +1,113 @@
+"""Every stage of expand, merge, train and eval × what may happen there: nothing is lost, and nothing half is whole."""
+
+import json
+import os
+import shutil
+
+import pytest
+
+import faults
+from evaluation import damage
+from faults import FAULTS, OUTPUTS, SIGNALS, STAGES, Fault, arguments_of, fresh_copy, run, state
+from training import train, write_config
+
+TABLE = os.environ.get("EXPANDFT_FAULT_TABLE")  # a file that gets a line for each result (scripts/faults)
+
+
+@pytest.fixture(scope="module")
+def shim(tmp_path_factory):
+    return faults.build_shim(tmp_path_factory.mktemp("shim"))
+
+
+@pytest.fixture(scope="module")
+def inputs(expandft, tmp_path_factory, stories):
+    """A folder with all that the commands read. Tests copy it."""
+    folder = tmp_path_factory.mktemp("inputs")
+    damage(stories, folder / "tuned", amount=0.1)
+    fresh_copy(stories, folder / "model")
+    config = write_config(folder, "model", output="run", training__max_steps=4, training__checkpoint_every=2,
+                          training__validate_every=2, training__schedule="constant")
+    train(expandft, config)
+    (folder / "run/adapter").rename(folder / "adapter")
+    shutil.rmtree(folder / "run")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Where every command runs: outputs name the places of their inputs."""
+    return tmp_path_factory.mktemp("work") / "work"
+
+
+@pytest.fixture(scope="module")
+def undisturbed(binary, inputs, folder):
+    """What each command makes when nothing happens: {command: state of its output}."""
+    made = {}
+    for command in STAGES:
+        fresh_copy(inputs, folder)
+        code, stderr, _ = run(binary, folder, arguments_of(command))
+        assert code == 0, stderr
+        made[command] = state(folder / OUTPUTS[command])
+    return made
+
+
+def leftovers(folder):
+    return [p for p in folder.rglob("*") if ".partial" in p.name or p.name.endswith(".lock") or ".expandft-" in p.name]
+
+
+def check_nothing_half(command, output, whole):
+    """Whole or absent, each part of a run for itself. Returns which."""
+    if not output.exists():
+        return "nothing"
+    if command != "train":
+        assert state(output) == whole
+        return "whole"
+    for part in ("adapter", "merged", "summary.json"):
+        for name, digest in state(output / part).items() if (output / part).exists() else ():
+            assert whole[name if part == name else f"{part}/{name}" if name != "." else part] == digest
+    for line in (output / "metrics.jsonl").read_text().splitlines() if (output / "metrics.jsonl").exists() else ():
+        json.loads(line)
+    steps = sorted(int(p.name.removeprefix("step-")) for p in (output / "checkpoints").glob("step-*"))
+    if (output / "summary.json").exists():
+        return "whole"
+    return f"step {steps[-1]}" if steps else "step 0"
+
+
+def check_told(fault, code, stderr, left):
+    """A fault is told by the exit code, and by an error that says what and where."""
+    if code == 0:
+        assert left == "whole", "the fault was passed over, and the output is not there"
+        return
+    if fault in SIGNALS:
+        assert code in (-SIGNALS[fault], 128 + SIGNALS[fault]) and code != 128 + 9, stderr
+        return
+    assert code in (1, 2), f"{code}: {stderr}"
+    assert "error: " in stderr and "\n  where: " in stderr, stderr
+    reasons = {"full": ["No space left", " free, expected"], "deny": ["Permission denied"],
+               "cut": ["model/model.safetensors"]}
+    assert any(reason in stderr for reason in reasons[fault]), stderr
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("command, stage", [(command, stage) for command in STAGES for stage in STAGES[command]])
+def test_nothing_is_lost_and_nothing_half_is_whole(binary, shim, inputs, folder, undisturbed, command, stage, fault):
+    fresh_copy(inputs, folder)
+    output, arguments, before = folder / OUTPUTS[command], arguments_of(command), state(inputs)
+
+    code, stderr, happened = run(binary, folder, arguments, shim, Fault(fault, STAGES[command][stage]))
+    assert happened, f"nothing did {STAGES[command][stage]!r}: the stage has another name now"
+    left = check_nothing_half(command, output, undisturbed[command])
+    check_told(fault, code, stderr, left)
+    if fault == "cut":
+        shutil.copy(inputs / "model/model.safetensors", folder / "model")
+    assert {name: digest for name, digest in state(folder).items() if name in before} == before
+
+    if left != "whole" or command == "train":
+        again = arguments + (["--resume"] if command == "train" and output.exists() else [])
+        second_code, stderr, _ = run(binary, folder, again)
+        assert second_code == 0, stderr
+    assert state(output) == undisturbed[command]
+    assert not leftovers(folder)
+    if TABLE:
+        with open(TABLE, "a") as table:
+            print(json.dumps([command, stage, fault, code if code >= 0 else 128 - code, left]), file=table)
