@@ -46,7 +46,12 @@ bool is_at(int descriptor, const fs::path& file) {
 }  // namespace
 
 fs::path lock_file(const fs::path& target) {
-  const fs::path plain = without_trailing_separator(target);
+  fs::path plain = without_trailing_separator(target);
+  std::error_code error;
+  if (fs::is_symlink(plain, error)) {  // two names of one directory have one lock
+    const fs::path meant = fs::weakly_canonical(plain, error);
+    if (!error) plain = meant;
+  }
   return parent_of(plain) / ("." + plain.filename().string() + ".lock");
 }
 

@@ -31,7 +31,7 @@ class OutputLock {
   std::optional<std::string> dead_holder_;
 };
 
-/// The lock file of an output directory.
+/// The lock file of an output directory, which a link may name.
 fs::path lock_file(const fs::path& target);
 
 }  // namespace expandft

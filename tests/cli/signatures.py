@@ -27,7 +27,8 @@ METHODS = {
     "full": {"train": "full"},
     "last:2": {"train": "last:2"},
 }
-CASES = [(precision, method) for precision in PRECISIONS for method in METHODS]
+CASES = [(precision, method) for precision in PRECISIONS for method in METHODS
+         if method != "new-k3" or precision == "float32"]  # a setting of `new`, which is there in all
 # Relative, of losses on another kind of machine. What other kernels change was measured by turning instruction
 # sets off: at most 2e-6 in float32 and 8e-3 in the half precisions, whose 20 steps each round to 8 or 11 bits.
 TOLERANCE = {"float32": 1e-3, "bfloat16": 3e-2, "float16": 3e-2}

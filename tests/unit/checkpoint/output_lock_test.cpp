@@ -61,6 +61,16 @@ TEST_CASE("parents that were made for a lock go with it, unless something came i
   CHECK(fs::is_directory(parent / "run"));
 }
 
+TEST_CASE("a directory and a link to it have one lock") {
+  const TempDirectory folder;
+  fs::create_directories(folder / "disk" / "run");
+  fs::create_symlink("disk/run", folder / "link");
+  const OutputLock lock(folder / "link");
+  CHECK(fs::exists(lock_file(folder / "disk" / "run")));
+  const Error error = error_of([&] { OutputLock again(folder / "disk" / "run"); });
+  CHECK(has(error.message(), "another run is writing here"));
+}
+
 TEST_CASE("where no lock can lie, none is held, and nothing is wrong yet") {
   const TempDirectory folder;
   write_file_atomically(folder / "file", "");
