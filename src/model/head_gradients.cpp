@@ -16,7 +16,7 @@ void HeadGradients::add(std::int64_t begin, const at::Tensor& dlogits) {
     dhidden_.narrow(0, begin, rows).copy_(product(dlogits.to(head_.scalar_type()), head_));
   }
   if (dhead_.defined()) {
-    dhead_.addmm_(dlogits.t(), hidden_.narrow(0, begin, rows).to(at::kFloat));
+    dhead_.addmm_(dlogits.to(at::kFloat).t(), hidden_.narrow(0, begin, rows).to(at::kFloat));
   }
 }
 

@@ -151,7 +151,8 @@ LogitDifference check_tuned(const fs::path& written, const Decoder& decoder, Dty
       tuned, tuned.hidden(probe),
       [&](std::int64_t begin, std::int64_t count) { return logits.narrow(1, begin, count); });
   const double rounding = std::max(rounding_of(dtype), rounding_of(dtype_of(decoder.dtype())));
-  const double tolerance = std::max(difference.scale, 1.0) * (1e-4 + 8 * rounding);
+  // Twice what healthy float16 runs of LoRA reach, whose merged weights are rounded once more.
+  const double tolerance = std::max(difference.scale, 1.0) * (1e-4 + 16 * rounding);
   if (!std::isfinite(difference.worst) || difference.worst > tolerance) {
     throw failure(fmt::format("the written model does not compute what was trained: logits differ "
                               "by up to {:.3g}; allowed are {:.3g} (largest logit {:.3g})",
