@@ -244,10 +244,11 @@ void write_file_atomically(const fs::path& file, std::string_view bytes) {
     fs::rename(partial, file, error);
     if (error)
       throw failure("cannot rename " + partial.string() + ": " + error.message(), file.string());
-  } catch (...) {
+  } catch (const Error& error) {
     std::error_code ignored;
     fs::remove(partial, ignored);
-    throw;
+    if (error.where() != partial.string()) throw;
+    throw Error(error.code(), error.message(), file.string(), error.hint());
   }
   sync_directory(parent_of(file));
 }

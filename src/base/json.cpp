@@ -178,6 +178,19 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   return previous[b.size()];
 }
 
+/// Input error for other encodings, and for NUL bytes, which nlohmann takes for the end of the
+/// text.
+void check_is_text(std::string_view text, const std::string& where) {
+  const char* const hint = "save the file as UTF-8";
+  if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF")) {
+    throw input_error("found UTF-16 text, expected UTF-8", where + ":1:1", hint);
+  }
+  const std::size_t null = text.find('\0');
+  if (null == text.npos) return;
+  throw input_error("found a NUL byte, expected UTF-8 text",
+                    where + ":" + line_and_column(text.substr(0, null)), hint);
+}
+
 }  // namespace
 
 Json parse_json(std::string_view text, const std::string& where) {
@@ -186,20 +199,16 @@ Json parse_json(std::string_view text, const std::string& where) {
   if (text.starts_with(kByteOrderMark)) {  // nlohmann would pass over it
     throw input_error("not valid JSON: found a second byte order mark", where + ":1:1");
   }
+  check_is_text(text, where);
   const char* const begin = text.data();
   const char* const end = begin + text.size();
   const char* furthest = begin;
   DocumentBuilder builder;
   const bool parsed = Json::sax_parse(CountingIterator(begin, &furthest),
                                       CountingIterator(end, &furthest), &builder);
-  const auto place = [&] {
+  if (!parsed) {
     const std::string_view read = text.substr(0, static_cast<std::size_t>(furthest - begin));
-    return where + ":" + line_and_column(read);
-  };
-  if (!parsed) throw input_error(builder.fault(), place());
-  // nlohmann takes a NUL byte for the end of the text.
-  if (furthest != end || (!text.empty() && text.back() == '\0')) {
-    throw input_error("not valid JSON: text goes on after a NUL byte, expected the end", place());
+    throw input_error(builder.fault(), where + ":" + line_and_column(read));
   }
   return builder.take();
 }

@@ -13,6 +13,9 @@ void check_target(const std::string& option, const std::string& file) {
   if (file == "-") {
     throw input_error("\"-\" is stdout, where only --json can go", option, "name a file");
   }
+  if (is_folder(file)) {
+    throw input_error("found a directory, expected a file", option + " " + file);
+  }
   if (is_folder(parent_of(file))) return;
   throw input_error("no such folder: " + parent_of(file).string(), option + " " + file);
 }

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "report/summary.h"
+#include "text/text_file.h"
 
 #include <cerrno>
 #include <cstdio>
@@ -14,6 +15,14 @@ namespace {
 void check_written(bool written) {
   if (!written)
     throw failure(std::string("results cannot be written: ") + std::strerror(errno), "stdout");
+}
+
+std::string read_standard_input() {
+  std::string text;
+  char buffer[1 << 16];
+  while (const std::size_t n = std::fread(buffer, 1, sizeof buffer, stdin)) text.append(buffer, n);
+  if (std::ferror(stdin) != 0) throw input_error(std::strerror(errno), "stdin");
+  return text;
 }
 
 }  // namespace
@@ -34,16 +43,13 @@ void flush_output() {
   check_written(std::fflush(stdout) == 0);
 }
 
-std::string read_standard_input() {
-  std::string text;
-  char buffer[1 << 16];
-  while (const std::size_t n = std::fread(buffer, 1, sizeof buffer, stdin)) text.append(buffer, n);
-  if (std::ferror(stdin) != 0) throw input_error(std::strerror(errno), "stdin");
-  return text;
-}
-
 std::string read_text(const std::string& file_or_dash) {
-  return file_or_dash == "-" ? read_standard_input() : read_file(file_or_dash);
+  constexpr std::string_view kByteOrderMark = "\uFEFF";
+  const bool is_standard_input = file_or_dash == "-";
+  std::string text = is_standard_input ? read_standard_input() : read_file(file_or_dash);
+  TextCheck(is_standard_input ? "stdin" : file_or_dash).pass(text);
+  if (text.starts_with(kByteOrderMark)) text.erase(0, kByteOrderMark.size());
+  return text;
 }
 
 }  // namespace expandft

@@ -14,10 +14,8 @@ void print_json(const Json& json);
 void print_json_line(const Json& json);
 void flush_output();
 
-/// All of stdin. A stdin that cannot be read is an input error.
-std::string read_standard_input();
-
-/// A text from a file, or from stdin when the name is "-".
+/// A text from a file, or from stdin when the name is "-"; without a byte order mark. Input error
+/// for what is no UTF-8 text, with its line.
 std::string read_text(const std::string& file_or_dash);
 
 }  // namespace expandft

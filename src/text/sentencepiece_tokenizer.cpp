@@ -53,6 +53,19 @@ bool spaces_begin_pieces(const SentencePieceModel& model) {
          });
 }
 
+bool ends_with_space(std::string_view text) {
+  return text.ends_with(' ') || text.ends_with(kSpaceMark);
+}
+
+/// The first place from kPartBytes on where a text may be cut (see above), or npos.
+std::size_t end_of_part(std::string_view text, bool after_newlines, bool before_words) {
+  std::size_t end = before_words ? text.find(' ', kPartBytes) : text.npos;
+  while (end != text.npos && ends_with_space(text.substr(0, end))) end = text.find(' ', end + 1);
+  if (!after_newlines) return end;
+  const std::size_t newline = text.substr(0, end).find('\n', kPartBytes);
+  return newline == text.npos ? end : text.find_first_not_of('\n', newline);
+}
+
 }  // namespace
 
 SentencePieceTokenizer::SentencePieceTokenizer(const fs::path& directory) {
@@ -183,9 +196,8 @@ void SentencePieceTokenizer::append_plain(std::string_view text, bool prefix,
     text = prefixed;
   }
   std::vector<std::string_view> parts;
-  while (splits_after_newlines_ && text.size() > kPartBytes) {
-    const std::size_t newline = text.find('\n', kPartBytes);
-    const std::size_t end = newline == text.npos ? newline : text.find_first_not_of('\n', newline);
+  while (text.size() > kPartBytes) {
+    const std::size_t end = end_of_part(text, splits_after_newlines_, splits_before_words_);
     if (end == text.npos) break;
     parts.push_back(text.substr(0, end));
     text.remove_prefix(end);
@@ -228,12 +240,9 @@ void SentencePieceTokenizer::append_parts(std::span<const std::string_view> part
 void SentencePieceTokenizer::append_words(std::string_view text, WordPieces& known,
                                           std::vector<TokenId>& ids) const {
   constexpr std::size_t kLongestWord = 64, kMostWords = 1 << 16;
-  const auto is_space = [](std::string_view before) {
-    return before.ends_with(' ') || before.ends_with(kSpaceMark);
-  };
   while (!text.empty()) {
     std::size_t end = text.find(' ', 1);
-    while (end != text.npos && is_space(text.substr(0, end))) end = text.find(' ', end + 1);
+    while (end != text.npos && ends_with_space(text.substr(0, end))) end = text.find(' ', end + 1);
     const std::string_view word = text.substr(0, end);
     text.remove_prefix(word.size());
     const auto found = known.find(word);

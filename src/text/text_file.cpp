@@ -57,6 +57,18 @@ class LineReader {
   bool at_end_ = false;
 };
 
+/// A line of a file: parse_json would count lines in it once more.
+Json parse_line(std::string_view text, const std::string& where) {
+  try {
+    return parse_json(text, where);
+  } catch (const Error& error) {
+    const std::string first = where + ":1:";
+    if (!error.where().starts_with(first)) throw;
+    throw input_error(error.message(), where + ":" + error.where().substr(first.size()),
+                      error.hint());
+  }
+}
+
 }  // namespace
 
 void TextCheck::pass(std::string_view piece) {
@@ -116,7 +128,7 @@ void for_each_json_line(const fs::path& file,
           text[first] == '[' ? "write one object a line, without a list around them"
                              : "write one JSON object a line");
     }
-    visit(parse_json(text, where), line);
+    visit(parse_line(text, where), line);
   }
 }
 

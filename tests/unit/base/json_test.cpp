@@ -64,6 +64,8 @@ TEST_CASE("Broken JSON is refused with line and column", "[json]") {
   CHECK(has(json_error("[1] [2]").message(), "expected end of input"));
   CHECK(has(json_error(std::string("{}\0 x", 5)).message(), "NUL"));
   CHECK(has(json_error(std::string("{}\0", 3)).message(), "NUL"));
+  CHECK(json_error(std::string("{\n\0}", 4)).where() == "run.json:2:1");
+  CHECK(has(json_error(std::string("\xFF\xFE{\0}\0", 6)).message(), "UTF-16"));
   CHECK(json_error("[1e999]").code() == ExitCode::kBadInput);
   CHECK(has(json_error("[1e999]").message(), "overflow"));
   CHECK(has(json_error("[NaN]").message(), "invalid literal"));

@@ -1,0 +1,43 @@
+#include "base/error.h"
+
+#include "catch.h"
+
+#include <string>
+
+using namespace expandft;
+
+TEST_CASE("An error's parts stand on lines of their own", "[error]") {
+  const Error error = input_error("no such file", "a.json", "check the path");
+  CHECK(error.what() == std::string("no such file\n  where: a.json\n  hint:  check the path"));
+  CHECK(failure("out of memory").what() == std::string("out of memory"));
+}
+
+TEST_CASE("Control characters are shown and not obeyed", "[error]") {
+  const Error error = input_error("found \"\x1b[2J\x7f\t\xc2\x9b\r\"", "a\x07.json");
+  CHECK(error.message() == "found \"\\u001b[2J\\u007f\t\\u009b\\u000d\"");
+  CHECK(error.where() == "a\\u0007.json");
+  CHECK(input_error("two\nlines é ⟨ ¿").message() == "two\nlines é ⟨ ¿");
+}
+
+TEST_CASE("Long lines keep their begin and end, in whole characters", "[error]") {
+  const std::string middle(1'000'000, 'x');
+  CHECK(input_error("begin" + middle + "end").message() ==
+        "begin" + std::string(395, 'x') + " … " + std::string(147, 'x') + "end");
+  CHECK(input_error(std::string(600, 'x')).message().size() == 600);
+  std::string umlauts;
+  for (int i = 0; i < 1000; ++i) umlauts += "ä";
+  const std::string found = input_error("a" + umlauts).message();
+  std::string expected = "a";
+  for (int i = 0; i < 199; ++i) expected += "ä";
+  expected += " … ";
+  for (int i = 0; i < 75; ++i) expected += "ä";
+  CHECK(found == expected);
+}
+
+TEST_CASE("Of very many lines the first are shown", "[error]") {
+  std::string problems;
+  for (int i = 0; i < 1000; ++i) problems += "problem " + std::to_string(i) + "\n";
+  const std::string shown = input_error(problems + "the last").message();
+  CHECK(shown.starts_with("problem 0\nproblem 1\n"));
+  CHECK(shown.ends_with("problem 199\n… and 801 lines more"));
+}
