@@ -94,7 +94,8 @@ def run(binary, folder, arguments, shim=None, fault=None):
     log = folder.with_name(folder.name + ".log")
     log.unlink(missing_ok=True)
     if fault:
-        kind = f"cut {folder / 'model/model.safetensors'}" if fault.kind == "cut" else fault.kind
+        files = {"cut": "model/model.safetensors", "fill": "filler"}
+        kind = f"{fault.kind} {folder / files[fault.kind]}" if fault.kind in files else fault.kind
         environment |= {"LD_PRELOAD": str(shim), "FAULT_ROOT": str(folder), "FAULT_LOG": str(log),
                         "FAULT_AT": fault.stage, "FAULT": kind}
     done = subprocess.run([binary, *arguments], cwd=folder, env=environment, stdin=subprocess.DEVNULL, text=True,
@@ -132,4 +133,4 @@ def measured(metrics):
 def fresh_copy(inputs, folder):
     """The folder holds the inputs, and nothing else."""
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(inputs, folder)
+    shutil.copytree(inputs, folder, dirs_exist_ok=True)

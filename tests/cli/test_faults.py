@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import subprocess
 
 import pytest
 
@@ -88,26 +89,61 @@ def check_told(fault, code, stderr, left):
     assert any(reason in stderr for reason in reasons[fault]), stderr
 
 
+def check_repeat(binary, folder, command, left, whole):
+    """The command given again, by someone who looked at what lies there, makes what it was to make."""
+    output, arguments = folder / OUTPUTS[command], arguments_of(command)
+    if command == "train" and output.exists():
+        arguments.append("--resume")
+    if left != "whole" or command == "train":
+        code, stderr, _ = run(binary, folder, arguments)
+        assert code == 0, stderr
+    assert state(output) == whole
+    assert not leftovers(folder)
+
+
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("command, stage", [(command, stage) for command in STAGES for stage in STAGES[command]])
 def test_nothing_is_lost_and_nothing_half_is_whole(binary, shim, inputs, folder, undisturbed, command, stage, fault):
     fresh_copy(inputs, folder)
-    output, arguments, before = folder / OUTPUTS[command], arguments_of(command), state(inputs)
+    before = state(inputs)
 
-    code, stderr, happened = run(binary, folder, arguments, shim, Fault(fault, STAGES[command][stage]))
+    fault_at = Fault(fault, STAGES[command][stage])
+    code, stderr, happened = run(binary, folder, arguments_of(command), shim, fault_at)
     assert happened, f"nothing did {STAGES[command][stage]!r}: the stage has another name now"
-    left = check_nothing_half(command, output, undisturbed[command])
+    left = check_nothing_half(command, folder / OUTPUTS[command], undisturbed[command])
     check_told(fault, code, stderr, left)
     if fault == "cut":
         shutil.copy(inputs / "model/model.safetensors", folder / "model")
     assert {name: digest for name, digest in state(folder).items() if name in before} == before
 
-    if left != "whole" or command == "train":
-        again = arguments + (["--resume"] if command == "train" and output.exists() else [])
-        second_code, stderr, _ = run(binary, folder, again)
-        assert second_code == 0, stderr
-    assert state(output) == undisturbed[command]
-    assert not leftovers(folder)
+    check_repeat(binary, folder, command, left, undisturbed[command])
     if TABLE:
         with open(TABLE, "a") as table:
             print(json.dumps([command, stage, fault, code if code >= 0 else 128 - code, left]), file=table)
+
+
+@pytest.fixture
+def small_disk(folder):
+    """The folder is a file system of its own, of 64 MB."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", folder], capture_output=True).returncode:
+        pytest.skip("mounting a file system is not allowed here")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+@pytest.mark.parametrize("command, stage", [
+    ("expand", "writes the first tensor"), ("expand", "writes config.json"), ("merge", "makes the folder"),
+    ("train", "gives the run its name"), ("train", "tells of a step"), ("train", "writes the adapter"),
+    ("eval", "keeps a model's numbers"), ("eval", "writes the result")])
+def test_a_disk_that_is_full(binary, shim, inputs, undisturbed, small_disk, command, stage):
+    """Not an error that is made up: another file takes all that is left of a small disk."""
+    fresh_copy(inputs, small_disk)
+    fault = Fault("fill", STAGES[command][stage])
+    code, stderr, happened = run(binary, small_disk, arguments_of(command), shim, fault)
+    assert happened
+    left = check_nothing_half(command, small_disk / OUTPUTS[command], undisturbed[command])
+    check_told("full", code, stderr, left)
+    (small_disk / "filler").unlink()
+    check_repeat(binary, small_disk, command, left, undisturbed[command])
