@@ -59,7 +59,10 @@ std::string readable(std::string_view text) {
 }  // namespace
 
 Error::Error(ExitCode code, std::string what, std::string where, std::string hint)
-    : code_(code), message_(readable(what)), where_(readable(where)), hint_(readable(hint)) {
+    : code_(code),
+      message_(readable(what)),
+      where_(escaped(shortened(where))),
+      hint_(readable(hint)) {
   text_ = message_;
   if (!where_.empty()) text_ += "\n  where: " + where_;
   if (!hint_.empty()) text_ += "\n  hint:  " + hint_;

@@ -3,6 +3,7 @@
 #include "base/error.h"
 
 #include <algorithm>
+#include <atomic>
 #include <charconv>
 #include <cstdint>
 #include <fcntl.h>
@@ -61,6 +62,8 @@ void say_file_at(std::uintptr_t address) {
 }
 
 void on_bus_error(int, siginfo_t* info, void*) {
+  static std::atomic_flag is_told;  // several threads may read the file
+  while (is_told.test_and_set()) ::pause();
   say("error: a file that is being read became shorter, or its disk failed");
   say_file_at(reinterpret_cast<std::uintptr_t>(info->si_addr));
   say("\n  hint:  put the whole file back, and run the command again\n");

@@ -78,7 +78,8 @@ Json checksums_of(const std::vector<fs::path>& files) {
 
 /// Input error unless a snapshot's file has the bytes that were written.
 void check_bytes(const fs::path& file) {
-  const Json written = read_json(file.parent_path() / "state.json").value("checksums", Json());
+  const Json state = read_json(file.parent_path() / "state.json");
+  const Json written = state.is_object() ? state.value("checksums", Json()) : Json();
   if (!written.is_object() ||
       written.value(file.filename().string(), Json()) != checksum_of(file)) {
     throw input_error("damaged snapshot: its bytes are not those that were written", file.string(),

@@ -17,6 +17,7 @@ TEST_CASE("Control characters are shown and not obeyed", "[error]") {
   CHECK(error.message() == "found \"\\u001b[2J\\u007f\t\\u009b\\u000d\"");
   CHECK(error.where() == "a\\u0007.json");
   CHECK(input_error("two\nlines é ⟨ ¿").message() == "two\nlines é ⟨ ¿");
+  CHECK(input_error("no such file", "a\n  hint:  rm").where() == "a\\u000a  hint:  rm");
 }
 
 TEST_CASE("Long lines keep their begin and end, in whole characters", "[error]") {
