@@ -105,11 +105,11 @@ def test_missing_files(expandft, stories, tmp_path):
     assert str(tmp_path / "none") in model.stderr
 
 
-def test_bytes_that_are_not_utf8_are_replaced(expandft, stories, tmp_path):
+def test_text_in_another_encoding_is_refused_with_its_line(expandft, stories, tmp_path):
     file = tmp_path / "latin1.txt"
-    file.write_bytes("caf\u00e9".encode("latin-1"))
-    rows = rows_of(expandft("score", "--model", stories, "--text", file, "--device", "cpu"))
-    assert [row["token"] for row in rows[-3:]] == ["<0xEF>", "<0xBF>", "<0xBD>"], "U+FFFD"
+    file.write_bytes("tea\ncaf\u00e9".encode("latin-1"))
+    result = expandft("score", "--model", stories, "--text", file, "--device", "cpu")
+    assert result.rc == 2 and f"{file}:2" in result.stderr and "save the file as UTF-8" in result.stderr
 
 
 def test_bfloat16_is_near(expandft, stories, text_file):
