@@ -39,7 +39,7 @@ STAGES = {
         "makes the run": "mkdir .run.partial",
         "gives the run its name": "rename run",
         "starts metrics.jsonl": "create run/metrics.jsonl",
-        "tells of a step": "write run/metrics.jsonl #3",
+        "tells of a step": "write run/metrics.jsonl #4",
         "writes a snapshot": "write run/checkpoints/.step-000002.partial/parameters.safetensors #3",
         "finishes a snapshot": "rename run/checkpoints/step-000002",
         "writes the second": "write run/checkpoints/.step-000004.partial/optimizer.safetensors #5",
