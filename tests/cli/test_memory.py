@@ -172,9 +172,10 @@ def test_a_base_in_shares_takes_less_with_each_rank(binary, layered_model, tmp_p
     layers = 4 * DEEP * LAYER_NUMBERS
     one, two, four = (peak_of_ranks(binary, tmp_path / f"{count}", model, count, training__shard_base=True)
                       for count in (1, 2, 4))
-    # A half and a quarter are saved; two gathered layers, and what Gloo needs, come on top.
-    assert one - two > 0.3 * layers
-    assert two - four > 0.15 * layers
+    # A half and three quarters are saved; two gathered layers, and what Gloo needs, come on top. A rank's peak varies
+    # by some 10 MB.
+    assert one - two > 0.2 * layers
+    assert one - four > 0.4 * layers
 
 
 def test_optimizer_state_takes_less_with_each_rank(binary, layered_model, tmp_path):
