@@ -42,9 +42,11 @@ void read_layer_widths(const ConfigFields& fields, DecoderSpec& spec) {
 }
 
 void read_sizes(const ConfigFields& fields, DecoderSpec& spec) {
+  constexpr std::int64_t kMostLayers = 10'000;  // each is something in memory; the deepest have 200
   spec.vocab = fields.integer("vocab_size");
   spec.hidden = fields.integer("hidden_size");
   spec.layers = fields.integer("num_hidden_layers");
+  if (spec.layers > kMostLayers) fields.refuse("num_hidden_layers", "at most 10000 layers");
   spec.intermediate = fields.integer("intermediate_size");
   spec.heads = fields.integer("num_attention_heads");
   spec.kv_heads = fields.integer("num_key_value_heads", spec.heads);

@@ -75,6 +75,8 @@ TEST_CASE("what is not supported is named") {
   CHECK_THAT(with("rope_scaling", Json{{"type", "ntk"}, {"factor", 4.0}}), has_text("ntk"));
   CHECK_THAT(with("hidden_size", -4), has_text("hidden_size") && has_text("-4"));
   CHECK_THAT(with("hidden_size", "64"), has_text("hidden_size"));
+  CHECK_THAT(with("num_hidden_layers", 94534131),
+             has_text("num_hidden_layers") && has_text("94534131") && has_text("10000"));
   CHECK_THAT(with("num_key_value_heads", 3), has_text("num_key_value_heads"));
   CHECK_THAT(with("head_dim", 7), has_text("head_dim"));
   CHECK_THAT(with("rms_norm_eps", 0), has_text("rms_norm_eps"));
