@@ -191,7 +191,7 @@ def model_config_seeds():
         "gemma3-image": as_bytes({"model_type": "gemma3", "text_config": gemma3, "vision_config": {}}),
         "gemma2": as_bytes({**gemma3, "model_type": "gemma2", "attn_logit_softcapping": 50.0, "final_logit_softcapping": 30.0}),
         "mistral": as_bytes({**llama, "model_type": "mistral", "sliding_window": 4096}),
-        "many-layers": as_bytes({**gemma3, "model_type": "gemma2", "num_hidden_layers": 94534131}),
+        "hundred-million-layers": as_bytes({**gemma3, "model_type": "gemma2", "num_hidden_layers": 94534131}),
         "qwen2": as_bytes({**llama, "model_type": "qwen2", "use_sliding_window": True, "max_window_layers": 2,
                            "sliding_window": 128}),
         "qwen3": as_bytes({**llama, "model_type": "qwen3", "head_dim": 16, "layer_types": ["full_attention"] * 5}),
