@@ -12,21 +12,11 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from training import events, train, write_config
+from training import METHODS, events, train, write_config
 
 RECORDED = Path(__file__).with_name("signatures.json")
 STEPS = 20
 PRECISIONS = ["float32", "bfloat16", "float16"]
-METHODS = {
-    "new": {},
-    "new-k3": {"expansion__copies": 3},
-    "mlp": {"train": "mlp"},
-    "zero-init": {"train": "zero-init"},
-    "llama-pro": {"train": "llama-pro"},
-    "lora": {"train": "lora", "lora__rank": 4, "lora__alpha": 8},
-    "full": {"train": "full"},
-    "last:2": {"train": "last:2"},
-}
 CASES = [(precision, method) for precision in PRECISIONS for method in METHODS
          if method != "new-k3" or precision == "float32"]  # a setting of `new`, which is there in all
 # Relative, of losses on another kind of machine. What other kernels change was measured by turning instruction

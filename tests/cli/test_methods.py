@@ -9,19 +9,9 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
-from training import events, train, write_config
+from training import METHODS, events, train, write_config
 
 IDS = [1, 403, 407, 261, 378, 432, 417, 293, 260, 276, 401, 285]
-METHODS = {
-    "new": {},
-    "new-k3": {"expansion__copies": 3},
-    "mlp": {"train": "mlp"},
-    "zero-init": {"train": "zero-init"},
-    "llama-pro": {"train": "llama-pro"},
-    "lora": {"train": "lora", "lora__rank": 4, "lora__alpha": 8},
-    "full": {"train": "full"},
-    "last:2": {"train": "last:2"},
-}
 WITH_ADAPTER = ["new", "new-k3", "mlp", "zero-init", "lora"]
 
 

@@ -8,6 +8,17 @@ Before we proceed any further, hear me speak.
 All:
 Speak, speak.
 """
+# Every method, as changes of write_config's.
+METHODS = {
+    "new": {},
+    "new-k3": {"expansion__copies": 3},
+    "mlp": {"train": "mlp"},
+    "zero-init": {"train": "zero-init"},
+    "llama-pro": {"train": "llama-pro"},
+    "lora": {"train": "lora", "lora__rank": 4, "lora__alpha": 8},
+    "full": {"train": "full"},
+    "last:2": {"train": "last:2"},
+}
 
 
 def write_config(folder, model, name="run.json", **changes):
