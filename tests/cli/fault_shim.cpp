@@ -162,13 +162,7 @@ int open(const char* name, int flags, ...) {
   return open_file(AT_FDCWD, name, flags, mode);
 }
 
-int open64(const char* name, int flags, ...) {
-  va_list arguments;
-  va_start(arguments, flags);
-  const mode_t mode = mode_in(flags, arguments);
-  va_end(arguments);
-  return open_file(AT_FDCWD, name, flags, mode);
-}
+int open64(const char* name, int flags, ...) __attribute__((alias("open")));
 
 int mkdir(const char* name, mode_t mode) {
   if (refused("mkdir", name, Kind::kMake)) return -1;

@@ -1,5 +1,6 @@
 """Faults at one place of a run: a library that is loaded before the C library lets them happen (fault_shim.cpp)."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -7,6 +8,8 @@ import shutil
 import subprocess
 from pathlib import Path
 from typing import NamedTuple
+
+import pytest
 
 FAULTS = ("kill", "term", "int", "full", "deny", "cut")
 SIGNALS = {"kill": 9, "term": 15, "int": 2}
@@ -136,3 +139,16 @@ def fresh_copy(inputs, folder):
     """The folder holds the inputs, and nothing else."""
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(inputs, folder, dirs_exist_ok=True)
+
+
+@contextlib.contextmanager
+def small_disk(folder, size):
+    """The folder, made here, is a file system of its own of that size ("48m"); the test is skipped where mounting is
+    not allowed."""
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], capture_output=True).returncode:
+        pytest.skip("mounting is not allowed here")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", folder], check=True)

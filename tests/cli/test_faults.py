@@ -3,13 +3,12 @@
 import json
 import os
 import shutil
-import subprocess
 
 import pytest
 
 import faults
 from evaluation import damage
-from faults import FAULTS, OUTPUTS, SIGNALS, STAGES, Fault, arguments_of, fresh_copy, run, state
+from faults import FAULTS, OUTPUTS, SIGNALS, STAGES, Fault, arguments_of, fresh_copy, run, small_disk, state
 from training import train, write_config
 
 TABLE = os.environ.get("EXPANDFT_FAULT_TABLE")  # a file that gets a line for each result (scripts/faults)
@@ -123,27 +122,24 @@ def test_nothing_is_lost_and_nothing_half_is_whole(binary, shim, inputs, folder,
 
 
 @pytest.fixture
-def small_disk(folder):
-    """The folder is a file system of its own, of 64 MB."""
+def disk(folder):
+    """The folder is a file system of its own."""
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", folder], capture_output=True).returncode:
-        pytest.skip("mounting a file system is not allowed here")
-    yield folder
-    subprocess.run(["umount", folder], check=True)
+    with small_disk(folder, "64m"):
+        yield folder
 
 
 @pytest.mark.parametrize("command, stage", [
     ("expand", "writes the first tensor"), ("expand", "writes config.json"), ("merge", "makes the folder"),
     ("train", "gives the run its name"), ("train", "tells of a step"), ("train", "writes the adapter"),
     ("eval", "keeps a model's numbers"), ("eval", "writes the result")])
-def test_a_disk_that_is_full(binary, shim, inputs, undisturbed, small_disk, command, stage):
+def test_a_disk_that_is_full(binary, shim, inputs, undisturbed, disk, command, stage):
     """Not an error that is made up: another file takes all that is left of a small disk."""
-    fresh_copy(inputs, small_disk)
+    fresh_copy(inputs, disk)
     fault = Fault("fill", STAGES[command][stage])
-    code, stderr, happened = run(binary, small_disk, arguments_of(command), shim, fault)
+    code, stderr, happened = run(binary, disk, arguments_of(command), shim, fault)
     assert happened
-    left = check_nothing_half(command, small_disk / OUTPUTS[command], undisturbed[command])
+    left = check_nothing_half(command, disk / OUTPUTS[command], undisturbed[command])
     check_told("full", code, stderr, left)
-    (small_disk / "filler").unlink()
-    check_repeat(binary, small_disk, command, left, undisturbed[command])
+    (disk / "filler").unlink()
+    check_repeat(binary, disk, command, left, undisturbed[command])

@@ -5,6 +5,8 @@ import statistics
 import subprocess
 import time
 
+import psutil
+
 from training import write_config
 
 STEPS = 1200
@@ -13,10 +15,9 @@ STEPS = 1200
 def resident(process):
     """Bytes of a process in memory; nothing when it has ended."""
     try:
-        pages = open(f"/proc/{process}/statm").read().split()[1]
-    except (FileNotFoundError, ProcessLookupError, IndexError):
+        return psutil.Process(process).memory_info().rss
+    except psutil.NoSuchProcess:
         return None
-    return int(pages) * 4096
 
 
 def last_step(metrics):

@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+from faults import small_disk
 from training import events, train, write_config
 
 # Frequent snapshots and validations, and a loss that goes up and down, so that the best step is not the last.
@@ -166,11 +167,7 @@ def test_a_file_that_cannot_grow(expandft, binary, tmp_path, stories, undisturbe
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
 def test_a_disk_that_fills_up_while_training(expandft, binary, tmp_path, undisturbed):
     alone, config = undisturbed
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", disk], capture_output=True).returncode:
-        pytest.skip("mounting is not allowed here")
-    try:
+    with small_disk(tmp_path / "disk", "48m") as disk:
         run = disk / "run"
         elsewhere = ["--set", f"output={run}"]
         process = start(binary, config, *elsewhere)
@@ -189,8 +186,6 @@ def test_a_disk_that_fills_up_while_training(expandft, binary, tmp_path, undistu
         filler.unlink()
         train(expandft, config, "--resume", *elsewhere)
         check_same(run, alone)
-    finally:
-        subprocess.run(["umount", disk], check=True)
 
 
 def torn_files(snapshot):
