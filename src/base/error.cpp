@@ -1,5 +1,7 @@
 #include "base/error.h"
 
+#include "base/printable.h"
+
 #include <algorithm>
 #include <cstddef>
 #include <string_view>
@@ -23,32 +25,12 @@ std::string shortened(std::string_view line) {
   return std::string(line.substr(0, begin)) + " … " + std::string(line.substr(end));
 }
 
-/// Control characters as \u escapes: those of UTF-8's first byte, and of its second page (C2 80 to
-/// C2 9F). A terminal would obey them.
-std::string escaped(std::string_view text) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    auto byte = static_cast<unsigned char>(text[i]);
-    const bool is_second_page = byte == 0xC2 && i + 1 < text.size() &&
-                                static_cast<unsigned char>(text[i + 1]) >= 0x80 &&
-                                static_cast<unsigned char>(text[i + 1]) < 0xA0;
-    if (is_second_page) byte = static_cast<unsigned char>(text[++i]);
-    if (is_second_page || (byte < 0x20 && byte != '\t') || byte == 0x7F) {
-      out += {'\\', 'u', '0', '0', kDigits[byte >> 4], kDigits[byte & 0xF]};
-    } else {
-      out += text[i];
-    }
-  }
-  return out;
-}
-
 /// What a person can read of a text that may hold anything, of any length; its lines stay lines.
 std::string readable(std::string_view text) {
   std::string out;
   for (std::size_t lines = 0; lines < kMostLines; ++lines) {
     const std::size_t end = std::min(text.find('\n'), text.size());
-    out += escaped(shortened(text.substr(0, end)));
+    out += printable(shortened(text.substr(0, end)));
     if (end == text.size()) return out;
     out += '\n';
     text.remove_prefix(end + 1);
@@ -61,7 +43,7 @@ std::string readable(std::string_view text) {
 Error::Error(ExitCode code, std::string what, std::string where, std::string hint)
     : code_(code),
       message_(readable(what)),
-      where_(escaped(shortened(where))),
+      where_(printable(shortened(where), "\t")),
       hint_(readable(hint)) {
   text_ = message_;
   if (!where_.empty()) text_ += "\n  where: " + where_;

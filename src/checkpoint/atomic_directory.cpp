@@ -258,22 +258,36 @@ AtomicDirectory::AtomicDirectory(fs::path target, std::uint64_t needed_bytes, Ex
 }
 
 AtomicDirectory::~AtomicDirectory() {
+  discard();
+}
+
+void AtomicDirectory::discard() {
+  const std::lock_guard lock(appearing_);
   if (committed_) return;
-  std::error_code ignored;
-  fs::remove_all(path_, ignored);
+  // Another thread may create a file after the folder was listed, but soon finds no folder.
+  constexpr int kAttempts = 10;
+  std::error_code error;
+  for (int i = 0; i < kAttempts; ++i) {
+    fs::remove_all(path_, error);
+    if (error != std::errc::directory_not_empty) break;
+  }
+  made_parents_.reset();
 }
 
 void AtomicDirectory::commit() {
   const Json marker = {{"written_by", "expandft"}, {"kind", names_of(kind_).in_marker}};
   write_file_atomically(path_ / kMarker, marker.dump() + "\n");
   sync_tree(path_);
-  // Again: something may have come there while we worked.
-  if (check_existing(target_, existing_, kind_)) {
-    exchange(path_, target_);
-  } else {
-    rename_or_throw(path_, target_);
+  {
+    const std::lock_guard lock(appearing_);
+    // Again: something may have come there while we worked.
+    if (check_existing(target_, existing_, kind_)) {
+      exchange(path_, target_);
+    } else {
+      rename_or_throw(path_, target_);
+    }
+    committed_ = true;
   }
-  committed_ = true;
   sync_directory(parent_of(target_));
   std::error_code ignored;  // the old one, if it was exchanged; the next run removes what remains
   fs::remove_all(path_, ignored);

@@ -4,6 +4,7 @@
 #include "base/made_folders.h"
 
 #include <cstdint>
+#include <mutex>
 #include <optional>
 #include <vector>
 
@@ -14,7 +15,7 @@ enum class OutputKind { kRun, kModel, kAdapter, kSnapshot };
 
 /// A directory that appears whole or not at all. Files are written into path(), which lies beside
 /// the target; commit() fsyncs every file and folder and renames it into place. Without commit()
-/// the destructor removes what was written.
+/// the destructor removes what was written, and discard() does so at once.
 class AtomicDirectory {
  public:
   /// What may be done about a target that is there already.
@@ -39,13 +40,17 @@ class AtomicDirectory {
   const fs::path& target() const { return target_; }
   /// Writes the marker and makes the directory appear, in one step where the file system can.
   void commit();
+  /// Removes what was written, unless it has appeared; writing into path() fails from now on.
+  /// May be called by another thread.
+  void discard();
 
  private:
   fs::path target_, path_;
   std::optional<MadeFolders> made_parents_;
   Existing existing_;
   OutputKind kind_;
-  bool committed_ = false;
+  std::mutex appearing_;
+  bool committed_ = false;  // guarded by appearing_
 };
 
 /// Whether the directory's marker says that expandft wrote it, and that it is of this kind.

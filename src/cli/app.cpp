@@ -6,6 +6,7 @@
 #include "cli/usage_error.h"
 #include "cli/verbs.h"
 #include "report/log.h"
+#include "runtime/signals.h"
 
 #include <memory>
 #include <sstream>
@@ -144,6 +145,7 @@ ExitCode run_program(int argc, const char* const* argv) {
     return ExitCode::kDone;
   }
   configure_logging(context.global.log_level, context.global.quiet);
+  const SignalThread signals;  // before LibTorch starts threads
   const ExitCode code = context.run();
   flush_output();
   return code;

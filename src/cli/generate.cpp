@@ -62,7 +62,7 @@ ExitCode run_generate(GenerateOptions options, const GlobalOptions& global) {
   const auto add = [&](const std::string& piece) {
     text += piece;
     if (options.json) return;
-    print(piece);
+    print_generated(piece);
     flush_output();
   };
   if (options.echo) add(question.text);

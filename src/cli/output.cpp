@@ -2,12 +2,14 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/printable.h"
 #include "report/summary.h"
 #include "text/text_file.h"
 
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <unistd.h>
 
 namespace expandft {
 namespace {
@@ -15,6 +17,10 @@ namespace {
 void check_written(bool written) {
   if (!written)
     throw failure(std::string("results cannot be written: ") + std::strerror(errno), "stdout");
+}
+
+void write_to_stdout(std::string_view text) {
+  check_written(std::fwrite(text.data(), 1, text.size(), stdout) == text.size());
 }
 
 std::string read_standard_input() {
@@ -28,15 +34,20 @@ std::string read_standard_input() {
 }  // namespace
 
 void print(std::string_view text) {
-  check_written(std::fwrite(text.data(), 1, text.size(), stdout) == text.size());
+  write_to_stdout(printable(text));
+}
+
+void print_generated(std::string_view text) {
+  if (::isatty(STDOUT_FILENO) == 1) return print(text);
+  write_to_stdout(text);
 }
 
 void print_json(const Json& json) {
-  print(pretty_json(json));
+  write_to_stdout(pretty_json(json));
 }
 
 void print_json_line(const Json& json) {
-  print(json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+  write_to_stdout(json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
 void flush_output() {

@@ -6,8 +6,11 @@
 
 namespace expandft {
 
-/// Writes results to stdout. A stdout that cannot be written (a full disk) is a failure.
+/// Writes results to stdout, with control characters as escapes. A stdout that cannot be written (a
+/// full disk) is a failure, here and below.
 void print(std::string_view text);
+/// Writes what a model wrote, whole characters at a time: as it is, but on a terminal as `print`.
+void print_generated(std::string_view text);
 /// JSON, indented, with a new line at its end. Bytes that are not UTF-8 are replaced.
 void print_json(const Json& json);
 /// The same on one line.

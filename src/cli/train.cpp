@@ -10,7 +10,6 @@
 #include "cli/write_model.h"
 #include "report/human.h"
 #include "report/summary.h"
-#include "runtime/signals.h"
 #include "tasks/result_tables.h"
 #include "training/resume.h"
 
@@ -172,7 +171,6 @@ void check_ranks(const RunConfig& run, const RankGroup& group) {
 
 ExitCode run_train(const TrainOptions& options, const GlobalOptions& all) {
   ResolvedConfig config = load_run_config(options.config, options.overrides);
-  const SignalThread signals;  // before LibTorch starts threads
   const Rank rank(all, options.ranks);
   const GlobalOptions& global = rank.global();
   const std::unique_ptr<RankGroup> group = rank.join();

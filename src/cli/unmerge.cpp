@@ -1,3 +1,4 @@
+#include "cli/model_output.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
 #include "cli/write_model.h"
@@ -20,9 +21,9 @@ ExitCode run_unmerge(const UnmergeOptions& options) {
   const std::uint64_t bytes = unmerged_bytes(merged);
   const auto existing = existing_policy(options.force);
   check_target(options.output, bytes, existing, OutputKind::kModel, {options.model});
-  AtomicDirectory directory(options.output, bytes, existing, OutputKind::kModel);
-  write_unmerged(directory.path(), merged);
-  directory.commit();
+  ModelOutput base(options.output, bytes, existing);
+  write_unmerged(base.path(), merged);
+  base.commit();
   Summary summary;
   summary.line("unmerged", "every tensor is the base's, byte for byte (fingerprint checked)");
   summary.line("written to", options.output);

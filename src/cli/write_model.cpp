@@ -1,6 +1,7 @@
 #include "cli/write_model.h"
 
 #include "cli/app.h"
+#include "cli/model_output.h"
 
 namespace expandft {
 
@@ -33,22 +34,21 @@ LogitDifference write_model(const fs::path& output, AtomicDirectory::Existing ex
                             const ModelDirectory& base, const DecoderSpec& spec,
                             const Folding& folding, const NamedTensors& copies,
                             const std::string& card, at::Device device) {
-  AtomicDirectory directory(output, merged_bytes(base, spec, folding), existing,
-                            OutputKind::kModel);
-  write_merged(directory.path(), base, spec, folding, copies, card);
-  const LogitDifference difference = check_written(directory.path(), base, folding, copies, device);
-  directory.commit();
+  ModelOutput model(output, merged_bytes(base, spec, folding), existing);
+  write_merged(model.path(), base, spec, folding, copies, card);
+  const LogitDifference difference = check_written(model.path(), base, folding, copies, device);
+  model.commit();
   return difference;
 }
 
 LogitDifference write_tuned_model(const fs::path& output, AtomicDirectory::Existing existing,
                                   const ModelDirectory& base, const Decoder& decoder,
                                   const std::vector<LayerOrigin>& layers, const std::string& card) {
-  AtomicDirectory directory(output, tuned_bytes(base, layers), existing, OutputKind::kModel);
-  write_tuned(directory.path(), base, decoder, layers, card);
+  ModelOutput model(output, tuned_bytes(base, layers), existing);
+  write_tuned(model.path(), base, decoder, layers, card);
   const Dtype dtype = base.tensor(decoder.spec().names.embedding()).dtype;
-  const LogitDifference difference = check_tuned(directory.path(), decoder, dtype);
-  directory.commit();
+  const LogitDifference difference = check_tuned(model.path(), decoder, dtype);
+  model.commit();
   return difference;
 }
 

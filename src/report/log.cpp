@@ -2,14 +2,17 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/printable.h"
 #include "report/terminal.h"
 
 #include <algorithm>
 #include <cstdlib>
+#include <ctime>
 #include <memory>
 #include <utility>
 #include <vector>
 
+#include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/ansicolor_sink.h>
 #include <spdlog/spdlog.h>
 
@@ -37,6 +40,19 @@ spdlog::level::level_enum level_of(const std::string& name) {
                     near.empty() ? "" : "did you mean \"" + near + "\"?");
 }
 
+/// The message, as %* of a pattern, with control characters as escapes.
+class PrintableMessage : public spdlog::custom_flag_formatter {
+ public:
+  void format(const spdlog::details::log_msg& message, const std::tm&,
+              spdlog::memory_buf_t& out) override {
+    const std::string text = printable({message.payload.data(), message.payload.size()});
+    out.append(text.data(), text.data() + text.size());
+  }
+  std::unique_ptr<spdlog::custom_flag_formatter> clone() const override {
+    return std::make_unique<PrintableMessage>();
+  }
+};
+
 }  // namespace
 
 void configure_logging(const std::string& level, bool quiet) {
@@ -48,7 +64,10 @@ void configure_logging(const std::string& level, bool quiet) {
       colored ? spdlog::color_mode::always : spdlog::color_mode::never);
   auto logger = std::make_shared<spdlog::logger>("expandft", std::move(sink));
   // The line of progress stands where the log goes on: it is erased, and drawn again below.
-  logger->set_pattern(std::string(on_terminal ? "\r\033[K" : "") + "%^%l:%$ %v");
+  auto formatter = std::make_unique<spdlog::pattern_formatter>();
+  formatter->add_flag<PrintableMessage>('*');
+  formatter->set_pattern(std::string(on_terminal ? "\r\033[K" : "") + "%^%l:%$ %*");
+  logger->set_formatter(std::move(formatter));
   logger->set_level(quiet ? std::max(chosen, spdlog::level::warn) : chosen);
   logger->flush_on(spdlog::level::trace);
   spdlog::set_default_logger(std::move(logger));

@@ -1,5 +1,6 @@
 #include "report/progress.h"
 
+#include "base/printable.h"
 #include "report/display_width.h"
 #include "report/terminal.h"
 
@@ -141,7 +142,7 @@ void ProgressLine::draw(const std::string& line, bool last) {
   last_draw_ms_ = now;
   drawn_ = true;
   // Written over the old line in one piece, and only the rest erased: nothing flickers.
-  write_to_stderr(std::string("\r").append(line).append("\033[K"));
+  write_to_stderr(std::string("\r").append(printable(line)).append("\033[K"));
 }
 
 void ProgressLine::clear() {

@@ -1,7 +1,9 @@
 #include "runtime/signals.h"
 
 #include <atomic>
+#include <chrono>
 #include <csignal>
+#include <utility>
 
 namespace expandft {
 namespace {
@@ -34,6 +36,14 @@ sigset_t ending_signals() {
   return set;
 }
 
+/// Ends the process by the signal, whatever is blocked and watched.
+void end_by(int signal) {
+  std::signal(signal, SIG_DFL);
+  const sigset_t taken = ending_signals();
+  pthread_sigmask(SIG_UNBLOCK, &taken, nullptr);
+  std::raise(signal);
+}
+
 }  // namespace
 
 SignalThread::SignalThread() {
@@ -64,6 +74,25 @@ SignalWatch::~SignalWatch() {
 
 int SignalWatch::caught() const {
   return caught_signal;
+}
+
+SignalCleanup::SignalCleanup(const SignalWatch& watch, std::function<void()> clean_up) {
+  thread_ = std::thread([&watch, clean_up = std::move(clean_up), end = ended_.get_future()] {
+    // A handler may not wake a thread, so this one looks, and once more when all is done.
+    constexpr std::chrono::milliseconds kInterval(20);
+    bool is_last = false;
+    while (!is_last) {
+      is_last = end.wait_for(kInterval) == std::future_status::ready;
+      if (watch.caught() == 0) continue;
+      clean_up();
+      end_by(watch.caught());
+    }
+  });
+}
+
+SignalCleanup::~SignalCleanup() {
+  ended_.set_value();
+  thread_.join();
 }
 
 }  // namespace expandft

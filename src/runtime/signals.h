@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <future>
 #include <signal.h>
 #include <thread>
@@ -39,6 +40,21 @@ class SignalWatch {
  private:
   struct sigaction before_interrupt_ {
   }, before_terminate_{};
+};
+
+/// While it lives, a signal that the watch has caught, or catches, makes it call `clean_up` on a
+/// thread of its own, and then ends the process as it would have done unwatched. The destructor
+/// waits for that: it does not return once a signal was caught.
+class SignalCleanup {
+ public:
+  SignalCleanup(const SignalWatch& watch, std::function<void()> clean_up);
+  ~SignalCleanup();
+  SignalCleanup(const SignalCleanup&) = delete;
+  SignalCleanup& operator=(const SignalCleanup&) = delete;
+
+ private:
+  std::promise<void> ended_;
+  std::thread thread_;
 };
 
 }  // namespace expandft

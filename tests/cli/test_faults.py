@@ -111,6 +111,8 @@ def test_nothing_is_lost_and_nothing_half_is_whole(binary, shim, inputs, folder,
     assert happened, f"nothing did {STAGES[command][stage]!r}: the stage has another name now"
     left = check_nothing_half(command, folder / OUTPUTS[command], undisturbed[command])
     check_told(fault, code, stderr, left)
+    if fault not in (["kill"] if command in ("expand", "merge") else SIGNALS):
+        assert not leftovers(folder)
     if fault == "cut":
         shutil.copy(inputs / "model/model.safetensors", folder / "model")
     assert {name: digest for name, digest in state(folder).items() if name in before} == before
@@ -119,6 +121,18 @@ def test_nothing_is_lost_and_nothing_half_is_whole(binary, shim, inputs, folder,
     if TABLE:
         with open(TABLE, "a") as table:
             print(json.dumps([command, stage, fault, code if code >= 0 else 128 - code, left]), file=table)
+
+
+@pytest.mark.parametrize("signal", ["term", "int"])
+def test_a_signal_removes_what_unmerge_has_written_and_made(binary, shim, inputs, folder, signal):
+    fresh_copy(inputs, folder)
+    assert run(binary, folder, arguments_of("merge"))[0] == 0
+    arguments = ["unmerge", "--model", "merged", "--output", "new/folders/base"]
+    half_way = Fault(signal, "write new/folders/.base.partial/model.safetensors #24")
+    code, stderr, happened = run(binary, folder, arguments, shim, half_way)
+    assert happened and code == -SIGNALS[signal]
+    assert "what was written of " in stderr and "new/folders/base is removed" in stderr
+    assert not (folder / "new").exists()
 
 
 @pytest.fixture

@@ -6,6 +6,8 @@
 #include "report/metrics_log.h"
 #include "report/stderr_capture.h"
 
+#include <spdlog/spdlog.h>
+
 using namespace expandft;
 using namespace expandft::testing;
 
@@ -41,6 +43,13 @@ TEST_CASE("on a terminal a log line clears the progress line first", "[report]")
   const ScopedVariable color("NO_COLOR", "1");
   const std::string text = warning(StderrCapture::Kind::kTerminal, "info", false);
   CHECK(text.substr(0, 13) == "\r\033[Kwarning: ");
+}
+
+TEST_CASE("a log line shows control characters, and a terminal does not obey them", "[report]") {
+  const StderrCapture capture(StderrCapture::Kind::kPipe);
+  configure_logging("info", false);
+  spdlog::info("task {}", "a\033[2Jb\xc2\x9b");
+  CHECK(capture.take() == "info: task a\\u001b[2Jb\\u009b\n");
 }
 
 TEST_CASE("levels and quiet choose what is said", "[report]") {

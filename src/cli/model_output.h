@@ -1,0 +1,35 @@
+#pragma once
+
+#include "checkpoint/atomic_directory.h"
+#include "runtime/signals.h"
+
+#include <cstdint>
+
+#include <spdlog/spdlog.h>
+
+namespace expandft {
+
+/// A model directory that is being written: whole or not there, also when SIGINT or SIGTERM comes,
+/// which remove what was written before they end the process.
+class ModelOutput {
+ public:
+  /// Throws what AtomicDirectory's constructor throws.
+  ModelOutput(const fs::path& target, std::uint64_t needed_bytes,
+              AtomicDirectory::Existing existing)
+      : directory_(target, needed_bytes, existing, OutputKind::kModel), cleanup_(watch_, [this] {
+          directory_.discard();
+          spdlog::warn("ended by a signal: what was written of {} is removed",
+                       directory_.target().string());
+        }) {}
+
+  const fs::path& path() const { return directory_.path(); }
+  void commit() { directory_.commit(); }
+
+ private:
+  // In this order: signals are noted before the folder is there, and nothing acts on them after it.
+  SignalWatch watch_;
+  AtomicDirectory directory_;
+  SignalCleanup cleanup_;
+};
+
+}  // namespace expandft
