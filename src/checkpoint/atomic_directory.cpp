@@ -264,12 +264,12 @@ AtomicDirectory::~AtomicDirectory() {
 void AtomicDirectory::discard() {
   const std::lock_guard lock(appearing_);
   if (committed_) return;
-  // Another thread may create a file after the folder was listed, but soon finds no folder.
+  // Another thread may make or rename a file after the folder was listed; soon it finds no folder.
   constexpr int kAttempts = 10;
-  std::error_code error;
   for (int i = 0; i < kAttempts; ++i) {
+    std::error_code error;
     fs::remove_all(path_, error);
-    if (error != std::errc::directory_not_empty) break;
+    if (!error) break;
   }
   made_parents_.reset();
 }
