@@ -1,7 +1,10 @@
 """expandft generate: continues a prompt."""
 
 import json
+import os
+import pty
 import shutil
+import subprocess
 
 import pytest
 
@@ -52,6 +55,18 @@ def test_prompt_from_stdin_and_file(generate, tmp_path):
     assert generate(*options, stdin=PROMPT).stdout == expected
     assert generate("--prompt-file", file, *options).stdout == expected
     assert generate("--prompt-file", "-", *options, stdin=PROMPT).stdout == expected
+
+
+def test_a_terminal_is_shown_control_characters_and_a_pipe_is_given_them(binary, stories):
+    command = [binary, "generate", "--model", stories, "--device", "cpu", "--prompt", "a\x1b[2J\x9b é\n", "--echo",
+               "--temperature", "0", "--max-tokens", "1"]
+    piped = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert piped.startswith("a\x1b[2J\x9b é\n")
+    shown, terminal = pty.openpty()
+    subprocess.run(command, stdout=terminal, check=True)
+    os.close(terminal)
+    assert os.read(shown, 1000).decode().startswith("a\\u001b[2J\\u009b é\r\n")
+    os.close(shown)
 
 
 def test_samples_follow_the_seed(generate):

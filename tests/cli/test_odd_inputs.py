@@ -197,6 +197,16 @@ def test_line_ends_and_a_byte_order_mark_change_no_config_and_no_task(run, confi
         run("eval", "--model", stories, "--tasks", task, rc=2, parts=["rows.jsonl:2" if data else "rows.jsonl", part])
 
 
+def test_names_of_tasks_are_shown_without_controls(run, stories, tmp_path):
+    task, name = tmp_path / "rows.json", "a\x1b[2J\x9b"
+    task.write_text(json.dumps({"name": name, "type": "continuation", "data": "rows.jsonl", "prompt": "{prompt}",
+                                "continuation": "{completion}"}))
+    (tmp_path / "rows.jsonl").write_bytes(ROW * 3)
+    table = run("eval", "--model", stories, "--tasks", task, "--no-cache", "--json", "result.json").stdout
+    assert "a\\u001b[2J\\u009b" in table and "\x1b" not in table and "\x9b" not in table
+    assert name in {one["task"] for one in json.loads((tmp_path / "result.json").read_text())["tasks"]}
+
+
 @pytest.mark.parametrize("kind", ["empty", "directory", "missing"])
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors", "tokenizer.model"])
 def test_models_without_a_file(run, config, stories, tmp_path, name, kind):
