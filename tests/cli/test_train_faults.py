@@ -12,6 +12,7 @@ import time
 import pytest
 
 from faults import small_disk
+from live_runs import start, starts, wait_for, wait_until_it_trains
 from training import events, train, write_config
 
 # Frequent snapshots and validations, and a loss that goes up and down, so that the best step is not the last.
@@ -19,40 +20,6 @@ RUN = dict(training__max_steps=150, training__schedule="constant", training__lea
            training__validate_every=5, training__checkpoint_every=2, evaluation__every=50)
 OUTPUTS = ("adapter/adapter_model.safetensors", "merged/model.safetensors", "merged/README.md")
 THEIR_OWN = {"seconds", "tokens_per_second", "peak_memory_bytes"}
-
-
-def command(binary, config, *arguments):
-    return [binary, "train", "--config", config, "--device", "cpu", "--threads", "1", "--quiet", *arguments]
-
-
-def start(binary, config, *arguments, **settings):
-    return subprocess.Popen(command(binary, config, *arguments), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                            text=True, **settings)
-
-
-def wait_for(condition, process, may_finish=False):
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and process.poll() is None and not condition():
-        time.sleep(0.001)
-    assert process.poll() is None or (may_finish and process.returncode == 0), process.stderr.read()
-
-
-def starts(run):
-    """Tells one process's beginning of training from another's: a run that begins anew has another file."""
-    try:
-        with open(run / "metrics.jsonl") as metrics:  # which a run that begins anew takes away
-            return os.fstat(metrics.fileno()).st_ino, metrics.read().count('"start"')
-    except FileNotFoundError:
-        return 0, 0
-
-
-def wait_until_it_trains(run, process, before, lines=0):
-    """Until the process has begun to train, and has told of `lines` things more (steps, snapshots, validations), or
-    has finished: whether it may is for its caller to judge."""
-    wait_for(lambda: starts(run) != before and starts(run)[1] > 0, process, may_finish=True)
-    metrics = run / "metrics.jsonl"
-    target = metrics.read_bytes().count(b"\n") + lines
-    wait_for(lambda: metrics.read_bytes().count(b"\n") >= target, process, may_finish=True)
 
 
 def summary_of(run):

@@ -1,39 +1,20 @@
 """One run at a time writes a run directory."""
 
 import signal
-import subprocess
-import time
 
 import pytest
 
-from training import events, write_config
+from live_runs import start, starts, wait_until_it_trains
+from training import write_config
 
 COMMON = ("--device", "cpu", "--threads", "1")
-
-
-def start(binary, config, *arguments):
-    return subprocess.Popen([str(binary), "train", "--config", str(config), *COMMON, *arguments],
-                            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-
-
-def wait_until_it_trains(run, process, before=None):
-    """`before`: the folder's inode of a run that this one takes the place of."""
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            if run.stat().st_ino != before and events(run, "start"):
-                return
-        except (FileNotFoundError, ValueError):
-            pass
-        time.sleep(0.01)
-    raise AssertionError(process.stderr.read())
 
 
 @pytest.fixture
 def running(binary, stories, tmp_path):
     """A run that does not end by itself: (process, config, its directory, its lock)."""
     config = write_config(tmp_path, stories, training__max_steps=1000000, evaluation=None)
-    process = start(binary, config)
+    process = start(binary, config, quiet=False)
     wait_until_it_trains(tmp_path / "out", process)
     yield process, config, tmp_path / "out", tmp_path / ".out.lock"
     process.kill()
@@ -64,8 +45,8 @@ def test_what_a_killed_run_leaves_is_taken_over(binary, running):
     killed.send_signal(signal.SIGKILL)
     killed.wait()
     assert lock.exists()
-    before = run.stat().st_ino
-    process = start(binary, config, "--restart")
+    before = starts(run)
+    process = start(binary, config, "--restart", quiet=False)
     wait_until_it_trains(run, process, before)
     process.send_signal(signal.SIGTERM)
     _, errors = process.communicate(timeout=60)
