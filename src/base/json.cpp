@@ -53,8 +53,8 @@ std::string line_and_column(std::string_view read) {
   return std::to_string(line) + ":" + std::to_string(std::max<std::ptrdiff_t>(column, 1));
 }
 
-/// Text of unknown content made fit for a terminal and for JSON.
-std::string printable(std::string_view text, std::size_t limit) {
+/// The beginning of a text that may hold anything, in ASCII.
+std::string excerpt(std::string_view text, std::size_t limit) {
   std::string out;
   for (const char c : text.substr(0, limit)) out += c >= ' ' && c <= '~' ? c : '?';
   if (text.size() > limit) out += "…";
@@ -79,7 +79,7 @@ class DocumentBuilder : public nlohmann::json_sax<Json> {
   bool key(string_t& name) override {
     Level& level = levels_.back();
     if (!level.keys.insert(name).second) {
-      return fail("the key \"" + printable(name, 80) +
+      return fail("the key \"" + excerpt(name, 80) +
                   "\" stands twice in one object, expected once");
     }
     level.key = std::move(name);
@@ -97,7 +97,7 @@ class DocumentBuilder : public nlohmann::json_sax<Json> {
         at != text.npos && text.substr(at, 2) == ": ") {
       text.remove_prefix(at + 2);
     }
-    return fail("not valid JSON: " + printable(text, 240));
+    return fail("not valid JSON: " + excerpt(text, 240));
   }
 
   const std::string& fault() const { return fault_; }

@@ -55,12 +55,8 @@ void flush_output() {
 }
 
 std::string read_text(const std::string& file_or_dash) {
-  constexpr std::string_view kByteOrderMark = "\uFEFF";
-  const bool is_standard_input = file_or_dash == "-";
-  std::string text = is_standard_input ? read_standard_input() : read_file(file_or_dash);
-  TextCheck(is_standard_input ? "stdin" : file_or_dash).pass(text);
-  if (text.starts_with(kByteOrderMark)) text.erase(0, kByteOrderMark.size());
-  return text;
+  if (file_or_dash == "-") return checked_text(read_standard_input(), "stdin");
+  return checked_text(read_file(file_or_dash), file_or_dash);
 }
 
 }  // namespace expandft

@@ -71,6 +71,12 @@ Json parse_line(std::string_view text, const std::string& where) {
 
 }  // namespace
 
+std::string checked_text(std::string text, const std::string& name) {
+  TextCheck(name).pass(text);
+  if (text.starts_with(kByteOrderMark)) text.erase(0, kByteOrderMark.size());
+  return text;
+}
+
 void TextCheck::pass(std::string_view piece) {
   const std::size_t null = piece.find('\0');
   if (null != piece.npos) {

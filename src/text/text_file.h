@@ -10,6 +10,10 @@
 
 namespace expandft {
 
+/// A text that was read whole, without the byte order mark that it may begin with. Input error
+/// with `name` and line for a NUL byte and for invalid UTF-8.
+std::string checked_text(std::string text, const std::string& name);
+
 /// Tells where text that is read piece by piece is no UTF-8, or holds a NUL byte.
 class TextCheck {
  public:
