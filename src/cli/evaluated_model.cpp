@@ -101,7 +101,7 @@ std::vector<TaskResult> EvaluatedModel::evaluate(const std::vector<TaskWork>& wo
     std::optional<OutputCache> kept;
     if (cache && group.is_first()) kept.emplace(*cache, work, identity());
     const bool has_all = kept && kept->is_complete();
-    const bool is_known = group.text_of_first(has_all ? "known" : "") == "known";
+    const bool is_known = group.answer_of_first(has_all);
     if (!is_known) decoder();  // loaded before the clock runs
     const Clock::time_point start = Clock::now();
     if (is_known && kept) {

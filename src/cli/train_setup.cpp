@@ -107,8 +107,7 @@ void retain_on_self_text(TrainSetup& setup, const fs::path* directory, bool quie
   if (retention.weight == 0 || retention.text) return;
   const fs::path file = directory ? *directory / "retention.safetensors" : fs::path();
   const RankGroup& group = setup.group;
-  const bool is_saved =
-      group.text_of_first(group.is_first() && directory && is_there(file) ? "yes" : "") == "yes";
+  const bool is_saved = group.answer_of_first(group.is_first() && directory && is_there(file));
   if (group.is_first() && is_saved) {
     setup.retention_data = read_self_text(file, setup.spec.vocab);
   } else if (!is_saved && (group.is_first() || setup.decoder.is_sharded())) {

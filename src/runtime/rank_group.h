@@ -47,6 +47,7 @@ class RankGroup {
   std::vector<std::string> texts(const std::string& own) const;
   /// What rank 0 gave; the others' is not looked at.
   std::string text_of_first(const std::string& own) const;
+  bool answer_of_first(bool own) const { return text_of_first(own ? "yes" : "no") == "yes"; }
 
  private:
   struct Connection;

@@ -204,7 +204,7 @@ class Loop {
         outcome_.best->step == state_.step) {
       return;
     }
-    if (group_.text_of_first(has_whole_best() ? "yes" : "") != "yes") return;
+    if (!group_.answer_of_first(has_whole_best())) return;
     outcome_.output_step = outcome_.best->step;
     if (group_.is_first()) {
       load_weights(snapshot_path(job_.run_directory, outcome_.best->step), optimizer_);
@@ -310,7 +310,7 @@ class Loop {
 
   /// Leaves the last good weights as the newest snapshot, and says where they are.
   Error with_snapshot(const Error& error) try {
-    const bool is_good = group_.text_of_first(has_finite_loss() ? "good" : "") == "good";
+    const bool is_good = group_.answer_of_first(has_finite_loss());
     if (is_good && state_.step > saved_step_) save();
     if (!group_.is_first()) return error;
     if (!is_good) set_aside_snapshot(job_.run_directory, state_.step, "diverged");

@@ -22,6 +22,8 @@ TEST_CASE("a group of one leaves everything as it is") {
   CHECK(numbers.equal(at::arange(4, at::kFloat)));
   CHECK(group.texts("a") == std::vector<std::string>{"a"});
   CHECK(group.text_of_first("a") == "a");
+  CHECK(group.answer_of_first(true));
+  CHECK_FALSE(group.answer_of_first(false));
 }
 
 TEST_CASE("ranks add up, gather, share and tell") {
@@ -29,6 +31,7 @@ TEST_CASE("ranks add up, gather, share and tell") {
     at::Tensor sum, at_one, of_two, all;
     std::vector<std::string> texts;
     std::string first;
+    bool only_first_says_yes = false, only_others_say_yes = true;
   };
   const auto filled = [](std::int64_t size, double number) {
     return at::full({size}, number, at::kFloat);
@@ -46,6 +49,8 @@ TEST_CASE("ranks add up, gather, share and tell") {
     group.share(out.of_two, 2);
     out.texts = group.texts(std::string(static_cast<std::size_t>(rank), 'x'));
     out.first = group.text_of_first("from " + std::to_string(rank));
+    out.only_first_says_yes = group.answer_of_first(rank == 0);
+    out.only_others_say_yes = group.answer_of_first(rank != 0);
     return out;
   });
   for (const Result& found : results) {
@@ -54,6 +59,8 @@ TEST_CASE("ranks add up, gather, share and tell") {
     CHECK(found.all.equal(at::cat({filled(2, 0), filled(2, 1), filled(2, 2)})));
     CHECK(found.texts == std::vector<std::string>{"", "x", "xx"});
     CHECK(found.first == "from 0");
+    CHECK(found.only_first_says_yes);
+    CHECK_FALSE(found.only_others_say_yes);
   }
   CHECK(results[1].at_one.equal(filled(5, 6)));
 }
