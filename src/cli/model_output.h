@@ -9,8 +9,8 @@
 
 namespace expandft {
 
-/// A model directory that is being written: whole or not there, also when SIGINT or SIGTERM comes,
-/// which remove what was written before they end the process.
+/// A model directory that is being written: whole or not there, also when a signal comes,
+/// which removes what was written before it ends the process (kEndingSignals).
 class ModelOutput {
  public:
   /// Throws what AtomicDirectory's constructor throws.

@@ -1,5 +1,6 @@
 #include "runtime/signals.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <csignal>
@@ -31,8 +32,7 @@ struct sigaction watch(int signal) {
 sigset_t ending_signals() {
   sigset_t set;
   sigemptyset(&set);
-  sigaddset(&set, SIGINT);
-  sigaddset(&set, SIGTERM);
+  for (const int signal : kEndingSignals) sigaddset(&set, signal);
   return set;
 }
 
@@ -63,13 +63,13 @@ SignalThread::~SignalThread() {
 
 SignalWatch::SignalWatch() {
   caught_signal = 0;
-  before_interrupt_ = watch(SIGINT);
-  before_terminate_ = watch(SIGTERM);
+  std::transform(kEndingSignals.begin(), kEndingSignals.end(), before_.begin(), watch);
 }
 
 SignalWatch::~SignalWatch() {
-  sigaction(SIGINT, &before_interrupt_, nullptr);
-  sigaction(SIGTERM, &before_terminate_, nullptr);
+  for (std::size_t i = 0; i < before_.size(); ++i) {
+    sigaction(kEndingSignals[i], &before_[i], nullptr);
+  }
 }
 
 int SignalWatch::caught() const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <functional>
 #include <future>
 #include <signal.h>
@@ -7,7 +8,10 @@
 
 namespace expandft {
 
-/// While it lives, SIGINT and SIGTERM are taken by a thread of their own: this thread, and those
+/// SIGINT, SIGTERM, and SIGHUP of a terminal that went away, end a run in order.
+inline constexpr std::array kEndingSignals = {SIGINT, SIGTERM, SIGHUP};
+
+/// While it lives, kEndingSignals are taken by a thread of their own: this thread, and those
 /// that it starts from now on, block them. Matrix products put the stack pointer into workspace on
 /// the heap, where the frame of a signal would be written over other memory (a run died of it).
 /// Make it before other threads exist. What a signal does stays as it is.
@@ -24,7 +28,7 @@ class SignalThread {
   std::thread thread_;
 };
 
-/// While it lives, SIGINT and SIGTERM do not end the process but are noted; a second one of the
+/// While it lives, kEndingSignals do not end the process but are noted; a second one of the
 /// same kind ends it at once. One that the process was started to ignore (nohup) stays ignored.
 /// Afterwards the actions are those of before. One at a time in a process.
 class SignalWatch {
@@ -38,8 +42,7 @@ class SignalWatch {
   int caught() const;
 
  private:
-  struct sigaction before_interrupt_ {
-  }, before_terminate_{};
+  std::array<struct sigaction, kEndingSignals.size()> before_{};
 };
 
 /// While it lives, a signal that the watch has caught, or catches, makes it call `clean_up` on a

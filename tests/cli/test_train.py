@@ -124,7 +124,7 @@ def test_killed_and_resumed_ends_in_the_same_weights(expandft, binary, tmp_path,
     assert [line["loss"] for line in events(tmp_path / "killed", "train")] == alone
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_saves_and_leaves(expandft, binary, tmp_path, stories, number):
     changes = dict(training__max_steps=300, evaluation=None)
     config = write_config(tmp_path, stories, "Lily's run.json", **changes)

@@ -36,7 +36,7 @@ Handler handler_of(int signal) {
 }  // namespace
 
 TEST_CASE("a signal is noted, and a second one finds the default action") {
-  const int number = GENERATE(SIGINT, SIGTERM);
+  const int number = GENERATE(SIGINT, SIGTERM, SIGHUP);
   const SignalWatch signals;
   CHECK(signals.caught() == 0);
   std::raise(number);
@@ -81,7 +81,7 @@ TEST_CASE("afterwards the earlier action is there again") {
 }
 
 TEST_CASE("the signals of a process are handled by the signal thread, not by those that compute") {
-  const int number = GENERATE(SIGINT, SIGTERM);
+  const int number = GENERATE(SIGINT, SIGTERM, SIGHUP);
   const Handler before = std::signal(number, note_thread);
   note_count = 0;
   handled_by_computing_thread = false;
