@@ -66,7 +66,7 @@ Bytes mutated(Bytes bytes, const Bytes& other, std::mt19937_64& random) {
         break;
       }
       case 3: {
-        const auto [first, last] = std::minmax(at(other), at(other));
+        const auto [first, last] = std::minmax({at(other), at(other)});
         bytes.insert(bytes.begin() + from, other.begin() + first, other.begin() + last);
         break;
       }
