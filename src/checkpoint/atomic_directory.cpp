@@ -261,9 +261,9 @@ AtomicDirectory::~AtomicDirectory() {
   discard();
 }
 
-void AtomicDirectory::discard() {
+bool AtomicDirectory::discard() {
   const std::lock_guard lock(appearing_);
-  if (committed_) return;
+  if (committed_) return false;
   // Another thread may make or rename a file after the folder was listed; soon it finds no folder.
   constexpr int kAttempts = 10;
   for (int i = 0; i < kAttempts; ++i) {
@@ -272,6 +272,7 @@ void AtomicDirectory::discard() {
     if (!error) break;
   }
   made_parents_.reset();
+  return true;
 }
 
 void AtomicDirectory::commit() {

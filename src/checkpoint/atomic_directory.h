@@ -40,9 +40,9 @@ class AtomicDirectory {
   const fs::path& target() const { return target_; }
   /// Writes the marker and makes the directory appear, in one step where the file system can.
   void commit();
-  /// Removes what was written, unless it has appeared; writing into path() fails from now on.
-  /// May be called by another thread.
-  void discard();
+  /// Removes what was written; writing into path() fails from now on. False when the directory has
+  /// appeared already: then it stays. May be called by another thread.
+  bool discard();
 
  private:
   fs::path target_, path_;

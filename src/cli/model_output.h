@@ -9,17 +9,17 @@
 
 namespace expandft {
 
-/// A model directory that is being written: whole or not there, also when a signal comes,
-/// which removes what was written before it ends the process (kEndingSignals).
+/// A model directory that is being written: whole or not there, also when a signal comes
+/// (kEndingSignals), which removes what was written before it ends the process.
 class ModelOutput {
  public:
   /// Throws what AtomicDirectory's constructor throws.
   ModelOutput(const fs::path& target, std::uint64_t needed_bytes,
               AtomicDirectory::Existing existing)
       : directory_(target, needed_bytes, existing, OutputKind::kModel), cleanup_(watch_, [this] {
-          directory_.discard();
-          spdlog::warn("ended by a signal: what was written of {} is removed",
-                       directory_.target().string());
+          const bool is_removed = directory_.discard();
+          spdlog::warn("ended by a signal: {} is {}", directory_.target().string(),
+                       is_removed ? "not written" : "whole");
         }) {}
 
   const fs::path& path() const { return directory_.path(); }

@@ -113,6 +113,8 @@ def test_nothing_is_lost_and_nothing_half_is_whole(binary, shim, inputs, folder,
     check_told(fault, code, stderr, left)
     if fault == "full" or (fault in ("term", "int") and command in ("expand", "merge")):
         assert not leftovers(folder)
+    if "ended by a signal: " in stderr:
+        assert (" is whole" in stderr) == (left == "whole"), stderr
     if fault == "cut":
         shutil.copy(inputs / "model/model.safetensors", folder / "model")
     assert {name: digest for name, digest in state(folder).items() if name in before} == before
@@ -131,7 +133,7 @@ def test_a_signal_removes_what_unmerge_has_written_and_made(binary, shim, inputs
     half_way = Fault(signal, "write new/folders/.base.partial/model.safetensors #24")
     code, stderr, happened = run(binary, folder, arguments, shim, half_way)
     assert happened and code == -SIGNALS[signal]
-    assert "what was written of " in stderr and "new/folders/base is removed" in stderr
+    assert "ended by a signal: " in stderr and "new/folders/base is not written" in stderr
     assert not (folder / "new").exists()
 
 

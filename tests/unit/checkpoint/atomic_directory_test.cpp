@@ -73,6 +73,19 @@ TEST_CASE("Without commit nothing is left, and the old one stays", "[atomic_dire
   CHECK(count_entries(temp.path()) == 1);
 }
 
+TEST_CASE("What is discarded can be written no more, and what has appeared is not discarded",
+          "[atomic_directory]") {
+  const TempDirectory temp;
+  AtomicDirectory discarded(temp / "made/out", 100, Existing::kRefuse, kModel);
+  CHECK(discarded.discard());
+  CHECK(count_entries(temp.path()) == 0);
+  CHECK(error_of([&] { discarded.commit(); }).code() == ExitCode::kFailed);
+  AtomicDirectory whole(temp / "out", 100, Existing::kRefuse, kModel);
+  whole.commit();
+  CHECK_FALSE(whole.discard());
+  CHECK(is_ours(temp / "out", kModel));
+}
+
 TEST_CASE("What may replace what", "[atomic_directory]") {
   const TempDirectory temp;
   const fs::path target = temp / "out";
