@@ -23,7 +23,11 @@ class ModelOutput {
         }) {}
 
   const fs::path& path() const { return directory_.path(); }
-  void commit() { directory_.commit(); }
+  /// The directory appears, unless a signal came before: then this ends the process.
+  void commit() {
+    if (watch_.caught() == 0) directory_.commit();
+    cleanup_.finish();
+  }
 
  private:
   // In this order: signals are noted before the folder is there, and nothing acts on them after it.

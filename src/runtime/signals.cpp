@@ -91,6 +91,11 @@ SignalCleanup::SignalCleanup(const SignalWatch& watch, std::function<void()> cle
 }
 
 SignalCleanup::~SignalCleanup() {
+  finish();
+}
+
+void SignalCleanup::finish() {
+  if (!thread_.joinable()) return;
   ended_.set_value();
   thread_.join();
 }

@@ -46,12 +46,14 @@ class SignalWatch {
 };
 
 /// While it lives, a signal that the watch has caught, or catches, makes it call `clean_up` on a
-/// thread of its own, and then ends the process as it would have done unwatched. The destructor
-/// waits for that: it does not return once a signal was caught.
+/// thread of its own, and then ends the process as it would have done unwatched. finish() and the
+/// destructor wait for that: they do not return once a signal was caught.
 class SignalCleanup {
  public:
   SignalCleanup(const SignalWatch& watch, std::function<void()> clean_up);
   ~SignalCleanup();
+  /// From now on nothing is cleaned up.
+  void finish();
   SignalCleanup(const SignalCleanup&) = delete;
   SignalCleanup& operator=(const SignalCleanup&) = delete;
 

@@ -113,7 +113,7 @@ def test_nothing_is_lost_and_nothing_half_is_whole(binary, shim, inputs, folder,
     check_told(fault, code, stderr, left)
     if fault == "full" or (fault in ("term", "int") and command in ("expand", "merge")):
         assert not leftovers(folder)
-    if "ended by a signal: " in stderr:
+    if command != "train" and "ended by a signal: " in stderr:
         assert (" is whole" in stderr) == (left == "whole"), stderr
     if fault == "cut":
         shutil.copy(inputs / "model/model.safetensors", folder / "model")
