@@ -29,6 +29,11 @@ def starts(run):
         return NOTHING
 
 
+def has_step(run, step):
+    metrics = run / "metrics.jsonl"
+    return metrics.exists() and f'"step":{step},' in metrics.read_text().replace(" ", "")
+
+
 def wait_until_it_trains(run, process, before=NOTHING, lines=0):
     """Until the process has begun to train, and has told of `lines` things more (steps, snapshots, validations), or
     has finished: whether it may is for its caller to judge. `before`: `starts` when it was started."""

@@ -3,11 +3,10 @@
 import json
 import shutil
 import signal
-import subprocess
-import time
 
 import pytest
 
+from live_runs import has_step, start, wait_for
 from training import events, write_config
 
 ROWS = [{"q": f"What is {i}?", "a": f"It is {i}.", "note": "n"} for i in range(10)]
@@ -158,14 +157,8 @@ def test_killed_and_resumed_with_weights_ends_in_the_same_weights(expandft, bina
                    data__train=[{"path": "train.txt", "weight": 0.6}, source])
     train(expandft, mixed(stories, tmp_path, "alone.json", output="alone", **changes))
     config = mixed(stories, tmp_path, "killed.json", output="killed", **changes)
-    command = [binary, "train", "--config", config, "--device", "cpu", "--threads", "1", "--quiet"]
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-    metrics = tmp_path / "killed/metrics.jsonl"
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and process.poll() is None:
-        if metrics.exists() and '"step":33,' in metrics.read_text().replace(" ", ""):
-            break
-        time.sleep(0.002)
+    process = start(binary, config)
+    wait_for(lambda: has_step(tmp_path / "killed", 33), process)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL, "the run ended before it could be killed"
 

@@ -2,11 +2,11 @@
 
 import json
 import statistics
-import subprocess
 import time
 
 import psutil
 
+from live_runs import start
 from training import write_config
 
 STEPS = 1200
@@ -31,8 +31,7 @@ def test_memory_is_flat_over_a_thousand_steps(binary, stories, tmp_path):
     config = write_config(tmp_path, stories, training__max_steps=STEPS, training__batch_size=2,
                           training__micro_batch_size=1, training__validate_every=50, training__checkpoint_every=100,
                           data__max_length=32, retention={"weight": 1.0, "text": "stories.txt"}, evaluation=None)
-    process = subprocess.Popen([binary, "train", "--config", config, "--device", "cpu", "--threads", "1", "--quiet"],
-                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    process = start(binary, config)
     seen = []  # (step, bytes)
     while process.poll() is None:
         step, size = last_step(tmp_path / "out/metrics.jsonl"), resident(process.pid)

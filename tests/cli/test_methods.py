@@ -2,13 +2,13 @@
 
 import json
 import signal
-import subprocess
 
 import pytest
 import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
+from live_runs import has_step, start, wait_for
 from training import METHODS, events, train, write_config
 
 IDS = [1, 403, 407, 261, 378, 432, 417, 293, 260, 276, 401, 285]
@@ -171,13 +171,9 @@ def test_ended_and_resumed_is_the_run_left_alone(expandft, binary, runs, stories
     whole, _ = runs(name)
     config = write_config(tmp_path, stories, **METHODS[name])
     # Ended by a signal after the third step.
-    process = subprocess.Popen([binary, "train", "--config", config, "--device", "cpu", "--threads", "1"],
-                               stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-    metrics = tmp_path / "out" / "metrics.jsonl"
-    while process.poll() is None:
-        if metrics.exists() and '"step":3,' in metrics.read_text().replace(" ", ""):
-            process.send_signal(signal.SIGTERM)
-            break
+    process = start(binary, config)
+    wait_for(lambda: has_step(tmp_path / "out", 3), process, may_finish=True)
+    process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=300) in (128 + signal.SIGTERM, 0)
     train(expandft, config, "--resume")
     expected, found = read_tensors(whole / "merged"), read_tensors(tmp_path / "out" / "merged")

@@ -2,11 +2,10 @@
 
 import json
 import signal
-import subprocess
-import time
 
 import pytest
 
+from live_runs import start, wait_for
 from training import events, train, write_config
 
 # Three epochs of a short text: each is a few steps.
@@ -52,13 +51,9 @@ def test_a_killed_run_ends_in_the_same_weights(expandft, binary, tmp_path, stori
     assert 0 < kept < total if "training__cache_prefix_limit" in settings else kept == total
     config = write_config(tmp_path, stories, "killed.json", output="killed", **(RUN | settings))
     (tmp_path / "train.txt").write_text("".join(f"Speaker {i}: {'word ' * (i % 40)}\n" for i in range(90)))
-    process = subprocess.Popen([binary, "train", "--config", config, "--device", "cpu", "--threads", "1", "--quiet"],
-                               stderr=subprocess.PIPE, text=True)
+    process = start(binary, config)
     middle, metrics = len(losses(alone)) // 2, tmp_path / "killed/metrics.jsonl"
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and (not metrics.exists() or len(events(tmp_path / "killed", "train")) < middle):
-        assert process.poll() is None, process.stderr.read()
-        time.sleep(0.001)
+    wait_for(lambda: metrics.exists() and len(events(tmp_path / "killed", "train")) >= middle, process)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     train(expandft, config, "--resume")

@@ -6,12 +6,11 @@ import random
 import shlex
 import shutil
 import signal
-import subprocess
-import time
 
 import pytest
 
 from faults import small_disk
+from live_runs import has_step, start, wait_for
 from training import events, train, write_config
 
 
@@ -102,14 +101,8 @@ def test_killed_and_resumed_ends_in_the_same_weights(expandft, binary, tmp_path,
     train(expandft, write_config(tmp_path, stories, "alone.json", output="alone", **changes))
     config = write_config(tmp_path, stories, "killed.json", output="killed", **changes)
     kill_at = random.randint(6, 50)
-    command = [binary, "train", "--config", config, "--device", "cpu", "--threads", "1", "--quiet"]
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-    metrics = tmp_path / "killed/metrics.jsonl"
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and process.poll() is None:
-        if metrics.exists() and f'"step":{kill_at},' in metrics.read_text().replace(" ", ""):
-            break
-        time.sleep(0.002)
+    process = start(binary, config)
+    wait_for(lambda: has_step(tmp_path / "killed", kill_at), process)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL, "the run ended before it could be killed"
     assert not (tmp_path / "killed/merged").exists()
@@ -129,14 +122,11 @@ def test_a_signal_saves_and_leaves(expandft, binary, tmp_path, stories, number):
     changes = dict(training__max_steps=300, evaluation=None)
     config = write_config(tmp_path, stories, "Lily's run.json", **changes)
     settings = ["--set", "training.learning_rate=0.001", "--set", "data.train=./train.txt"]
-    command = [binary, "train", "--config", config, "--device", "cpu", "--threads", "1", *settings]
     # A shell's background jobs ignore SIGINT, and so would what they start.
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=tmp_path,
-                               preexec_fn=lambda: signal.signal(number, signal.SIG_DFL))
+    process = start(binary, config, *settings, quiet=False, cwd=tmp_path,
+                    preexec_fn=lambda: signal.signal(number, signal.SIG_DFL))
     metrics = tmp_path / "out/metrics.jsonl"
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and not (metrics.exists() and '"train"' in metrics.read_text()):
-        time.sleep(0.005)
+    wait_for(lambda: metrics.exists() and '"train"' in metrics.read_text(), process)
     process.send_signal(number)
     _, stderr = process.communicate(timeout=120)
     assert process.returncode == 128 + number, stderr
@@ -153,12 +143,9 @@ def test_a_signal_saves_and_leaves(expandft, binary, tmp_path, stories, number):
 def test_a_signal_during_the_last_validation_is_not_lost(expandft, binary, tmp_path, stories):
     config = write_config(tmp_path, stories, training__max_steps=2)
     (tmp_path / "valid.txt").write_text("Once upon a time there was a little girl named Lily.\n" * 4000)
-    command = [binary, "train", "--config", config, "--device", "cpu", "--threads", "1"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = start(binary, config, quiet=False)
     checkpoint = tmp_path / "out/checkpoints/step-000002"  # written just before
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and not checkpoint.exists():
-        time.sleep(0.001)
+    wait_for(checkpoint.exists, process)
     process.send_signal(signal.SIGTERM)
     _, stderr = process.communicate(timeout=120)
     assert process.returncode == 128 + signal.SIGTERM, stderr
@@ -402,11 +389,8 @@ def test_a_run_with_retention_resumes_bit_for_bit(expandft, binary, tmp_path, st
     changes = dict(training__max_steps=30, training__checkpoint_every=5, evaluation=None, **RETENTION)
     train(expandft, write_config(tmp_path, stories, "alone.json", output="alone", **changes))
     config = write_config(tmp_path, stories, "killed.json", output="killed", **changes)
-    process = subprocess.Popen([binary, "train", "--config", config, "--device", "cpu", "--threads", "1"],
-                               stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and not (tmp_path / "killed/checkpoints/step-000010").exists():
-        time.sleep(0.002)
+    process = start(binary, config)
+    wait_for((tmp_path / "killed/checkpoints/step-000010").exists, process, may_finish=True)
     process.kill()
     process.wait()
     train(expandft, config, "--resume")
