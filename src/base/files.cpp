@@ -1,6 +1,7 @@
 #include "base/files.h"
 
 #include "base/error.h"
+#include "base/system_message.h"
 
 #include <algorithm>
 #include <array>
@@ -14,10 +15,6 @@
 
 namespace expandft {
 namespace {
-
-std::string reason(int error) {
-  return std::generic_category().message(error);
-}
 
 class Descriptor {
  public:
@@ -38,13 +35,13 @@ int open_to_read(const fs::path& file) {
   const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor >= 0) return descriptor;
   if (errno == ENOENT) throw input_error("no such file", file.string(), "check the path");
-  throw input_error("cannot open the file: " + reason(errno), file.string());
+  throw input_error("cannot open the file: " + system_message(errno), file.string());
 }
 
 struct stat status_of(const Descriptor& descriptor, const fs::path& file) {
   struct stat status {};
   if (::fstat(descriptor.get(), &status) != 0) {
-    throw input_error("cannot read the file: " + reason(errno), file.string());
+    throw input_error("cannot read the file: " + system_message(errno), file.string());
   }
   if (S_ISDIR(status.st_mode))
     throw input_error("found a directory, expected a file", file.string());
@@ -103,7 +100,7 @@ std::size_t InputFile::read(std::span<char> buffer) {
     const ssize_t count = ::read(descriptor_, buffer.data(), buffer.size());
     if (count >= 0) return static_cast<std::size_t>(count);
     if (errno != EINTR) {
-      throw input_error("cannot read the file: " + reason(errno), path_.string());
+      throw input_error("cannot read the file: " + system_message(errno), path_.string());
     }
   }
 }
@@ -128,7 +125,7 @@ std::shared_ptr<const MappedFile> MappedFile::open(const fs::path& file) {
   std::span<const std::byte> bytes;
   if (size > 0) {
     void* const start = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor.get(), 0);
-    if (start == MAP_FAILED) throw failure("cannot map the file: " + reason(errno), file.string());
+    if (start == MAP_FAILED) throw failure("cannot map the file: " + system_message(errno), file.string());
     bytes = {static_cast<const std::byte*>(start), size};
   }
   return std::shared_ptr<const MappedFile>(new MappedFile(file, bytes));
@@ -151,7 +148,7 @@ void MappedFile::release(std::span<const std::byte> part) const {
 OutputFile::OutputFile(fs::path file) : path_(std::move(file)) {
   descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (descriptor_ < 0) {
-    throw failure("cannot create the file: " + reason(errno), path_.string(),
+    throw failure("cannot create the file: " + system_message(errno), path_.string(),
                   "check that the folder is there and can be written");
   }
 }
@@ -163,7 +160,7 @@ OutputFile::~OutputFile() {
 void OutputFile::check(int error) const {
   if (error == 0) return;
   const bool full = error == ENOSPC || error == EDQUOT;
-  throw failure("cannot write past byte " + std::to_string(written_) + ": " + reason(error),
+  throw failure("cannot write past byte " + std::to_string(written_) + ": " + system_message(error),
                 path_.string(), full ? "free some space, or choose another output" : "");
 }
 
@@ -215,7 +212,7 @@ void OutputFile::reserve(std::uint64_t bytes) {
 void OutputFile::sync_and_close() {
   // Pipes and terminals cannot be synced (EINVAL), and need not be.
   if (::fsync(descriptor_) != 0 && errno != EINVAL && errno != EROFS) {
-    throw failure("cannot bring the file to the disk: " + reason(errno), path_.string());
+    throw failure("cannot bring the file to the disk: " + system_message(errno), path_.string());
   }
   close();
 }
@@ -223,7 +220,7 @@ void OutputFile::sync_and_close() {
 void OutputFile::close() {
   start_writeback();
   if (::close(std::exchange(descriptor_, -1)) != 0 && errno != EINTR) {
-    throw failure("cannot close the file: " + reason(errno), path_.string());
+    throw failure("cannot close the file: " + system_message(errno), path_.string());
   }
 }
 
@@ -256,7 +253,7 @@ void write_file_atomically(const fs::path& file, std::string_view bytes) {
 void sync_file(const fs::path& file) {
   const Descriptor descriptor(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
   if (descriptor.get() < 0 || ::fsync(descriptor.get()) != 0) {
-    throw failure("cannot bring the file to the disk: " + reason(errno), file.string());
+    throw failure("cannot bring the file to the disk: " + system_message(errno), file.string());
   }
 }
 
@@ -264,7 +261,7 @@ void sync_directory(const fs::path& directory) {
   const Descriptor descriptor(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   // Some network file systems cannot sync a folder and say EINVAL.
   if (descriptor.get() < 0 || (::fsync(descriptor.get()) != 0 && errno != EINVAL)) {
-    throw failure("cannot bring the folder to the disk: " + reason(errno), directory.string());
+    throw failure("cannot bring the folder to the disk: " + system_message(errno), directory.string());
   }
 }
 

@@ -1,28 +1,20 @@
 #include "base/temporary_file.h"
 
 #include "base/error.h"
+#include "base/system_message.h"
 
 #include <cerrno>
 #include <fcntl.h>
-#include <system_error>
 #include <unistd.h>
 #include <utility>
 
 namespace expandft {
-namespace {
-
-std::string reason(int error) {
-  return std::generic_category().message(error);
-}
-
-}  // namespace
-
 TemporaryFile::TemporaryFile(fs::path folder, std::string hint)
     : folder_(std::move(folder)), hint_(std::move(hint)) {
   std::string name = (folder_ / ".expandft-XXXXXX").string();
   descriptor_ = ::mkostemp(name.data(), O_CLOEXEC);
   if (descriptor_ < 0) {
-    throw failure("cannot create a temporary file: " + reason(errno), folder_.string(), hint_);
+    throw failure("cannot create a temporary file: " + system_message(errno), folder_.string(), hint_);
   }
   ::unlink(name.c_str());
 }
@@ -48,7 +40,7 @@ void TemporaryFile::reserve(std::uint64_t bytes) {
     if (errno == EINTR) continue;
     if (errno == ENOSPC || errno == EDQUOT || errno == EFBIG) {
       throw failure(
-          "no room for a temporary file of " + std::to_string(bytes) + " bytes: " + reason(errno),
+          "no room for a temporary file of " + std::to_string(bytes) + " bytes: " + system_message(errno),
           folder_.string(), hint_);
     }
     return;  // not every file system can
@@ -62,7 +54,7 @@ void TemporaryFile::write(std::uint64_t begin, std::span<const std::byte> bytes)
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) {
       throw failure("cannot write a temporary file of more than " + std::to_string(begin) +
-                        " bytes: " + reason(errno),
+                        " bytes: " + system_message(errno),
                     folder_.string(), hint_);
     }
     bytes = bytes.subspan(static_cast<std::size_t>(count));
@@ -77,7 +69,7 @@ void TemporaryFile::read(std::uint64_t begin, std::span<std::byte> bytes) const 
     if (count < 0 && errno == EINTR) continue;
     if (count <= 0) {
       throw failure("cannot read a temporary file at byte " + std::to_string(begin) + ": " +
-                        (count == 0 ? "it ends too early" : reason(errno)),
+                        (count == 0 ? "it ends too early" : system_message(errno)),
                     folder_.string());
     }
     bytes = bytes.subspan(static_cast<std::size_t>(count));

@@ -3,12 +3,12 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/printable.h"
+#include "base/system_message.h"
 #include "report/summary.h"
 #include "text/text_file.h"
 
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <unistd.h>
 
 namespace expandft {
@@ -16,7 +16,7 @@ namespace {
 
 void check_written(bool written) {
   if (!written)
-    throw failure(std::string("results cannot be written: ") + std::strerror(errno), "stdout");
+    throw failure("results cannot be written: " + system_message(errno), "stdout");
 }
 
 void write_to_stdout(std::string_view text) {
@@ -27,7 +27,7 @@ std::string read_standard_input() {
   std::string text;
   char buffer[1 << 16];
   while (const std::size_t n = std::fread(buffer, 1, sizeof buffer, stdin)) text.append(buffer, n);
-  if (std::ferror(stdin) != 0) throw input_error(std::strerror(errno), "stdin");
+  if (std::ferror(stdin) != 0) throw input_error(system_message(errno), "stdin");
   return text;
 }
 

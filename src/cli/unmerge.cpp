@@ -21,9 +21,11 @@ ExitCode run_unmerge(const UnmergeOptions& options) {
   const std::uint64_t bytes = unmerged_bytes(merged);
   const auto existing = existing_policy(options.force);
   check_target(options.output, bytes, existing, OutputKind::kModel, {options.model});
-  ModelOutput base(options.output, bytes, existing);
-  write_unmerged(base.path(), merged);
-  base.commit();
+  {
+    ModelOutput base(options.output, bytes, existing);
+    write_unmerged(base.path(), merged);
+    base.commit();
+  }
   Summary summary;
   summary.line("unmerged", "every tensor is the base's, byte for byte (fingerprint checked)");
   summary.line("written to", options.output);

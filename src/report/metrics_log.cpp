@@ -1,6 +1,7 @@
 #include "report/metrics_log.h"
 
 #include "base/error.h"
+#include "base/system_message.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -17,7 +18,7 @@ namespace expandft {
 namespace {
 
 Error system_failure(const std::string& what, const fs::path& file) {
-  return failure(what + ": " + std::generic_category().message(errno), file.string());
+  return failure(what + ": " + system_message(errno), file.string());
 }
 
 /// The event's step, or -1 when the line is no whole event.

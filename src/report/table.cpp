@@ -1,6 +1,7 @@
 #include "report/table.h"
 
 #include "base/error.h"
+#include "base/printable.h"
 #include "report/display_width.h"
 
 #include <algorithm>
@@ -15,11 +16,12 @@ std::string padded(const std::string& cell, std::size_t width, Table::Align alig
   return align == Table::Align::kRight ? gap + cell : cell + gap;
 }
 
-/// A cell is one line: a line end in it would break the table.
+/// A cell is one line, as wide as it looks: a line end or another control character would break
+/// the table.
 std::string one_line(std::string text) {
   std::replace_if(
       text.begin(), text.end(), [](char c) { return c == '\n' || c == '\r' || c == '\t'; }, ' ');
-  return text;
+  return printable(text, "");
 }
 
 std::string escaped(const std::string& cell) {
@@ -44,6 +46,7 @@ Table::Table(std::vector<std::string> header, std::vector<Align> align)
     throw failure("a table has " + std::to_string(header_.size()) + " columns and alignments for " +
                   std::to_string(align_.size()));
   }
+  std::transform(header_.begin(), header_.end(), header_.begin(), one_line);
 }
 
 void Table::row(std::vector<std::string> cells) {

@@ -2,10 +2,10 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/system_message.h"
 
 #include <cerrno>
 #include <cstdlib>
-#include <cstring>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <system_error>
@@ -65,7 +65,7 @@ OutputCache::OutputCache(const fs::path& folder, const TaskWork& work, const Jso
   }
   descriptor_ = ::open(file_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   if (descriptor_ < 0) {
-    throw failure(std::string("cannot open the cache: ") + std::strerror(errno), file_.string(),
+    throw failure("cannot open the cache: " + system_message(errno), file_.string(),
                   "name another folder with --cache, or do without: --no-cache");
   }
   const Lock lock(descriptor_);
@@ -108,7 +108,7 @@ void OutputCache::append(const Json& line) {
     const ssize_t count = ::write(descriptor_, text.data() + done, text.size() - done);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) {
-      throw failure(std::string("cannot write the cache: ") + std::strerror(errno), file_.string(),
+      throw failure("cannot write the cache: " + system_message(errno), file_.string(),
                     "free some room, name another folder with --cache, or do without: --no-cache");
     }
     done += static_cast<std::size_t>(count);

@@ -29,6 +29,13 @@ TEST_CASE("no spaces stand at line ends, no line ends in cells", "[report]") {
   CHECK(table.text() == "a    b\n---  -\nx y\n");
 }
 
+TEST_CASE("a control character is as wide as its escape, which is what is printed", "[report]") {
+  Table table({"a", "b"}, {Table::Align::kLeft, Table::Align::kLeft});
+  table.row({"\x1b[31m", "1"});
+  table.row({"plain", "2"});
+  CHECK(table.text() == "a           b\n----------  -\n\\u001b[31m  1\nplain       2\n");
+}
+
 TEST_CASE("a table in Markdown", "[report]") {
   Table table({"task", "value"}, {Table::Align::kLeft, Table::Align::kRight});
   table.row({"a|b", "1"});
