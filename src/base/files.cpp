@@ -125,7 +125,8 @@ std::shared_ptr<const MappedFile> MappedFile::open(const fs::path& file) {
   std::span<const std::byte> bytes;
   if (size > 0) {
     void* const start = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor.get(), 0);
-    if (start == MAP_FAILED) throw failure("cannot map the file: " + system_message(errno), file.string());
+    if (start == MAP_FAILED)
+      throw failure("cannot map the file: " + system_message(errno), file.string());
     bytes = {static_cast<const std::byte*>(start), size};
   }
   return std::shared_ptr<const MappedFile>(new MappedFile(file, bytes));
@@ -136,13 +137,18 @@ MappedFile::~MappedFile() {
 }
 
 void MappedFile::release(std::span<const std::byte> part) const {
-  static const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-  const auto begin = static_cast<std::size_t>(part.data() - bytes_.data());
-  const std::size_t first = (begin + page - 1) / page * page;
-  const std::size_t last = (begin + part.size()) / page * page;
-  if (first >= last) return;
+  if (part.empty()) return;
+  // A fault may map all that one page table reaches (2 MB where a page has 4 KB), and so bring back
+  // neighbours that were released: they go with the part, and come back when they are read.
+  static const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  static const std::uintptr_t reach = page * (page / sizeof(void*));
+  const auto start = reinterpret_cast<std::uintptr_t>(bytes_.data());
+  const auto begin = reinterpret_cast<std::uintptr_t>(part.data());
+  const std::uintptr_t first = std::max(begin / reach * reach, start);
+  const std::uintptr_t last =
+      std::min((begin + part.size() + reach - 1) / reach * reach, start + bytes_.size());
   // Advice: where it is not taken, the pages stay.
-  ::madvise(const_cast<std::byte*>(bytes_.data()) + first, last - first, MADV_DONTNEED);
+  ::madvise(const_cast<std::byte*>(bytes_.data()) + (first - start), last - first, MADV_DONTNEED);
 }
 
 OutputFile::OutputFile(fs::path file) : path_(std::move(file)) {
@@ -261,7 +267,8 @@ void sync_directory(const fs::path& directory) {
   const Descriptor descriptor(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   // Some network file systems cannot sync a folder and say EINVAL.
   if (descriptor.get() < 0 || (::fsync(descriptor.get()) != 0 && errno != EINVAL)) {
-    throw failure("cannot bring the folder to the disk: " + system_message(errno), directory.string());
+    throw failure("cannot bring the folder to the disk: " + system_message(errno),
+                  directory.string());
   }
 }
 

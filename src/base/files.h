@@ -47,8 +47,8 @@ class MappedFile {
 
   std::span<const std::byte> bytes() const { return bytes_; }
   const fs::path& path() const { return path_; }
-  /// Says that some of the bytes are not needed soon: the pages that lie wholly inside of them
-  /// leave this process's memory. They stay valid, and come back from the system's cache or the
+  /// Says that some of the bytes are not needed soon: they leave this process's memory, and their
+  /// neighbours may go with them. They stay valid, and come back from the system's cache or the
   /// disk when they are read again.
   void release(std::span<const std::byte> part) const;
 

@@ -45,9 +45,12 @@ std::vector<TensorSource> remainder(const ModelDirectory& base, const TensorName
     const TensorView& view = base.tensor(name);
     const at::Tensor values = mapped_tensor(view);
     const at::Tensor places = lost_numbers(values, base_share(folding, layer));
-    if (places.numel() == 0) continue;
-    out.push_back(source_of(name + ".index", places, Dtype::kI64));
-    out.push_back(source_of(name + ".value", values.flatten().index_select(0, places), view.dtype));
+    if (places.numel() > 0) {
+      out.push_back(source_of(name + ".index", places, Dtype::kI64));
+      out.push_back(
+          source_of(name + ".value", values.flatten().index_select(0, places), view.dtype));
+    }
+    view.release();
   }
   return out;
 }

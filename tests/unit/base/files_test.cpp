@@ -3,7 +3,10 @@
 #include "base/temp_directory.h"
 #include "catch.h"
 
+#include <algorithm>
+#include <fstream>
 #include <numeric>
+#include <random>
 #include <signal.h>
 #include <sstream>
 #include <sys/resource.h>
@@ -242,9 +245,34 @@ TEST_CASE("Bytes that were released leave the memory, and come back when they ar
   const std::size_t half = resident_file_bytes();
   CHECK(half + kBytes / 2 - (1 << 20) < full);
   CHECK(sum(map->bytes()) == kBytes * 'x');
-  map->release(map->bytes().subspan(5, 10));  // no whole page
+  map->release(map->bytes().subspan(5, 10));
   map->release({map->bytes().data(), 0});
   CHECK(sum(map->bytes()) == kBytes * 'x');
+}
+
+TEST_CASE("Reading piece by piece takes the memory of a few pieces, in whatever order", "[files]") {
+  const TempDirectory directory;
+  constexpr std::size_t kBytes = 64u << 20, kPiece = 100000;
+  // Written in such parts, what the system keeps of a file is often in blocks of as much, and a
+  // fault may map the whole block.
+  const std::string part(256u << 10, 'x');
+  std::ofstream file(directory / "a", std::ios::binary);
+  for (std::size_t done = 0; done < kBytes; done += part.size()) file << part;
+  file.close();
+  const auto map = MappedFile::open(directory / "a");
+  std::vector<std::size_t> begins;
+  for (std::size_t begin = 0; begin < kBytes; begin += kPiece) begins.push_back(begin);
+  std::ranges::shuffle(begins,
+                       std::mt19937(1));  // so that neighbours of what is read were released
+  const std::size_t before = resident_file_bytes();
+  std::size_t most = 0;
+  for (const std::size_t begin : begins) {
+    const auto piece = map->bytes().subspan(begin, std::min(kPiece, kBytes - begin));
+    CHECK(std::ranges::count(piece, std::byte{'x'}) == std::ssize(piece));
+    map->release(piece);
+    most = std::max(most, resident_file_bytes());
+  }
+  CHECK(most < before + (4u << 20));
 }
 
 TEST_CASE("A large file comes out as it was written, with its room asked for or not", "[files]") {
