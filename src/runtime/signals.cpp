@@ -73,7 +73,15 @@ SignalWatch::~SignalWatch() {
 }
 
 int SignalWatch::caught() const {
-  return caught_signal;
+  if (const int signal = caught_signal) return signal;
+  // On a busy machine the thread that takes it may not have run since.
+  sigset_t pending;
+  sigpending(&pending);
+  for (std::size_t i = 0; i < kEndingSignals.size(); ++i) {
+    const bool is_ignored = before_[i].sa_handler == SIG_IGN;
+    if (!is_ignored && sigismember(&pending, kEndingSignals[i]) == 1) return kEndingSignals[i];
+  }
+  return 0;
 }
 
 SignalCleanup::SignalCleanup(const SignalWatch& watch, std::function<void()> clean_up) {

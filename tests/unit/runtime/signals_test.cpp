@@ -44,6 +44,25 @@ TEST_CASE("a signal is noted, and a second one finds the default action") {
   CHECK(handler_of(number) == SIG_DFL);
 }
 
+TEST_CASE("a signal that no thread has taken yet is caught, one that is ignored is not") {
+  const int number = GENERATE(SIGINT, SIGTERM, SIGHUP);
+  const Handler action = GENERATE(SIG_DFL, SIG_IGN);
+  const Handler before = std::signal(number, action);
+  sigset_t taken, mask;
+  sigemptyset(&taken);
+  sigaddset(&taken, number);
+  pthread_sigmask(SIG_BLOCK, &taken, &mask);
+  {
+    const SignalWatch signals;
+    std::raise(number);
+    CHECK(signals.caught() == (action == SIG_IGN ? 0 : number));
+    int waited = 0;
+    REQUIRE(sigwait(&taken, &waited) == 0);
+  }
+  pthread_sigmask(SIG_SETMASK, &mask, nullptr);
+  std::signal(number, before);
+}
+
 TEST_CASE("a new watch has caught nothing") {
   {
     const SignalWatch signals;
