@@ -213,6 +213,13 @@ Json parse_json(std::string_view text, const std::string& where) {
   return builder.take();
 }
 
+std::string json_excerpt(const Json& value) {
+  constexpr std::size_t kMost = 120;
+  std::string text = value.dump(-1, ' ', /*ensure_ascii=*/true, Json::error_handler_t::replace);
+  if (text.size() > kMost) text = text.substr(0, kMost) + "…";
+  return text;
+}
+
 Json read_json(const std::filesystem::path& file) {
   return parse_json(read_file(file), file.string());
 }

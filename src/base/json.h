@@ -14,6 +14,8 @@ using Json = nlohmann::ordered_json;
 /// Parses JSON from outside. Refuses duplicate keys, nesting deeper than 64, invalid UTF-8 and
 /// trailing text; the error names `where` with line and column.
 Json parse_json(std::string_view text, const std::string& where);
+/// The beginning of a value's JSON, in ASCII, for a message.
+std::string json_excerpt(const Json& value);
 /// Reads and parses a file; a missing or unreadable file is an error that names it.
 Json read_json(const std::filesystem::path& file);
 

@@ -10,12 +10,6 @@ namespace {
 
 constexpr const char* kHint = "the index is damaged: download model.safetensors.index.json again";
 
-std::string shown(const Json& value) {
-  std::string text = value.dump(-1, ' ', true);
-  if (text.size() > 120) text = text.substr(0, 120) + "…";
-  return text;
-}
-
 bool is_plain_file_name(const std::string& name) {
   constexpr std::string_view kSuffix = ".safetensors";
   return name.size() > kSuffix.size() && name.ends_with(kSuffix) &&
@@ -27,28 +21,28 @@ bool is_plain_file_name(const std::string& name) {
 ModelIndex parse_model_index(std::string_view text, const std::string& where) {
   const Json json = parse_json(text, where);
   if (!json.is_object()) {
-    throw input_error("found " + shown(json) + ", expected an object with \"weight_map\"", where,
-                      kHint);
+    throw input_error("found " + json_excerpt(json) + ", expected an object with \"weight_map\"",
+                      where, kHint);
   }
   if (const auto metadata = json.find("metadata");
       metadata != json.end() && !metadata->is_object()) {
-    throw input_error("found " + shown(*metadata) + ", expected an object", where + ": metadata",
-                      kHint);
+    throw input_error("found " + json_excerpt(*metadata) + ", expected an object",
+                      where + ": metadata", kHint);
   }
   const auto weight_map = json.find("weight_map");
   if (weight_map == json.end()) throw input_error("no \"weight_map\" in the index", where, kHint);
   if (!weight_map->is_object() || weight_map->empty()) {
     throw input_error(
-        "found " + shown(*weight_map) + ", expected an object of tensor and file names",
+        "found " + json_excerpt(*weight_map) + ", expected an object of tensor and file names",
         where + ": weight_map", kHint);
   }
   ModelIndex index;
   for (const auto& [tensor, shard] : weight_map->items()) {
     if (!shard.is_string() || !is_plain_file_name(shard.get_ref<const std::string&>())) {
       throw input_error(
-          "found " + shown(shard) +
+          "found " + json_excerpt(shard) +
               ", expected the plain name of a .safetensors file in the same directory",
-          where + ": weight_map[" + shown(tensor) + "]", kHint);
+          where + ": weight_map[" + json_excerpt(tensor) + "]", kHint);
     }
     index[shard.get_ref<const std::string&>()].insert(tensor);
   }

@@ -14,16 +14,10 @@ static_assert(std::endian::native == std::endian::little, "safetensors data is l
 
 constexpr std::size_t kLengthBytes = 8;
 constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;  // the reference implementation's limit
-constexpr const char* kDownloadAgain = "the file is damaged or incomplete: download the file again";
+constexpr const char* kDownloadTheFile =
+    "the file is damaged or incomplete: download the file again";
 constexpr const char* kNotSafetensors =
     "check that this is a safetensors file, and download the file again";
-
-/// A JSON value for a message, shortened.
-std::string shown(const Json& value) {
-  std::string text = value.dump(-1, ' ', true, Json::error_handler_t::replace);
-  if (text.size() > 120) text = text.substr(0, 120) + "…";
-  return text;
-}
 
 std::string_view text_of(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
@@ -39,7 +33,7 @@ std::span<const std::byte> header_of(std::span<const std::byte> file, const std:
         "found " + std::to_string(file.size()) +
             " bytes, expected at least 8: a safetensors file starts with the length of "
             "its header",
-        where, kDownloadAgain);
+        where, kDownloadTheFile);
   }
   std::uint64_t length = 0;
   for (std::size_t i = 0; i < kLengthBytes; ++i) {
@@ -53,7 +47,7 @@ std::span<const std::byte> header_of(std::span<const std::byte> file, const std:
   if (length > file.size() - kLengthBytes) {
     throw input_error("found a header of " + std::to_string(length) + " bytes in a file of " +
                           std::to_string(file.size()) + ", expected it to end inside the file",
-                      where, kDownloadAgain);
+                      where, kDownloadTheFile);
   }
   const auto header = file.subspan(kLengthBytes, length);
   if (!text_of(header).starts_with('{')) {
@@ -70,24 +64,25 @@ class EntryParser {
       : value_(value), where_(std::move(where)), data_start_(data_start), data_bytes_(data_bytes) {}
 
   SafetensorsHeader::Entry parse() const {
-    if (!value_.is_object()) fail("found " + shown(value_) + ", expected an object");
+    if (!value_.is_object()) fail("found " + json_excerpt(value_) + ", expected an object");
     SafetensorsHeader::Entry entry;
     entry.dtype = dtype();
     entry.shape = shape();
     std::tie(entry.begin, entry.end) = offsets();
     const auto expected = byte_size(entry.dtype, entry.shape);
-    if (!expected) fail("found the shape " + shown(field("shape")) + ", whose size overflows");
+    if (!expected)
+      fail("found the shape " + json_excerpt(field("shape")) + ", whose size overflows");
     if (entry.end - entry.begin != *expected) {
       fail("found " + std::to_string(entry.end - entry.begin) + " bytes, expected " +
            std::to_string(*expected) + " for " + std::string(safetensors_name(entry.dtype)) + " " +
-           shown(field("shape")));
+           json_excerpt(field("shape")));
     }
     return entry;
   }
 
  private:
   [[noreturn]] void fail(std::string what) const {
-    throw input_error(std::move(what), where_, kDownloadAgain);
+    throw input_error(std::move(what), where_, kDownloadTheFile);
   }
 
   const Json& field(const char* name) const {
@@ -103,7 +98,7 @@ class EntryParser {
                            ? dtype_from_safetensors(value.get_ref<const std::string&>())
                            : std::nullopt;
     if (!known) {
-      fail("found the dtype " + shown(value) +
+      fail("found the dtype " + json_excerpt(value) +
            ", expected one of F64, F32, F16, BF16, I64, I32, I16, I8, U64, U32, U16, U8, BOOL, "
            "F8_E4M3, F8_E5M2");
     }
@@ -112,12 +107,12 @@ class EntryParser {
 
   Shape shape() const {
     const Json& value = field("shape");
-    if (!value.is_array()) fail("found the shape " + shown(value) + ", expected an array");
+    if (!value.is_array()) fail("found the shape " + json_excerpt(value) + ", expected an array");
     Shape shape;
     for (const Json& size : value) {
       const auto limit = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
       if (!size.is_number_unsigned() || size.get<std::uint64_t>() > limit) {
-        fail("found " + shown(size) + " in the shape, expected integers of at least 0");
+        fail("found " + json_excerpt(size) + " in the shape, expected integers of at least 0");
       }
       shape.push_back(size.get<std::int64_t>());
     }
@@ -129,9 +124,11 @@ class EntryParser {
     const bool is_pair = value.is_array() && value.size() == 2 && value[0].is_number_unsigned() &&
                          value[1].is_number_unsigned();
     if (!is_pair)
-      fail("found the data_offsets " + shown(value) + ", expected two integers of at least 0");
+      fail("found the data_offsets " + json_excerpt(value) +
+           ", expected two integers of at least 0");
     const auto begin = value[0].get<std::uint64_t>(), end = value[1].get<std::uint64_t>();
-    if (begin > end) fail("found the data_offsets " + shown(value) + ", expected them in order");
+    if (begin > end)
+      fail("found the data_offsets " + json_excerpt(value) + ", expected them in order");
     if (end > data_bytes_) {
       fail("the data ends at byte " + std::to_string(end) +
            " of the data section, but the file holds " + std::to_string(data_bytes_) +
@@ -147,14 +144,15 @@ class EntryParser {
 
 std::map<std::string, std::string> parse_metadata(const Json& value, const std::string& where) {
   if (!value.is_object()) {
-    throw input_error("found " + shown(value) + ", expected an object of strings", where,
-                      kDownloadAgain);
+    throw input_error("found " + json_excerpt(value) + ", expected an object of strings", where,
+                      kDownloadTheFile);
   }
   std::map<std::string, std::string> metadata;
   for (const auto& [key, text] : value.items()) {
     if (!text.is_string()) {
-      throw input_error("found " + shown(text) + " for " + shown(key) + ", expected a string",
-                        where, kDownloadAgain);
+      throw input_error(
+          "found " + json_excerpt(text) + " for " + json_excerpt(key) + ", expected a string",
+          where, kDownloadTheFile);
     }
     metadata.emplace(key, text.get_ref<const std::string&>());
   }
@@ -177,7 +175,7 @@ void check_cover(const SafetensorsHeader& header, std::size_t data_start, std::s
           (begin < covered ? "the data overlaps the tensor before it: it starts at byte "
                            : "there is a hole before the data: it starts at byte ") +
               std::to_string(begin) + " of the file, expected " + std::to_string(covered),
-          where + ": tensor " + shown(*name), kDownloadAgain);
+          where + ": tensor " + json_excerpt(*name), kDownloadTheFile);
     }
     covered = end;
   }
@@ -186,7 +184,7 @@ void check_cover(const SafetensorsHeader& header, std::size_t data_start, std::s
                           " bytes after the last tensor, "
                           "expected the file to end at byte " +
                           std::to_string(covered),
-                      where, kDownloadAgain);
+                      where, kDownloadTheFile);
   }
 }
 
@@ -218,7 +216,7 @@ SafetensorsHeader parse_safetensors_header(std::span<const std::byte> file,
     if (name == "__metadata__") {
       header.metadata = parse_metadata(value, where + ": __metadata__");
     } else {
-      const EntryParser parser(value, where + ": tensor " + shown(name), data_start,
+      const EntryParser parser(value, where + ": tensor " + json_excerpt(name), data_start,
                                file.size() - data_start);
       header.tensors.emplace(name, parser.parse());
     }

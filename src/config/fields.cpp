@@ -16,11 +16,15 @@ Json with_type(const char* type, const Json& bounds) {
   return schema;
 }
 
+}  // namespace
+
+Json text_schema() {
+  return {{"type", "string"}};
+}
+
 Json path_schema() {
   return {{"type", "string"}, {"minLength", 1}};
 }
-
-}  // namespace
 
 Field Field::required() && {
   is_required = true;
@@ -91,7 +95,7 @@ Field path_field(std::string path, std::optional<fs::path>& member, std::string 
 
 Field text_field(std::string path, std::string& member, std::string doc) {
   return make_field(
-      std::move(path), {{"type", "string"}}, std::move(doc),
+      std::move(path), text_schema(), std::move(doc),
       [&member](const Json& value, const fs::path&) { member = value.get<std::string>(); },
       [&member] { return Json(member); });
 }

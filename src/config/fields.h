@@ -93,6 +93,10 @@ Field make_field(std::string path, Json schema, std::string doc,
 /// The same, where null stands for "not given".
 Field make_nullable(Field field);
 
+/// Any text; and a path, which is a text that is not empty.
+Json text_schema();
+Json path_schema();
+
 Field path_field(std::string path, fs::path& member, std::string doc);
 Field path_field(std::string path, std::optional<fs::path>& member, std::string doc);
 Field text_field(std::string path, std::string& member, std::string doc);
@@ -129,7 +133,7 @@ template <typename Owner>
 Field text_field(std::string path, std::optional<Owner>& owner, std::string Owner::*member,
                  std::string doc) {
   return make_field(
-      std::move(path), {{"type", "string"}}, std::move(doc),
+      std::move(path), text_schema(), std::move(doc),
       [&owner, member](const Json& value, const fs::path&) {
         if (!owner) owner.emplace();
         (*owner).*member = value.get<std::string>();

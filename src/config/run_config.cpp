@@ -67,8 +67,7 @@ Field numbers_field(std::string path, std::vector<double>& member, const Json& b
 
 Field folders_field(std::string path, std::vector<fs::path>& member, std::string doc) {
   return make_field(
-             std::move(path),
-             {{"type", "array"}, {"items", {{"type", "string"}, {"minLength", 1}}}}, std::move(doc),
+             std::move(path), {{"type", "array"}, {"items", path_schema()}}, std::move(doc),
              [&member](const Json& value, const fs::path& folder) {
                member.clear();
                for (const Json& one : value) {
@@ -150,7 +149,7 @@ Field size_field(std::string path, std::optional<std::uint64_t>& member, std::st
 /// "self", or a path.
 Field retention_text_field(std::string path, std::optional<fs::path>& member, std::string doc) {
   return make_field(
-             std::move(path), {{"type", "string"}, {"minLength", 1}}, std::move(doc),
+             std::move(path), path_schema(), std::move(doc),
              [&member](const Json& value, const fs::path& folder) {
                const std::string text = value;
                member = text == "self" ? std::nullopt : std::optional(resolve_path(text, folder));

@@ -10,14 +10,6 @@ namespace {
 
 constexpr int kMostWeight = 1000;
 
-Json path_schema() {
-  return {{"type", "string"}, {"minLength", 1}};
-}
-
-Json text_schema() {
-  return {{"type", "string"}};
-}
-
 Json weight_schema() {
   return {{"type", "number"}, {"exclusiveMinimum", 0}, {"maximum", kMostWeight}};
 }

@@ -184,7 +184,7 @@ std::string tasks_in_words(const std::vector<TaskType>& types) {
 }
 
 Json texts_schema() {
-  const Json text = {{"type", "string"}};
+  const Json text = text_schema();
   return {{"anyOf", Json::array({text, {{"type", "array"}, {"minItems", 1}, {"items", text}}})}};
 }
 

@@ -6,10 +6,6 @@
 namespace expandft {
 namespace {
 
-Json text_schema() {
-  return {{"type", "string"}};
-}
-
 FormKey text_key(std::string name, std::vector<TaskType> types, std::string TaskForm::*member,
                  std::string doc) {
   return {std::move(name), std::move(types), text_schema(), std::move(doc),

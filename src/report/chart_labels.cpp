@@ -10,7 +10,7 @@ namespace {
 
 constexpr double kCharacter = 6.8;            // mean width
 constexpr double kAscent = 10, kDescent = 3;  // of a line of text, about its baseline
-constexpr double kGap = 7;                    // between a point's middle and its label
+constexpr double kLabelGap = 7;               // between a point's middle and its label
 constexpr double kSampling = 3;               // between the points that stand for a line
 constexpr std::string_view kStart = "start", kMiddle = "middle", kEnd = "end";
 
@@ -68,15 +68,15 @@ std::optional<LabelPlacer::Place> LabelPlacer::best(const std::vector<Place>& pl
 }
 
 std::optional<LabelPlacer::Place> LabelPlacer::beside(double x, double y, double width) {
-  const double slant = kGap * 0.8;
-  return best({{x + kGap, y + 4, kStart},
+  const double slant = kLabelGap * 0.8;
+  return best({{x + kLabelGap, y + 4, kStart},
                {x + slant, y - 5, kStart},
                {x + slant, y + 13, kStart},
-               {x, y - kGap - 2, kMiddle},
-               {x, y + kGap + 9, kMiddle},
+               {x, y - kLabelGap - 2, kMiddle},
+               {x, y + kLabelGap + 9, kMiddle},
                {x - slant, y - 5, kEnd},
                {x - slant, y + 13, kEnd},
-               {x - kGap, y + 4, kEnd}},
+               {x - kLabelGap, y + 4, kEnd}},
               width);
 }
 

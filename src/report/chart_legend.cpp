@@ -10,7 +10,7 @@
 namespace expandft {
 namespace {
 
-constexpr double kGap = 10;
+constexpr double kEntryGap = 10;
 constexpr std::size_t kMostColumns = 54;
 
 bool is_listed(const ChartSeries& series) {
@@ -20,7 +20,7 @@ bool is_listed(const ChartSeries& series) {
 }
 
 double width_of(const LegendEntry& entry) {
-  return (entry.series != nullptr ? kLegendSwatch : 0) + label_width(entry.text) + kGap;
+  return (entry.series != nullptr ? kLegendSwatch : 0) + label_width(entry.text) + kEntryGap;
 }
 
 }  // namespace
@@ -43,7 +43,7 @@ std::vector<LegendEntry> legend_of(const Chart& chart, double left, double right
   std::size_t row = 0;
   const auto append = [&](LegendEntry entry) {
     const double width = width_of(entry);
-    if (at > left && at + width - kGap > right) {
+    if (at > left && at + width - kEntryGap > right) {
       at = left;
       ++row;
     }
@@ -70,7 +70,7 @@ std::vector<LegendEntry> legend_of(const Chart& chart, double left, double right
   }
   if (listed < 2 && plain) return {};
   if (row == 0 && group.empty()) {
-    for (LegendEntry& entry : entries) entry.left += right - (at - kGap);
+    for (LegendEntry& entry : entries) entry.left += right - (at - kEntryGap);
   }
   return entries;
 }

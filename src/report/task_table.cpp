@@ -14,7 +14,7 @@
 namespace expandft {
 namespace {
 
-constexpr const char* kNone = "-";
+constexpr const char* kNoValue = "-";
 constexpr double kSmallestP = 0.0001;  // that four decimals show
 
 /// The judged metric of a task, and how its numbers are shown.
@@ -56,22 +56,22 @@ std::string metric_html(const Judged& judged) {
 
 std::string value_text(const Json& task, const char* model, const Judged& judged) {
   const auto values = task.find(model);
-  if (values == task.end() || !values->is_object()) return kNone;
+  if (values == task.end() || !values->is_object()) return kNoValue;
   const std::optional<double> value = number_at(*values, judged.name.c_str());
-  return value ? fixed(*value, judged.decimals) : kNone;
+  return value ? fixed(*value, judged.decimals) : kNoValue;
 }
 
 std::string change_text(const Json& task, const Judged& judged) {
   const std::optional<double> change =
       number_at(task, judged.relative ? "relative_change" : "difference");
-  if (!change) return kNone;
+  if (!change) return kNoValue;
   if (judged.relative) return signed_fixed(100 * *change, 2) + "%";
   return signed_fixed(*change, judged.decimals);
 }
 
 std::string error_text(const Json& task, const Judged& judged) {
   const std::optional<double> error = number_at(task, "standard_error");
-  if (!error) return kNone;
+  if (!error) return kNoValue;
   if (!judged.relative) return fixed(*error, judged.decimals);
   // The error is the logarithm's; of exp(difference) - 1, by the delta method.
   const double change = number_at(task, "relative_change").value_or(0);
@@ -80,13 +80,13 @@ std::string error_text(const Json& task, const Judged& judged) {
 
 std::string p_text(const Json& task) {
   const std::optional<double> p = number_at(task, "p_value");
-  if (!p) return kNone;
+  if (!p) return kNoValue;
   return *p < kSmallestP ? "&lt;" + fixed(kSmallestP, 4) : fixed(*p, 4);
 }
 
 std::string flips_text(const Json& task, const char* key) {
   const std::optional<double> count = number_at(task.value("flips", Json()), key);
-  return count ? fixed(*count, 0) : kNone;
+  return count ? fixed(*count, 0) : kNoValue;
 }
 
 /// A sign, the word, and a colour.

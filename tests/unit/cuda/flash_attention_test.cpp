@@ -6,14 +6,14 @@
 namespace expandft {
 namespace {
 
-struct Case {
+struct FlashCase {
   std::int64_t heads, kv_heads, dim;
   std::vector<std::int64_t> offsets;
   std::optional<std::int64_t> window = {};
 };
 
 /// Attention on a GPU in `dtype` against the CPU's in fp32 on the same numbers.
-void check_attention(const Case& c, at::ScalarType dtype) {
+void check_attention(const FlashCase& c, at::ScalarType dtype) {
   CAPTURE(c.heads, c.kv_heads, c.dim, c.offsets, c.window.value_or(0), dtype);
   at::manual_seed(1);
   const auto random = [&](std::int64_t heads) {
@@ -46,7 +46,7 @@ void check_attention(const Case& c, at::ScalarType dtype) {
   CHECK(error(found.dv, expected.dv) < allowed);
 }
 
-const std::vector<Case> kCases = {
+const std::vector<FlashCase> kCases = {
     {4, 4, 64, {0, 40}},
     {8, 2, 64, {0, 1, 4, 21, 149, 300}},  // key heads that serve four
     {4, 1, 128, {0, 127, 255, 256}},
@@ -67,7 +67,7 @@ TEST_CASE("flash attention is for GPUs") {
 TEST_CASE("flash attention equals the CPU's attention", "[gpu]") {
   if (!gpu_is_there()) return;
   const at::ScalarType dtype = GENERATE(at::kBFloat16, at::kHalf);
-  for (const Case& c : kCases) {
+  for (const FlashCase& c : kCases) {
     REQUIRE(
         suits_flash_attention(at::zeros({1, 1, c.dim}, at::TensorOptions(at::kCUDA).dtype(dtype))));
     check_attention(c, dtype);
@@ -98,7 +98,7 @@ TEST_CASE("in fp32, and with odd heads, LibTorch's general attention is taken", 
   CHECK_FALSE(suits_flash_attention(gpu(64, at::kFloat)));
   CHECK_FALSE(suits_flash_attention(gpu(12, at::kBFloat16)));
   CHECK_FALSE(suits_flash_attention(gpu(264, at::kBFloat16)));
-  for (const Case& c : kCases) check_attention(c, at::kFloat);
+  for (const FlashCase& c : kCases) check_attention(c, at::kFloat);
   check_attention({4, 2, 12, {0, 30, 50}, 7}, at::kBFloat16);
 }
 

@@ -33,7 +33,7 @@ at::Tensor plain_attention(const at::Tensor& q, const at::Tensor& k, const at::T
   return at::cat(sequences);
 }
 
-struct Case {
+struct AttentionCase {
   std::int64_t heads, kv_heads, dim;
   std::vector<std::int64_t> offsets;
   std::optional<std::int64_t> window = {};
@@ -43,13 +43,15 @@ struct Case {
 TEST_CASE("attention and its gradients equal the formula's") {
   // Short and long ones, equal and unequal, lengths around the kernels' blocks; the last is too
   // long for our own kernel.
-  const Case c = GENERATE(
-      Case{8, 4, 8, {0, 256, 512}}, Case{6, 6, 48, {0, 1, 4, 21, 85, 149}},
-      Case{4, 1, 12, {0, 64, 127, 255}}, Case{2, 2, 16, {0, 3}}, Case{2, 1, 128, {0, 600, 1200}},
+  const AttentionCase c = GENERATE(
+      AttentionCase{8, 4, 8, {0, 256, 512}}, AttentionCase{6, 6, 48, {0, 1, 4, 21, 85, 149}},
+      AttentionCase{4, 1, 12, {0, 64, 127, 255}}, AttentionCase{2, 2, 16, {0, 3}},
+      AttentionCase{2, 1, 128, {0, 600, 1200}},
       // Windows longer than a sequence, of one token, and across blocks.
-      Case{4, 2, 8, {0, 5, 45}, 5}, Case{4, 2, 8, {0, 20}, 1}, Case{2, 1, 16, {0, 700, 730}, 100},
-      Case{2, 2, 8, {0, 30}, 30}, Case{6, 2, 12, {0, 17, 57, 62}, {}, 1.5},
-      Case{4, 1, 8, {0, 40, 80, 87}, 9, 2.0});
+      AttentionCase{4, 2, 8, {0, 5, 45}, 5}, AttentionCase{4, 2, 8, {0, 20}, 1},
+      AttentionCase{2, 1, 16, {0, 700, 730}, 100}, AttentionCase{2, 2, 8, {0, 30}, 30},
+      AttentionCase{6, 2, 12, {0, 17, 57, 62}, {}, 1.5},
+      AttentionCase{4, 1, 8, {0, 40, 80, 87}, 9, 2.0});
   CAPTURE(c.heads, c.kv_heads, c.dim, c.offsets, c.window.value_or(0), c.softcap.value_or(0));
   const std::int64_t n = c.offsets.back();
   at::manual_seed(1);

@@ -14,7 +14,7 @@ namespace {
 using testing::error_of;
 using testing::has;
 
-Json llama() {
+Json llama_config() {
   return Json::parse(R"({"model_type": "llama", "architectures": ["LlamaForCausalLM"],
     "vocab_size": 512, "hidden_size": 64, "intermediate_size": 172, "num_hidden_layers": 3,
     "num_attention_heads": 8, "num_key_value_heads": 4, "hidden_act": "silu",
@@ -61,7 +61,7 @@ TEST_CASE("widths are rounded up to a multiple of 256") {
 }
 
 TEST_CASE("a Llama config written as DeciLM's is the same model with other widths") {
-  Json config = llama();
+  Json config = llama_config();
   // Mistral's config.json states little, and its defaults are not Llama's.
   const bool mistral = GENERATE(false, true);
   if (mistral) {
@@ -86,7 +86,7 @@ TEST_CASE("a Llama config written as DeciLM's is the same model with other width
 }
 
 TEST_CASE("RoPE of Llama 3 goes into DeciLM's config in either dialect") {
-  Json config = llama();
+  Json config = llama_config();
   const char* key = GENERATE("rope_scaling", "rope_parameters");
   config[key] = {{"rope_type", "llama3"},
                  {"factor", 8.0},
@@ -118,18 +118,18 @@ TEST_CASE("what DeciLM's readers do not compute is named") {
   CHECK(has(obstacle("gqa"), "head_dim"));
   CHECK(has(obstacle("llama3-rope"), "head_dim"));
 
-  Json config = llama();
+  Json config = llama_config();
   config["hidden_act"] = "gelu";
   CHECK(has(deci_obstacle(spec_of(config)), "SiLU"));
-  Json normed = llama();
+  Json normed = llama_config();
   normed["model_type"] = "qwen3";
   normed["head_dim"] = 8;
   CHECK(has(deci_obstacle(spec_of(normed)), "queries and keys"));
 }
 
 TEST_CASE("blocks that are not Llama's are refused") {
-  const DecoderSpec spec = spec_of(llama());
-  Json config = deci_config(llama(), spec, {512, 256, 768});
+  const DecoderSpec spec = spec_of(llama_config());
+  Json config = deci_config(llama_config(), spec, {512, 256, 768});
   const auto refusal = [&] {
     const Error error = error_of([&] { spec_of(config); });
     CHECK(error.code() == ExitCode::kBadInput);

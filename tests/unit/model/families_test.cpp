@@ -7,7 +7,7 @@
 namespace expandft {
 namespace {
 
-Json llama() {
+Json llama_json() {
   return Json::parse(R"({"model_type": "llama", "vocab_size": 512, "hidden_size": 64,
     "intermediate_size": 172, "num_hidden_layers": 5, "num_attention_heads": 8,
     "num_key_value_heads": 4, "hidden_act": "silu", "rope_theta": 10000.0})");
@@ -25,7 +25,7 @@ std::string message_of(const Json& config) {
 }
 
 TEST_CASE("both dialects of config.json give the same RoPE") {
-  Json old_dialect = llama(), new_dialect = llama();
+  Json old_dialect = llama_json(), new_dialect = llama_json();
   const Json scaling = {{"rope_type", "llama3"},
                         {"factor", 8.0},
                         {"low_freq_factor", 1.0},
@@ -46,7 +46,7 @@ TEST_CASE("both dialects of config.json give the same RoPE") {
 }
 
 TEST_CASE("defaults of a llama config") {
-  const DecoderSpec spec = read_spec(llama(), "");
+  const DecoderSpec spec = read_spec(llama_json(), "");
   CHECK(spec.head_dim == 8);
   CHECK_FALSE(spec.tied);
   CHECK_FALSE(spec.qkv_bias);
@@ -55,7 +55,7 @@ TEST_CASE("defaults of a llama config") {
 }
 
 TEST_CASE("special tokens outside the vocabulary are read") {
-  Json config = llama();
+  Json config = llama_json();
   config["bos_token_id"] = 600;
   config["eos_token_id"] = Json{2, 3};
   const DecoderSpec spec = read_spec(config, "");
@@ -65,7 +65,7 @@ TEST_CASE("special tokens outside the vocabulary are read") {
 
 TEST_CASE("what is not supported is named") {
   const auto with = [](const char* key, Json value) {
-    Json config = llama();
+    Json config = llama_json();
     config[key] = std::move(value);
     return message_of(config);
   };
@@ -83,7 +83,7 @@ TEST_CASE("what is not supported is named") {
   CHECK_THAT(with("bos_token_id", -1), has_text("bos_token_id") && has_text("-1"));
   CHECK_THAT(with("eos_token_id", Json{-2, 5}), has_text("eos_token_id") && has_text("-2"));
   CHECK_THAT(with("tie_word_embeddings", 1), has_text("tie_word_embeddings"));
-  Json missing = llama();
+  Json missing = llama_json();
   missing.erase("vocab_size");
   CHECK_THAT(message_of(missing), has_text("vocab_size") && has_text("config.json"));
 }
@@ -111,7 +111,7 @@ TEST_CASE("a published multimodal Gemma 3 leaves most sizes to the defaults") {
 
 TEST_CASE("a family's fields that would change the arithmetic are named") {
   const auto of = [](const char* family, const char* key, Json value) {
-    Json config = llama();
+    Json config = llama_json();
     config["model_type"] = family;
     config[key] = std::move(value);
     return message_of(config);
@@ -151,7 +151,7 @@ TEST_CASE("windows are where the family's rule puts them") {
     for (std::int64_t i = 0; i < spec.layers; ++i) layers += spec.attention(i).window ? 'w' : '-';
     return layers;
   };
-  Json config = llama();
+  Json config = llama_json();
   config["sliding_window"] = 16;
   CHECK(windowed(config) == "-----");
   config["model_type"] = "mistral";

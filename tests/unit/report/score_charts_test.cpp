@@ -1,5 +1,5 @@
 #include "catch.h"
-#include "report/markup_check.h"
+#include "report/evaluated_charts.h"
 #include "report/strength_charts.h"
 #include "report/svg_chart.h"
 #include "report/task_charts.h"
@@ -8,25 +8,6 @@ using namespace expandft;
 using namespace expandft::testing;
 
 namespace {
-
-using Ids = std::vector<std::string>;
-
-Ids ids_of(const std::vector<Chart>& charts) {
-  Ids ids;
-  for (const Chart& chart : charts) {
-    ids.push_back(chart.id);
-    CHECK(markup_fault(svg_chart(chart)) == "");
-  }
-  return ids;
-}
-
-Json evaluation(int step, const Json& tasks) {
-  return {{"step", step}, {"event", "evaluation"}, {"tasks", tasks}};
-}
-
-Json strength(double value, const Json& tasks) {
-  return {{"strength", value}, {"tasks", tasks}};
-}
 
 /// A task of whose metric more is better.
 Json scored(const std::string& name, const std::string& metric, const Json& value,

@@ -1,7 +1,7 @@
 #include "report/task_charts.h"
 
 #include "catch.h"
-#include "report/markup_check.h"
+#include "report/evaluated_charts.h"
 #include "report/run_charts.h"
 #include "report/strength_charts.h"
 #include "report/svg_chart.h"
@@ -20,14 +20,6 @@ Json task(const std::string& name, bool original, const Json& loss) {
   return {{"task", name}, {"original", original}, {"loss", loss}};
 }
 
-Json evaluation(int step, const Json& tasks) {
-  return {{"step", step}, {"event", "evaluation"}, {"tasks", tasks}};
-}
-
-Json strength(double value, const Json& tasks) {
-  return {{"strength", value}, {"tasks", tasks}};
-}
-
 /// Two tasks, of which the old one is forgotten and the new one learned.
 Json tasks_at(double share) {
   return {task("new", false, 4 - 2 * share), task("old", true, 1.5 + 0.1 * share)};
@@ -38,17 +30,6 @@ Json strengths_at(const std::vector<double>& values) {
   for (const double value : values) list.push_back(strength(value, tasks_at(value)));
   return list;
 }
-
-std::vector<std::string> ids_of(const std::vector<Chart>& charts) {
-  std::vector<std::string> ids;
-  for (const Chart& chart : charts) {
-    ids.push_back(chart.id);
-    CHECK(markup_fault(svg_chart(chart)) == "");
-  }
-  return ids;
-}
-
-using Ids = std::vector<std::string>;
 
 }  // namespace
 

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/temp_directory.h"
 #include "catch.h"
+#include "text/stories_tokenizer.h"
 
 using namespace expandft;
 using expandft::testing::error_of;
@@ -12,9 +13,8 @@ namespace {
 using Tokens = std::vector<TokenId>;
 
 struct Fixture {
-  std::unique_ptr<const Tokenizer> tokenizer =
-      Tokenizer::load(fs::path(EXPANDFT_DATA) / "stories260K");
-  PromptEncoder encoder{*tokenizer, 32};
+  const Tokenizer& tokenizer = stories_tokenizer();
+  PromptEncoder encoder{tokenizer, 32};
 
   TokenRequest pair(const std::string& context, const std::string& continuation) const {
     return encoder.pairs({{context, continuation}}, "task.jsonl:3").front();
@@ -31,28 +31,28 @@ Tokens joined(const TokenRequest& request) {
 
 TEST_CASE_METHOD(Fixture, "a continuation's tokens are those of both texts behind the context's") {
   const TokenRequest request = pair("She was very", " happy");
-  CHECK(request.context == tokenizer->encode("She was very", {.bos = true}));
-  CHECK(joined(request) == tokenizer->encode("She was very happy", {.bos = true}));
+  CHECK(request.context == tokenizer.encode("She was very", {.bos = true}));
+  CHECK(joined(request) == tokenizer.encode("She was very happy", {.bos = true}));
   CHECK_FALSE(request.truncated);
   // One context after another.
   const auto two = encoder.pairs({{"The cat", " sat"}, {"The dog", " sat"}}, "");
-  CHECK(two[0].context == tokenizer->encode("The cat", {.bos = true}));
-  CHECK(two[1].context == tokenizer->encode("The dog", {.bos = true}));
+  CHECK(two[0].context == tokenizer.encode("The cat", {.bos = true}));
+  CHECK(two[1].context == tokenizer.encode("The dog", {.bos = true}));
 }
 
 TEST_CASE_METHOD(Fixture, "spaces at the end of a context go to the continuation") {
   CHECK(joined(pair("She was \n ", "sad")) == joined(pair("She was", " \n sad")));
-  CHECK(pair("She was ", "sad").context == tokenizer->encode("She was", {.bos = true}));
+  CHECK(pair("She was ", "sad").context == tokenizer.encode("She was", {.bos = true}));
 }
 
 TEST_CASE_METHOD(Fixture, "an empty context is BOS, and a BOS in the text is not doubled") {
   const TokenRequest request = pair("", "Once upon");
-  CHECK(request.context == Tokens{*tokenizer->bos()});
-  CHECK(request.continuation == tokenizer->encode("Once upon", {}));
-  CHECK(pair(" ", "Once").context == Tokens{*tokenizer->bos()});
-  const std::string bos = tokenizer->token(*tokenizer->bos());
-  CHECK(pair(bos + "The", " cat").context.front() == *tokenizer->bos());
-  CHECK(pair(bos + "The", " cat").context[1] != *tokenizer->bos());
+  CHECK(request.context == Tokens{*tokenizer.bos()});
+  CHECK(request.continuation == tokenizer.encode("Once upon", {}));
+  CHECK(pair(" ", "Once").context == Tokens{*tokenizer.bos()});
+  const std::string bos = tokenizer.token(*tokenizer.bos());
+  CHECK(pair(bos + "The", " cat").context.front() == *tokenizer.bos());
+  CHECK(pair(bos + "The", " cat").context[1] != *tokenizer.bos());
 }
 
 TEST_CASE_METHOD(Fixture, "a context that does not fit loses its beginning, and says so") {
@@ -61,7 +61,7 @@ TEST_CASE_METHOD(Fixture, "a context that does not fit loses its beginning, and 
   const TokenRequest request = pair(text + "and", " happy dog");
   CHECK(request.truncated);
   CHECK(request.context.size() + request.continuation.size() == 33);  // the last is not read
-  const Tokens whole = tokenizer->encode(text + "and happy dog", {.bos = true});
+  const Tokens whole = tokenizer.encode(text + "and happy dog", {.bos = true});
   CHECK(joined(request) == Tokens(whole.end() - 33, whole.end()));
 
   const TokenPrompt prompt = encoder.prompt(text, 10, "");
@@ -87,8 +87,8 @@ TEST_CASE_METHOD(Fixture,
     CAPTURE(words);
     std::string text = "The";
     for (int i = 1; i < words; ++i) text += i % 3 == 0 ? " dog" : " cat";
-    Tokens all = tokenizer->encode(text, {.bos = true});
-    all.insert(all.begin(), *tokenizer->bos());  // an empty context's
+    Tokens all = tokenizer.encode(text, {.bos = true});
+    all.insert(all.begin(), *tokenizer.bos());  // an empty context's
     Tokens predicted;
     for (const TokenRequest& window : encoder.windows(text, "")) {
       CHECK(window.context.size() + window.continuation.size() <= 33);

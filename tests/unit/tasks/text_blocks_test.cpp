@@ -4,6 +4,7 @@
 #include "base/temp_directory.h"
 #include "catch.h"
 #include "text/gzip.h"
+#include "text/stories_tokenizer.h"
 
 using namespace expandft;
 using expandft::testing::error_of;
@@ -18,10 +19,6 @@ TaskConfig task_of(const fs::path& data, std::int64_t block_length) {
   return {.name = "text", .data = data, .block_length = block_length};
 }
 
-std::unique_ptr<const Tokenizer> tokenizer() {
-  return Tokenizer::load(fs::path(EXPANDFT_DATA) / "stories260K");
-}
-
 }  // namespace
 
 TEST_CASE("the bytes of one block are those of the text") {
@@ -30,7 +27,7 @@ TEST_CASE("the bytes of one block are those of the text") {
     CAPTURE(text);
     const fs::path file = folder.path() / "text.txt";
     write_file_atomically(file, text);
-    const TextBlocks found = read_text_blocks(task_of(file, 256), *tokenizer(), 512);
+    const TextBlocks found = read_text_blocks(task_of(file, 256), stories_tokenizer(), 512);
     CHECK(found.bos);
     REQUIRE(found.blocks.size() == 1);
     CHECK(found.blocks[0].bytes == std::ssize(text));
@@ -42,14 +39,14 @@ TEST_CASE("a packed text is that text, and what is no text is refused") {
   const fs::path plain = folder / "text.txt", packed = folder / "text.txt.gz";
   write_file_atomically(plain, kText);
   write_file_atomically(packed, gzip(kText));
-  const TextBlocks one = read_text_blocks(task_of(plain, 16), *tokenizer(), 512),
-                   other = read_text_blocks(task_of(packed, 16), *tokenizer(), 512);
+  const TextBlocks one = read_text_blocks(task_of(plain, 16), stories_tokenizer(), 512),
+                   other = read_text_blocks(task_of(packed, 16), stories_tokenizer(), 512);
   REQUIRE(one.blocks.size() == other.blocks.size());
   for (std::size_t i = 0; i < one.blocks.size(); ++i) {
     CHECK(one.blocks[i].tokens == other.blocks[i].tokens);
   }
   write_file_atomically(plain, "Once \xff upon");
-  CHECK(error_of([&] { read_text_blocks(task_of(plain, 16), *tokenizer(), 512); }).code() ==
+  CHECK(error_of([&] { read_text_blocks(task_of(plain, 16), stories_tokenizer(), 512); }).code() ==
         ExitCode::kBadInput);
 }
 
@@ -59,15 +56,15 @@ TEST_CASE("max_tokens cuts the text, and a last block of one token is dropped") 
   write_file_atomically(file, kText);
   TaskConfig task = task_of(file, 16);
   task.max_tokens = 20;
-  const TextBlocks cut = read_text_blocks(task, *tokenizer(), 512);
+  const TextBlocks cut = read_text_blocks(task, stories_tokenizer(), 512);
   REQUIRE(cut.blocks.size() == 2);
   CHECK(cut.blocks[0].tokens.size() == 16);
   CHECK(cut.blocks[1].tokens.size() == 4);
   task.max_tokens = 17;
-  CHECK(read_text_blocks(task, *tokenizer(), 512).blocks.size() == 1);
+  CHECK(read_text_blocks(task, stories_tokenizer(), 512).blocks.size() == 1);
   task.max_examples = 1;
   task.max_tokens = 0;
-  CHECK(read_text_blocks(task, *tokenizer(), 512).blocks.size() == 1);
+  CHECK(read_text_blocks(task, stories_tokenizer(), 512).blocks.size() == 1);
 }
 
 TEST_CASE("texts and blocks that cannot be scored are input errors") {
@@ -76,11 +73,11 @@ TEST_CASE("texts and blocks that cannot be scored are input errors") {
   write_file_atomically(good, kText);
   write_file_atomically(empty, "");
   const auto refuse = [&](const TaskConfig& bad) {
-    const Error error = error_of([&] { read_text_blocks(bad, *tokenizer(), 512); });
+    const Error error = error_of([&] { read_text_blocks(bad, stories_tokenizer(), 512); });
     CHECK(error.code() == ExitCode::kBadInput);
     return error;
   };
-  CHECK_NOTHROW(read_text_blocks(task_of(good, 512), *tokenizer(), 512));
+  CHECK_NOTHROW(read_text_blocks(task_of(good, 512), stories_tokenizer(), 512));
   CHECK_THAT(refuse(task_of(good, 513)).message(),
              has_text("blocks of 513 tokens; expected 2 to 512"));
   CHECK_THAT(refuse(task_of(good, 1)).message(), has_text("blocks of 1 "));

@@ -10,15 +10,15 @@ using namespace expandft;
 
 namespace {
 
-const fs::path kGoldens = fs::path(EXPANDFT_TEST_DATA) / "golden" / "chat";
+const fs::path kChatGoldens = fs::path(EXPANDFT_TEST_DATA) / "golden" / "chat";
 
 // A model directory with the golden's tokenizer and, in the place that `place` says, its template.
 void fill(const TemporaryDirectory& directory, const Json& golden, int place) {
   const auto model = golden["model"].get<std::string>();
-  fs::copy_file(kGoldens.parent_path() / "tokenizers" / (model + ".model"),
+  fs::copy_file(kChatGoldens.parent_path() / "tokenizers" / (model + ".model"),
                 directory.path() / "tokenizer.model");
   const std::string text =
-      read_file(kGoldens / "templates" / (golden["template"].get<std::string>() + ".jinja"));
+      read_file(kChatGoldens / "templates" / (golden["template"].get<std::string>() + ".jinja"));
   Json config = golden["tokenizer_config"];
   if (place == 0) config["chat_template"] = text;
   if (place == 1) {
@@ -42,8 +42,8 @@ TEST_CASE("conversations equal the transformers package's", "[chat][golden]") {
       "mistral-nemo", "chatml", "qwen2", "qwen2.5", "qwen3", "qwen3-2507", "qwen2.5-escapes",
       "smollm2", "zephyr", "phi3", "phi3.5", "phi3-small", "phi3-first", "phi3-medium");
   INFO("golden " << name);
-  const Json conversations = read_json(kGoldens / "conversations.json");
-  const Json golden = read_json(kGoldens / (name + ".json"));
+  const Json conversations = read_json(kChatGoldens / "conversations.json");
+  const Json golden = read_json(kChatGoldens / (name + ".json"));
   const TemporaryDirectory directory;
   fill(directory, golden, static_cast<int>(name.size() % 4));
   const auto tokenizer = Tokenizer::load(directory.path());

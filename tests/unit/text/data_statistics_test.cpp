@@ -2,6 +2,7 @@
 
 #include "catch.h"
 #include "report/data_report.h"
+#include "stories_tokenizer.h"
 #include "temporary_directory.h"
 #include "text/random.h"
 #include "text/sources.h"
@@ -9,11 +10,6 @@
 using namespace expandft;
 
 namespace {
-
-const Tokenizer& stories_tokenizer() {
-  static const auto tokenizer = Tokenizer::load(fs::path(EXPANDFT_DATA) / "stories260K");
-  return *tokenizer;
-}
 
 /// Rows of many lengths, with long prompts; conversations with many turns; and plain text.
 struct Sources : TemporaryDirectory {

@@ -3,6 +3,7 @@
 #include "catch.h"
 #include "expect_error.h"
 #include "gzip.h"
+#include "stories_tokenizer.h"
 #include "temporary_directory.h"
 #include "text/example_builder.h"
 
@@ -13,11 +14,6 @@ using namespace expandft;
 namespace {
 
 using Ids = std::vector<TokenId>;
-
-const Tokenizer& stories_tokenizer() {
-  static const auto tokenizer = Tokenizer::load(fs::path(EXPANDFT_DATA) / "stories260K");
-  return *tokenizer;
-}
 
 struct DataFile : TemporaryDirectory {
   DatasetOptions options;

@@ -9,7 +9,7 @@ using namespace expandft;
 
 namespace {
 
-const fs::path kGoldens = fs::path(EXPANDFT_TEST_DATA) / "golden" / "tokenizers" / "json";
+const fs::path kJsonGoldens = fs::path(EXPANDFT_TEST_DATA) / "golden" / "tokenizers" / "json";
 using Ids = std::vector<TokenId>;
 
 std::unique_ptr<const Tokenizer> load_golden_tokenizer(const Json& golden) {
@@ -37,8 +37,8 @@ TEST_CASE("ids and texts of tokenizer.json equal the tokenizers package's", "[to
                              "phi3", "gemma", "metaspace-first", "metaspace-always",
                              "metaspace-never", "llama-class", "llama-class-legacy", "medley");
   INFO("golden " << name);
-  const Json texts = read_json(kGoldens / "texts.json");
-  const Json golden = read_json(kGoldens / (name + ".json"));
+  const Json texts = read_json(kJsonGoldens / "texts.json");
+  const Json golden = read_json(kJsonGoldens / (name + ".json"));
   const auto tokenizer = load_golden_tokenizer(golden);
 
   // Where no file names BOS and EOS, they are here what the template adds.

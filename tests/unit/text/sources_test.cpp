@@ -2,6 +2,7 @@
 
 #include "catch.h"
 #include "expect_error.h"
+#include "stories_tokenizer.h"
 #include "temporary_directory.h"
 
 #include <map>
@@ -9,11 +10,6 @@
 using namespace expandft;
 
 namespace {
-
-const Tokenizer& stories_tokenizer() {
-  static const auto tokenizer = Tokenizer::load(fs::path(EXPANDFT_DATA) / "stories260K");
-  return *tokenizer;
-}
 
 const char* const kRows = R"({"q": "one", "a": "two"}
 {"q": "three", "a": "four"}

@@ -11,13 +11,13 @@ using namespace expandft;
 
 namespace {
 
-const fs::path kGoldens = fs::path(EXPANDFT_TEST_DATA) / "golden" / "tokenizers";
+const fs::path kTokenizerGoldens = fs::path(EXPANDFT_TEST_DATA) / "golden" / "tokenizers";
 
 std::unique_ptr<const Tokenizer> load_golden_tokenizer(const Json& golden) {
   const auto model = golden["model"].get<std::string>();
   const fs::path file = model == "stories260K"
                             ? fs::path(EXPANDFT_DATA) / "stories260K" / "tokenizer.model"
-                            : kGoldens / (model + ".model");
+                            : kTokenizerGoldens / (model + ".model");
   const TemporaryDirectory directory;
   fs::copy_file(file, directory.path() / "tokenizer.model");
   for (const auto& item : golden["files"].items()) directory.write(item.key(), item.value().dump());
@@ -38,8 +38,8 @@ TEST_CASE("tokenizer ids and texts equal the transformers package's", "[tokenize
                              "mistral-v1-no-prefix", "mistral-v1-added", "mistral-v1-added-files",
                              "mistral-v3", "mistral-v3-legacy", "gemma", "gemma-added");
   INFO("golden " << name);
-  const Json texts = read_json(kGoldens / "texts.json");
-  const Json golden = read_json(kGoldens / (name + ".json"));
+  const Json texts = read_json(kTokenizerGoldens / "texts.json");
+  const Json golden = read_json(kTokenizerGoldens / (name + ".json"));
   const auto tokenizer = load_golden_tokenizer(golden);
 
   CHECK(tokenizer->bos() == golden["bos"].get<TokenId>());

@@ -11,8 +11,8 @@ namespace {
 constexpr const char* kFile = "methods.safetensors";
 
 /// A golden's model under one of its methods: "full", "lora+retention", ….
-struct Case {
-  Case(const std::string& model, const std::string& name)
+struct GoldenMethod {
+  GoldenMethod(const std::string& model, const std::string& name)
       : golden(model, kFile),
         settings(golden.settings().at("methods").at(name)),
         prefix(name + "."),
@@ -70,7 +70,7 @@ std::vector<std::pair<std::string, std::string>> all_cases() {
 TEST_CASE("every method trains as the reference does, over twenty steps", "[golden]") {
   const auto [model, name] = GENERATE(from_range(all_cases()));
   CAPTURE(model, name);
-  Case test(model, name);
+  GoldenMethod test(model, name);
   const at::Tensor base = Golden(model).tensor("logits");
 
   std::optional<Retention> retention;
@@ -105,7 +105,7 @@ TEST_CASE("every method trains as the reference does, over twenty steps", "[gold
 TEST_CASE("a method starts as its base bit for bit, or as close as its noise says", "[golden]") {
   const auto [model, name] = GENERATE(from_range(all_cases()));
   CAPTURE(model, name);
-  const Case test(model, name);
+  const GoldenMethod test(model, name);
   if (name == "new-k3") {
     const double difference = worst_difference(test.logits(1), test.logits(0));
     CHECK(difference > 0);
