@@ -1,9 +1,11 @@
 """Faults at one place of a run: a library that is loaded before the C library lets them happen (fault_shim.cpp)."""
 
 import contextlib
+import functools
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -91,6 +93,13 @@ def arguments_of(command):
     }[command] + ["--device", "cpu", "--quiet"]
 
 
+@functools.cache
+def sanitizer_of(binary):
+    """The runtime library of the program's sanitizer: it has to be loaded before any other."""
+    libraries = subprocess.run(["ldd", binary], check=True, text=True, capture_output=True).stdout
+    return re.findall(r"=> (\S*/lib[at]san\.so\S*)", libraries)
+
+
 def run(binary, folder, arguments, shim=None, fault=None):
     """Runs a command in the folder; with a fault also tells whether it happened: (exit code, stderr, happened)."""
     environment = os.environ | {"EXPANDFT_CACHE": str(folder / "cache"), "OMP_NUM_THREADS": "1"}
@@ -99,8 +108,8 @@ def run(binary, folder, arguments, shim=None, fault=None):
     if fault:
         files = {"cut": "model/model.safetensors", "fill": "filler"}
         kind = f"{fault.kind} {folder / files[fault.kind]}" if fault.kind in files else fault.kind
-        environment |= {"LD_PRELOAD": str(shim), "FAULT_ROOT": str(folder), "FAULT_LOG": str(log),
-                        "FAULT_AT": fault.stage, "FAULT": kind}
+        environment |= {"LD_PRELOAD": ":".join([*sanitizer_of(binary), str(shim)]), "FAULT_ROOT": str(folder),
+                        "FAULT_LOG": str(log), "FAULT_AT": fault.stage, "FAULT": kind}
     done = subprocess.run([binary, *arguments], cwd=folder, env=environment, stdin=subprocess.DEVNULL, text=True,
                           capture_output=True, timeout=300)
     return done.returncode, done.stderr, log.exists() and "FAULT\n" in log.read_text()

@@ -5,6 +5,7 @@ import statistics
 import time
 
 import psutil
+import pytest
 
 from live_runs import start
 from training import write_config
@@ -26,6 +27,7 @@ def last_step(metrics):
     return max(steps, default=0)
 
 
+@pytest.mark.bounded_memory
 def test_memory_is_flat_over_a_thousand_steps(binary, stories, tmp_path):
     """Training, retention, validation and snapshots, each many times."""
     config = write_config(tmp_path, stories, training__max_steps=STEPS, training__batch_size=2,

@@ -14,6 +14,7 @@ from training import write_config
 sys.path.append(str(Path(__file__).parents[2] / "bench"))
 from watch import run_watched  # noqa: E402
 
+pytestmark = pytest.mark.bounded_memory
 SHALLOW, DEEP = 4, 36
 HIDDEN, WIDTH = 256, 1024
 LAYER_NUMBERS = 3 * HIDDEN * WIDTH + 4 * HIDDEN * HIDDEN + 2 * HIDDEN  # of one layer

@@ -70,6 +70,7 @@ def watched(binary, tmp_path, config):
     (tmp_path / "rows.jsonl").unlink()
 
 
+@pytest.mark.bounded_memory
 def test_a_gigabyte_of_rows_takes_hardly_more_memory_than_a_few(watched, tmp_path):
     """Most bytes are in a field that the template leaves out: tokenizing all of them would take minutes."""
     rows, line = tmp_path / "rows.jsonl", row(other="x" * 20000)
@@ -81,6 +82,7 @@ def test_a_gigabyte_of_rows_takes_hardly_more_memory_than_a_few(watched, tmp_pat
     assert watched().resident - few.resident < 50 * MB
 
 
+@pytest.mark.bounded_memory
 @pytest.mark.parametrize("long, size, factor", [("other", 100 * MB, 6), ("prompt", 2 * MB, 40)])
 def test_a_long_line_takes_a_small_multiple_of_its_size(watched, tmp_path, long, size, factor):
     (tmp_path / "rows.jsonl").write_bytes(ROW * 2)
