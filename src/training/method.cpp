@@ -13,8 +13,10 @@ std::unique_ptr<Adaptation> widen(Decoder& decoder, const ModelDirectory& base,
                                   const ExpansionPlan& plan, const RunConfig& run) {
   NamedTensors tensors = initial_tensors(base, decoder.spec(), plan);
   break_symmetry(tensors, plan, run.expansion.noise, run.training.seed);
-  return std::make_unique<Expansion>(
+  auto expansion = std::make_unique<Expansion>(
       expand(decoder, plan, tensors, at::kFloat, run.training.original_learning_rate_scale));
+  base.release();  // what the copies were read from
+  return expansion;
 }
 
 }  // namespace
