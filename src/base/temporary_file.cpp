@@ -9,12 +9,14 @@
 #include <utility>
 
 namespace expandft {
+
 TemporaryFile::TemporaryFile(fs::path folder, std::string hint)
     : folder_(std::move(folder)), hint_(std::move(hint)) {
   std::string name = (folder_ / ".expandft-XXXXXX").string();
   descriptor_ = ::mkostemp(name.data(), O_CLOEXEC);
   if (descriptor_ < 0) {
-    throw failure("cannot create a temporary file: " + system_message(errno), folder_.string(), hint_);
+    throw failure("cannot create a temporary file: " + system_message(errno), folder_.string(),
+                  hint_);
   }
   ::unlink(name.c_str());
 }
@@ -39,9 +41,9 @@ void TemporaryFile::reserve(std::uint64_t bytes) {
   while (bytes > 0 && ::fallocate(descriptor_, 0, 0, static_cast<off_t>(bytes)) != 0) {
     if (errno == EINTR) continue;
     if (errno == ENOSPC || errno == EDQUOT || errno == EFBIG) {
-      throw failure(
-          "no room for a temporary file of " + std::to_string(bytes) + " bytes: " + system_message(errno),
-          folder_.string(), hint_);
+      throw failure("no room for a temporary file of " + std::to_string(bytes) +
+                        " bytes: " + system_message(errno),
+                    folder_.string(), hint_);
     }
     return;  // not every file system can
   }

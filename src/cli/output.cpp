@@ -15,8 +15,7 @@ namespace expandft {
 namespace {
 
 void check_written(bool written) {
-  if (!written)
-    throw failure("results cannot be written: " + system_message(errno), "stdout");
+  if (!written) throw failure("results cannot be written: " + system_message(errno), "stdout");
 }
 
 void write_to_stdout(std::string_view text) {
