@@ -220,6 +220,12 @@ std::string json_excerpt(const Json& value) {
   return text;
 }
 
+std::vector<std::string> member_names(const Json& object) {
+  std::vector<std::string> names;
+  for (const auto& item : object.items()) names.push_back(item.key());
+  return names;
+}
+
 Json read_json(const std::filesystem::path& file) {
   return parse_json(read_file(file), file.string());
 }

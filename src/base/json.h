@@ -16,6 +16,8 @@ using Json = nlohmann::ordered_json;
 Json parse_json(std::string_view text, const std::string& where);
 /// The beginning of a value's JSON, in ASCII, for a message.
 std::string json_excerpt(const Json& value);
+/// The names of an object's members, in its order.
+std::vector<std::string> member_names(const Json& object);
 /// Reads and parses a file; a missing or unreadable file is an error that names it.
 Json read_json(const std::filesystem::path& file);
 

@@ -12,7 +12,8 @@
 namespace expandft {
 namespace {
 
-constexpr const char* kHint = "free some space there, or set TMPDIR to a folder with more room";
+constexpr const char* kFreeSpace =
+    "free some space there, or set TMPDIR to a folder with more room";
 
 }  // namespace
 
@@ -84,7 +85,7 @@ void SpillBuffer::read(std::uint64_t begin, std::span<std::byte> bytes) const {
 
 void SpillBuffer::spill() {
   if (held_ == 0) return;
-  if (!file_) file_.emplace(folder_, kHint);
+  if (!file_) file_.emplace(folder_, kFreeSpace);
   for (std::size_t at = 0; at < held_; at += kPiece) {
     file_->write(written_ + at, {pieces_[at / kPiece].get(), std::min(kPiece, held_ - at)});
   }

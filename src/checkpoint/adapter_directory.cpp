@@ -10,9 +10,9 @@
 namespace expandft {
 namespace {
 
-constexpr const char* kFormat = "expandft-adapter";
+constexpr const char* kAdapterFormat = "expandft-adapter";
 // 2: methods other than "new". Those are written as 1, which older programs read.
-constexpr std::int64_t kVersion = 2;
+constexpr std::int64_t kAdapterVersion = 2;
 
 std::int64_t positive(const Json& config, const char* key, const std::string& where) {
   if (!config.contains(key) || !config.at(key).is_number_integer() ||
@@ -50,8 +50,8 @@ std::vector<std::int64_t> layer_list(const Json& config, std::int64_t layers,
   return out;
 }
 
-AdapterInfo read_info(const Json& config, const std::string& where) {
-  if (!config.is_object() || config.value("format", Json()) != Json(kFormat)) {
+AdapterInfo read_adapter_info(const Json& config, const std::string& where) {
+  if (!config.is_object() || config.value("format", Json()) != Json(kAdapterFormat)) {
     const bool peft = config.is_object() && config.contains("peft_type");
     throw input_error(
         peft ? "this is an adapter of PEFT (" + config.at("peft_type").dump() + "), not of expandft"
@@ -59,9 +59,9 @@ AdapterInfo read_info(const Json& config, const std::string& where) {
         where, "give the adapter/ folder that expandft train wrote");
   }
   const std::int64_t version = positive(config, "format_version", where);
-  if (version > kVersion) {
+  if (version > kAdapterVersion) {
     throw input_error("the adapter's format is " + std::to_string(version) +
-                          "; this program reads up to " + std::to_string(kVersion),
+                          "; this program reads up to " + std::to_string(kAdapterVersion),
                       where, "use a newer expandft");
   }
   AdapterInfo info;
@@ -152,7 +152,7 @@ AdapterDirectory AdapterDirectory::open(const fs::path& directory) {
   check_links(directory);
   AdapterDirectory adapter;
   adapter.path_ = directory;
-  adapter.info_ = read_info(read_json(config), config.string());
+  adapter.info_ = read_adapter_info(read_json(config), config.string());
   adapter.tensors_ = SafetensorsFile::open(weights).tensors();
   check_tensors(adapter.info_, adapter.tensors_, weights.string());
   return adapter;
@@ -160,8 +160,8 @@ AdapterDirectory AdapterDirectory::open(const fs::path& directory) {
 
 void write_adapter(const fs::path& directory, const AdapterInfo& info,
                    const std::vector<TensorSource>& tensors) {
-  const Json config = {{"format", kFormat},
-                       {"format_version", info.method == Method::kNew ? 1 : kVersion},
+  const Json config = {{"format", kAdapterFormat},
+                       {"format_version", info.method == Method::kNew ? 1 : kAdapterVersion},
                        {"base_model_name_or_path", info.base_model},
                        {"base_fingerprint", info.base_fingerprint},
                        {"train", method_text(info.method)},

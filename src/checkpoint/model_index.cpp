@@ -8,7 +8,8 @@
 namespace expandft {
 namespace {
 
-constexpr const char* kHint = "the index is damaged: download model.safetensors.index.json again";
+constexpr const char* kDownloadTheIndex =
+    "the index is damaged: download model.safetensors.index.json again";
 
 bool is_plain_file_name(const std::string& name) {
   constexpr std::string_view kSuffix = ".safetensors";
@@ -22,19 +23,20 @@ ModelIndex parse_model_index(std::string_view text, const std::string& where) {
   const Json json = parse_json(text, where);
   if (!json.is_object()) {
     throw input_error("found " + json_excerpt(json) + ", expected an object with \"weight_map\"",
-                      where, kHint);
+                      where, kDownloadTheIndex);
   }
   if (const auto metadata = json.find("metadata");
       metadata != json.end() && !metadata->is_object()) {
     throw input_error("found " + json_excerpt(*metadata) + ", expected an object",
-                      where + ": metadata", kHint);
+                      where + ": metadata", kDownloadTheIndex);
   }
   const auto weight_map = json.find("weight_map");
-  if (weight_map == json.end()) throw input_error("no \"weight_map\" in the index", where, kHint);
+  if (weight_map == json.end())
+    throw input_error("no \"weight_map\" in the index", where, kDownloadTheIndex);
   if (!weight_map->is_object() || weight_map->empty()) {
     throw input_error(
         "found " + json_excerpt(*weight_map) + ", expected an object of tensor and file names",
-        where + ": weight_map", kHint);
+        where + ": weight_map", kDownloadTheIndex);
   }
   ModelIndex index;
   for (const auto& [tensor, shard] : weight_map->items()) {
@@ -42,7 +44,7 @@ ModelIndex parse_model_index(std::string_view text, const std::string& where) {
       throw input_error(
           "found " + json_excerpt(shard) +
               ", expected the plain name of a .safetensors file in the same directory",
-          where + ": weight_map[" + json_excerpt(tensor) + "]", kHint);
+          where + ": weight_map[" + json_excerpt(tensor) + "]", kDownloadTheIndex);
     }
     index[shard.get_ref<const std::string&>()].insert(tensor);
   }

@@ -38,7 +38,7 @@ double number(const Json& config, const char* key, const std::string& where) {
   return value;
 }
 
-PeftLoraInfo read_info(const Json& config, const std::string& where) {
+PeftLoraInfo read_peft_info(const Json& config, const std::string& where) {
   const Json type = config.is_object() ? config.value("peft_type", Json()) : Json();
   if (type != Json("LORA")) {
     throw input_error("this adapter's \"peft_type\" is " + type.dump() + "; expected \"LORA\"",
@@ -118,7 +118,7 @@ PeftAdapter PeftAdapter::open(const fs::path& directory) {
   PeftAdapter adapter;
   adapter.path_ = directory;
   const fs::path config = directory / kConfigFile, weights = directory / kWeightsFile;
-  adapter.info_ = read_info(read_json(config), config.string());
+  adapter.info_ = read_peft_info(read_json(config), config.string());
   const SafetensorsFile file = SafetensorsFile::open(weights);
   adapter.tensors_ = file.tensors();
   if (const auto found = file.metadata().find(kFingerprintKey); found != file.metadata().end()) {

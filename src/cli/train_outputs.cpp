@@ -34,7 +34,7 @@ Json optional_number(const std::optional<double>& number) {
   return number ? Json(*number) : Json();
 }
 
-Json data_facts(const TrainSetup& setup) {
+Json run_data_json(const TrainSetup& setup) {
   Json training = data_json(setup.training_data);
   training["first_epoch"] = epoch_json(setup.first_epoch);
   Json validation;
@@ -113,7 +113,7 @@ void finish_run(const TrainSetup& setup, const TrainingOutcome& outcome,
               {"seconds", outcome.seconds},
               {"tokens_per_second", outcome.tokens_per_second},
               {"peak_memory_bytes", peak_memory_bytes(setup.device)},
-              {"data", data_facts(setup)},
+              {"data", run_data_json(setup)},
               {"merged_worst_logit_difference", written.worst},
               {"evaluation", evaluation},
               {"strengths", results.strengths},

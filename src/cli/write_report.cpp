@@ -84,7 +84,7 @@ std::string text_of(const Json& value) {
                            : value.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-RunReport::Facts data_facts(const TrainSetup& setup) {
+RunReport::Facts data_section(const TrainSetup& setup) {
   const Json& data = setup.config.resolved.at("data");
   RunReport::Facts facts = {{"Training data", text_of(data.at("train"))},
                             {"Read as", describe(setup.training_data)},
@@ -117,7 +117,7 @@ void write_report(const TrainSetup& setup, const TrainingOutcome& outcome,
       .strength = own.first == own.last ? std::optional(own.first) : std::nullopt,
       .samples = results.samples,
       .plan = plan_facts(setup),
-      .data = data_facts(setup),
+      .data = data_section(setup),
       .config = setup.config.resolved,
       .footer = "Written by expandft " EXPANDFT_VERSION
                 " from metrics.jsonl, config.resolved.json and the results in summary.json."};

@@ -61,7 +61,7 @@ Json group_schema(const FieldTable& table, const Group& group) {
   return out;
 }
 
-std::string escaped(const std::string& text) {
+std::string bars_escaped(const std::string& text) {
   std::string out;
   for (const char c : text) {
     if (c == '|') out += '\\';
@@ -72,8 +72,9 @@ std::string escaped(const std::string& text) {
 
 std::string default_cell(const Field& field) {
   if (field.is_required) return "required";
-  return field.fallback.is_null() ? "none"
-                                  : std::string("`").append(escaped(field.fallback.dump())) + "`";
+  return field.fallback.is_null()
+             ? "none"
+             : std::string("`").append(bars_escaped(field.fallback.dump())) + "`";
 }
 
 }  // namespace
@@ -98,8 +99,8 @@ std::string fields_reference(const FieldTable& table) {
     out += "| key | allowed | default | meaning |\n|---|---|---|---|\n";
     for (const Field& field : table.fields) {
       if (group_of(field.path) != group.path) continue;
-      out += "| `" + key_of(field.path) + "` | " + escaped(field.allowed) + " | " +
-             default_cell(field) + " | " + escaped(field.doc) + " |\n";
+      out += "| `" + key_of(field.path) + "` | " + bars_escaped(field.allowed) + " | " +
+             default_cell(field) + " | " + bars_escaped(field.doc) + " |\n";
     }
   }
   return out;

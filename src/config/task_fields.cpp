@@ -51,7 +51,7 @@ Field data_field(std::string path, fs::path& member, std::string& name, std::str
   return field;
 }
 
-Field texts_field(std::string path, std::vector<std::string>& member, std::string doc) {
+Field text_list_field(std::string path, std::vector<std::string>& member, std::string doc) {
   return make_field(
              std::move(path), texts_schema(), std::move(doc),
              [&member](const Json& value, const fs::path&) { member = texts_of(value); },
@@ -139,10 +139,11 @@ FieldTable task_fields(Draft& draft) {
       only_for(kPrompted, draft,
                integer_field("fewshot.seed", task.fewshot.seed,
                              from_to<std::int64_t>(0, 9'007'199'254'740'992), "Of the drawing.")),
-      only_for(kWriting, draft,
-               texts_field("until", task.until,
-                           "Texts that end what the model writes, and are no part of it. A choice "
-                           "task has `\"\\n\"` when nothing is said.")),
+      only_for(
+          kWriting, draft,
+          text_list_field("until", task.until,
+                          "Texts that end what the model writes, and are no part of it. A choice "
+                          "task has `\"\\n\"` when nothing is said.")),
       only_for({TaskType::kChoice}, draft,
                flag_field("written", task.written,
                           "The model writes the answer, in place of weighing the choices.")),

@@ -17,8 +17,8 @@ namespace {
 
 constexpr const char* kInfoFile = "expandft.json";
 constexpr const char* kRemainderFile = "expandft_unmerge.safetensors";
-constexpr const char* kFormat = "expandft-merged";
-constexpr std::int64_t kVersion = 1;
+constexpr const char* kMergedFormat = "expandft-merged";
+constexpr std::int64_t kMergedVersion = 1;
 constexpr std::int64_t kMaxCopies = 64;  // as the run config allows
 constexpr const char* kMergeAgain = "the model is damaged: merge it again";
 
@@ -56,8 +56,8 @@ std::vector<TensorSource> remainder(const ModelDirectory& base, const TensorName
 }
 
 Json info_json(const MergedInfo& info) {
-  return {{"format", kFormat},
-          {"format_version", kVersion},
+  return {{"format", kMergedFormat},
+          {"format_version", kMergedVersion},
           {"base_model_name_or_path", info.base_model},
           {"base_fingerprint", info.base_fingerprint},
           {"layers", info.layers},
@@ -192,7 +192,8 @@ MergedInfo read_merged_info(const fs::path& directory) {
   }
   const Json json = read_json(file);
   try {
-    if (json.at("format") != kFormat || json.at("format_version").get<std::int64_t>() > kVersion) {
+    if (json.at("format") != kMergedFormat ||
+        json.at("format_version").get<std::int64_t>() > kMergedVersion) {
       throw input_error("unknown format of a merged model", file.string(), "use a newer expandft");
     }
     MergedInfo info;

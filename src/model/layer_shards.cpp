@@ -15,7 +15,7 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-std::int64_t bytes_of(const at::Tensor& tensor) {
+std::int64_t byte_count(const at::Tensor& tensor) {
   return tensor.numel() * static_cast<std::int64_t>(tensor.itemsize());
 }
 
@@ -68,12 +68,12 @@ void LayerShards::add(LayerWeights& layer, const DecoderSpec& spec) {
                      share = rounded_up(numbers, kFlatAlignment * count) / count;
   Layer& added = layers_.emplace_back();
   added.whole = at::empty({share * count}, options);  // untouched, it takes no memory
-  if (bytes_of(added.whole) > layer_bytes_) {
-    layer_bytes_ = bytes_of(added.whole);
+  if (byte_count(added.whole) > layer_bytes_) {
+    layer_bytes_ = byte_count(added.whole);
     spare_.clear();
   }
   exchange_memory(added.whole, spare_memory(*added.whole.storage().allocator()),
-                  bytes_of(added.whole));
+                  byte_count(added.whole));
   std::int64_t begin = 0;
   for_each_tensor(layer, spec, [&](const std::string&, at::Tensor& tensor) {
     const at::Tensor view = added.whole.narrow(0, begin, tensor.numel()).view(tensor.sizes());
@@ -106,7 +106,7 @@ void LayerShards::hold(std::int64_t layer, std::optional<std::int64_t> next) {
 void LayerShards::gather(Layer& layer) {
   if (layer.is_there) return;
   exchange_memory(layer.whole, spare_memory(*layer.whole.storage().allocator()),
-                  bytes_of(layer.whole));
+                  byte_count(layer.whole));
   layer.is_there = true;
   layer.wait = group_.start_gather(layer.own, layer.whole.variable_data());
 }

@@ -15,17 +15,17 @@ using Style = ChartSeries::Style;
 constexpr std::size_t kColors = 6;  // classes c0 to c5 of page_style.cpp
 
 /// Outlines of marks other than the circle, relative to where they begin.
-struct Shape {
+struct MarkShape {
   double x = 0, y = 0;  // from the mark's middle to where the outline begins
   std::string_view outline;
 };
-constexpr Shape kTriangle = {0, -4.2, "l4.2 7h-8.4z"};
-constexpr std::array kShapes = {Shape{},  // the circle
-                                Shape{-3, -3, "h6v6h-6z"}, kTriangle,
-                                Shape{0, -4.4, "l4.4 4.4l-4.4 4.4l-4.4 -4.4z"},
-                                Shape{0, 4.2, "l4.2 -7h-8.4z"}};
+constexpr MarkShape kTriangle = {0, -4.2, "l4.2 7h-8.4z"};
+constexpr std::array kShapes = {MarkShape{},  // the circle
+                                MarkShape{-3, -3, "h6v6h-6z"}, kTriangle,
+                                MarkShape{0, -4.4, "l4.4 4.4l-4.4 4.4l-4.4 -4.4z"},
+                                MarkShape{0, 4.2, "l4.2 -7h-8.4z"}};
 
-Shape shape_of(const ChartSeries& series) {
+MarkShape shape_of(const ChartSeries& series) {
   switch (series.style) {
     case Style::kSolid:
     case Style::kDashed:
@@ -73,7 +73,7 @@ std::string classes_of(const ChartSeries& series) {
 }
 
 std::string mark_svg(const ChartSeries& series, double x, double y, const std::string& title) {
-  const Shape shape = shape_of(series);
+  const MarkShape shape = shape_of(series);
   const std::string inner =
       title.empty() ? "" : fmt::format("<title>{}</title>", html_escaped(title));
   if (shape.outline.empty()) {

@@ -7,12 +7,12 @@
 namespace expandft {
 namespace {
 
-struct Character {
+struct Decoded {
   std::uint32_t code = 0xFFFD;
   std::size_t bytes = 1;
 };
 
-Character first_character(std::string_view text) {
+Decoded decode_first(std::string_view text) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned lead = byte(0);
   if (lead < 0x80) return {lead, 1};
@@ -56,7 +56,7 @@ std::size_t width_of(std::uint32_t code) {
 std::size_t display_width(std::string_view text) {
   std::size_t width = 0;
   while (!text.empty()) {
-    const Character next = first_character(text);
+    const Decoded next = decode_first(text);
     width += width_of(next.code);
     text.remove_prefix(next.bytes);
   }
@@ -69,7 +69,7 @@ std::string cut_to_width(std::string_view text, std::size_t columns, bool utf8) 
   if (columns == 0) return {};
   std::size_t width = 0, bytes = 0;
   while (bytes < text.size()) {
-    const Character next = first_character(text.substr(bytes));
+    const Decoded next = decode_first(text.substr(bytes));
     if (width + width_of(next.code) > columns - 1) break;
     width += width_of(next.code);
     bytes += next.bytes;

@@ -24,7 +24,7 @@ std::string one_line(std::string text) {
   return printable(text, "");
 }
 
-std::string escaped(const std::string& cell) {
+std::string markdown_escaped(const std::string& cell) {
   std::string out;
   for (const char c : cell) {
     if (c == '|' || c == '\\') out += '\\';
@@ -88,7 +88,8 @@ std::string Table::markdown() const {
   std::string out;
   const auto add = [&](const std::vector<std::string>& cells) {
     out += '|';
-    for (const std::string& cell : cells) out.append(" ").append(escaped(cell)).append(" |");
+    for (const std::string& cell : cells)
+      out.append(" ").append(markdown_escaped(cell)).append(" |");
     out += '\n';
   };
   add(header_);

@@ -11,9 +11,9 @@
 namespace expandft {
 namespace {
 
-constexpr std::size_t kOrders = 4;
+constexpr std::size_t kBleuOrders = 4;
 
-using Tokens = std::vector<std::string>;
+using BleuTokens = std::vector<std::string>;
 using Counts = std::unordered_map<std::string, double>;  // an n-gram's tokens, joined by spaces
 
 bool is_digit(char c) {
@@ -74,7 +74,7 @@ std::string space_pairs(const std::string& text, Spaced spaced) {
   return made.append(text, at);
 }
 
-Counts count_ngrams(const Tokens& tokens, std::size_t order) {
+Counts count_ngrams(const BleuTokens& tokens, std::size_t order) {
   Counts counts;
   for (std::size_t first = 0; first + order <= tokens.size(); ++first) {
     std::string ngram = tokens[first];
@@ -85,9 +85,9 @@ Counts count_ngrams(const Tokens& tokens, std::size_t order) {
 }
 
 // The shorter of two lengths that are equally near.
-double nearest_length(std::size_t length, const std::vector<Tokens>& references) {
+double nearest_length(std::size_t length, const std::vector<BleuTokens>& references) {
   std::size_t nearest = 0, least = std::numeric_limits<std::size_t>::max();
-  for (const Tokens& reference : references) {
+  for (const BleuTokens& reference : references) {
     const std::size_t size = reference.size();
     const std::size_t distance = size > length ? size - length : length - size;
     if (distance < least || (distance == least && size < nearest)) {
@@ -123,7 +123,7 @@ std::vector<std::string> tokenize_13a(std::string_view text) {
     const bool found = is_digit(a) && b == '-';
     return Spaces{.between = found, .after = found};
   });
-  Tokens tokens;
+  BleuTokens tokens;
   for (const std::string_view word : python_split(line)) tokens.emplace_back(word);
   return tokens;
 }
@@ -131,23 +131,23 @@ std::vector<std::string> tokenize_13a(std::string_view text) {
 BleuStatistics bleu_statistics(std::string_view hypothesis,
                                const std::vector<std::string>& references) {
   if (references.empty()) throw input_error("BLEU needs at least one reference, found none");
-  const Tokens tokens = tokenize_13a(hypothesis);
-  std::vector<Tokens> wanted;
+  const BleuTokens tokens = tokenize_13a(hypothesis);
+  std::vector<BleuTokens> wanted;
   for (const std::string& reference : references) wanted.push_back(tokenize_13a(reference));
 
   BleuStatistics statistics{};
-  statistics[2 * kOrders] = static_cast<double>(tokens.size());
-  statistics[2 * kOrders + 1] = nearest_length(tokens.size(), wanted);
-  for (std::size_t order = 1; order <= kOrders; ++order) {
+  statistics[2 * kBleuOrders] = static_cast<double>(tokens.size());
+  statistics[2 * kBleuOrders + 1] = nearest_length(tokens.size(), wanted);
+  for (std::size_t order = 1; order <= kBleuOrders; ++order) {
     Counts most;  // of each n-gram in any one reference
-    for (const Tokens& reference : wanted) {
+    for (const BleuTokens& reference : wanted) {
       for (const auto& [ngram, count] : count_ngrams(reference, order)) {
         double& known = most[ngram];
         known = std::max(known, count);
       }
     }
     for (const auto& [ngram, count] : count_ngrams(tokens, order)) {
-      statistics[kOrders + order - 1] += count;
+      statistics[kBleuOrders + order - 1] += count;
       const auto found = most.find(ngram);
       if (found != most.end()) statistics[order - 1] += std::min(count, found->second);
     }
@@ -160,19 +160,21 @@ double bleu_score(std::span<const double> statistics) {
     throw failure("BLEU has " + std::to_string(kBleuStatistics) + " statistics, found " +
                   std::to_string(statistics.size()));
   }
-  const auto correct = statistics.first(kOrders), total = statistics.subspan(kOrders, kOrders);
-  const double length = statistics[2 * kOrders], reference_length = statistics[2 * kOrders + 1];
+  const auto correct = statistics.first(kBleuOrders),
+             total = statistics.subspan(kBleuOrders, kBleuOrders);
+  const double length = statistics[2 * kBleuOrders],
+               reference_length = statistics[2 * kBleuOrders + 1];
   // An order without any n-gram has a precision of 0, and with it the mean.
   const auto is_zero = [](double count) { return count == 0; };
   if (std::ranges::all_of(correct, is_zero) || std::ranges::any_of(total, is_zero)) return 0;
 
   double logs = 0, smoothing = 1;
-  for (std::size_t i = 0; i < kOrders; ++i) {
+  for (std::size_t i = 0; i < kBleuOrders; ++i) {
     if (correct[i] == 0) smoothing *= 2;
     logs += std::log(correct[i] == 0 ? 100 / (smoothing * total[i]) : 100 * correct[i] / total[i]);
   }
   const double brevity = length < reference_length ? std::exp(1 - reference_length / length) : 1;
-  return brevity * std::exp(logs / kOrders);
+  return brevity * std::exp(logs / kBleuOrders);
 }
 
 }  // namespace expandft

@@ -10,7 +10,7 @@
 namespace expandft {
 namespace {
 
-constexpr std::size_t kOrders = 6;
+constexpr std::size_t kChrfOrders = 6;
 constexpr double kBetaSquared = 4;
 
 // A text without white space, and where its characters start; ends with the text's size.
@@ -28,10 +28,10 @@ struct Characters {
   }
 };
 
-using Counts = std::unordered_map<std::string_view, double>;
+using CharacterCounts = std::unordered_map<std::string_view, double>;
 
-Counts count_ngrams(const Characters& characters, std::size_t order) {
-  Counts counts;
+CharacterCounts count_ngrams(const Characters& characters, std::size_t order) {
+  CharacterCounts counts;
   const std::string_view text = characters.text;
   const std::vector<std::size_t>& starts = characters.starts;
   for (std::size_t i = 0; i + order < starts.size(); ++i) {
@@ -40,16 +40,16 @@ Counts count_ngrams(const Characters& characters, std::size_t order) {
   return counts;
 }
 
-std::array<Counts, kOrders> count_all(const Characters& characters) {
-  std::array<Counts, kOrders> counts;
-  for (std::size_t i = 0; i < kOrders; ++i) counts[i] = count_ngrams(characters, i + 1);
+std::array<CharacterCounts, kChrfOrders> count_all(const Characters& characters) {
+  std::array<CharacterCounts, kChrfOrders> counts;
+  for (std::size_t i = 0; i < kChrfOrders; ++i) counts[i] = count_ngrams(characters, i + 1);
   return counts;
 }
 
-ChrfStatistics compare(const std::array<Counts, kOrders>& hypothesis,
-                       const std::array<Counts, kOrders>& reference) {
+ChrfStatistics match(const std::array<CharacterCounts, kChrfOrders>& hypothesis,
+                     const std::array<CharacterCounts, kChrfOrders>& reference) {
   ChrfStatistics statistics{};
-  for (std::size_t i = 0; i < kOrders; ++i) {
+  for (std::size_t i = 0; i < kChrfOrders; ++i) {
     double& of_reference = statistics[3 * i + 1];
     for (const auto& [ngram, count] : reference[i]) of_reference += count;
     if (of_reference == 0) continue;
@@ -73,7 +73,7 @@ ChrfStatistics chrf_statistics(std::string_view hypothesis,
   double highest = -1;
   for (const std::string& reference : references) {
     const Characters wanted(reference);
-    const ChrfStatistics statistics = compare(counts, count_all(wanted));
+    const ChrfStatistics statistics = match(counts, count_all(wanted));
     const double score = chrf_score(statistics);
     if (score > highest) {
       highest = score;
@@ -89,7 +89,7 @@ double chrf_score(std::span<const double> statistics) {
                   std::to_string(statistics.size()));
   }
   double precision = 0, recall = 0, orders = 0;
-  for (std::size_t i = 0; i < kOrders; ++i) {
+  for (std::size_t i = 0; i < kChrfOrders; ++i) {
     const double written = statistics[3 * i], wanted = statistics[3 * i + 1];
     if (written == 0 || wanted == 0) continue;
     precision += statistics[3 * i + 2] / written;

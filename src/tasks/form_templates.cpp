@@ -14,12 +14,6 @@ std::string joined(const std::vector<std::string>& names) {
   return list;
 }
 
-std::vector<std::string> field_names(const Json& row) {
-  std::vector<std::string> names;
-  for (const auto& item : row.items()) names.push_back(item.key());
-  return names;
-}
-
 /// Parses the templates of a form, each named by its place in the task file.
 class Parser {
  public:
@@ -203,9 +197,9 @@ const FormTemplates& choose_form(const std::vector<FormTemplates>& forms, const 
     const std::vector<std::string> missing = form.missing_fields(row);
     if (missing.empty()) return form;
     list += (forms.size() == 1 ? " " : "\n  - " + form.key() + ": ") + joined(missing);
-    if (near.empty()) near = nearest(missing.front(), field_names(row));
+    if (near.empty()) near = nearest(missing.front(), member_names(row));
   }
-  const std::string found = joined(field_names(row));
+  const std::string found = joined(member_names(row));
   throw input_error("the row has the fields " + (found.empty() ? "(none)" : found) +
                         "; the task's " + (forms.size() == 1 ? "form" : "forms") +
                         " also need:" + list,

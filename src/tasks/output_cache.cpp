@@ -15,7 +15,7 @@
 namespace expandft {
 namespace {
 
-constexpr int kFormat = 1;
+constexpr int kCacheFormat = 1;
 
 /// The name as far as file names go.
 std::string plain_name(const std::string& name) {
@@ -52,7 +52,7 @@ std::optional<Json> parse(const std::string& line) {
 }  // namespace
 
 OutputCache::OutputCache(const fs::path& folder, const TaskWork& work, const Json& model)
-    : key_({{"format", kFormat}, {"work", work.fingerprint()}, {"model", model}}),
+    : key_({{"format", kCacheFormat}, {"work", work.fingerprint()}, {"model", model}}),
       batches_(work.batches.size()) {
   Hash hash;
   hash.add(key_.dump());

@@ -8,8 +8,6 @@
 namespace expandft {
 namespace {
 
-using enum Table::Align;
-
 int decimals(MetricKind kind) {
   switch (kind) {
     case MetricKind::kPerplexity:
@@ -58,6 +56,7 @@ void add_rows(Table& table, const std::vector<Comparison>& comparisons, bool are
 }
 
 Table make_table(const ComparisonReport& report, Rows rows) {
+  using enum Table::Align;
   Table table({"task", "kind", "metric", "base", "tuned", "change", "std. error", "verdict"},
               {kLeft, kLeft, kLeft, kRight, kRight, kRight, kRight, kLeft});
   add_rows(table, report.originals, true, rows);
@@ -96,6 +95,7 @@ std::string forgetting_text(const ComparisonReport& report) {
 }
 
 std::string result_table(const std::vector<TaskResult>& results) {
+  using enum Table::Align;
   Table table({"task", "metric", "value", "std. error", "examples"},
               {kLeft, kLeft, kRight, kRight, kRight});
   for (const TaskResult& result : results) {

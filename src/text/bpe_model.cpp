@@ -12,8 +12,7 @@ namespace expandft {
 namespace {
 
 constexpr std::int64_t kLargestId = (1 << 22) - 1;  // 16 times the largest published vocabulary
-constexpr std::string_view kSpaceMark = "\u2581";
-constexpr std::size_t kCachedBytes = 256;  // longer words are not met again
+constexpr std::size_t kCachedBytes = 256;           // longer words are not met again
 constexpr std::size_t kCachedWords = 1 << 16;
 
 // Whether the mark stands in the token after something else than the mark.

@@ -6,7 +6,7 @@
 namespace expandft {
 namespace {
 
-const std::string& string_field(const Json& row, const char* name, const std::string& where) {
+const std::string& row_string(const Json& row, const char* name, const std::string& where) {
   const Json& value = row[name];
   if (!value.is_string()) {
     throw input_error("the field \"" + std::string(name) + "\" is " +
@@ -36,19 +36,19 @@ RenderedRow RowRenderer::render(const Json& row, const std::string& where) const
     return {prompt_ ? prompt_->render(row, where) : "", completion_->render(row, where), false};
   }
   if (row.contains("prompt") && row.contains("completion")) {
-    return {string_field(row, "prompt", where), string_field(row, "completion", where), false};
+    return {row_string(row, "prompt", where), row_string(row, "completion", where), false};
   }
   if (row.contains("instruction") && row.contains("output")) {
     RenderedRow rendered;
-    rendered.prompt = string_field(row, "instruction", where) + "\n\n";
+    rendered.prompt = row_string(row, "instruction", where) + "\n\n";
     if (row.contains("input") && !row["input"].is_null()) {
-      const std::string& input = string_field(row, "input", where);
+      const std::string& input = row_string(row, "input", where);
       if (!input.empty()) rendered.prompt += input + "\n\n";
     }
-    rendered.completion = string_field(row, "output", where);
+    rendered.completion = row_string(row, "output", where);
     return rendered;
   }
-  if (row.contains("text")) return {"", string_field(row, "text", where), true};
+  if (row.contains("text")) return {"", row_string(row, "text", where), true};
   std::string fields;
   for (const auto& item : row.items()) fields += (fields.empty() ? "" : ", ") + item.key();
   throw input_error(

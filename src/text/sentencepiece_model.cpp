@@ -18,7 +18,7 @@ enum NormalizerField {
   kEscapeWhitespaces = 5
 };
 
-struct Field {
+struct WireField {
   std::uint64_t number = 0;
   std::uint64_t value = 0;   // of varints
   std::string_view payload;  // of strings and messages
@@ -31,7 +31,7 @@ class MessageReader {
   MessageReader(std::string_view bytes, std::string_view whole, const std::string& where)
       : bytes_(bytes), whole_(whole), where_(where) {}
 
-  bool next(Field& field) {
+  bool next(WireField& field) {
     if (at_ == bytes_.size()) return false;
     const std::size_t start = at_;
     field = {};
@@ -109,8 +109,8 @@ std::int64_t as_int32(std::uint64_t value) {
 
 SentencePieceModel parse_sentencepiece_model(std::string_view bytes, const std::string& where) {
   SentencePieceModel model;
-  Field field;
-  Field inner;
+  WireField field;
+  WireField inner;
   for (MessageReader reader(bytes, bytes, where); reader.next(field);) {
     if (field.number != kSelfTest && field.number != kPieces) {
       model.plain_serialized += field.encoded;

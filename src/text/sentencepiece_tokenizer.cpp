@@ -12,7 +12,6 @@
 namespace expandft {
 namespace {
 
-constexpr std::string_view kSpaceMark = "\u2581";  // "▁"
 // Long texts go to SentencePiece in parts: it needs some hundred bytes of memory a character, and
 // is quicker where that stays in the cache.
 constexpr std::size_t kPartBytes = 1 << 12;

@@ -7,26 +7,20 @@
 namespace expandft {
 namespace {
 
-std::vector<std::string> field_names(const Json& object) {
-  std::vector<std::string> names;
-  for (const auto& item : object.items()) names.push_back(item.key());
-  return names;
-}
-
 [[noreturn]] void missing(const std::string& name, const std::string& part, const Json& parent,
                           const std::string& where) {
   std::string found;
   if (parent.is_array()) {
     found = "a list of " + std::to_string(parent.size()) + " items";
   } else if (parent.is_object()) {
-    for (const std::string& field : field_names(parent)) {
+    for (const std::string& field : member_names(parent)) {
       found += (found.empty() ? "" : ", ") + field;
     }
     if (found.empty()) found = "no fields";
   } else {
     found = std::string("a ") + parent.type_name();
   }
-  const std::string near = parent.is_object() ? nearest(part, field_names(parent)) : "";
+  const std::string near = parent.is_object() ? nearest(part, member_names(parent)) : "";
   throw input_error(
       "the row has no field \"" + name + "\" that the template names; found: " + found, where,
       near.empty() ? "" : "did you mean \"" + near + "\"?");

@@ -7,8 +7,6 @@
 namespace expandft {
 namespace {
 
-constexpr std::string_view kSpaceMark = "\u2581";
-
 bool parse_byte(std::string_view token, unsigned& byte) {
   if (token.size() != 6 || !token.starts_with("<0x") || token.back() != '>') return false;
   const char* const end = token.data() + 5;

@@ -5,6 +5,9 @@
 
 namespace expandft {
 
+/// "▁", which stands for a space in SentencePiece's tokens.
+inline constexpr std::string_view kSpaceMark = "\u2581";
+
 /// Whether the token stands for one byte: "<0x41>".
 bool is_byte_token(std::string_view token);
 /// The bytes the token adds to a text: a byte token its byte, others their text with "▁" as space.

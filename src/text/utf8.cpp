@@ -34,7 +34,7 @@ Step step(std::string_view text) {
 }
 
 // Length of the White_Space character that starts here, or 0.
-std::size_t space_at(std::string_view text) {
+std::size_t whitespace_at(std::string_view text) {
   if (text.empty()) return 0;
   const char first = text[0];
   if (first == ' ' || (first >= '\t' && first <= '\r')) return 1;
@@ -83,7 +83,7 @@ std::size_t character_length(std::string_view text) {
 
 std::size_t leading_space(std::string_view text) {
   std::size_t length = 0;
-  while (const std::size_t space = space_at(text.substr(length))) length += space;
+  while (const std::size_t space = whitespace_at(text.substr(length))) length += space;
   return length;
 }
 
@@ -92,7 +92,7 @@ std::size_t trailing_space(std::string_view text) {
   while (end > 0) {
     std::size_t start = end - 1;
     while (start > 0 && (static_cast<std::uint8_t>(text[start]) & 0xC0) == 0x80) --start;
-    if (space_at(text.substr(start, end - start)) != end - start) break;
+    if (whitespace_at(text.substr(start, end - start)) != end - start) break;
     end = start;
   }
   return text.size() - end;

@@ -16,7 +16,7 @@
 namespace expandft {
 namespace {
 
-constexpr std::int64_t kVersion = 3;
+constexpr std::int64_t kSnapshotVersion = 3;
 
 /// Snapshots of a run, oldest first. What is half-written has another name, and is not among them.
 std::vector<fs::path> snapshots_of(const fs::path& run) {
@@ -163,7 +163,7 @@ void save_snapshot(const fs::path& run, const TrainingState& state, const AdamW&
                             AtomicDirectory::Existing::kReplaceOurs, OutputKind::kSnapshot);
   write_safetensors(weights_file(directory.path()), optimizer.weights(), {});
   write_safetensors(moments_file(directory.path()), optimizer.moments(), {});
-  Json json = {{"format", "expandft-snapshot"}, {"format_version", kVersion}};
+  Json json = {{"format", "expandft-snapshot"}, {"format_version", kSnapshotVersion}};
   json.update(state_json(state));
   json["identity"] = identity;
   json["checksums"] =
@@ -197,7 +197,7 @@ SavedState read_state(const fs::path& snapshot) {
   const fs::path file = snapshot / "state.json";
   try {
     const Json json = read_json(file);
-    if (json.at("format") != "expandft-snapshot" || json.at("format_version") != kVersion) {
+    if (json.at("format") != "expandft-snapshot" || json.at("format_version") != kSnapshotVersion) {
       throw input_error("its format is not one that this version reads");
     }
     SavedState saved{parse_state(json), json.at("identity")};

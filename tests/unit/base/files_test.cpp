@@ -16,17 +16,12 @@
 #include <unistd.h>
 
 using namespace expandft;
+using expandft::testing::count_entries;
 using expandft::testing::error_of;
 using expandft::testing::has;
 using expandft::testing::TempDirectory;
 
 namespace {
-
-std::size_t count_entries(const fs::path& directory) {
-  std::size_t count = 0;
-  for ([[maybe_unused]] const auto& entry : fs::directory_iterator(directory)) ++count;
-  return count;
-}
 
 /// While it lives no file grows past `bytes`: writing then fails as on a full disk.
 class FileSizeLimit {

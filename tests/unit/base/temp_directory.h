@@ -3,7 +3,9 @@
 #include "base/error.h"
 #include "base/files.h"
 
+#include <cstddef>
 #include <filesystem>
+#include <iterator>
 #include <stdexcept>
 #include <stdlib.h>
 #include <string>
@@ -32,6 +34,12 @@ class TempDirectory {
  private:
   fs::path path_;
 };
+
+/// How many files and folders lie in a folder.
+inline std::size_t count_entries(const fs::path& directory) {
+  return static_cast<std::size_t>(
+      std::distance(fs::directory_iterator(directory), fs::directory_iterator()));
+}
 
 /// The error that `call` throws; the test fails when it throws none.
 template <typename Call>

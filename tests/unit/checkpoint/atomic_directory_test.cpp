@@ -29,11 +29,6 @@ void make(const fs::path& target, const std::string& text, Existing existing = E
   directory.commit();
 }
 
-std::size_t count_entries(const fs::path& directory) {
-  return static_cast<std::size_t>(
-      std::distance(fs::directory_iterator(directory), fs::directory_iterator()));
-}
-
 Error refusal(const fs::path& target, Existing existing, std::uint64_t needed_bytes = 1,
               OutputKind kind = kModel) {
   const Error early = error_of([&] { check_target(target, needed_bytes, existing, kind); });

@@ -35,11 +35,6 @@ void check_samples(const std::map<std::string, TensorView>& tensors) {
   }
 }
 
-std::size_t count_entries(const fs::path& directory) {
-  return static_cast<std::size_t>(
-      std::distance(fs::directory_iterator(directory), fs::directory_iterator()));
-}
-
 }  // namespace
 
 TEST_CASE("Tensors of every kind come back as they were written", "[safetensors]") {

@@ -17,13 +17,13 @@ using namespace expandft::testing;
 
 namespace {
 
-fs::path source() {
+fs::path repository() {
   return fs::path(EXPANDFT_DATA).parent_path();
 }
 
 std::vector<fs::path> run_configs() {
   std::vector<fs::path> files;
-  for (const auto& entry : fs::directory_iterator(source() / "configs")) {
+  for (const auto& entry : fs::directory_iterator(repository() / "configs")) {
     if (entry.path().extension() == ".json") files.push_back(entry.path());
   }
   return files;
@@ -32,11 +32,11 @@ std::vector<fs::path> run_configs() {
 }  // namespace
 
 TEST_CASE("docs/run.schema.json is what `expandft schema` prints", "[config]") {
-  CHECK(read_file(source() / "docs/run.schema.json") == run_config_schema().dump(2) + "\n");
+  CHECK(read_file(repository() / "docs/run.schema.json") == run_config_schema().dump(2) + "\n");
 }
 
 TEST_CASE("docs/configuration.md has the references of keys", "[config]") {
-  const std::string page = read_file(source() / "docs/configuration.md");
+  const std::string page = read_file(repository() / "docs/configuration.md");
   const auto part = [&](const std::string& name) {
     const std::string begin = "<!-- " + name + ": begin -->\n", end = "<!-- " + name + ": end -->";
     const std::size_t from = page.find(begin), to = page.find(end);

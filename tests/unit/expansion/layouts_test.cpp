@@ -23,7 +23,7 @@ ModelDirectory directory_of(const std::string& model) {
 }
 
 /// Copies as training leaves them: moved away from their originals, and live parameters.
-NamedTensors moved_copies(const ModelDirectory& base, const ExpansionPlan& plan) {
+NamedTensors noisy_copies(const ModelDirectory& base, const ExpansionPlan& plan) {
   NamedTensors copies;
   at::manual_seed(3);
   for (const auto& [name, tensor] : initial_tensors(base, read_spec(base), plan)) {
@@ -106,7 +106,7 @@ TEST_CASE("layouts with a width for each layer hold the function, and give the b
   const DecoderSpec spec = read_spec(base);
   const ExpansionPlan plan{all ? all_layers(spec) : std::vector<std::int64_t>{1}, k};
   const Folding folding{plan, resolve_layout(layout, plan, spec), 1.0};
-  const NamedTensors copies = moved_copies(base, plan);
+  const NamedTensors copies = noisy_copies(base, plan);
 
   TempDirectory temp;
   fs::create_directories(temp / "merged");

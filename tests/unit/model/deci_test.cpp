@@ -21,7 +21,7 @@ Json llama_config() {
     "rope_theta": 5000.0, "rms_norm_eps": 1e-5, "tie_word_embeddings": true})");
 }
 
-DecoderSpec spec_of(const Json& config) {
+DecoderSpec deci_spec(const Json& config) {
   return read_spec(config, "config.json");
 }
 
@@ -70,9 +70,9 @@ TEST_CASE("a Llama config written as DeciLM's is the same model with other width
     config.erase("rms_norm_eps");
     config.erase("num_key_value_heads");
   }
-  const DecoderSpec before = spec_of(config);
+  const DecoderSpec before = deci_spec(config);
   REQUIRE(deci_obstacle(before).empty());
-  const DecoderSpec after = spec_of(deci_config(config, before, {512, 256, 768}));
+  const DecoderSpec after = deci_spec(deci_config(config, before, {512, 256, 768}));
   CHECK(after.family == kDeciModelType);
   CHECK(after.layer_widths == std::vector<std::int64_t>{512, 256, 768});
   CHECK(after.intermediate == 172);
@@ -94,9 +94,9 @@ TEST_CASE("RoPE of Llama 3 goes into DeciLM's config in either dialect") {
                  {"high_freq_factor", 4.0},
                  {"original_max_position_embeddings", 16},
                  {"rope_theta", 5000.0}};
-  const DecoderSpec before = spec_of(config);
+  const DecoderSpec before = deci_spec(config);
   REQUIRE(deci_obstacle(before).empty());
-  const DecoderSpec after = spec_of(deci_config(config, before, {256, 256, 256}));
+  const DecoderSpec after = deci_spec(deci_config(config, before, {256, 256, 256}));
   CHECK(after.attention(0).rope == before.attention(0).rope);
   CHECK(after.attention(0).rope.scaling == RopeScaling::kLlama3);
 }
@@ -120,18 +120,18 @@ TEST_CASE("what DeciLM's readers do not compute is named") {
 
   Json config = llama_config();
   config["hidden_act"] = "gelu";
-  CHECK(has(deci_obstacle(spec_of(config)), "SiLU"));
+  CHECK(has(deci_obstacle(deci_spec(config)), "SiLU"));
   Json normed = llama_config();
   normed["model_type"] = "qwen3";
   normed["head_dim"] = 8;
-  CHECK(has(deci_obstacle(spec_of(normed)), "queries and keys"));
+  CHECK(has(deci_obstacle(deci_spec(normed)), "queries and keys"));
 }
 
 TEST_CASE("blocks that are not Llama's are refused") {
-  const DecoderSpec spec = spec_of(llama_config());
+  const DecoderSpec spec = deci_spec(llama_config());
   Json config = deci_config(llama_config(), spec, {512, 256, 768});
   const auto refusal = [&] {
-    const Error error = error_of([&] { spec_of(config); });
+    const Error error = error_of([&] { deci_spec(config); });
     CHECK(error.code() == ExitCode::kBadInput);
     return error.message() + " at " + error.where();
   };

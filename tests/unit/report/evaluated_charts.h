@@ -19,11 +19,11 @@ inline Json strength(double value, const Json& tasks) {
   return {{"strength", value}, {"tasks", tasks}};
 }
 
-using Ids = std::vector<std::string>;
+using ChartIds = std::vector<std::string>;
 
 /// Draws the charts, and checks what is drawn.
-inline Ids ids_of(const std::vector<Chart>& charts) {
-  Ids ids;
+inline ChartIds ids_of(const std::vector<Chart>& charts) {
+  ChartIds ids;
   for (const Chart& chart : charts) {
     ids.push_back(chart.id);
     CHECK(markup_fault(svg_chart(chart)) == "");

@@ -7,7 +7,7 @@
 using namespace expandft;
 
 namespace {
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+constexpr double kNoNumber = std::numeric_limits<double>::quiet_NaN();
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 }  // namespace
 
@@ -24,7 +24,8 @@ TEST_CASE("durations", "[report]") {
   CHECK(human_duration(3780) == "1 h 03 min");
   CHECK(human_duration(86399) == "1 d 00 h");
   CHECK(human_duration(86400 * 2.5) == "2 d 12 h");
-  for (const double strange : {-1.0, kNaN, kInfinity, 1e300}) CHECK(human_duration(strange) == "?");
+  for (const double strange : {-1.0, kNoNumber, kInfinity, 1e300})
+    CHECK(human_duration(strange) == "?");
 }
 
 TEST_CASE("counts and bytes", "[report]") {
@@ -40,7 +41,7 @@ TEST_CASE("counts and bytes", "[report]") {
   CHECK(human_count(6.7e10) == "67.0 B");
   CHECK(human_count(5e15) == "5000 T");
   CHECK(human_count(-1500) == "-1.5 K");
-  CHECK(human_count(kNaN) == "?");
+  CHECK(human_count(kNoNumber) == "?");
   CHECK(human_bytes(512) == "512 B");
   CHECK(human_bytes(1.3e9) == "1.3 GB");
   CHECK(human_bytes(260000) == "260 kB");
@@ -49,12 +50,12 @@ TEST_CASE("counts and bytes", "[report]") {
 
 TEST_CASE("fixed decimals, differences and shares", "[report]") {
   CHECK(fixed(1.2345, 2) == "1.23");
-  CHECK(fixed(kNaN, 2) == "nan");
+  CHECK(fixed(kNoNumber, 2) == "nan");
   CHECK(fixed(-kInfinity, 2) == "-inf");
   CHECK(signed_fixed(0.126, 2) == "+0.13");
   CHECK(signed_fixed(-0.126, 2) == "-0.13");
   CHECK(signed_fixed(-0.001, 2) == "0.00");
   CHECK(signed_fixed(0.001, 2) == "0.00");
   CHECK(percent(0.0123) == "1.2%");
-  CHECK(percent(kNaN) == "?");
+  CHECK(percent(kNoNumber) == "?");
 }

@@ -30,7 +30,7 @@ TEST_CASE("tasks of whose metric more is better have charts of their scores", "[
       task_charts({evaluation(0, mixed_tasks(0)), evaluation(10, mixed_tasks(0.5)),
                    evaluation(20, mixed_tasks(1))});
   REQUIRE(ids_of(charts) ==
-          Ids{"skill-and-forgetting", "forgetting", "new-tasks", "scores", "scores-of-100"});
+          ChartIds{"skill-and-forgetting", "forgetting", "new-tasks", "scores", "scores-of-100"});
   REQUIRE(charts[2].series.size() == 1);  // without the tasks that have no loss
   CHECK(charts[2].series[0].name == "choose");
   REQUIRE(charts[3].series.size() == 2);
@@ -48,7 +48,7 @@ TEST_CASE("scores that are null are gaps, and one score is no line", "[report]")
   const auto alone = [](const Json& value) { return Json::array({scored("a", "acc", value)}); };
   const std::vector<Chart> charts = task_charts(
       {evaluation(0, alone(0.5)), evaluation(1, alone(nullptr)), evaluation(2, alone(0.75))});
-  REQUIRE(ids_of(charts) == Ids{"scores"});
+  REQUIRE(ids_of(charts) == ChartIds{"scores"});
   CHECK_FALSE(is_drawable(charts[0].series[0].points[1].y));
   CHECK(task_charts({evaluation(0, alone(0.5)), evaluation(1, alone("high"))}).empty());
   Json lower = alone(0.5);
@@ -60,7 +60,7 @@ TEST_CASE("strengths have scores too, and tasks without losses do not hide other
   const std::vector<Chart> charts =
       strength_charts({strength(0, mixed_tasks(0)), strength(1, mixed_tasks(1))}, 1.0);
   REQUIRE(ids_of(charts) ==
-          Ids{"strength-curve", "trade-off", "strength-scores", "strength-scores-of-100"});
+          ChartIds{"strength-curve", "trade-off", "strength-scores", "strength-scores-of-100"});
   CHECK(charts[0].series.size() == 2);
   CHECK(charts[1].series[0].points.size() == 2);
   CHECK(count_of(svg_chart(charts[2]), ">this run: 1</text>") == 1);

@@ -38,7 +38,7 @@ TEST_CASE("evaluations become changes against step 0, and losses of new tasks", 
                                                  {{"step", 5}, {"event", "train"}, {"loss", 9}},
                                                  evaluation(0, tasks_at(0)),
                                                  evaluation(10, tasks_at(0.5))});
-  REQUIRE(ids_of(charts) == Ids{"skill-and-forgetting", "forgetting", "new-tasks"});
+  REQUIRE(ids_of(charts) == ChartIds{"skill-and-forgetting", "forgetting", "new-tasks"});
   const Chart& changes = charts[0];
   REQUIRE(changes.series.size() == 2);
   CHECK(changes.series[0].name == "old");  // original tasks come first
@@ -67,9 +67,10 @@ TEST_CASE("evaluations become changes against step 0, and losses of new tasks", 
 
 TEST_CASE("without step 0 there are losses but no changes; of two steps only changes", "[report]") {
   CHECK(ids_of(task_charts({evaluation(10, tasks_at(0)), evaluation(20, tasks_at(0.5)),
-                            evaluation(30, tasks_at(1))})) == Ids{"original-tasks", "new-tasks"});
+                            evaluation(30, tasks_at(1))})) ==
+        ChartIds{"original-tasks", "new-tasks"});
   CHECK(ids_of(task_charts({evaluation(0, tasks_at(0)), evaluation(30, tasks_at(1))})) ==
-        Ids{"skill-and-forgetting"});
+        ChartIds{"skill-and-forgetting"});
   CHECK(ids_of(task_charts({evaluation(0, tasks_at(0))})).empty());
 }
 
@@ -109,7 +110,7 @@ TEST_CASE("a loss that is null is a gap in the task's line", "[report]") {
 
 TEST_CASE("strengths become a curve and a trade-off, with the run's own marked", "[report]") {
   const std::vector<Chart> charts = strength_charts(strengths_at({0, 0.25, 0.5, 1}), 0.5);
-  REQUIRE(ids_of(charts) == Ids{"strength-curve", "trade-off"});
+  REQUIRE(ids_of(charts) == ChartIds{"strength-curve", "trade-off"});
   const std::string curve = svg_chart(charts[0]);
   CHECK(count_of(curve, ">this run: 0.5</text>") == 1);
   CHECK(count_of(curve, ">strength</text>") == 1);
@@ -153,7 +154,7 @@ TEST_CASE("one strength, or none, is no curve", "[report]") {
 TEST_CASE("a trade-off needs tasks of both kinds, and all of their losses", "[report]") {
   const Json kept = {strength(0, Json::array({task("old", true, 1)})),
                      strength(1, Json::array({task("old", true, 2)}))};
-  CHECK(ids_of(strength_charts(kept, 1.0)) == Ids{"strength-curve"});
+  CHECK(ids_of(strength_charts(kept, 1.0)) == ChartIds{"strength-curve"});
   Json list = strengths_at({0, 0.5, 1});
   list[1]["tasks"][0]["loss"] = nullptr;
   const std::vector<Chart> charts = strength_charts(list, 1.0);

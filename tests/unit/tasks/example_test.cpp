@@ -13,7 +13,7 @@ namespace {
 
 using Texts = std::vector<std::string>;
 
-const std::string kChoice = R"("prompt": "Q: {q}", "choices": "{c}", "target": "{t}")";
+const std::string kChoiceTask = R"("prompt": "Q: {q}", "choices": "{c}", "target": "{t}")";
 
 void expect_row_error(const std::string& keys, const std::string& rows,
                       const std::vector<std::string>& parts) {
@@ -24,7 +24,7 @@ void expect_row_error(const std::string& keys, const std::string& rows,
 
 TEST_CASE("a choice task's row becomes a context and what may follow", "[tasks]") {
   const auto examples =
-      TaskRows("choice", kChoice,
+      TaskRows("choice", kChoiceTask,
                "{\"q\": \"a\", \"c\": [\"x\", \"yy\"], \"t\": 1}\n\n"
                "{\"q\": 2, \"c\": [\"x\", \"y\", 3], \"t\": \"2\"}\n"
                "{\"q\": \"\", \"c\": [\"no\", \"yes\"], \"t\": true, \"more\": null}\n")
@@ -74,7 +74,7 @@ TEST_CASE("the target may be one of the row's own labels, or be fixed", "[tasks]
 
 TEST_CASE("the model may write the answer of a choice task", "[tasks]") {
   const std::string keys =
-      kChoice + R"(, "written": true, "written_prompt": "Q: {q}\n{c|options}\nAnswer:",
+      kChoiceTask + R"(, "written": true, "written_prompt": "Q: {q}\n{c|options}\nAnswer:",
                  "written_answers": "{c|letters}")";
   const auto examples =
       TaskRows("choice", keys, R"({"q": "a", "c": ["x", "y"], "t": 1})").examples();
@@ -83,7 +83,7 @@ TEST_CASE("the model may write the answer of a choice task", "[tasks]") {
   CHECK(examples[0].choices == Texts{"A", "B"});
   CHECK(examples[0].target == 1);
   CHECK(examples[0].texts.empty());
-  expect_row_error(kChoice + R"(, "written": true)", R"({"q": "a", "c": ["x", "y"], "t": 1})",
+  expect_row_error(kChoiceTask + R"(, "written": true)", R"({"q": "a", "c": ["x", "y"], "t": 1})",
                    {"does not say how", "task.json", "written_prompt"});
 }
 
@@ -155,7 +155,7 @@ TEST_CASE("the first form whose fields the first row has is taken", "[tasks]") {
                    "{\"query\": \"q\", \"choices\": [\"c\", \"d\"], \"gold\": 1}\n"
                    "{\"goal\": \"g\", \"one\": \"a\", \"two\": \"b\", \"label\": 0}",
                    {"no field \"query\"", "rows.jsonl:2"});
-  expect_row_error(kChoice, R"({})", {"(none)", "also need: q, c, t"});
+  expect_row_error(kChoiceTask, R"({})", {"(none)", "also need: q, c, t"});
 }
 
 TEST_CASE("rows that cannot be scored are errors with their line", "[tasks]") {
@@ -165,32 +165,32 @@ TEST_CASE("rows that cannot be scored are errors with their line", "[tasks]") {
            R"({"q": "a", "c": )" +
            choices + R"(, "t": )" + target + "}";
   };
-  expect_row_error(kChoice, row(R"(["x", ""])", "0"), {"choice 1 is empty", "rows.jsonl:2"});
-  expect_row_error(kChoice, row(R"(["x"])", "0"), {"found 1 choice,", "two or more"});
-  expect_row_error(kChoice, row("[]", "0"), {"found 0 choices"});
-  expect_row_error(kChoice, row(R"("x")", "0"), {"found 1 choice,"});
-  expect_row_error(kChoice, row(R"(["x", null])", "0"), {"\"c.1\" is null"});
-  expect_row_error(kChoice, row(R"(["x", "y"])", "2"),
+  expect_row_error(kChoiceTask, row(R"(["x", ""])", "0"), {"choice 1 is empty", "rows.jsonl:2"});
+  expect_row_error(kChoiceTask, row(R"(["x"])", "0"), {"found 1 choice,", "two or more"});
+  expect_row_error(kChoiceTask, row("[]", "0"), {"found 0 choices"});
+  expect_row_error(kChoiceTask, row(R"("x")", "0"), {"found 1 choice,"});
+  expect_row_error(kChoiceTask, row(R"(["x", null])", "0"), {"\"c.1\" is null"});
+  expect_row_error(kChoiceTask, row(R"(["x", "y"])", "2"),
                    {"the target is \"2\"", "from 0 to 1", "rows.jsonl:2", "labels"});
-  expect_row_error(kChoice, row(R"(["x", "y"])", "-1"), {"the target is \"-1\""});
-  expect_row_error(kChoice, row(R"(["x", "y"])", "0.5"), {"the target is \"0.5\""});
-  expect_row_error(kChoice, row(R"(["x", "y"])", R"("")"), {"the target is \"\""});
-  expect_row_error(kChoice, row(R"(["x", "y"])", "null"), {"\"t\" is null"});
-  expect_row_error(kChoice + R"(, "labels": ["A", "B"])", row(R"(["x", "y"])", "0"),
+  expect_row_error(kChoiceTask, row(R"(["x", "y"])", "-1"), {"the target is \"-1\""});
+  expect_row_error(kChoiceTask, row(R"(["x", "y"])", "0.5"), {"the target is \"0.5\""});
+  expect_row_error(kChoiceTask, row(R"(["x", "y"])", R"("")"), {"the target is \"\""});
+  expect_row_error(kChoiceTask, row(R"(["x", "y"])", "null"), {"\"t\" is null"});
+  expect_row_error(kChoiceTask + R"(, "labels": ["A", "B"])", row(R"(["x", "y"])", "0"),
                    {"the target is \"0\"", "labels: A, B", "rows.jsonl:1"});
-  expect_row_error(kChoice + R"(, "labels": ["A", "B", "0"])", row(R"(["x", "y"])", "0"),
+  expect_row_error(kChoiceTask + R"(, "labels": ["A", "B", "0"])", row(R"(["x", "y"])", "0"),
                    {"fewer choices than labels"});
   expect_row_error(R"("contexts": "{c}", "continuation": "{q}", "target": "0")", row("[1]", "0"),
                    {"found 1 context,"});
-  expect_row_error(kChoice, "", {"has no row", "rows.jsonl"});
-  expect_row_error(kChoice, "\n{]", {"rows.jsonl:2"});
+  expect_row_error(kChoiceTask, "", {"has no row", "rows.jsonl"});
+  expect_row_error(kChoiceTask, "\n{]", {"rows.jsonl:2"});
 }
 
 TEST_CASE("only the first rows count when so many are asked for", "[tasks]") {
   const std::string rows =
       "{\"q\": 1, \"c\": [\"x\", \"y\"], \"t\": 0}\n{\"q\": 2, \"c\": [\"x\", \"y\"], \"t\": 0}\n"
       "{\"q\": 3}\n";
-  CHECK(TaskRows("choice", kChoice + R"(, "max_examples": 2)", rows).examples().size() == 2);
+  CHECK(TaskRows("choice", kChoiceTask + R"(, "max_examples": 2)", rows).examples().size() == 2);
 }
 
 TEST_CASE("packed data is read", "[tasks]") {
@@ -219,7 +219,7 @@ TEST_CASE("damaged templates and expressions are found at their JSON path", "[ta
       {"task.json: forms[1].prompt"});
   expect_input_error(
       [&] {
-        check("choice", kChoice + R"(, "written_prompt": "{}", "written_answers": ["a", "b"])");
+        check("choice", kChoiceTask + R"(, "written_prompt": "{}", "written_answers": ["a", "b"])");
       },
       {"task.json: written_prompt"});
   expect_input_error(
@@ -228,5 +228,5 @@ TEST_CASE("damaged templates and expressions are found at their JSON path", "[ta
                              {"exact_match": {"extract": "("}}])");
       },
       {"task.json: metrics[1].exact_match.extract"});
-  CHECK_NOTHROW(check("choice", kChoice));
+  CHECK_NOTHROW(check("choice", kChoiceTask));
 }

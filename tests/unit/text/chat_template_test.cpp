@@ -26,8 +26,8 @@ ChatFormat recognised(const std::string& text) {
 }
 
 // A directory with Mistral's tokenizer and the files given.
-struct Model : TemporaryDirectory {
-  explicit Model(const std::string& tokenizer = "mistral-v1") {
+struct TemplateModel : TemporaryDirectory {
+  explicit TemplateModel(const std::string& tokenizer = "mistral-v1") {
     fs::copy_file(kTemplates.parent_path().parent_path() / "tokenizers" / (tokenizer + ".model"),
                   path() / "tokenizer.model");
   }
@@ -123,7 +123,7 @@ TEST_CASE("a template that is not known is refused", "[chat]") {
 
 TEST_CASE("a damaged place of the template is refused", "[chat]") {
   const auto refuse = [](const std::string& config, const std::vector<std::string>& parts) {
-    const Model model;
+    const TemplateModel model;
     model.write("tokenizer_config.json", config);
     INFO(config);
     expect_input_error([&] { model.format(); }, parts);
@@ -140,23 +140,23 @@ TEST_CASE("a damaged place of the template is refused", "[chat]") {
 }
 
 TEST_CASE("a template that is not UTF-8 is refused, and does not reach the message", "[chat]") {
-  const Model model;
+  const TemplateModel model;
   model.write("chat_template.jinja", "{{ \"\xff\" }}");
   expect_input_error([&] { model.format(); }, {"not UTF-8, at byte 4", "chat_template.jinja"});
 }
 
 TEST_CASE("without a template the tokenizer's tokens tell the format", "[chat]") {
-  CHECK(Model("gemma-test").format("auto").name == "gemma");
-  const Model chatml;
+  CHECK(TemplateModel("gemma-test").format("auto").name == "gemma");
+  const TemplateModel chatml;
   chatml.write("added_tokens.json", R"({"<|im_start|>": 32000, "<|im_end|>": 32001})");
   CHECK(chatml.format().name == "chatml");
-  const Model llama3;
+  const TemplateModel llama3;
   llama3.write("added_tokens.json", R"({"<|start_header_id|>": 32000, "<|eot_id|>": 32001})");
   CHECK(llama3.format().name == "llama3");
 }
 
 TEST_CASE("a format can be named", "[chat]") {
-  const Model model;
+  const TemplateModel model;
   model.write("tokenizer_config.json", R"({"chat_template": "not known"})");
   const ChatFormat format = model.format("mistral");
   CHECK(format.start == "<s>");

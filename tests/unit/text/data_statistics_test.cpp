@@ -12,11 +12,11 @@ using namespace expandft;
 namespace {
 
 /// Rows of many lengths, with long prompts; conversations with many turns; and plain text.
-struct Sources : TemporaryDirectory {
+struct MixedSources : TemporaryDirectory {
   RunConfig run;
   std::int64_t rows = 0;
 
-  Sources() {
+  MixedSources() {
     Random random(9);
     const auto words = [&](std::uint64_t most) {
       std::string text;
@@ -66,7 +66,7 @@ TEST_CASE("quantiles are lengths that so many examples do not pass", "[data_stat
 }
 
 TEST_CASE("sources add up to the whole, and what is cut to what there was", "[data_statistics]") {
-  Sources sources;
+  MixedSources sources;
   const Dataset whole = sources.load(4000);  // nothing is cut
   CHECK(whole.report.truncated_rows == 0);
   CHECK(whole.report.truncated_tokens == 0);
@@ -103,7 +103,7 @@ TEST_CASE("sources add up to the whole, and what is cut to what there was", "[da
 }
 
 TEST_CASE("an epoch's numbers are those of what it deals", "[data_statistics]") {
-  Sources sources;
+  MixedSources sources;
   const double weight = GENERATE(1.0, 0.4, 2.5);
   const bool packing = GENERATE(true, false);
   const Dataset dataset = sources.load(100, weight);
@@ -136,7 +136,7 @@ TEST_CASE("an epoch's numbers are those of what it deals", "[data_statistics]") 
 }
 
 TEST_CASE("the table and the JSON of a data set say its numbers", "[data_statistics]") {
-  Sources sources;
+  MixedSources sources;
   const Dataset dataset = sources.load(100, 0.5);
   const Json json = data_json(dataset);
   CHECK(json["tokens"] == dataset.report.tokens);

@@ -12,14 +12,14 @@ namespace {
 const fs::path kJsonGoldens = fs::path(EXPANDFT_TEST_DATA) / "golden" / "tokenizers" / "json";
 using Ids = std::vector<TokenId>;
 
-std::unique_ptr<const Tokenizer> load_golden_tokenizer(const Json& golden) {
+std::unique_ptr<const Tokenizer> load_json_golden(const Json& golden) {
   const TemporaryDirectory directory;
   directory.write("tokenizer.json", golden["tokenizer"].dump());
   for (const auto& item : golden["files"].items()) directory.write(item.key(), item.value().dump());
   return Tokenizer::load(directory.path());
 }
 
-std::string stream(const Tokenizer& tokenizer, const Ids& ids, bool skip_special) {
+std::string stream_json(const Tokenizer& tokenizer, const Ids& ids, bool skip_special) {
   StreamDecoder decoder(tokenizer, false, skip_special);
   std::string text;
   for (const TokenId id : ids) text += decoder.push(id);
@@ -39,7 +39,7 @@ TEST_CASE("ids and texts of tokenizer.json equal the tokenizers package's", "[to
   INFO("golden " << name);
   const Json texts = read_json(kJsonGoldens / "texts.json");
   const Json golden = read_json(kJsonGoldens / (name + ".json"));
-  const auto tokenizer = load_golden_tokenizer(golden);
+  const auto tokenizer = load_json_golden(golden);
 
   // Where no file names BOS and EOS, they are here what the template adds.
   const auto hello = golden["hello"].get<Ids>();
@@ -64,8 +64,8 @@ TEST_CASE("ids and texts of tokenizer.json equal the tokenizers package's", "[to
           (row.contains("plain_ids") ? row["plain_ids"].get<Ids>() : ids));
     CHECK(tokenizer->decode(ids, false) == decoded);
     CHECK(tokenizer->decode(ids) == skipped);
-    CHECK(stream(*tokenizer, ids, false) == decoded);
-    CHECK(stream(*tokenizer, ids, true) == skipped);
+    CHECK(stream_json(*tokenizer, ids, false) == decoded);
+    CHECK(stream_json(*tokenizer, ids, true) == skipped);
   }
   REQUIRE(golden["decodes"].size() == 25);
   for (const Json& row : golden["decodes"]) {
@@ -74,7 +74,7 @@ TEST_CASE("ids and texts of tokenizer.json equal the tokenizers package's", "[to
     CHECK(tokenizer->decode(ids, false) == row["decoded"].get<std::string>());
     CHECK(tokenizer->decode(ids) == row["decoded_skip_special"].get<std::string>());
     if (tokenizer->replacing() == Replacing::kEachSubpart) {
-      CHECK(stream(*tokenizer, ids, true) == row["decoded_skip_special"].get<std::string>());
+      CHECK(stream_json(*tokenizer, ids, true) == row["decoded_skip_special"].get<std::string>());
     }
   }
 }

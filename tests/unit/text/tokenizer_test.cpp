@@ -18,8 +18,8 @@ const fs::path kModels = fs::path(EXPANDFT_TEST_DATA) / "golden" / "tokenizers";
 using Ids = std::vector<TokenId>;
 
 // A model directory with a tokenizer.model and whatever JSON files a test puts beside it.
-struct ModelDirectory : TemporaryDirectory {
-  explicit ModelDirectory(const std::string& model = "mistral-v1.model") {
+struct TokenizerDirectory : TemporaryDirectory {
+  explicit TokenizerDirectory(const std::string& model = "mistral-v1.model") {
     fs::copy_file(kModels / model, path() / "tokenizer.model");
   }
   std::unique_ptr<const Tokenizer> load() const { return Tokenizer::load(path()); }
@@ -28,7 +28,7 @@ struct ModelDirectory : TemporaryDirectory {
 }  // namespace
 
 TEST_CASE("a directory with tokenizer.model alone gets prefix and BOS", "[tokenizer]") {
-  const ModelDirectory directory;
+  const TokenizerDirectory directory;
   const auto tokenizer = directory.load();
   CHECK(tokenizer->bos() == 1);
   CHECK(tokenizer->eos() == 2);
@@ -44,7 +44,7 @@ TEST_CASE("a directory with tokenizer.model alone gets prefix and BOS", "[tokeni
 }
 
 TEST_CASE("a continuation gets no prefix", "[tokenizer]") {
-  const ModelDirectory directory;
+  const TokenizerDirectory directory;
   directory.write("tokenizer_config.json", R"({"legacy": true})");
   EncodeOptions options;
   options.continuation = true;
@@ -52,7 +52,7 @@ TEST_CASE("a continuation gets no prefix", "[tokenizer]") {
 }
 
 TEST_CASE("Gemma's rules follow the model type where no class is named", "[tokenizer]") {
-  const ModelDirectory directory("gemma-test.model");
+  const TokenizerDirectory directory("gemma-test.model");
   directory.write("config.json", R"({"model_type": "gemma3_text"})");
   const auto tokenizer = directory.load();
   CHECK(tokenizer->bos() == 2);
@@ -62,7 +62,7 @@ TEST_CASE("Gemma's rules follow the model type where no class is named", "[token
 }
 
 TEST_CASE("tokenizer_config.json switches BOS and names special tokens", "[tokenizer]") {
-  const ModelDirectory directory;
+  const TokenizerDirectory directory;
   directory.write("tokenizer_config.json",
                   R"({"add_bos_token": false, "eos_token": {"content": "<|end|>"},
                       "pad_token": "<unk>", "tokenizer_class": "LlamaTokenizerFast"})");
@@ -81,7 +81,7 @@ TEST_CASE("tokenizer_config.json switches BOS and names special tokens", "[token
 }
 
 TEST_CASE("additional special tokens are left out of decoded text", "[tokenizer]") {
-  const ModelDirectory directory;
+  const TokenizerDirectory directory;
   directory.write("special_tokens_map.json", R"({"additional_special_tokens": ["<a>"]})");
   directory.write("added_tokens.json", R"({"<a>": 32001, "<b>": 32000})");
   const auto tokenizer = directory.load();
@@ -91,7 +91,7 @@ TEST_CASE("additional special tokens are left out of decoded text", "[tokenizer]
 }
 
 TEST_CASE("long texts give the same ids in parts", "[tokenizer]") {
-  const ModelDirectory directory;
+  const TokenizerDirectory directory;
   const auto tokenizer = directory.load();
   std::string text;
   Ids expected;
@@ -208,7 +208,7 @@ TEST_CASE("a piece that is not UTF-8 is refused", "[tokenizer]") {
 }
 
 TEST_CASE("added tokens that clash are refused", "[tokenizer]") {
-  const ModelDirectory directory;
+  const TokenizerDirectory directory;
   const auto refuse = [&](const char* name, const char* json, std::vector<std::string> parts) {
     directory.write(name, json);
     INFO(json);
@@ -228,7 +228,7 @@ TEST_CASE("added tokens that clash are refused", "[tokenizer]") {
 }
 
 TEST_CASE("wrong values in the JSON files are refused with their path", "[tokenizer]") {
-  const ModelDirectory directory;
+  const TokenizerDirectory directory;
   const auto refuse = [&](const char* json, std::vector<std::string> parts) {
     directory.write("tokenizer_config.json", json);
     INFO(json);
@@ -254,7 +254,7 @@ TEST_CASE("wrong values in the JSON files are refused with their path", "[tokeni
 }
 
 TEST_CASE("single_word is read from tokenizer_config.json", "[tokenizer]") {
-  const ModelDirectory directory;
+  const TokenizerDirectory directory;
   directory.write("tokenizer_config.json", R"({"added_tokens_decoder": {"32000":
     {"content": "<x>", "single_word": true}}})");
   const auto tokenizer = directory.load();
@@ -267,7 +267,7 @@ TEST_CASE("single_word is read from tokenizer_config.json", "[tokenizer]") {
 }
 
 TEST_CASE("a tokenizer larger than the model's vocabulary is refused", "[tokenizer]") {
-  const ModelDirectory directory;
+  const TokenizerDirectory directory;
   const auto tokenizer = directory.load();
   CHECK_NOTHROW(check_vocabulary(*tokenizer, 32000, "model"));
   CHECK_NOTHROW(check_vocabulary(*tokenizer, 32064, "model"));
@@ -276,7 +276,7 @@ TEST_CASE("a tokenizer larger than the model's vocabulary is refused", "[tokeniz
 }
 
 TEST_CASE("streamed text never holds half a character", "[stream_decoder]") {
-  const ModelDirectory directory;
+  const TokenizerDirectory directory;
   const auto tokenizer = directory.load();
   const Ids ids = tokenizer->encode("a 👩 é");
   StreamDecoder decoder(*tokenizer);

@@ -12,7 +12,7 @@ namespace {
 using Counts = std::vector<int>;
 
 /// Parts of so many examples of four tokens.
-Dataset dataset_of(const std::vector<DatasetPart>& parts) {
+Dataset weighted_dataset(const std::vector<DatasetPart>& parts) {
   Dataset dataset;
   for (const DatasetPart& part : parts) {
     for (std::size_t i = 0; i < part.examples; ++i) {
@@ -41,7 +41,7 @@ int sum(const Counts& counts, std::size_t begin, std::size_t end) {
 }  // namespace
 
 TEST_CASE("a part comes as often as its weight says, in each epoch", "[weights]") {
-  const Dataset dataset = dataset_of({{10, 0.5}, {10, 2.5}, {4, 1}, {3, 2}, {7, 0.25}});
+  const Dataset dataset = weighted_dataset({{10, 0.5}, {10, 2.5}, {4, 1}, {3, 2}, {7, 0.25}});
   for (const bool packing : {true, false}) {
     for (std::uint64_t epoch = 0; epoch < 20; ++epoch) {
       const Counts seen = counts(dataset, packing, 7, epoch);
@@ -57,7 +57,7 @@ TEST_CASE("a part comes as often as its weight says, in each epoch", "[weights]"
 }
 
 TEST_CASE("each epoch draws anew, by the seed", "[weights]") {
-  const Dataset dataset = dataset_of({{40, 0.5}});
+  const Dataset dataset = weighted_dataset({{40, 0.5}});
   CHECK(counts(dataset, true, 7, 3) == counts(dataset, true, 7, 3));
   CHECK(counts(dataset, true, 7, 3) != counts(dataset, true, 7, 4));
   CHECK(counts(dataset, true, 7, 3) != counts(dataset, true, 8, 3));
@@ -71,31 +71,31 @@ TEST_CASE("each epoch draws anew, by the seed", "[weights]") {
 }
 
 TEST_CASE("the draw is the same on every platform", "[weights]") {
-  const Dataset dataset = dataset_of({{10, 0.5}, {3, 1}});
+  const Dataset dataset = weighted_dataset({{10, 0.5}, {3, 1}});
   std::vector<std::uint32_t> drawn;
   for (const Pack& pack : epoch_order(dataset, 4, false, false, 7, 1)) drawn.push_back(pack[0]);
   CHECK(drawn == std::vector<std::uint32_t>{0, 1, 2, 5, 6, 10, 11, 12});
 }
 
 TEST_CASE("a weight of 1 changes nothing", "[weights]") {
-  Dataset dataset = dataset_of({{20, 1}, {30, 1}});
+  Dataset dataset = weighted_dataset({{20, 1}, {30, 1}});
   const auto packs = epoch_order(dataset, 8, true, true, 7, 2);
   dataset.parts.clear();
   CHECK(packs == epoch_order(dataset, 8, true, true, 7, 2));
 }
 
 TEST_CASE("weights and where parts end count in the fingerprint", "[weights]") {
-  const Dataset dataset = dataset_of({{2, 0.5}, {4, 1}});
-  CHECK(fingerprint(dataset) == fingerprint(dataset_of({{2, 0.5}, {4, 1}})));
-  CHECK(fingerprint(dataset) != fingerprint(dataset_of({{2, 1.5}, {4, 1}})));
-  CHECK(fingerprint(dataset) != fingerprint(dataset_of({{3, 0.5}, {3, 1}})));
+  const Dataset dataset = weighted_dataset({{2, 0.5}, {4, 1}});
+  CHECK(fingerprint(dataset) == fingerprint(weighted_dataset({{2, 0.5}, {4, 1}})));
+  CHECK(fingerprint(dataset) != fingerprint(weighted_dataset({{2, 1.5}, {4, 1}})));
+  CHECK(fingerprint(dataset) != fingerprint(weighted_dataset({{3, 0.5}, {3, 1}})));
 }
 
 TEST_CASE("an epoch past what indices count is refused", "[weights]") {
   // A billion copies' worth of one example would fit; so many of five do not.
   expect_input_error(
       [] {
-        epoch_order(dataset_of({{5, 1e9}}), 8, true, true, 7, 0);
+        epoch_order(weighted_dataset({{5, 1e9}}), 8, true, true, 7, 0);
       },
       {"an epoch has 5000000000 examples, at most 4294967295"});
 }

@@ -13,9 +13,9 @@ namespace {
 using testing::error_of;
 using testing::TempDirectory;
 
-const Json kIdentity = {{"base_fingerprint", "00ff"},
-                        {"data_fingerprint", "12ab"},
-                        {"training", {{"seed", 7}, {"learning_rate", 0.001}}}};
+const Json kSavedIdentity = {{"base_fingerprint", "00ff"},
+                             {"data_fingerprint", "12ab"},
+                             {"training", {{"seed", 7}, {"learning_rate", 0.001}}}};
 
 TrainingState state_at(std::int64_t step) {
   return {.step = step,
@@ -34,11 +34,11 @@ TrainingState state_at(std::int64_t step) {
 }
 
 fs::path save(const fs::path& run, const SmallRun& from, std::int64_t step, std::int64_t keep = 2) {
-  save_snapshot(run, state_at(step), from.optimizer, kIdentity, keep);
+  save_snapshot(run, state_at(step), from.optimizer, kSavedIdentity, keep);
   return snapshot_path(run, step);
 }
 
-Error load_error(const fs::path& snapshot, const Json& identity = kIdentity) {
+Error load_error(const fs::path& snapshot, const Json& identity = kSavedIdentity) {
   SmallRun run;
   const Error error =
       error_of([&] { load_snapshot(snapshot, run.expansion.tensors(), run.optimizer, identity); });
@@ -59,7 +59,7 @@ TEST_CASE("a snapshot brings back weights, moments and state, and training goes 
   const fs::path snapshot = save(folder.path(), saved, 3);
   CHECK(snapshot.filename() == "step-000003");
   const TrainingState state =
-      load_snapshot(snapshot, loaded.expansion.tensors(), loaded.optimizer, kIdentity);
+      load_snapshot(snapshot, loaded.expansion.tensors(), loaded.optimizer, kSavedIdentity);
   const TrainingState expected = state_at(3);
   CHECK(state.step == 3);
   CHECK(state.position == expected.position);
@@ -91,9 +91,9 @@ TEST_CASE("a state without validation has none") {
   SmallRun run;
   TrainingState state = state_at(1);
   state.validation_before.reset();
-  save_snapshot(folder.path(), state, run.optimizer, kIdentity, 1);
+  save_snapshot(folder.path(), state, run.optimizer, kSavedIdentity, 1);
   const fs::path snapshot = newest_snapshot(folder.path()).value();
-  CHECK_FALSE(load_snapshot(snapshot, run.expansion.tensors(), run.optimizer, kIdentity)
+  CHECK_FALSE(load_snapshot(snapshot, run.expansion.tensors(), run.optimizer, kSavedIdentity)
                   .validation_before.has_value());
 }
 
@@ -114,7 +114,7 @@ TEST_CASE("the snapshot of the lowest validation loss is kept besides the newest
   for (const std::int64_t step : {5, 10, 15, 20}) {
     state.step = step;
     state.validations.best = Validation{step <= 15 ? 5 : 20, 1.0};
-    save_snapshot(folder.path(), state, run.optimizer, kIdentity, 1);
+    save_snapshot(folder.path(), state, run.optimizer, kSavedIdentity, 1);
     const std::set<std::string> expected =
         step == 5 || step == 20
             ? std::set<std::string>{snapshot_path("", step).filename()}
@@ -124,15 +124,15 @@ TEST_CASE("the snapshot of the lowest validation loss is kept besides the newest
 }
 
 TEST_CASE("keys that are free may differ, and are told") {
-  Json now = kIdentity;
+  Json now = kSavedIdentity;
   now["training"]["learning_rate"] = 0.0001;
   const std::vector<std::string> changes =
-      check_identity(kIdentity, now, "x", {"training.learning_rate"});
+      check_identity(kSavedIdentity, now, "x", {"training.learning_rate"});
   REQUIRE(changes.size() == 1);
   CHECK(changes[0] == "training.learning_rate: 0.001 in the snapshot, 0.0001 now");
   now["training"]["seed"] = 8;
   const Error error =
-      error_of([&] { check_identity(kIdentity, now, "x", {"training.learning_rate"}); });
+      error_of([&] { check_identity(kSavedIdentity, now, "x", {"training.learning_rate"}); });
   CHECK_THAT(error.message(), has_text("training.seed") && !has_text("learning_rate"));
 }
 
@@ -175,7 +175,7 @@ TEST_CASE("another config is refused with what differs") {
   const TempDirectory folder;
   SmallRun run;
   const fs::path snapshot = save(folder.path(), run, 5);
-  Json now = kIdentity;
+  Json now = kSavedIdentity;
   now["training"]["seed"] = 8;
   now["data_fingerprint"] = "34cd";
   const Error error = load_error(snapshot, now);
