@@ -12,7 +12,7 @@ namespace {
 constexpr const char* kEach = "each";
 constexpr const char* kMean = "mean";
 
-std::optional<DropBudget> parse_budget(const Json& json) {
+std::optional<DropBudget> budget_in(const Json& json) {
   if (json.is_string()) {
     const std::string text = json;
     const bool plain = text.ends_with('%') && text.find_first_not_of("0123456789.%") == text.npos;
@@ -85,11 +85,11 @@ std::optional<std::string> unknown_budget(const DropBudgets& budgets,
 std::optional<DropBudgets> budgets_of(const Json& json) {
   DropBudgets budgets;
   if (!json.is_object()) {
-    budgets.each = parse_budget(json);
+    budgets.each = budget_in(json);
     return budgets.each ? std::optional(budgets) : std::nullopt;
   }
   for (const auto& item : json.items()) {
-    const std::optional<DropBudget> budget = parse_budget(item.value());
+    const std::optional<DropBudget> budget = budget_in(item.value());
     if (!budget || item.key().empty() || !put(item.key(), *budget, budgets)) return std::nullopt;
   }
   return budgets;

@@ -131,7 +131,7 @@ bool add_group(HtmlTable& table, const Json& comparison, const char* key, const 
 }
 
 /// In words; the JSON itself where it is none that is known.
-std::string budget_text(const Json& comparison) {
+std::string comparison_budget(const Json& comparison) {
   const Json budget = comparison.value("max_drop", Json());
   if (budget.is_null()) return "";
   if (const auto budgets = budgets_of(budget)) return budgets_text(*budgets);
@@ -151,7 +151,7 @@ std::string task_table_html(const Json& comparison, TaskColumns columns, std::st
   const bool news =
       add_group(table, comparison, "tasks", "New tasks: what was to be learned", columns);
   if (!originals && !news) return "";
-  std::string budget = budget_text(comparison);
+  std::string budget = comparison_budget(comparison);
   if (!budget.empty()) {
     budget = " Budget, how much worse original tasks may get: " + html_escaped(budget) + ".";
   }

@@ -46,8 +46,8 @@ std::array<CharacterCounts, kChrfOrders> count_all(const Characters& characters)
   return counts;
 }
 
-ChrfStatistics match(const std::array<CharacterCounts, kChrfOrders>& hypothesis,
-                     const std::array<CharacterCounts, kChrfOrders>& reference) {
+ChrfStatistics count_matches(const std::array<CharacterCounts, kChrfOrders>& hypothesis,
+                             const std::array<CharacterCounts, kChrfOrders>& reference) {
   ChrfStatistics statistics{};
   for (std::size_t i = 0; i < kChrfOrders; ++i) {
     double& of_reference = statistics[3 * i + 1];
@@ -73,7 +73,7 @@ ChrfStatistics chrf_statistics(std::string_view hypothesis,
   double highest = -1;
   for (const std::string& reference : references) {
     const Characters wanted(reference);
-    const ChrfStatistics statistics = match(counts, count_all(wanted));
+    const ChrfStatistics statistics = count_matches(counts, count_all(wanted));
     const double score = chrf_score(statistics);
     if (score > highest) {
       highest = score;
