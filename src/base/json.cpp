@@ -214,10 +214,7 @@ Json parse_json(std::string_view text, const std::string& where) {
 }
 
 std::string json_excerpt(const Json& value) {
-  constexpr std::size_t kMost = 120;
-  std::string text = value.dump(-1, ' ', /*ensure_ascii=*/true, Json::error_handler_t::replace);
-  if (text.size() > kMost) text = text.substr(0, kMost) + "…";
-  return text;
+  return excerpt(value.dump(-1, ' ', /*ensure_ascii=*/true, Json::error_handler_t::replace), 120);
 }
 
 std::vector<std::string> member_names(const Json& object) {

@@ -1,8 +1,8 @@
 // Ids and texts equal to what the tokenizers package gives (tests/golden/tokenizers/json).
 #include "base/json.h"
 #include "catch.h"
+#include "streamed_text.h"
 #include "temporary_directory.h"
-#include "text/stream_decoder.h"
 #include "text/tokenizer.h"
 
 using namespace expandft;
@@ -17,13 +17,6 @@ std::unique_ptr<const Tokenizer> load_json_golden(const Json& golden) {
   directory.write("tokenizer.json", golden["tokenizer"].dump());
   for (const auto& item : golden["files"].items()) directory.write(item.key(), item.value().dump());
   return Tokenizer::load(directory.path());
-}
-
-std::string stream_json(const Tokenizer& tokenizer, const Ids& ids, bool skip_special) {
-  StreamDecoder decoder(tokenizer, false, skip_special);
-  std::string text;
-  for (const TokenId id : ids) text += decoder.push(id);
-  return text + decoder.finish();
 }
 
 std::optional<TokenId> named(const Json& id) {
@@ -64,8 +57,8 @@ TEST_CASE("ids and texts of tokenizer.json equal the tokenizers package's", "[to
           (row.contains("plain_ids") ? row["plain_ids"].get<Ids>() : ids));
     CHECK(tokenizer->decode(ids, false) == decoded);
     CHECK(tokenizer->decode(ids) == skipped);
-    CHECK(stream_json(*tokenizer, ids, false) == decoded);
-    CHECK(stream_json(*tokenizer, ids, true) == skipped);
+    CHECK(streamed_text(*tokenizer, ids, false) == decoded);
+    CHECK(streamed_text(*tokenizer, ids, true) == skipped);
   }
   REQUIRE(golden["decodes"].size() == 25);
   for (const Json& row : golden["decodes"]) {
@@ -74,7 +67,7 @@ TEST_CASE("ids and texts of tokenizer.json equal the tokenizers package's", "[to
     CHECK(tokenizer->decode(ids, false) == row["decoded"].get<std::string>());
     CHECK(tokenizer->decode(ids) == row["decoded_skip_special"].get<std::string>());
     if (tokenizer->replacing() == Replacing::kEachSubpart) {
-      CHECK(stream_json(*tokenizer, ids, true) == row["decoded_skip_special"].get<std::string>());
+      CHECK(streamed_text(*tokenizer, ids, true) == row["decoded_skip_special"].get<std::string>());
     }
   }
 }

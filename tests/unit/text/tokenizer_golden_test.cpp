@@ -1,8 +1,8 @@
 // Ids and texts equal to what the transformers package gives (tests/golden/tokenizers).
 #include "base/json.h"
 #include "catch.h"
+#include "streamed_text.h"
 #include "temporary_directory.h"
-#include "text/stream_decoder.h"
 #include "text/tokenizer.h"
 
 #include <algorithm>
@@ -22,13 +22,6 @@ std::unique_ptr<const Tokenizer> load_golden_tokenizer(const Json& golden) {
   fs::copy_file(file, directory.path() / "tokenizer.model");
   for (const auto& item : golden["files"].items()) directory.write(item.key(), item.value().dump());
   return Tokenizer::load(directory.path());
-}
-
-std::string stream(const Tokenizer& tokenizer, const std::vector<TokenId>& ids, bool skip_special) {
-  StreamDecoder decoder(tokenizer, false, skip_special);
-  std::string text;
-  for (const TokenId id : ids) text += decoder.push(id);
-  return text + decoder.finish();
 }
 
 }  // namespace
@@ -61,8 +54,8 @@ TEST_CASE("tokenizer ids and texts equal the transformers package's", "[tokenize
     CHECK(tokenizer->encode(text, plain) == row["plain_ids"].get<std::vector<TokenId>>());
     CHECK(tokenizer->decode(ids, false) == row["decoded"].get<std::string>());
     CHECK(tokenizer->decode(ids) == row["decoded_skip_special"].get<std::string>());
-    CHECK(stream(*tokenizer, ids, true) == row["decoded_skip_special"].get<std::string>());
-    CHECK(stream(*tokenizer, ids, false) == row["decoded"].get<std::string>());
+    CHECK(streamed_text(*tokenizer, ids, true) == row["decoded_skip_special"].get<std::string>());
+    CHECK(streamed_text(*tokenizer, ids, false) == row["decoded"].get<std::string>());
   }
   REQUIRE(golden["decodes"].size() == 40);
   for (const Json& row : golden["decodes"]) {
