@@ -48,6 +48,9 @@ void add_global_options(CLI::App& app, GlobalOptions& options) {
       ->group("Global options");
   app.add_flag("--quiet", options.quiet, "No progress, and only warnings and errors in the log")
       ->group("Global options");
+  app.add_flag("--strict", options.strict,
+               "Warnings of what is not understood, or has no effect, are errors")
+      ->group("Global options");
   app.set_help_flag("-h,--help", "Print this help")->group("Global options");
 }
 

@@ -16,6 +16,8 @@ struct GlobalOptions {
   std::string log_level = "info";  // trace, debug, info, warn, error, off
   bool quiet = false;              // no progress, and only warnings and errors in the log
   int threads = 0;                 // of the CPU; 0: as LibTorch chooses, one per core
+  bool strict = false;             // notices are errors
+  bool is_first_rank = true;       // the one that tells notices
   int gpu = 0;                     // that "auto" and "cuda" take: each rank of a job its own
 };
 

@@ -35,6 +35,13 @@ std::string memory_table(const TrainSetup& setup, std::uint64_t cached_states) {
   return table.text();
 }
 
+/// A line each, and an empty one behind them.
+std::string notices_text(const Notices& notices) {
+  std::string text;
+  for (const std::string& one : notice_texts(notices)) text += "warning: " + one + "\n";
+  return text.empty() ? text : text + "\n";
+}
+
 }  // namespace
 
 std::string dry_run_report(TrainSetup& setup) {
@@ -85,7 +92,7 @@ std::string dry_run_report(TrainSetup& setup) {
                    (fills ? ", and the states of the frozen layers after an epoch" : ""));
   summary.line("written", "nothing: this was a dry run");
   return describe_origins(setup.config) + "\n" + data_table(setup.training_data) + "\n" +
-         memory_table(setup, cached_states) + "\n" + summary.text();
+         memory_table(setup, cached_states) + "\n" + notices_text(setup.notices) + summary.text();
 }
 
 }  // namespace expandft

@@ -103,6 +103,13 @@ Precision parse_precision(const std::string& name) {
   return Precision::kAuto;
 }
 
+void report(const Notices& notices, const GlobalOptions& global) {
+  if (notices.empty()) return;
+  if (global.strict) throw strict_error(notices);
+  if (!global.is_first_rank) return;
+  for (const std::string& text : notice_texts(notices)) spdlog::warn("{}", text);
+}
+
 at::Device prepare_device(const GlobalOptions& global) {
   keep_freed_memory();
   if (global.threads > 0) at::set_num_threads(global.threads);

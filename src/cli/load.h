@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/notice.h"
 #include "checkpoint/model_directory.h"
 #include "cli/app.h"
 #include "config/run_config.h"
@@ -48,6 +49,9 @@ CLI::Option* add_strength_option(CLI::App& command, Strength& strength);
 
 /// The value of --precision.
 Precision parse_precision(const std::string& name);
+
+/// Warns of each notice, once for all ranks. With --strict throws strict_error where there are any.
+void report(const Notices& notices, const GlobalOptions& global);
 
 /// The device that was asked for, with the number of CPU threads set.
 at::Device prepare_device(const GlobalOptions& global);

@@ -19,6 +19,7 @@ Rank::Rank(const GlobalOptions& global, const RankOptions& options)
   global_.gpu = environment_.local_rank;
   if (environment_.rank == 0) return;
   global_.quiet = true;
+  global_.is_first_rank = false;
   configure_logging(global_.log_level, global_.quiet);
 }
 

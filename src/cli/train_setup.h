@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/notice.h"
 #include "checkpoint/model_directory.h"
 #include "cli/app.h"
 #include "config/run_config.h"
@@ -34,6 +35,7 @@ struct TrainSetup {
   Decoder decoder;
   AppliedMethod method;
   std::vector<LayerScore> ranking = {};  // where the layers were chosen by it
+  Notices notices = {};                  // of model, tokenizer and data
 
   const RunConfig& run() const { return config.run; }
   const Adaptation& adaptation() const { return *method.adaptation; }

@@ -74,6 +74,14 @@ std::string facts_section(std::string_view id, std::string_view title, const Fac
                      id, title, facts_html(facts, "facts"));
 }
 
+std::string warnings_section(const std::vector<std::string>& warnings) {
+  if (warnings.empty()) return "";
+  std::string items;
+  for (const std::string& warning : warnings) items += "<li>" + html_escaped(warning) + "</li>\n";
+  return "<section aria-labelledby=\"warnings\">\n<h2 id=\"warnings\">Warnings</h2>\n<ul>\n" + items +
+         "</ul>\n</section>\n";
+}
+
 }  // namespace
 
 std::string run_report_html(const RunReport& report) {
@@ -82,6 +90,7 @@ std::string run_report_html(const RunReport& report) {
       "<section aria-label=\"Outcome\">\n{}</section>\n",
       html_escaped(report.name), html_escaped(report.opening),
       facts_html(report.outcome, "numbers"));
+  body += warnings_section(report.warnings);
   body += tasks_html(report.comparison);
   const std::string charts =
       charts_section("tasks-over-steps", "Tasks over the steps",

@@ -24,12 +24,13 @@ struct RunReport {
   Json strengths = Json::array();
   std::optional<double> strength = std::nullopt;  // of the merged model: marked on the curve
   Json samples = Json::array();
+  std::vector<std::string> warnings = {};  // notices of model, tokenizer and data
   Facts plan, data;
   Json config;         // resolved
   std::string footer;  // what wrote it
 };
 
-/// The page: outcome, tasks, their charts, the strength curve, training, samples, plan, data,
+/// The page: outcome, warnings, tasks, their charts, the strength curve, training, samples, plan, data,
 /// config. Complete in itself (html_page).
 std::string run_report_html(const RunReport& report);
 

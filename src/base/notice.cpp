@@ -1,0 +1,29 @@
+#include "base/notice.h"
+
+#include "base/printable.h"
+
+#include <utility>
+
+namespace expandft {
+
+std::string notice_text(const Notice& notice) {
+  std::string text = notice.where.empty() ? notice.what : notice.where + ": " + notice.what;
+  if (!notice.hint.empty()) text += "; " + notice.hint;
+  return printable(text);
+}
+
+std::vector<std::string> notice_texts(const Notices& notices) {
+  std::vector<std::string> texts;
+  for (const Notice& notice : notices) texts.push_back(notice_text(notice));
+  return texts;
+}
+
+Error strict_error(const Notices& notices) {
+  std::string text = notices.size() == 1 ? "--strict: a warning stands"
+                                         : "--strict: " + std::to_string(notices.size()) +
+                                               " warnings stand";
+  for (const std::string& one : notice_texts(notices)) text += "\n  " + one;
+  return input_error(std::move(text), "", "correct the files, or leave --strict out");
+}
+
+}  // namespace expandft
