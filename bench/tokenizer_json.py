@@ -1,6 +1,6 @@
 """Writes tokenizer.json beside a Llama's tokenizer.model, as published models have it: python tokenizer_json.py DIR
 
-From tokenizer.model alone transformers 5.23 orders the merges of runs of spaces otherwise than SentencePiece does;
+From tokenizer.model alone transformers 5.24 orders the merges of runs of spaces otherwise than SentencePiece does;
 both programs of a comparison are to read the same tokens.
 """
 

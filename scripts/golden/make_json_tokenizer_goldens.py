@@ -2,7 +2,7 @@
 """Writes the goldens of tokenizer.json: small tokenizers in the manner of published ones, with the ids
 and texts that the tokenizers package gives (through transformers, which reads the files beside them).
 
-Needs transformers (5.23 wrote the committed files) with tokenizers (0.23).
+Needs transformers (5.24 writes the committed files) with tokenizers (0.23).
 
     python scripts/golden/make_json_tokenizer_goldens.py                     # ids and texts anew
     python scripts/golden/make_json_tokenizer_goldens.py --train a.txt b.gz  # the tokenizers too

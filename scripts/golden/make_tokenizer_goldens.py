@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes the tokenizer goldens: ids and texts that the transformers package gives.
 
-Needs transformers (5.23 wrote the committed files), sentencepiece and protobuf.
+Needs transformers (5.24 writes the committed files), sentencepiece and protobuf.
 
     python scripts/golden/make_tokenizer_goldens.py
 """
@@ -90,7 +90,7 @@ CASES = {
 def use_merges_of_model(tokenizer, model_file):
     """Orders merges by the pieces' scores, as the published tokenizer.json files have them.
 
-    Where there is no tokenizer.json, transformers 5.23 orders them by id instead. That is the same but
+    Where there is no tokenizer.json, transformers 5.24 orders them by id instead. That is the same but
     for runs of spaces in Llama's and Mistral's models, whose pieces have low ids and the lowest scores;
     SentencePiece, and so the models' training, went by score.
     """

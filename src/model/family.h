@@ -17,7 +17,7 @@ enum class WindowRule {
 
 enum class Bias { kNever, kAlways, kByConfig };
 
-/// What is peculiar to a family of models, as data. Reference: the transformers package, 5.23.
+/// What is peculiar to a family of models, as data. Reference: the transformers package, 5.24.
 struct Family {
   std::string_view model_type;
   /// Values of fields that published checkpoints leave out, as JSON.

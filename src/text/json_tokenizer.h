@@ -15,7 +15,7 @@ namespace expandft {
 
 /// Reads tokenizer.json, model type BPE: byte-level (Llama 3, Qwen) or with byte fallback (Phi-3,
 /// and Llama 2, Mistral and Gemma where they come without tokenizer.model). The ids are those of
-/// AutoTokenizer of transformers 5.23 for the same directory, and of tokenizers 0.23 for the file
+/// AutoTokenizer of transformers 5.24 for the same directory, and of tokenizers 0.23 for the file
 /// alone. They differ from each other for LlamaTokenizer only: llama_class.h.
 /// - Added tokens are those of tokenizer.json, then those that only the files beside it name, which
 ///   get the ids after the vocabulary. Flags follow added_tokens_decoder where there is one.

@@ -25,16 +25,17 @@ enum class PrefixRule {
 };
 
 /// Reads tokenizer.model. The ids are those of LlamaTokenizer and GemmaTokenizer of transformers
-/// 5.23 for the same files:
+/// 5.24 for the same files:
 /// - Added tokens are split off before anything else: control and user-defined pieces of the
 ///   model, and what tokenizer_config.json, special_tokens_map.json and added_tokens.json name.
 ///   Those without an id of their own get the ids after the vocabulary, in order.
 /// - "legacy" is false unless the file says true. (Up to version 4 it was true, and " a" became
 ///   "▁▁a"; from 5 on " a" is "▁a" under both settings.)
 /// Two deliberate differences, both for directories whose tokenizer_config.json is missing or says
-/// nothing about it: AutoTokenizer 5.23 then takes a generic class that puts neither BOS nor the
-/// dummy prefix. Here such a directory gets the prefix if tokenizer.model asks for it, and BOS, as
-/// Llama's and Gemma's tokenizers are documented and as their models were trained.
+/// nothing about it: AutoTokenizer 5.24 then takes a generic class that puts no BOS, and the dummy
+/// prefix after every added token too. Here such a directory gets BOS, and the prefix before the
+/// text if tokenizer.model asks for it, as Llama's and Gemma's tokenizers are documented and as
+/// their models were trained.
 class SentencePieceTokenizer final : public Tokenizer {
  public:
   explicit SentencePieceTokenizer(const fs::path& directory);
