@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/written_number.h"
 
 #include <algorithm>
 #include <cstddef>
@@ -64,11 +65,18 @@ std::string excerpt(std::string_view text, std::size_t limit) {
 /// Builds the document and stops at the first fault.
 class DocumentBuilder : public nlohmann::json_sax<Json> {
  public:
+  explicit DocumentBuilder(Numbers numbers) : numbers_(numbers) {}
+
   bool null() override { return add(nullptr); }
   bool boolean(bool value) override { return add(value); }
-  bool number_integer(number_integer_t value) override { return add(value); }
+  bool number_integer(number_integer_t value) override {
+    const bool minus_zero = value == 0;  // without a sign it would be unsigned
+    return keeps_texts() && minus_zero ? add(written_number("-0")) : add(value);
+  }
   bool number_unsigned(number_unsigned_t value) override { return add(value); }
-  bool number_float(number_float_t value, const string_t&) override { return add(value); }
+  bool number_float(number_float_t value, const string_t& text) override {
+    return keeps_texts() ? add(written_number(text)) : add(value);
+  }
   bool string(string_t& value) override { return add(std::move(value)); }
   bool binary(binary_t&) override { return fail("binary data, expected JSON"); }
   bool start_object(std::size_t) override { return open(Json::object()); }
@@ -109,6 +117,8 @@ class DocumentBuilder : public nlohmann::json_sax<Json> {
     std::string key;
     std::unordered_set<std::string> keys;
   };
+
+  bool keeps_texts() const { return numbers_ == Numbers::kAsWritten; }
 
   bool fail(std::string fault) {
     fault_ = std::move(fault);
@@ -153,6 +163,7 @@ class DocumentBuilder : public nlohmann::json_sax<Json> {
     return true;
   }
 
+  Numbers numbers_;
   Json root_;
   std::vector<Level> levels_;
   std::string fault_;
@@ -191,9 +202,18 @@ void check_is_text(std::string_view text, const std::string& where) {
                     where + ":" + line_and_column(text.substr(0, null)), hint);
 }
 
+/// Numbers that keep their texts as others, which can be dumped.
+Json with_plain_numbers(Json value) {
+  if (is_written_number(value)) return Json::parse(*scalar_text(value));
+  if (value.is_structured()) {
+    for (Json& item : value) item = with_plain_numbers(std::move(item));
+  }
+  return value;
+}
+
 }  // namespace
 
-Json parse_json(std::string_view text, const std::string& where) {
+Json parse_json(std::string_view text, const std::string& where, Numbers numbers) {
   constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   if (text.starts_with(kByteOrderMark)) {  // nlohmann would pass over it
@@ -203,7 +223,7 @@ Json parse_json(std::string_view text, const std::string& where) {
   const char* const begin = text.data();
   const char* const end = begin + text.size();
   const char* furthest = begin;
-  DocumentBuilder builder;
+  DocumentBuilder builder(numbers);
   const bool parsed = Json::sax_parse(CountingIterator(begin, &furthest),
                                       CountingIterator(end, &furthest), &builder);
   if (!parsed) {
@@ -214,7 +234,9 @@ Json parse_json(std::string_view text, const std::string& where) {
 }
 
 std::string json_excerpt(const Json& value) {
-  return excerpt(value.dump(-1, ' ', /*ensure_ascii=*/true, Json::error_handler_t::replace), 120);
+  return excerpt(with_plain_numbers(value).dump(-1, ' ', /*ensure_ascii=*/true,
+                                                Json::error_handler_t::replace),
+                 120);
 }
 
 std::vector<std::string> member_names(const Json& object) {

@@ -7,6 +7,23 @@
 namespace expandft {
 namespace {
 
+/// As Jinja reads its source, CR and CRLF end lines as LF does; an editor's byte order mark is no
+/// part of the template.
+std::string template_text(std::string_view source) {
+  constexpr std::string_view kByteOrderMark = "\uFEFF";
+  if (source.starts_with(kByteOrderMark)) source.remove_prefix(kByteOrderMark.size());
+  std::string text;
+  text.reserve(source.size());
+  for (std::size_t i = 0; i < source.size(); ++i) {
+    if (source[i] != '\r') {
+      text += source[i];
+    } else if (source.substr(i + 1, 1) != "\n") {
+      text += '\n';
+    }
+  }
+  return text;
+}
+
 std::optional<ChatTemplate> template_in(const fs::path& file) {
   std::error_code ignored;
   if (!fs::exists(file, ignored)) return std::nullopt;
@@ -15,14 +32,17 @@ std::optional<ChatTemplate> template_in(const fs::path& file) {
   if (!json.is_object() || !json.contains("chat_template")) return std::nullopt;
   const Json& value = json["chat_template"];
   if (value.is_null()) return std::nullopt;
-  if (value.is_string()) return ChatTemplate{value.get<std::string>(), where};
+  const auto found = [&](const Json& text) {
+    return ChatTemplate{template_text(text.get_ref<const std::string&>()), where};
+  };
+  if (value.is_string()) return found(value);
   if (!value.is_array()) throw input_error("expected a text, or a list of templates", where);
   for (const Json& item : value) {
     if (!item.is_object() || !item.contains("name") || !item.contains("template") ||
         !item["template"].is_string()) {
       throw input_error("expected templates with \"name\" and \"template\"", where);
     }
-    if (item["name"] == "default") return ChatTemplate{item["template"], where};
+    if (item["name"] == "default") return found(item["template"]);
   }
   throw input_error("the list of templates has none named \"default\"", where, kChatFormatHint);
 }
@@ -53,12 +73,12 @@ std::optional<ChatTemplate> read_chat_template(const fs::path& directory) {
   std::error_code ignored;
   const fs::path jinja = directory / "chat_template.jinja";
   if (fs::exists(jinja, ignored)) {
-    ChatTemplate found{read_file(jinja), jinja.string()};
-    if (const std::size_t at = find_invalid_utf8(found.text); at != found.text.npos) {
+    const std::string source = read_file(jinja);
+    if (const std::size_t at = find_invalid_utf8(source); at != source.npos) {
       throw input_error("the chat template is not UTF-8, at byte " + std::to_string(at),
-                        found.where, "fetch the file again");
+                        jinja.string(), "fetch the file again");
     }
-    return found;
+    return ChatTemplate{template_text(source), jinja.string()};
   }
   if (auto found = template_in(directory / "tokenizer_config.json")) return found;
   return template_in(directory / "chat_template.json");

@@ -18,8 +18,9 @@ struct ChatTemplate {
   std::string text, where;
 };
 
-/// chat_template.jinja; else "chat_template" of tokenizer_config.json (a text, or the one named
-/// "default" in a list); else of chat_template.json. Nothing when none of them has one.
+/// Line ends are LF, whatever the file has. chat_template.jinja; else "chat_template" of
+/// tokenizer_config.json (a text, or the one named "default" in a list); else of
+/// chat_template.json. Nothing when none of them has one.
 std::optional<ChatTemplate> read_chat_template(const fs::path& directory);
 
 /// The format that a published template writes. It is told from the template's text, by the pieces

@@ -1,6 +1,7 @@
 #include "text/template.h"
 
 #include "base/error.h"
+#include "base/written_number.h"
 
 #include <algorithm>
 
@@ -18,7 +19,7 @@ namespace {
     }
     if (found.empty()) found = "no fields";
   } else {
-    found = std::string("a ") + parent.type_name();
+    found = std::string("a ") + json_type_name(parent);
   }
   const std::string near = parent.is_object() ? nearest(part, member_names(parent)) : "";
   throw input_error(
@@ -64,8 +65,7 @@ const Json& find_field(const Json& row, const std::string& name, const std::stri
 /// A value as the text that stands for it; `place` is how messages call it.
 std::string text_of(const Json& value, const std::string& name, const std::string& place,
                     const std::string& where) {
-  if (value.is_string()) return value.get<std::string>();
-  if (value.is_number() || value.is_boolean()) return value.dump();
+  if (auto text = scalar_text(value)) return *std::move(text);
   throw input_error(place + " is " +
                         (value.is_null() ? "null" : std::string("an ") + value.type_name()) +
                         ", expected a string, a number, true or false",
@@ -168,6 +168,13 @@ std::vector<std::string> TextTemplate::render_texts(const Json& row,
     texts.push_back(text_of(one, name, quoted_field(name), where));
   }
   return texts;
+}
+
+bool TextTemplate::reads(std::string_view field) const {
+  return std::any_of(parts_.begin(), parts_.end(), [&](const Part& part) {
+    const std::string_view name = part.text;
+    return part.is_field && (name == field || name.substr(0, name.find('.')) == field);
+  });
 }
 
 std::vector<std::string> TextTemplate::missing_fields(const Json& row) const {

@@ -25,7 +25,7 @@ class TextTemplate {
   static TextTemplate parse(std::string_view text, const std::string& where,
                             TemplateFilters filters = TemplateFilters::kNone);
 
-  /// Strings go in as they are, numbers, true and false as JSON writes them.
+  /// Strings go in as they are, numbers as the row has them, true and false as JSON writes them.
   /// Input errors, at `where` (file and line of the row): a missing field (names the row's fields
   /// and the nearest), null, an object or a list in place of a value, and a value that a filter
   /// cannot take.
@@ -33,6 +33,8 @@ class TextTemplate {
   /// The texts of the list that a single place holds; of anything else the one text of render.
   /// Input errors as of render.
   std::vector<std::string> render_texts(const Json& row, const std::string& where) const;
+  /// Whether a place names the row's field, or something inside it.
+  bool reads(std::string_view field) const;
   /// The fields that the template names and the row lacks, each once.
   std::vector<std::string> missing_fields(const Json& row) const;
 

@@ -1,6 +1,7 @@
 #include "text/template_filters.h"
 
 #include "base/error.h"
+#include "base/written_number.h"
 #include "text/cleaning.h"
 #include "text/python_text.h"
 #include "text/python_words.h"
@@ -8,7 +9,6 @@
 #include <algorithm>
 #include <functional>
 #include <map>
-#include <optional>
 
 namespace expandft {
 namespace {
@@ -53,13 +53,7 @@ std::string kind_of(const Json& value) {
   if (value.is_null()) return "null";
   if (value.is_array()) return "a list";
   if (value.is_object()) return "an object";
-  return std::string("a ") + value.type_name();
-}
-
-std::optional<std::string> as_text(const Json& value) {
-  if (value.is_string()) return value.get<std::string>();
-  if (value.is_number() || value.is_boolean()) return value.dump();
-  return std::nullopt;
+  return std::string("a ") + json_type_name(value);
 }
 
 }  // namespace
@@ -106,7 +100,7 @@ Json TemplateFilter::apply(const Json& value, const std::string& place,
     std::string lines;
     for (std::size_t i = 0; i < value.size(); ++i) {
       const std::string letter(1, static_cast<char>('A' + i));
-      const auto text = as_text(value[i]);
+      const auto text = scalar_text(value[i]);
       if (!text) throw wrong(value[i], "texts in the list");
       letters.push_back(letter);
       lines += (i == 0 ? "" : "\n") + letter + ". " + *text;
@@ -121,7 +115,7 @@ Json TemplateFilter::apply(const Json& value, const std::string& place,
     }
     return list;
   }
-  const auto text = as_text(value);
+  const auto text = scalar_text(value);
   if (!text) throw wrong(value, name_ == "split_options" ? "a text" : "a text or a list of texts");
   if (name_ == "split_options") return split_options(*text);
   if (takes_argument(name_)) {

@@ -46,9 +46,9 @@ class TextStream {
 };
 
 /// Calls `visit` with each row of JSON lines and its line number (from 1), with no more than one
-/// line in memory. Packed or not. Blank lines are skipped; CRLF and a byte order mark are
-/// tolerated. Input errors name file:line for damaged JSON, a row that is no object, NUL bytes and
-/// invalid UTF-8.
+/// line in memory. Numbers keep their texts (base/written_number.h). Packed or not. Blank lines are
+/// skipped; CRLF and a byte order mark are tolerated. Input errors name file:line for damaged JSON,
+/// a row that is no object, NUL bytes and invalid UTF-8.
 void for_each_json_line(const fs::path& file,
                         const std::function<void(const Json& row, std::int64_t line)>& visit);
 

@@ -12,7 +12,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (const TemplateFilters filters : {TemplateFilters::kNone, TemplateFilters::kKnown}) {
     fuzz::expect_input_error([&] {
       const TextTemplate text = TextTemplate::parse(all.substr(0, end), "fuzz", filters);
-      const Json row = parse_json(all.substr(std::min(end + 1, all.size())), "fuzz");
+      const Json row =
+          parse_json(all.substr(std::min(end + 1, all.size())), "fuzz", Numbers::kAsWritten);
       text.missing_fields(row);
       const std::string rendered = text.render(row, "fuzz");
       if (text.render_texts(row, "fuzz").empty()) std::abort();

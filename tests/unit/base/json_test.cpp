@@ -1,6 +1,7 @@
 #include "base/json.h"
 
 #include "base/temp_directory.h"
+#include "base/written_number.h"
 #include "catch.h"
 
 using namespace expandft;
@@ -33,6 +34,26 @@ TEST_CASE("JSON equals what nlohmann's own parser makes of it", "[json]") {
   const std::string text =
       R"({"b":[{"x":[[],{},[1,[2]]]},"",0.1],"a":{"b":{"c":{}},"d":[]},"e":1e3})";
   CHECK(parse_json(text, "x").dump() == Json::parse(text).dump());
+}
+
+TEST_CASE("Numbers keep their texts where that is asked for", "[json]") {
+  for (const std::string number :
+       {"0", "7", "-3", "-0", "18446744073709551615", "18446744073709551616",
+        "1180591620717411303424", "-1180591620717411303424", "1.10", "1.0", "-0.0", "1e5", "1E+05",
+        "0.1000000000000000055", "1e-400", "123456789012345678901234567890.5"}) {
+    INFO(number);
+    const Json list = parse_json("[" + number + "]", "x", Numbers::kAsWritten);
+    CHECK(scalar_text(list[0]) == number);
+    CHECK(json_type_name(list[0]) == std::string("number"));
+  }
+  CHECK(parse_json("[12]", "x", Numbers::kAsWritten)[0] == 12);
+  CHECK(parse_json("[1.50]", "x", Numbers::kAsWritten) ==
+        parse_json("[ 1.50 ]", "x", Numbers::kAsWritten));
+  CHECK(parse_json("[1.10]", "x")[0] == 1.1);
+  CHECK_FALSE(scalar_text(parse_json("null", "x", Numbers::kAsWritten)));
+  CHECK(json_excerpt(parse_json(R"([1.50, {"a": 2.5}])", "x", Numbers::kAsWritten)) ==
+        R"([1.5,{"a":2.5}])");
+  CHECK(has(error_of([] { parse_json("1e400", "x", Numbers::kAsWritten); }).message(), "1e400"));
 }
 
 TEST_CASE("A duplicate key is refused", "[json]") {

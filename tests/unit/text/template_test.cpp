@@ -48,6 +48,19 @@ TEST_CASE("numbers and booleans go in as JSON writes them", "[template]") {
         "12 0.5 true -3");
 }
 
+TEST_CASE("numbers of a row keep their digits", "[template]") {
+  const Json row = parse_json(R"({"id": 1180591620717411303424, "price": 1.10, "e": [1e5, -0.50]})",
+                              "row", Numbers::kAsWritten);
+  const auto render_row = [&](std::string_view text) {
+    return with_filters(text).render(row, "rows.jsonl:4");
+  };
+  CHECK(render_row("{id}: {price}") == "1180591620717411303424: 1.10");
+  CHECK(render_row("{price|after:.} {e.0} {e|options}") == "10 1e5 A. 1e5\nB. -0.50");
+  CHECK(with_filters("{e}").render_texts(row, "x") == Texts{"1e5", "-0.50"});
+  expect_input_error([&] { render_row("{price|letters}"); }, {"\"price\" is a number", "a list"});
+  expect_input_error([&] { render_row("{price.x}"); }, {"found: a number"});
+}
+
 TEST_CASE("dots reach into objects and lists", "[template]") {
   CHECK(render("{answer.text}", R"({"answer": {"text": "yes"}})") == "yes");
   CHECK(render("{c.1}", R"({"c": ["x", "y"]})") == "y");
