@@ -1,3 +1,4 @@
+#include "cli/chat_prompt.h"
 #include "cli/end_tokens.h"
 #include "cli/load.h"
 #include "cli/output.h"
@@ -41,13 +42,17 @@ Question ask(const std::string& prompt, const GenerateOptions& options, const Lo
   Question question{prompt, {}, end_tokens(model.directory, tokenizer)};
   if (!options.chat) {
     question.ids = tokenizer.encode(prompt, {.bos = tokenizer.adds_bos()});
+    if (wants_chat(model.directory.path(), prompt, tokenizer)) {
+      spdlog::info("the model has a chat template: --chat writes the prompt in it");
+    }
     return question;
   }
   const ChatFormat format = chat_format_of(model.directory.path(), options.chat_format, tokenizer);
-  question.text = render_prompt(format, {{ChatRole::kUser, prompt}}, "--prompt");
-  question.ids = tokenizer.encode(question.text);
-  const std::vector<TokenId> end = tokenizer.encode(format.answer_end, {.continuation = true});
-  question.end_tokens.insert(question.end_tokens.end(), end.begin(), end.end());
+  ChatPrompt chat = chat_prompt(format, prompt, "--prompt", tokenizer);
+  question.text = std::move(chat.text);
+  question.ids = std::move(chat.ids);
+  question.end_tokens.insert(question.end_tokens.end(), chat.end_tokens.begin(),
+                             chat.end_tokens.end());
   return question;
 }
 

@@ -7,6 +7,7 @@
 #include "report/human.h"
 #include "report/progress.h"
 #include "runtime/device.h"
+#include "text/shared_data.h"
 #include "text/sources.h"
 #include "training/batch_stream.h"
 #include "training/self_text.h"
@@ -24,7 +25,7 @@ namespace {
 void report_source(const DataSource& source, const SourceReport& report, std::int64_t max_length) {
   const DatasetReport& rows = report.rows;
   std::string name = source.path.filename().string();
-  if (report.files > 1) name += fmt::format(" ({} files)", report.files);
+  if (report.file_paths.size() > 1) name += fmt::format(" ({} files)", report.file_paths.size());
   std::string line = fmt::format("{}: {} rows, {} sequences, {} tokens, {} of them learned", name,
                                  rows.rows, rows.examples, rows.tokens, rows.targets);
   if (source.weight != 1) {
@@ -36,6 +37,9 @@ void report_source(const DataSource& source, const SourceReport& report, std::in
         "{}: {} rows lost the beginning of their prompt, or their oldest turns, {} tokens in all, "
         "to fit {} tokens",
         name, rows.truncated_rows, rows.truncated_tokens, max_length);
+  }
+  if (report.has_template && !rows.unread.empty()) {
+    spdlog::info("{}: the template leaves out the fields {}", name, rows.unread.text());
   }
 }
 
@@ -222,6 +226,41 @@ Data load_data(const RunConfig& run, const Tokenizer& tokenizer) {
   return data;
 }
 
+/// The files that the run's tasks are measured on.
+std::vector<MeasuredFile> task_files(const RunConfig& run, const std::vector<std::string>& names) {
+  std::vector<MeasuredFile> files;
+  for (const TaskConfig& task :
+       find_tasks(names, run.file.parent_path(), run.evaluation.task_data)) {
+    files.push_back({task.data, "the task " + task.name});
+  }
+  return files;
+}
+
+/// What is to be said of the data: fields that nothing reads, and what is trained on and measured
+/// on at once.
+Notices data_notices(const RunConfig& run, const Data& data) {
+  Notices notices = data.training.notices;
+  const auto add = [&](const Notices& more) {
+    notices.insert(notices.end(), more.begin(), more.end());
+  };
+  if (data.validation) {
+    add(data.validation->notices);
+    add(shared_examples(data.training, *data.validation));
+  }
+  std::vector<fs::path> training_files;
+  for (const SourceReport& source : data.training.sources) {
+    training_files.insert(training_files.end(), source.file_paths.begin(), source.file_paths.end());
+  }
+  add(shared_files(training_files, "data.train", task_files(run, run.evaluation.original_tasks)));
+  add(shared_files(training_files, "data.train", task_files(run, run.evaluation.tasks)));
+  if (data.retention) {
+    add(data.retention->notices);
+    add(shared_files({*run.retention.text}, "retention.text",
+                     task_files(run, run.evaluation.original_tasks)));
+  }
+  return notices;
+}
+
 }  // namespace
 
 std::unique_ptr<TrainSetup> set_up_training(ResolvedConfig config, const GlobalOptions& global,
@@ -255,12 +294,15 @@ std::unique_ptr<TrainSetup> set_up_training(ResolvedConfig config, const GlobalO
                describe(method, run, spec));
   const Dtype base_dtype = base.tensor(spec.names.embedding()).dtype;
   if (!data) data = loading.get();
+  Notices notices = data_notices(run, *data);
+  report(notices, global);
   const EpochStatistics epoch = first_epoch(data->training, run.data, run.training.seed);
   spdlog::info("an epoch: {}", describe(epoch));
-  return std::make_unique<TrainSetup>(TrainSetup{
-      group, std::move(config), device, std::move(base), spec, base_dtype, std::move(tokenizer),
-      folding, std::move(data->training), epoch, std::move(data->validation),
-      std::move(data->retention), std::move(decoder), std::move(method), std::move(ranking)});
+  return std::make_unique<TrainSetup>(
+      TrainSetup{group, std::move(config), device, std::move(base), spec, base_dtype,
+                 std::move(tokenizer), folding, std::move(data->training), epoch,
+                 std::move(data->validation), std::move(data->retention), std::move(decoder),
+                 std::move(method), std::move(ranking), std::move(notices)});
 }
 
 std::vector<LayerScore> rank_layers_of(const RunConfig& run, const GlobalOptions& global) {
@@ -270,6 +312,7 @@ std::vector<LayerScore> rank_layers_of(const RunConfig& run, const GlobalOptions
   check_vocabulary(*tokenizer, read_spec(base).vocab, base.path().string());
   const at::Device device = prepare_device(global);
   const Dataset training_data = load(run.data.train, "data.train", run, *tokenizer);
+  report(training_data.notices, global);
   Decoder decoder = Decoder::load(base, compute_dtype(run.training.precision, device), device);
   return rank_layers_for(run, decoder, training_data);
 }

@@ -334,9 +334,11 @@ FieldTable run_config_fields(RunConfig& run) {
       numbers_field("evaluation.strengths", evaluation.strengths, from_to<double>(0, 1),
                     "Further strengths at which the tasks are measured after training.")
           .allowing("a list of numbers from 0 to 1"),
-      texts_field("evaluation.prompts", evaluation.prompts,
-                  "Prompts that base and tuned model both continue after training; none: up to 3 "
-                  "from the validation data, or else from the training data."),
+      texts_field(
+          "evaluation.prompts", evaluation.prompts,
+          "Prompts that base and tuned model both continue after training; where data.train "
+          "has conversations, questions in their chat format. None: up to 3 from the "
+          "validation data, or else from the training data."),
   };
   table.rules = {needed_layers_rule()};
   const std::vector<Field> method = method_fields(run);

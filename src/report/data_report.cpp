@@ -81,10 +81,12 @@ Json data_json(const Dataset& dataset) {
   Json& sources = json["sources"] = Json::array();
   for_each_source(dataset, [&](const SourceReport& source, const LengthStatistics& lengths) {
     Json& one = sources.emplace_back(Json{{"path", source.path.string()},
-                                          {"files", source.files},
+                                          {"files", source.file_paths.size()},
                                           {"weight", source.weight},
                                           {"sequences_per_epoch", source.drawn}});
     one.update(report_json(source.rows, lengths));
+    Json& unread = one["unread_fields"] = Json::object();
+    for (const auto& [field, count] : source.rows.unread.fields()) unread[field] = count;
   });
   return json;
 }

@@ -2,6 +2,8 @@
 
 #include "report/page_parts.h"
 
+#include <algorithm>
+
 namespace expandft {
 namespace {
 
@@ -27,9 +29,18 @@ std::string samples_html(const Json& samples) {
            text_box_html("tuned", "Tuned", text("tuned")) + "</div>\n</article>\n";
   }
   if (out.empty()) return "";
+  const bool has_empty = std::any_of(samples.begin(), samples.end(), [](const Json& sample) {
+    return is_sample(sample) && (sample["base"] == "" || sample["tuned"] == "");
+  });
+  const std::string note =
+      has_empty
+          ? " (nothing): the likeliest first token is the one that ends a text, so the model "
+            "ends at once. For a model of conversations that is common after a prompt without "
+            "its chat format."
+          : "";
   return "<section aria-labelledby=\"samples\">\n<h2 id=\"samples\">Samples before and after</h2>\n"
-         "<p class=\"quiet\">How base and tuned model continue the same prompts, greedily.</p>\n" +
-         out + "</section>\n";
+         "<p class=\"quiet\">How base and tuned model continue the same prompts, greedily." +
+         note + "</p>\n" + out + "</section>\n";
 }
 
 }  // namespace expandft

@@ -13,11 +13,11 @@ std::size_t count(std::string_view text, std::string_view part) {
 
 }  // namespace
 
-Example encode_chat(const RenderedChat& chat, const ChatFormat& format,
+Example encode_chat(const RenderedChat& chat, const ChatFormat& format, bool learn_prompt,
                     const Tokenizer& tokenizer) {
   Example example;
   example.tokens = tokenizer.encode(chat.text);
-  example.learned.assign(example.tokens.size(), 0);
+  example.learned.assign(example.tokens.size(), learn_prompt ? 1 : 0);
   const std::string_view text = chat.text;
   EncodeOptions options;
   options.continuation = true;
@@ -42,7 +42,7 @@ Example encode_chat(const RenderedChat& chat, const ChatFormat& format,
     }
     const auto stop = at == example.tokens.end() ? at : at + 1;
     std::fill(example.learned.begin() + (first - example.tokens.begin()),
-              example.learned.begin() + (stop - example.tokens.begin()), 1);
+              example.learned.begin() + (stop - example.tokens.begin()), answer.learned ? 1 : 0);
     byte = answer.end - format.answer_end.size();
     options.continuation = true;
   }

@@ -131,7 +131,7 @@ RenderedChat render_chat(const ChatFormat& format, const std::vector<ChatMessage
       text += format.thinks ? thinking_answer(messages, i)
                             : trimmed(message.content, format.answer_trim);
       text += format.answer_tail + format.answer_end;
-      chat.answers.push_back({begin, text.size()});
+      chat.answers.push_back({begin, text.size(), message.learned});
       text += format.answer_after;
     }
   }

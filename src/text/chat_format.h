@@ -12,6 +12,7 @@ enum class ChatRole { kSystem, kUser, kAssistant };
 struct ChatMessage {
   ChatRole role = ChatRole::kUser;
   std::string content;
+  bool learned = true;  // whether training learns it, if it is the assistant's
 };
 
 /// Where the text of a system message goes.
@@ -56,10 +57,11 @@ const ChatFormat* find_chat_format(std::string_view name);
 /// The format with the tokens' texts in place of "{bos}" and "{eos}".
 ChatFormat with_tokens(ChatFormat format, const std::string& bos, const std::string& eos);
 
-/// Bytes [begin, end) of a rendered conversation that one assistant turn learns; the last of them
-/// are the end-of-turn token.
+/// Bytes [begin, end) of a rendered conversation that the model writes in one assistant turn; the
+/// last of them are the end-of-turn token.
 struct AnswerSpan {
   std::size_t begin = 0, end = 0;
+  bool learned = true;  // the message's
 };
 
 struct RenderedChat {

@@ -28,21 +28,30 @@ DatasetReport& DatasetReport::operator+=(const DatasetReport& other) {
   targets += other.targets;
   truncated_rows += other.truncated_rows;
   truncated_tokens += other.truncated_tokens;
+  conversations += other.conversations;
+  unread += other.unread;
   return *this;
+}
+
+void name_unread(const UnreadFields& unread, const fs::path& source, Notices& notices) {
+  if (unread.empty()) return;
+  notices.push_back({"nothing reads the fields " + unread.text(), source.string(),
+                     "take them out, or say with data.template how a row becomes text"});
 }
 
 Dataset load_dataset(const DatasetOptions& options, const Tokenizer& tokenizer) {
   Dataset dataset;
-  append_dataset(options, tokenizer, dataset);
+  const DatasetReport report = append_dataset(options, tokenizer, dataset);
+  if (!options.completion) name_unread(report.unread, options.path, dataset.notices);
   return dataset;
 }
 
 DatasetReport append_dataset(const DatasetOptions& options, const Tokenizer& tokenizer,
                              Dataset& dataset) {
-  const DataForm form = form_of(options.path);
+  const bool is_plain_text = form_of(options.path) == DataForm::kPlainText;
   const RowRenderer renderer(options);
   ExampleBuilder builder(options, tokenizer, dataset);
-  if (form == DataForm::kPlainText) {
+  if (is_plain_text) {
     if (options.prompt || options.completion) {
       throw input_error("a template needs rows with fields, and this is plain text",
                         options.path.string(),
@@ -52,13 +61,21 @@ DatasetReport append_dataset(const DatasetOptions& options, const Tokenizer& tok
     builder.add_stream(text);
   } else {
     std::optional<ChatFormat> format;  // looked up when a row needs it
+    UnreadFields& unread = builder.unread();
     for_each_json_line(options.path, [&](const Json& row, std::int64_t line) {
       const std::string where = options.path.string() + ":" + std::to_string(line);
-      if (!renderer.is_chat(row)) {
-        builder.add_row(renderer.render(row, where), line);
+      if (renderer.has_template()) {
+        builder.add_row(renderer.render(row, unread, where), line);
         return;
       }
-      const std::vector<ChatMessage> messages = read_messages(row, where);
+      const RowForm form = row_form(row, where);
+      check_row_fields(row, form, unread, where);
+      if (form != RowForm::kChat) {
+        builder.add_row(render_row(row, form, where), line);
+        return;
+      }
+      const std::vector<ChatMessage> messages =
+          read_messages(row, options.learn_prompt, unread, where);
       if (!format) format = chat_format_of(options.model, options.chat_format, tokenizer);
       builder.add_chat(messages, *format, where, line);
     });

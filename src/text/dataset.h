@@ -1,7 +1,9 @@
 #pragma once
 
+#include "base/notice.h"
 #include "text/example_store.h"
 #include "text/tokenizer.h"
+#include "text/unread_fields.h"
 
 #include <cstdint>
 #include <optional>
@@ -31,6 +33,8 @@ struct DatasetReport {
   std::int64_t targets = 0;  // tokens that are learned
   // Rows that lost the beginning of their prompt, or conversations their oldest exchanges.
   std::int64_t truncated_rows = 0, truncated_tokens = 0;
+  std::int64_t conversations = 0;  // of the rows
+  UnreadFields unread = {};
 
   DatasetReport& operator+=(const DatasetReport& other);
   bool operator==(const DatasetReport&) const = default;
@@ -40,7 +44,8 @@ struct DatasetReport {
 struct SourceReport {
   fs::path path;  // a file, a folder or a glob
   double weight = 1;
-  std::int64_t files = 0;
+  bool has_template = false;
+  std::vector<fs::path> file_paths;
   DatasetReport rows;
   std::int64_t drawn = 0;  // examples of it in an epoch
 };
@@ -57,7 +62,12 @@ struct Dataset {
   DatasetReport report;
   std::vector<DatasetPart> parts;     // in order, all examples; none: each counts once
   std::vector<SourceReport> sources;  // those that load_sources read, in order
+  Notices notices;                    // fields that nothing reads, of each source
 };
+
+/// Adds the notice of a source's fields that nothing reads, when there are any. Of rows that a
+/// template renders there is none: their author has said which fields count.
+void name_unread(const UnreadFields& unread, const fs::path& source, Notices& notices);
 
 /// Examples of the part in each epoch: weight times its examples, rounded.
 std::int64_t drawn_examples(const DatasetPart& part);

@@ -30,16 +30,17 @@ std::string line_list(const std::vector<std::int64_t>& lines) {
 
 PromptAndCompletion encode_prompt_and_completion(const Tokenizer& tokenizer,
                                                  const std::string& prompt,
-                                                 const std::string& completion) {
+                                                 const std::string& completion, bool continuation) {
   PromptAndCompletion ids;
-  ids.prompt = tokenizer.encode(prompt);
-  const std::vector<TokenId> whole = tokenizer.encode(prompt + completion);
+  EncodeOptions options;
+  options.continuation = continuation;
+  ids.prompt = tokenizer.encode(prompt, options);
+  const std::vector<TokenId> whole = tokenizer.encode(prompt + completion, options);
   if (ids.prompt.size() <= whole.size() &&
       std::equal(ids.prompt.begin(), ids.prompt.end(), whole.begin())) {
     ids.completion.assign(whole.begin() + static_cast<std::ptrdiff_t>(ids.prompt.size()),
                           whole.end());
   } else {
-    EncodeOptions options;
     options.continuation = true;
     ids.completion = tokenizer.encode(completion, options);
   }
@@ -67,60 +68,113 @@ void ExampleBuilder::add_row(const RenderedRow& row, std::int64_t line) {
     unlearned_lines_.push_back(line);
     return;
   }
-  auto [prompt, answer] = encode_prompt_and_completion(tokenizer_, row.prompt, row.completion);
-  std::vector<TokenId>& start = prompt.empty() ? answer : prompt;
-  // A template may write BOS or EOS itself: neither is put twice.
-  std::vector<TokenId> tokens;
-  if (tokenizer_.adds_bos() && tokenizer_.bos()) {
-    if (!start.empty() && start.front() == *tokenizer_.bos()) start.erase(start.begin());
-    tokens.push_back(*tokenizer_.bos());
-  }
-  if (tokenizer_.eos() && (answer.empty() || answer.back() != *tokenizer_.eos())) {
-    answer.push_back(*tokenizer_.eos());
-  }
-
-  const std::size_t needed = tokens.size() + answer.size();
+  const std::size_t with_earlier = row.earlier.empty() ? 0 : add_with_earlier(row);
+  if (!row.earlier.empty() && with_earlier == 0) return;
+  EncodedExchange encoded = encode_exchange({row.system + row.prompt, row.completion}, true);
+  auto& [bos, prompt, answer] = encoded;
   if (row.whole_text) {
+    std::vector<TokenId> tokens = bos;
     tokens.insert(tokens.end(), answer.begin(), answer.end());
     if (tokens.size() < 2) unlearned_lines_.push_back(line);
     add_blocks(tokens);
     return;
   }
+  const std::size_t needed = bos.size() + answer.size();
+  const std::size_t whole = std::max(encoded.size(), with_earlier);
   if (needed > max_length_) {
     too_long_lines_.push_back(line);
     longest_ = std::max(longest_, needed);
     return;
   }
-  if (needed + prompt.size() > max_length_) {
-    const std::size_t removed = needed + prompt.size() - max_length_;
+  if (encoded.size() > max_length_) {
+    const std::size_t removed = encoded.size() - max_length_;
     prompt.erase(prompt.begin(), prompt.begin() + static_cast<std::ptrdiff_t>(removed));
-    ++report_.truncated_rows;
-    report_.truncated_tokens += static_cast<std::int64_t>(removed);
   }
-  if (needed + prompt.size() < 2) {  // one token: nothing predicts it
+  if (whole > max_length_) {
+    ++report_.truncated_rows;
+    report_.truncated_tokens += static_cast<std::int64_t>(whole - encoded.size());
+  }
+  if (encoded.size() < 2) {  // one token: nothing predicts it
     unlearned_lines_.push_back(line);
     return;
   }
   Example example;
-  example.learned.assign(tokens.size(), 0);
-  example.learned.insert(example.learned.end(), prompt.size(), options_.learn_prompt ? 1 : 0);
-  example.learned.insert(example.learned.end(), answer.size(), 1);
-  example.tokens = std::move(tokens);
-  example.tokens.insert(example.tokens.end(), prompt.begin(), prompt.end());
-  example.tokens.insert(example.tokens.end(), answer.begin(), answer.end());
+  append(encoded, example);
   add_example(example);
+}
+
+ExampleBuilder::EncodedExchange ExampleBuilder::encode_exchange(const Exchange& exchange,
+                                                                bool is_first) const {
+  // Where no EOS parts exchanges, an empty line does.
+  const std::string apart = is_first || tokenizer_.eos() ? "" : "\n\n";
+  auto [prompt, answer] = encode_prompt_and_completion(tokenizer_, apart + exchange.prompt,
+                                                       exchange.completion, !is_first);
+  std::vector<TokenId>& start = prompt.empty() ? answer : prompt;
+  // A template may write BOS or EOS itself: neither is put twice.
+  std::vector<TokenId> bos;
+  if (is_first && tokenizer_.adds_bos() && tokenizer_.bos()) {
+    if (!start.empty() && start.front() == *tokenizer_.bos()) start.erase(start.begin());
+    bos.push_back(*tokenizer_.bos());
+  }
+  if (tokenizer_.eos() && (answer.empty() || answer.back() != *tokenizer_.eos())) {
+    answer.push_back(*tokenizer_.eos());
+  }
+  return {std::move(bos), std::move(prompt), std::move(answer)};
+}
+
+void ExampleBuilder::append(const EncodedExchange& exchange, Example& example) const {
+  const auto add = [&](const std::vector<TokenId>& ids, bool learned) {
+    example.tokens.insert(example.tokens.end(), ids.begin(), ids.end());
+    example.learned.insert(example.learned.end(), ids.size(), learned ? 1 : 0);
+  };
+  add(exchange.bos, false);
+  add(exchange.prompt, options_.learn_prompt);
+  add(exchange.answer, true);
+}
+
+/// Adds the row with as many of its earlier exchanges as fit, the latest ones. Where not even the
+/// last of them does, nothing, and returns the tokens of the whole; else 0.
+std::size_t ExampleBuilder::add_with_earlier(const RenderedRow& row) {
+  std::vector<Exchange> exchanges = row.earlier;
+  exchanges.push_back({row.prompt, row.completion});
+  std::vector<EncodedExchange> encoded;
+  std::size_t later = 0;  // tokens behind the exchange that comes first
+  for (const Exchange& one : exchanges) {
+    encoded.push_back(encode_exchange(one, false));
+    later += encoded.back().size();
+  }
+  std::size_t whole = 0;
+  for (std::size_t i = 0; i + 1 < exchanges.size(); ++i) {
+    later -= encoded[i].size();
+    const EncodedExchange first =
+        encode_exchange({row.system + exchanges[i].prompt, exchanges[i].completion}, true);
+    const std::size_t size = first.size() + later;
+    if (i == 0) whole = size;
+    if (size > max_length_) continue;
+    Example example;
+    append(first, example);
+    for (std::size_t k = i + 1; k < encoded.size(); ++k) append(encoded[k], example);
+    if (i > 0) {
+      ++report_.truncated_rows;
+      report_.truncated_tokens += static_cast<std::int64_t>(whole - size);
+    }
+    add_example(example);
+    return 0;
+  }
+  return whole;
 }
 
 void ExampleBuilder::add_chat(const std::vector<ChatMessage>& messages, const ChatFormat& format,
                               const std::string& where, std::int64_t line) {
   ++report_.rows;
+  ++report_.conversations;
   const auto encode = [&](const std::vector<ChatMessage>& part) {
-    return encode_chat(render_chat(format, part, where), format, tokenizer_);
+    return encode_chat(render_chat(format, part, where), format, options_.learn_prompt, tokenizer_);
   };
   Example example = encode(messages);
   const bool learns = std::any_of(messages.begin(), messages.end(), [&](const ChatMessage& m) {
-    return (m.role == ChatRole::kAssistant || options_.learn_prompt) &&
-           leading_space(m.content) != m.content.size();
+    const bool counts = m.role == ChatRole::kAssistant ? m.learned : options_.learn_prompt;
+    return counts && leading_space(m.content) != m.content.size();
   });
   if (!learns) {
     unlearned_lines_.push_back(line);
@@ -144,7 +198,6 @@ void ExampleBuilder::add_chat(const std::vector<ChatMessage>& messages, const Ch
     ++report_.truncated_rows;
     report_.truncated_tokens += static_cast<std::int64_t>(whole - example.tokens.size());
   }
-  if (options_.learn_prompt) example.learned.assign(example.tokens.size(), 1);
   add_example(example);
 }
 
@@ -211,14 +264,17 @@ DatasetReport ExampleBuilder::finish() {
   const std::string file = options_.path.string();
   if (!unlearned_lines_.empty()) {
     throw input_error(count_of_rows(unlearned_lines_.size()) +
-                          " with an empty answer or none: nothing would be learned from them (" +
+                          " with an empty answer or none, or with all answers left out of what is "
+                          "learned: nothing would be learned from them (" +
                           line_list(unlearned_lines_) + ")",
                       file, "take these rows out of the data, or correct data.template");
   }
   if (!too_long_lines_.empty()) {
     throw input_error(
         count_of_rows(too_long_lines_.size()) +
-            " whose answer alone (of a conversation: whose last exchange) is longer than "
+            " whose answer alone (of a conversation: whose last exchange that is learned) is "
+            "longer "
+            "than "
             "max_length " +
             std::to_string(max_length_) + " (" + line_list(too_long_lines_) +
             "; the longest needs " + std::to_string(longest_) + " tokens)",

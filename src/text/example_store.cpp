@@ -1,6 +1,7 @@
 #include "text/example_store.h"
 
 #include "base/error.h"
+#include "base/hash.h"
 
 #include <algorithm>
 #include <span>
@@ -25,6 +26,7 @@ void ExampleStore::push_back(const Example& example) {
   }
   bytes_.append(std::as_bytes(std::span(tokens)));
   bytes_.append(std::as_bytes(std::span(learned)));
+  hashes_.push_back(hash64(std::as_bytes(std::span(tokens))));
   ends_.push_back(begin_of(size()) + tokens.size());
   const auto first = learned.begin() + (learned.empty() ? 0 : 1);
   targets_.push_back(static_cast<std::uint32_t>(

@@ -9,7 +9,7 @@
 namespace expandft {
 
 /// The examples of a data set, in order. Token ids and learned marks lie in a SpillBuffer, so that
-/// data larger than memory can be trained on; in memory are 12 bytes for each example, and up to
+/// data larger than memory can be trained on; in memory are 20 bytes for each example, and up to
 /// `memory_limit` bytes of ids and marks (5 a token). An example is copied out when it is asked
 /// for; several threads may ask at once.
 class ExampleStore {
@@ -33,6 +33,8 @@ class ExampleStore {
   /// Its tokens, and those of them that are learned, without reading it.
   std::int64_t length(std::size_t index) const;
   std::int64_t targets(std::size_t index) const { return targets_[index]; }
+  /// Of its tokens, whatever of them is learned.
+  std::uint64_t hash(std::size_t index) const { return hashes_[index]; }
 
   std::uint64_t bytes_on_disk() const { return bytes_.bytes_on_disk(); }
   const fs::path& folder() const { return bytes_.folder(); }
@@ -60,6 +62,7 @@ class ExampleStore {
   SpillBuffer bytes_;                   // of each example its ids, then its marks
   std::vector<std::uint64_t> ends_;     // tokens of all examples up to and with this one
   std::vector<std::uint32_t> targets_;  // learned tokens of each, its first one aside
+  std::vector<std::uint64_t> hashes_;
 };
 
 }  // namespace expandft

@@ -1,20 +1,56 @@
 #include "text/rows.h"
 
 #include "base/error.h"
-#include "text/chat_rows.h"
 
 namespace expandft {
 namespace {
 
 const std::string& row_string(const Json& row, const char* name, const std::string& where) {
   const Json& value = row[name];
-  if (!value.is_string()) {
-    throw input_error("the field \"" + std::string(name) + "\" is " +
-                          (value.is_null() ? "null" : std::string("of type ") + value.type_name()) +
-                          ", expected a string",
-                      where, "data.template renders numbers and nested fields");
+  if (value.is_string()) return value.get_ref<const std::string&>();
+  const bool is_conversation = value.is_array() && !value.empty() && value[0].contains("content");
+  throw input_error(
+      "the field \"" + std::string(name) + "\" is " + found_kind(value) + ", expected a string",
+      where,
+      is_conversation ? "write a conversation as one list, \"messages\""
+                      : "data.template renders numbers and nested fields");
+}
+
+/// Alpaca's earlier turns. A row that has none may say so by null, "" or [].
+std::vector<Exchange> read_history(const Json& row, const std::string& where) {
+  std::vector<Exchange> exchanges;
+  if (!row.contains("history") || is_blank(row["history"])) return exchanges;
+  const Json& history = row["history"];
+  if (!history.is_array()) {
+    throw input_error("the field \"history\" is " + found_kind(history) +
+                          ", expected a list of [instruction, output]",
+                      where);
   }
-  return value.get_ref<const std::string&>();
+  for (const Json& turn : history) {
+    const bool is_pair =
+        turn.is_array() && turn.size() == 2 && turn[0].is_string() && turn[1].is_string();
+    if (!is_pair) {
+      throw input_error("history." + std::to_string(exchanges.size()) + " is " +
+                            json_excerpt(turn) + ", expected two texts, [instruction, output]",
+                        where);
+    }
+    exchanges.push_back({turn[0].get<std::string>() + "\n\n", turn[1].get<std::string>()});
+  }
+  return exchanges;
+}
+
+RenderedRow render_instruction(const Json& row, const std::string& where) {
+  RenderedRow rendered;
+  rendered.system = system_text(row, where);
+  if (!rendered.system.empty()) rendered.system += "\n\n";
+  rendered.earlier = read_history(row, where);
+  rendered.prompt = row_string(row, "instruction", where) + "\n\n";
+  if (row.contains("input") && !row["input"].is_null()) {
+    const std::string& input = row_string(row, "input", where);
+    if (!input.empty()) rendered.prompt += input + "\n\n";
+  }
+  rendered.completion = row_string(row, "output", where);
+  return rendered;
 }
 
 }  // namespace
@@ -31,37 +67,22 @@ RowRenderer::RowRenderer(const DatasetOptions& options) {
   }
 }
 
-RenderedRow RowRenderer::render(const Json& row, const std::string& where) const {
-  if (completion_) {
-    return {prompt_ ? prompt_->render(row, where) : "", completion_->render(row, where), false};
+RenderedRow RowRenderer::render(const Json& row, UnreadFields& unread,
+                                const std::string& where) const {
+  RenderedRow rendered;
+  if (prompt_) rendered.prompt = prompt_->render(row, where);
+  rendered.completion = completion_->render(row, where);
+  for (const auto& [name, value] : row.get_ref<const Json::object_t&>()) {
+    const bool is_read = completion_->reads(name) || (prompt_ && prompt_->reads(name));
+    if (!is_read && !value.is_null()) unread.add(name);
   }
-  if (row.contains("prompt") && row.contains("completion")) {
-    return {row_string(row, "prompt", where), row_string(row, "completion", where), false};
-  }
-  if (row.contains("instruction") && row.contains("output")) {
-    RenderedRow rendered;
-    rendered.prompt = row_string(row, "instruction", where) + "\n\n";
-    if (row.contains("input") && !row["input"].is_null()) {
-      const std::string& input = row_string(row, "input", where);
-      if (!input.empty()) rendered.prompt += input + "\n\n";
-    }
-    rendered.completion = row_string(row, "output", where);
-    return rendered;
-  }
-  if (row.contains("text")) return {"", row_string(row, "text", where), true};
-  std::string fields;
-  for (const auto& item : row.items()) fields += (fields.empty() ? "" : ", ") + item.key();
-  throw input_error(
-      "expected the fields prompt and completion, or instruction and output, or messages, or text; "
-      "found: " +
-          (fields.empty() ? "no fields" : fields),
-      where, "say with data.template how a row becomes text");
+  return rendered;
 }
 
-bool RowRenderer::is_chat(const Json& row) const {
-  return !completion_ && is_chat_row(row) &&
-         !(row.contains("prompt") && row.contains("completion")) &&
-         !(row.contains("instruction") && row.contains("output"));
+RenderedRow render_row(const Json& row, RowForm form, const std::string& where) {
+  if (form == RowForm::kInstruction) return render_instruction(row, where);
+  if (form == RowForm::kText) return {"", row_string(row, "text", where), true};
+  return {row_string(row, "prompt", where), row_string(row, "completion", where)};
 }
 
 }  // namespace expandft

@@ -61,12 +61,14 @@ Dataset load_sources(
         options.prompt = source.text_template->prompt;
         options.completion = source.text_template->completion;
         options.template_key = at + ".template";
+        report.has_template = true;
       } else if (data.text_template && (is_rows || !rows_have_template)) {
         options.prompt = data.text_template->prompt;
         options.completion = data.text_template->completion;
+        report.has_template = true;
       }
       report.rows += append_dataset(options, tokenizer, whole);
-      ++report.files;
+      report.file_paths.push_back(file);
     }
     whole.parts.push_back({static_cast<std::size_t>(report.rows.examples), source.weight});
     report.drawn = drawn_examples(whole.parts.back());
@@ -76,6 +78,7 @@ Dataset load_sources(
                       source.weight, report.rows.examples),
           at + ".weight", "raise the weight, or leave the source out");
     }
+    if (!report.has_template) name_unread(report.rows.unread, source.path, whole.notices);
     loaded(source, report);
     whole.sources.push_back(std::move(report));
   }

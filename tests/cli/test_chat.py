@@ -88,3 +88,91 @@ def test_an_unknown_template_names_the_way_out(expandft, tmp_path, chat_model):
 
     result = expandft("generate", "--model", chat_model, "--chat", "--prompt", "Hi", "--device", "cpu")
     assert result.rc == 2 and "chat-format" in result.stderr + result.stdout
+
+
+def learned(expandft, folder, model, row, *arguments):
+    """Tokens, and those that are learned, of a data set of one row."""
+    result = train(expandft, write_chat_config(folder, model, [row]), "--dry-run", *arguments)
+    assert result.rc == 0, result.stderr
+    line = next(line for line in result.stderr.splitlines() if "of them learned" in line)
+    return tuple(int(part.split()[0]) for part in line.split(", ")[-2:])
+
+
+def turns(**switch):
+    return [{"role": "user", "content": "What is two plus two?"},
+            {"role": "assistant", "content": "It is five, obviously."} | switch,
+            {"role": "user", "content": "Are you sure?"},
+            {"role": "assistant", "content": "Sorry, it is four."}]
+
+
+def test_answers_can_be_left_out(expandft, tmp_path, chat_model):
+    tokens, targets = learned(expandft, tmp_path, chat_model, {"messages": turns()}, "--strict")
+    for switch in ({"weight": 0}, {"train": False}):
+        assert learned(expandft, tmp_path, chat_model, {"messages": turns(**switch)}, "--strict") == (
+            tokens, learned(expandft, tmp_path, chat_model, {"messages": turns()[2:]})[1])
+    assert learned(expandft, tmp_path, chat_model, {"messages": turns(weight=1)}, "--strict") == (tokens, targets)
+    for row, words in (({"messages": turns(weight=0.5)}, "messages.1.weight is 0.5"),
+                       ({"messages": [m | ({"weight": 0} if m["role"] == "assistant" else {}) for m in turns()]},
+                        "nothing would be learned"),
+                       ({"messages": turns(thinking="hm")}, "messages.1 has thinking"),
+                       ({"messages": turns(), "tools": [{"name": "f"}]}, "the row has tools")):
+        result = train(expandft, write_chat_config(tmp_path, chat_model, [row]))
+        assert result.rc == 2 and words in result.stderr, result.stderr
+
+
+def test_a_system_text_beside_the_list(expandft, tmp_path, chat_model):
+    system = {"role": "system", "content": "You answer in French only."}
+    expected = learned(expandft, tmp_path, chat_model, {"messages": [system, *turns()]})
+    assert learned(expandft, tmp_path, chat_model, {"system": system["content"], "messages": turns()}) == expected
+    shared = [{"from": "human" if m["role"] == "user" else "gpt", "value": m["content"]} for m in turns()]
+    row = {"system": system["content"], "tools": "[]", "conversations": shared}
+    assert learned(expandft, tmp_path, chat_model, row, "--strict") == expected
+    result = train(expandft, write_chat_config(tmp_path, chat_model, [
+        {"system": "Other", "messages": [system, *turns()]}]))
+    assert result.rc == 2 and "system text differs" in result.stderr
+
+
+def ask(expandft, model, *arguments):
+    result = expandft("generate", "--model", model, "--prompt", "Hi", "--max-tokens", "1", "--temperature", "0",
+                      "--json", "--device", "cpu", *arguments)
+    assert result.rc == 0, result.stderr
+    return result, json.loads(result.stdout)["prompt_tokens"]
+
+
+def test_generate_hints_at_the_template_and_reads_it_with_any_line_ends(expandft, chat_model):
+    plain, _ = ask(expandft, chat_model)
+    assert plain.stderr.count("has a chat template: --chat writes the prompt in it") == 1
+    assert "--chat" not in ask(expandft, chat_model, "--quiet")[0].stderr
+    chat, tokens = ask(expandft, chat_model, "--chat")
+    assert "chat template" not in chat.stderr
+    for start in (b"", b"\xef\xbb\xbf"):
+        (chat_model / "chat_template.jinja").write_bytes(start + CHATML.replace("\n", "\r\n").encode())
+        assert ask(expandft, chat_model, "--chat")[1] == tokens
+    (chat_model / "chat_template.jinja").write_text("{{ messages }}")  # not known: no hint that leads nowhere
+    assert "--chat" not in ask(expandft, chat_model)[0].stderr
+
+
+def test_prompts_of_samples_are_questions_where_conversations_are_learned(expandft, tmp_path, chat_model):
+    config = write_chat_config(tmp_path, chat_model, ROWS, training__max_steps=150, training__learning_rate=1e-2,
+                               expansion__layers="all", training__seed=1,
+                               evaluation={"prompts": ["What is 3 and 3?"]})
+    result = train(expandft, config)
+    assert result.rc == 0, result.stderr
+    sample, = json.loads((tmp_path / "out/summary.json").read_text())["samples"]
+    assert sample["prompt"] == "What is 3 and 3?" and sample["tuned"].startswith("It is")
+    assert len(sample["tuned"]) < 40 and "<|im_" not in sample["tuned"]  # ends with its turn
+
+
+def test_a_sample_of_nothing_is_explained(expandft, tmp_path, chat_model):
+    """A row whose prompt is all: the tuned model ends at once."""
+    config = write_config(tmp_path, chat_model, data__train="rows.jsonl", data__validation=None,
+                          evaluation={"prompts": ["Say nothing."]}, training__max_steps=80,
+                          training__learning_rate=1e-2, expansion__layers="all")
+    (tmp_path / "rows.jsonl").write_text(json.dumps({"prompt": "Say nothing.", "completion": "<|im_end|>"}) + "\n")
+    result = train(expandft, config)
+    assert result.rc == 0, result.stderr
+    sample, = json.loads((tmp_path / "out/summary.json").read_text())["samples"]
+    assert sample["tuned"] == ""
+    assert 'the tuned model writes nothing after "Say nothing."' in result.stderr
+    page = (tmp_path / "out/report.html").read_text()
+    assert ">(nothing)<" in page and "ends at once" in page

@@ -312,6 +312,12 @@ def rows_seeds():
         "text": lines({"text": "Once upon a time there was a line that is too long for a block"}),
         "templated": lines({"question": "2+2", "answer": ["4"]}),
         "chat": lines(chat),
+        "chat-switches": lines({"system": "be kind", "conversations": [
+            {"from": "human", "value": "hi", "id": 7}, {"from": "gpt", "value": "no", "weight": 0, "name": "x"},
+            {"from": "human", "value": "hm"}, {"from": "gpt", "value": "yes", "train": True}], "tools": "[]"}),
+        "history": lines({"instruction": "a", "input": "", "output": "b", "system": "c", "history": [["d", "e"], ["f", "g"]]}),
+        "unread": lines(*({f"key{i}": i, "text": "Once"} for i in range(20))),
+        "numbers": b'{"question": 1180591620717411303424, "answer": [1.10, 1e5, -0]}\n',
         "crlf": b'{"text": "a"}\r\n{"text": "b"}\r\n',
         "bom": b'\xef\xbb\xbf{"text": "a"}\n',
         "blank-lines": b'\n\n{"text": "a"}\n\n',

@@ -20,7 +20,8 @@ TEST_CASE("samples keep their white space and are escaped", "[report]") {
 TEST_CASE("a continuation that is empty is said to be", "[report]") {
   const std::string html = samples_html({{{"prompt", "2+2="}, {"base", ""}, {"tuned", "4"}}});
   CHECK(markup_fault(html) == "");
-  CHECK(count_of(html, "(nothing)") == 1);
+  CHECK(count_of(html, ">(nothing)<") == 1);
+  CHECK(count_of(html, "ends at once") == 1);
   CHECK(count_of(html, "<pre") == 2);
 }
 

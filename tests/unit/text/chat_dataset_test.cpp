@@ -79,6 +79,103 @@ TEST_CASE("a conversation learns its answers and the tokens that end them", "[da
         static_cast<std::ptrdiff_t>(all.tokens.size()));
 }
 
+TEST_CASE("answers can be left out of what is learned", "[dataset][chat]") {
+  const Example all = ChatData(kTwoTurns).load().examples.at(0);
+  const auto with = [](const std::string& answer, const std::string& switched) {
+    std::string rows = kTwoTurns;
+    const std::string content = "\"" + answer + "\"";
+    return rows.insert(rows.find(content) + content.size(), ", " + switched);
+  };
+  for (const std::string off :
+       {R"("weight": 0)", R"("weight": 0.0)", R"("train": false)", R"("training": false)",
+        R"("trainable": false)", R"("loss": false)", R"("weight": 0, "train": false)"}) {
+    INFO(off);
+    ChatData data(with("Tim", off));
+    const Dataset dataset = data.load();
+    CHECK(dataset.examples.at(0).tokens == all.tokens);
+    CHECK(data.text(dataset.examples.at(0), true) == "Tom and Sue<|im_end|>");
+    CHECK(dataset.notices.empty());
+    data.options.learn_prompt = true;
+    const Example prompts = data.load().examples.at(0);
+    CHECK(data.text(prompts, true).find("Tim") == std::string::npos);
+    CHECK(data.text(prompts, true).find("Who?") != std::string::npos);
+    CHECK(data.text(prompts, true).find("Tom and Sue") != std::string::npos);
+  }
+  for (const std::string on : {R"("weight": 1)", R"("weight": 1.0)", R"("train": true)",
+                               R"("weight": null, "train_detail": null)"}) {
+    INFO(on);
+    CHECK(ChatData(with("Tim", on)).load().examples.at(0).learned == all.learned);
+  }
+  for (const std::string other : {"0.5", "2", "-1", "\"0\"", "[]"}) {
+    refuse(with("Tim", "\"weight\": " + other), {"d.jsonl:1", "messages.2.weight is " + other});
+  }
+  refuse(with("Tim", R"("weight": 1, "train": false)"), {"messages.2", "train", "opposite"});
+  for (const std::string key : {"train_detail", "loss_scale", "thinking", "function_call"}) {
+    refuse(with("Tim", "\"" + key + "\": [1]"), {"d.jsonl:1", "messages.2 has " + key});
+  }
+  // Of a question the switch can only say what holds anyway.
+  CHECK(ChatData(with("Who?", R"("train": false)")).load().examples.at(0).learned == all.learned);
+  refuse(with("Who?", R"("train": true)"), {"messages.1 is to be learned", "data.learn_prompt"});
+  refuse(with("Be kind", R"("weight": 1)"), {"messages.0 is to be learned"});
+  ChatData data(with("Who?", R"("train": false)"));
+  data.options.learn_prompt = true;
+  expect_input_error([&] { data.load(); }, {"messages.1 is to be left out", "only answers"});
+}
+
+TEST_CASE("a conversation without an answer to learn teaches nothing", "[dataset][chat]") {
+  const std::string off =
+      R"({"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Ho", "weight": 0}]})";
+  refuse(kTwoTurns + off, {"1 row with", "left out of what is learned", "line 2)"});
+  // One that is too long keeps an answer that is learned.
+  std::string rows = kTwoTurns;
+  rows.insert(rows.find("\"Tom and Sue\"") + 13, R"(, "weight": 0)");
+  ChatData data(rows);
+  const auto whole = static_cast<std::int64_t>(data.load().examples.at(0).tokens.size());
+  data.options.max_length = whole - 1;
+  expect_input_error([&] { data.load(); }, {"1 row", "last exchange that is learned",
+                                            "raise data.max_length to " + std::to_string(whole)});
+}
+
+TEST_CASE("a system text beside the messages comes first", "[dataset][chat]") {
+  const Example expected = ChatData(row({message("system", "Be kind"), message("user", "Hi"),
+                                         message("assistant", "Ho")}))
+                               .load()
+                               .examples.at(0);
+  const std::string turns = message("user", "Hi") + ", " + message("assistant", "Ho");
+  const std::string with_system = message("system", "Be kind") + ", " + turns;
+  for (const std::string& same :
+       {R"({"system": "Be kind", "messages": [)" + turns + "]}",
+        R"({"system_prompt": "Be kind", "system": "", "messages": [)" + turns + "]}",
+        R"({"system": "Be kind", "messages": [)" + with_system + "]}",
+        std::string(R"({"system": "Be kind", "tools": "[]", "conversations": [)") +
+            R"({"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Ho"}]})"}) {
+    INFO(same);
+    const Dataset dataset = ChatData(same).load();
+    CHECK(dataset.examples.at(0).tokens == expected.tokens);
+    CHECK(dataset.examples.at(0).learned == expected.learned);
+    CHECK(dataset.notices.empty());
+    CHECK(dataset.report.conversations == 1);
+  }
+  refuse(R"({"system": "Be rude", "messages": [)" + with_system + "]}",
+         {"d.jsonl:1", "system text differs", "messages"});
+  refuse(R"({"system": ["x"], "messages": [)" + turns + "]}", {"\"system\" is of type array"});
+}
+
+TEST_CASE("other fields of conversations are counted", "[dataset][chat]") {
+  const Dataset dataset =
+      ChatData(
+          R"({"id": 1, "messages": [{"role": "user", "content": [{"type": "text", "text": "Hi",)"
+          R"( "cache": 1}], "name": "Tim", "id": 7}, {"role": "assistant", "content": "Ho",)"
+          R"( "id": 8, "tool_calls": []}], "chosen": "x"})")
+          .load();
+  REQUIRE(dataset.notices.size() == 1);
+  CHECK(dataset.notices[0].what ==
+        "nothing reads the fields messages[].id (2 times), id (once), chosen (once), "
+        "messages[].name (once), messages[].content[].cache (once)");
+  refuse(R"({"messages": [)" + message("user", "Hi") + R"(], "chosen": "x", "rejected": "y"})",
+         {"ends without an answer", "chosen", "not preferences"});
+}
+
 TEST_CASE("BOS stands once, where the format writes it", "[dataset][chat]") {
   const ChatData data(row({message("user", "Hi"), message("assistant", "Ho")}), "gemma");
   const Example example = data.load().examples.at(0);

@@ -56,7 +56,7 @@ TEST_CASE("sources follow each other, files in the order of their names", "[sour
   CHECK(all.examples[a.examples.size()].tokens == b.examples[0].tokens);
   CHECK(all.parts.empty());
   CHECK(data.order == std::vector<std::string>{"*.txt", "rows.jsonl"});
-  CHECK(data.reports["*.txt"].files == 2);
+  CHECK(data.reports["*.txt"].file_paths.size() == 2);
   CHECK(data.reports["*.txt"].rows.tokens == a.report.tokens + b.report.tokens);
   CHECK(data.reports["rows.jsonl"].rows.rows == 2);
   CHECK(all.report.tokens ==
