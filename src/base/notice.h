@@ -13,6 +13,8 @@ namespace expandft {
 /// honoured, or refused with an Error.
 struct Notice {
   std::string what, where, hint;  // as Error's
+
+  bool operator==(const Notice&) const = default;
 };
 
 /// Those who read a file keep its notices beside what they read; `cli` reports them.

@@ -1,5 +1,6 @@
 #include "base/printable.h"
 
+#include <algorithm>
 #include <cstddef>
 
 namespace expandft {
@@ -22,6 +23,17 @@ std::string printable(std::string_view text, std::string_view kept) {
     }
   }
   return out;
+}
+
+std::string quoted_list(const std::vector<std::string>& names, std::size_t most) {
+  const std::size_t shown = std::min(most, names.size());
+  const std::size_t more = names.size() - shown;
+  std::string out;
+  for (std::size_t i = 0; i < shown; ++i) {
+    if (i > 0) out += i + 1 == shown && more == 0 ? " and " : ", ";
+    out += '"' + names[i] + '"';
+  }
+  return more > 0 ? out + " and " + std::to_string(more) + " more" : out;
 }
 
 }  // namespace expandft

@@ -185,6 +185,18 @@ std::uint64_t ModelDirectory::weight_bytes() const {
   return bytes;
 }
 
+bool ModelDirectory::has_equal(const std::string& one, const std::string& other) const {
+  const auto [place, is_new] = equal_.try_emplace({one, other}, false);
+  if (is_new) {
+    const TensorView &a = tensor(one), &b = tensor(other);
+    place->second =
+        a.dtype == b.dtype && a.shape == b.shape && std::ranges::equal(a.bytes, b.bytes);
+    a.release();
+    b.release();
+  }
+  return place->second;
+}
+
 void ModelDirectory::release() const {
   for (const auto& [name, view] : tensors_) view.release();
 }

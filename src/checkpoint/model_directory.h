@@ -6,6 +6,7 @@
 
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace expandft {
@@ -25,6 +26,9 @@ class ModelDirectory {
   /// The tensor, or an input error that names it, the directory and the nearest name that is there.
   const TensorView& tensor(const std::string& name) const;
   bool has(const std::string& name) const { return tensors_.contains(name); }
+  /// Whether two tensors that are there have the same dtype, shape and bytes. Both are read the
+  /// first time, and what came out is kept.
+  bool has_equal(const std::string& one, const std::string& other) const;
   std::uint64_t weight_bytes() const;
   /// What was read of the weights leaves the process's memory: see MappedFile::release.
   void release() const;
@@ -46,7 +50,8 @@ class ModelDirectory {
   fs::path path_;
   Json config_;
   std::map<std::string, TensorView> tensors_;
-  mutable std::string fingerprint_;  // once it was asked for
+  mutable std::string fingerprint_;                                    // once it was asked for
+  mutable std::map<std::pair<std::string, std::string>, bool> equal_;  // what was asked for
 };
 
 }  // namespace expandft

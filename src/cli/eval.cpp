@@ -34,6 +34,7 @@ ExitCode run_single(const EvalOptions& options, const EvalPlan& plan, const Glob
                     const RankGroup& group) {
   ProgressLine progress(global.quiet);
   EvaluatedModel model(plan.tuned, global);
+  report(model.notices(), global);
   const std::vector<TaskWork> works = model.prepare(plan.news, model.spec().max_positions);
   const std::vector<TaskResult> results = model.evaluate(works, plan.cache, progress, group);
   if (group.is_first()) write_results(options, plan, results);
@@ -57,6 +58,7 @@ ExitCode run_comparison(const EvalOptions& options, const EvalPlan& plan,
                         const GlobalOptions& global, const RankGroup& group) {
   ProgressLine progress(global.quiet);
   EvaluatedModel tuned(plan.tuned, global);
+  report(tuned.notices(), global);
   std::vector<TaskWork> originals, works;
   std::vector<TaskResult> base_results;
   std::optional<BaseStates> states;
@@ -65,6 +67,7 @@ ExitCode run_comparison(const EvalOptions& options, const EvalPlan& plan,
   {
     // One model at a time: two need not fit in memory together.
     EvaluatedModel base(*plan.base, global);
+    if (base.notices() != tuned.notices()) report(base.notices(), global);
     check_same_tokens(base, tuned);
     const std::int64_t positions = std::min(base.spec().max_positions, tuned.spec().max_positions);
     originals = base.prepare(plan.originals, positions);

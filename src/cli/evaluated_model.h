@@ -21,6 +21,8 @@ class EvaluatedModel {
   const std::string& name() const { return options_.model; }
   const Tokenizer& tokenizer() const { return *tokenizer_; }
   const DecoderSpec& spec() const { return spec_; }
+  /// What of the directory's files was not understood.
+  const Notices& notices() const { return spec_.notices; }
   const Decoder& decoder();
 
   /// prepare_tasks, for a model that reads so many positions.

@@ -51,6 +51,7 @@ ExitCode run_expand(const ExpandOptions& options, const GlobalOptions& global) {
   const Wanted wish = wanted(options);
   const ModelDirectory base = ModelDirectory::open(options.model);
   const DecoderSpec spec = read_spec(base);
+  report(spec.notices, global);
   const ExpansionPlan plan = make_plan(wish.layers, wish.copies, spec);
   const Folding folding{plan, resolve_layout(wish.layout, plan, spec), 1.0};
   const auto existing = existing_policy(options.force);

@@ -1,5 +1,6 @@
 #include "base/error.h"
 #include "cli/facts.h"
+#include "cli/load.h"
 #include "cli/output.h"
 #include "cli/train_setup.h"
 #include "cli/verbs.h"
@@ -93,8 +94,18 @@ ExitCode show_ranking(const InspectOptions& options, const GlobalOptions& global
   return ExitCode::kDone;
 }
 
+/// What of a model's files is not understood; nothing of a model that cannot be read at all, of
+/// which the facts say so.
+Notices notices_of_model(const fs::path& directory) {
+  try {
+    return read_spec(ModelDirectory::open(directory)).notices;
+  } catch (const Error&) {
+    return {};
+  }
+}
+
 /// What each rank of a run would hold in memory; of the model, config.json is enough.
-ExitCode show_memory(const InspectOptions& options) {
+ExitCode show_memory(const InspectOptions& options, const GlobalOptions& global) {
   if (options.config.empty() || !options.directory.empty()) {
     throw input_error("--memory reads a run config, and no directory", "expandft inspect",
                       "expandft inspect --memory 8 --config run.json");
@@ -102,6 +113,7 @@ ExitCode show_memory(const InspectOptions& options) {
   const RunConfig run = load_run_config(options.config).run;
   const fs::path file = run.model / "config.json";
   const DecoderSpec spec = read_spec(read_json(file), file.string());
+  report(spec.notices, global);
   if (!run.train.widens() || run.expansion.layers.automatic(spec.layers)) {
     throw input_error(
         "the memory is known beforehand of listed layers, and of train new, "
@@ -145,11 +157,14 @@ ExitCode show_memory(const InspectOptions& options) {
 
 ExitCode run_inspect(const InspectOptions& options, const GlobalOptions& global) {
   if (options.rank_layers) return show_ranking(options, global);
-  if (options.memory_ranks > 0) return show_memory(options);
+  if (options.memory_ranks > 0) return show_memory(options, global);
   if (options.directory.empty()) {
     throw input_error("no directory is given", "expandft inspect", "expandft inspect DIR");
   }
   const Json facts = facts_of(options.directory);
+  if (is_there(fs::path(options.directory) / "config.json")) {
+    report(notices_of_model(options.directory), global);
+  }
   if (options.json) {
     print_json(facts);
     return ExitCode::kDone;

@@ -146,6 +146,7 @@ Decoder load_decoder(const ModelDirectory& directory, const ModelOptions& option
 LoadedModel load_model(const ModelOptions& options, const GlobalOptions& global,
                        TokenizerUse tokenizer_use) {
   ModelDirectory directory = ModelDirectory::open(options.model);
+  report(read_spec(directory).notices, global);
   std::unique_ptr<const Tokenizer> tokenizer = load_tokenizer(directory, tokenizer_use);
   const at::Device device = prepare_device(global);
   Decoder decoder = load_decoder(directory, options, device);

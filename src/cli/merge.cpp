@@ -128,6 +128,7 @@ Written write_lora(const MergeOptions& options, const ModelDirectory& base, at::
 
 ExitCode run_merge(MergeOptions options, const GlobalOptions& global) {
   const ModelDirectory base = ModelDirectory::open(options.model);
+  report(read_spec(base).notices, global);
   std::optional<AdapterDirectory> expansion;
   if (!is_peft_adapter(options.adapter)) {
     expansion = open_adapter(options.adapter, base);

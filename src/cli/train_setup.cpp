@@ -261,6 +261,13 @@ Notices data_notices(const RunConfig& run, const Data& data) {
   return notices;
 }
 
+/// What concerns those who train a model.
+Notices notices_of(const DecoderSpec& spec) {
+  Notices notices = spec.notices;
+  notices.insert(notices.end(), spec.training_notices.begin(), spec.training_notices.end());
+  return notices;
+}
+
 }  // namespace
 
 std::unique_ptr<TrainSetup> set_up_training(ResolvedConfig config, const GlobalOptions& global,
@@ -270,6 +277,8 @@ std::unique_ptr<TrainSetup> set_up_training(ResolvedConfig config, const GlobalO
   ModelDirectory base = ModelDirectory::open(run.model);
   const DecoderSpec spec = read_spec(base);
   check_model(run, spec);
+  Notices notices = notices_of(spec);
+  report(notices, global);
   const bool automatic = run.train.expands() && run.expansion.layers.automatic(spec.layers);
   std::optional<Folding> folding;
   if (run.train.widens() && !automatic) folding = folding_of(run, spec);
@@ -294,8 +303,9 @@ std::unique_ptr<TrainSetup> set_up_training(ResolvedConfig config, const GlobalO
                describe(method, run, spec));
   const Dtype base_dtype = base.tensor(spec.names.embedding()).dtype;
   if (!data) data = loading.get();
-  Notices notices = data_notices(run, *data);
-  report(notices, global);
+  const Notices of_data = data_notices(run, *data);
+  report(of_data, global);
+  notices.insert(notices.end(), of_data.begin(), of_data.end());
   const EpochStatistics epoch = first_epoch(data->training, run.data, run.training.seed);
   spdlog::info("an epoch: {}", describe(epoch));
   return std::make_unique<TrainSetup>(
@@ -309,7 +319,9 @@ std::vector<LayerScore> rank_layers_of(const RunConfig& run, const GlobalOptions
   check_run_inputs(run);
   const ModelDirectory base = ModelDirectory::open(run.model);
   const auto tokenizer = Tokenizer::load(base.path());
-  check_vocabulary(*tokenizer, read_spec(base).vocab, base.path().string());
+  const DecoderSpec spec = read_spec(base);
+  report(notices_of(spec), global);
+  check_vocabulary(*tokenizer, spec.vocab, base.path().string());
   const at::Device device = prepare_device(global);
   const Dataset training_data = load(run.data.train, "data.train", run, *tokenizer);
   report(training_data.notices, global);

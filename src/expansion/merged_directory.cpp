@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "expansion/mlp_tensors.h"
 #include "expansion/modeling_file.h"
+#include "model/decoder_tensors.h"
 #include "model/families.h"
 #include "model/tensors.h"
 

@@ -1,6 +1,7 @@
 #include "expansion/verification.h"
 
 #include "base/error.h"
+#include "model/decoder_tensors.h"
 #include "model/families.h"
 #include "model/tensors.h"
 

@@ -1,5 +1,7 @@
 #include "model/deci.h"
 
+#include "model/unread_fields.h"
+
 #include <cmath>
 
 namespace expandft {
@@ -97,11 +99,19 @@ std::vector<std::int64_t> read_block_widths(const ConfigFields& fields, const De
       if (!is_whole(*part)) one.refuse(name, "a block that is neither left out nor linear");
     }
     const std::int64_t group = spec.heads / spec.kv_heads;
+    const double factor = mlp.number("ffn_mult");
     if (attention.integer("n_heads_in_group") != group) {
       attention.refuse("n_heads_in_group",
                        std::to_string(group) + ", num_attention_heads / num_key_value_heads");
     }
-    widths.push_back(deci_factor_width(mlp.number("ffn_mult"), spec.hidden));
+    for (const ConfigFields* part : {&attention, &mlp}) {
+      for (const std::string& key : part->unread()) {
+        if (!says_nothing(part->object().at(key))) {
+          part->refuse(key.c_str(), "nothing: DeciLM is read as far as expandft writes it");
+        }
+      }
+    }
+    widths.push_back(deci_factor_width(factor, spec.hidden));
     if (widths.back() == 0) mlp.refuse("ffn_mult", "a factor that gives a width from 1 to 2³¹");
   }
   return widths;

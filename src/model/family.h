@@ -26,6 +26,7 @@ struct Family {
   std::optional<RopeRules> window_rope;  // of layers that see a window, where it is another
   WindowRule windows = WindowRule::kNone;
   std::int64_t window_period = 2;
+  bool reads_window_period = false;  // sliding_window_pattern
   Bias qkv_bias = Bias::kNever, output_bias = Bias::kNever, mlp_bias = Bias::kNever;
   const char* activation_key = "hidden_act";
   bool gelu_means_tanh = false;

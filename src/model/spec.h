@@ -1,8 +1,12 @@
 #pragma once
 
+#include "base/notice.h"
+
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace expandft {
@@ -35,6 +39,8 @@ struct RopeSpec {
 struct AttentionKind {
   RopeSpec rope;
   std::optional<std::int64_t> window;  // tokens seen, the token itself included; none: all
+
+  bool operator==(const AttentionKind&) const = default;
 };
 
 /// Names of a checkpoint's tensors. Multimodal checkpoints put a prefix before the decoder's.
@@ -48,6 +54,13 @@ struct TensorNames {
   std::string layer(std::int64_t index, const std::string& part) const {
     return body + "layers." + std::to_string(index) + "." + part;
   }
+  /// Whether a tensor of this name is the decoder's.
+  bool holds(const std::string& name) const {
+    const std::string stem = head.substr(0, head.rfind('.') + 1);
+    return name.starts_with(body + "layers.") || name.starts_with(body + "norm.") ||
+           name.starts_with(body + "embed_tokens.") || name.starts_with(stem);
+  }
+  bool operator==(const TensorNames&) const = default;
 };
 
 /// What a decoder computes, as data: the forward pass asks this, never the family's name.
@@ -77,6 +90,15 @@ struct DecoderSpec {
   bool tied = false;               // the head is the embedding
   std::optional<std::int64_t> bos, eos;
 
+  Notices notices;           // what of the model's files was not understood
+  Notices training_notices;  // what concerns those who train it alone
+
+  bool operator==(const DecoderSpec&) const = default;
+
+  /// Once for each: what lies inside RoPE's parameters is read for every kind of layer.
+  void add_notice(Notice notice) {
+    if (std::ranges::count(notices, notice) == 0) notices.push_back(std::move(notice));
+  }
   /// Width of a layer's MLP.
   std::int64_t width(std::int64_t layer) const {
     return layer_widths.empty() ? intermediate : layer_widths.at(static_cast<std::size_t>(layer));

@@ -88,12 +88,9 @@ Linear WeightLoader::linear(const std::string& prefix, std::int64_t out, std::in
 void WeightLoader::check_all_used() const {
   const TensorNames& names = spec_.names;
   for (const auto& [name, view] : directory_.tensors()) {
-    const bool of_decoder = name.starts_with(names.body + "layers.") ||
-                            name.starts_with(names.body + "norm.") ||
-                            name.starts_with(names.body + "embed_tokens.") || name == names.head;
     // Derived from the config, and stored by older programs; a tied head is the embedding.
     const bool idle = name.ends_with(".rotary_emb.inv_freq") || (spec_.tied && name == names.head);
-    if (!of_decoder || idle || asked_.contains(name)) continue;
+    if (!names.holds(name) || idle || asked_.contains(name)) continue;
     throw input_error("tensor \"" + name + "\" is of no use to a model of the family \"" +
                           spec_.family +
                           "\" with this config.json: without it the model would "

@@ -204,6 +204,15 @@ def model_config_seeds():
         "text-sizes": as_bytes({**llama, "hidden_size": "64"}),
         "list": b"[]",
         "quantised": as_bytes({**llama, "quantization_config": {"quant_method": "gptq"}}),
+        "both-ropes": as_bytes({**llama, "rope_scaling": {"rope_type": "linear", "factor": 4.0},
+                                "rope_parameters": {"rope_type": "default", "rope_theta": 500.0, "unknown": 3}}),
+        "nested-rope": as_bytes({**gemma3, "rope_scaling": {"type": "linear", "factor": 8.0}, "rope_parameters": {
+            "full_attention": {"rope_type": "yarn", "factor": None}, "sliding_attention": None, "other": []}}),
+        "unread": as_bytes({**llama, "is_causal": True, "pad_token_id": -1, "attention_dropout": 0.1, "use_cache": "true",
+                            "hidden_activation": "gelu", "num_experts": 0, "nobody_knows": {"a": [1]}, "head_dim": None}),
+        "not-causal": as_bytes({**llama, "is_causal": None}),
+        "blocks": as_bytes({**llama, "model_type": "nemotron-nas", "block_configs": [
+            {"attention": {"n_heads_in_group": 2}, "ffn": {"ffn_mult": 6.0, "sparsify": None}}] * 5}),
     }
 
 

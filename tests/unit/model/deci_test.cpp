@@ -167,5 +167,19 @@ TEST_CASE("blocks that are not Llama's are refused") {
   }
 }
 
+TEST_CASE("fields of DeciLM's blocks that expandft does not write are refused") {
+  const Json block = {{"attention", {{"n_heads_in_group", 2}, {"window_length", nullptr}}},
+                      {"ffn", {{"ffn_mult", 6.0}, {"sparsify", nullptr}}}};
+  Json config = llama_config();
+  config["model_type"] = kDeciModelType;
+  config["block_configs"] = {block, block, block};
+  CHECK(deci_spec(config).notices.empty());
+  config["block_configs"][1]["attention"]["window_length"] = 8;
+  CHECK(has(error_of([&] { deci_spec(config); }).message(), "window_length"));
+  config["block_configs"][1] = block;
+  config["nobody_knows"] = 3;
+  CHECK(deci_spec(config).notices.size() == 1);
+}
+
 }  // namespace
 }  // namespace expandft

@@ -143,6 +143,160 @@ TEST_CASE("a family's fields that would change the arithmetic are named") {
   CHECK_THAT(of("llama", "layer_intermediate_sizes", Json{1, 2}), has_text("each of the 5 layers"));
 }
 
+/// What reading a config warns of, a line each.
+std::string notices_of(const Json& config) {
+  std::string lines;
+  for (const Notice& notice : read_spec(config, "config.json").notices) {
+    lines += notice_text(notice) + "\n";
+  }
+  return lines;
+}
+
+std::string notices_with(const char* key, Json value) {
+  Json config = llama_json();
+  config[key] = std::move(value);
+  return notices_of(config);
+}
+
+TEST_CASE("fields that nobody knows are named, and what says nothing is not") {
+  Json config = llama_json();
+  config["nobody_knows"] = 3;
+  config["nor_this"] = {{"a", 1}};
+  CHECK_THAT(notices_of(config), has_text("\"nobody_knows\" and \"nor_this\" are not known") &&
+                                     has_text("config.json") && has_text("something else"));
+  for (const Json& nothing : {Json(), Json(false), Json(""), Json::array(), Json::object()}) {
+    CAPTURE(nothing);
+    CHECK(notices_with("nobody_knows", nothing).empty());
+    CHECK(notices_with("num_experts", nothing).empty());
+  }
+  CHECK_THAT(notices_with("sliding_window", 16), has_text("sliding_window"));
+}
+
+TEST_CASE("fields that change nothing pass in silence, of the right type") {
+  // As checkpoints of every family are published.
+  const Json harmless = {{"architectures", {"LlamaForCausalLM"}},
+                         {"transformers_version", "4.44.0"},
+                         {"torch_dtype", "bfloat16"},
+                         {"_name_or_path", "meta-llama/Llama-3.2-1B"},
+                         {"use_cache", true},
+                         {"initializer_range", 0.02},
+                         {"pretraining_tp", 1},
+                         {"attention_dropout", 0.0},
+                         {"pad_token_id", 0},
+                         {"attention_bias", false},
+                         {"mlp_bias", false},
+                         {"id2label", {{"0", "LABEL_0"}}},
+                         {"temperature", 0.6},
+                         {"is_causal", true},
+                         {"unsloth_fixed", true},
+                         {"num_experts", 0},
+                         {"logit_scale", 1.0},
+                         {"hidden_activation", "swish"}};
+  Json config = llama_json();
+  config.update(harmless);
+  CHECK(notices_of(config).empty());
+  CHECK_THAT(notices_with("use_cache", "true"),
+             has_text("\"use_cache\" is \"true\", not true or false"));
+  CHECK_THAT(notices_with("torch_dtype", "int3"), has_text("torch_dtype"));
+  CHECK_THAT(notices_with("pad_token_id", 512), has_text("pad_token_id"));
+  CHECK(notices_with("pad_token_id", -1).empty());
+}
+
+TEST_CASE("dropout concerns those who train alone") {
+  Json config = llama_json();
+  config["attention_dropout"] = 0.1;
+  const DecoderSpec spec = read_spec(config, "config.json");
+  CHECK(spec.notices.empty());
+  REQUIRE(spec.training_notices.size() == 1);
+  CHECK_THAT(notice_text(spec.training_notices.front()),
+             has_text("attention_dropout") && has_text("without dropout"));
+}
+
+TEST_CASE("what is not causal is refused, also where null means it") {
+  for (const Json& value : {Json(false), Json(), Json(0), Json("true"), Json(1)}) {
+    Json config = llama_json();
+    config["is_causal"] = value;
+    CHECK_THAT(message_of(config), has_text("is_causal"));
+    config = {{"model_type", "gemma3"}, {"text_config", Json::object()}, {"is_causal", value}};
+    CHECK_THAT(message_of(config), has_text("is_causal"));
+  }
+}
+
+TEST_CASE("null is refused where something must be there") {
+  for (const char* key : {"attention_bias", "tie_word_embeddings", "rms_norm_eps", "rope_theta",
+                          "hidden_act", "max_position_embeddings"}) {
+    Json config = llama_json();
+    config[key] = nullptr;
+    CHECK_THAT(message_of(config), has_text(key) && has_text("null"));
+  }
+  CHECK(read_spec(llama_json(), "").kv_heads == 4);
+  Json config = llama_json();
+  config["num_key_value_heads"] = nullptr;
+  config["head_dim"] = nullptr;
+  CHECK(read_spec(config, "").kv_heads == 8);
+  CHECK(read_spec(config, "").head_dim == 8);
+}
+
+TEST_CASE("of two fields that contradict each other, the one that transformers reads counts") {
+  const Json linear = {{"rope_type", "linear"}, {"factor", 4.0}};
+  const Json plain = {{"rope_type", "default"}, {"rope_theta", 500.0}};
+  Json config = llama_json();
+  config["rope_scaling"] = linear;
+  config["rope_parameters"] = plain;
+  const RopeSpec rope = read_spec(config, "").attention(0).rope;
+  CHECK(rope.scaling == RopeScaling::kLinear);
+  CHECK(rope.theta == 10000.0);
+  CHECK_THAT(notices_of(config), has_text("\"rope_scaling\" and \"rope_parameters\" contradict"));
+  config["rope_parameters"] = linear;
+  CHECK(notices_of(config).empty());
+  config["rope_scaling"] = nullptr;
+  config["rope_parameters"] = plain;
+  CHECK(read_spec(config, "").attention(0).rope.theta == 500.0);
+  CHECK_THAT(notices_of(config), has_text("rope_theta"));
+
+  Json gemma = llama_json();
+  gemma.update({{"model_type", "gemma"}, {"head_dim", 8}});
+  gemma["hidden_act"] = "gelu";
+  gemma["hidden_activation"] = "gelu_pytorch_tanh";
+  CHECK(notices_of(gemma).empty());
+  gemma["hidden_activation"] = "silu";
+  CHECK(read_spec(gemma, "").activation == Activation::kGeluTanh);
+  CHECK_THAT(notices_of(gemma), has_text("hidden_activation") && has_text("hidden_act\""));
+}
+
+TEST_CASE("what RoPE of a type does not read is named") {
+  CHECK_THAT(notices_with("rope_scaling", Json{{"factor", 4.0}}),
+             has_text("\"factor\"") && has_text("\"default\"") && has_text("rope_scaling"));
+  CHECK_THAT(notices_with("rope_scaling",
+                          Json{{"rope_type", "linear"}, {"factor", 2.0}, {"beta_fast", 3}}),
+             has_text("beta_fast"));
+  CHECK(notices_with("rope_scaling",
+                     Json{{"rope_type", "linear"}, {"type", "linear"}, {"factor", 2.0}})
+            .empty());
+}
+
+TEST_CASE("a multimodal Gemma 3 is judged inside and outside") {
+  Json config = {{"model_type", "gemma3"},
+                 {"text_config", {{"model_type", "gemma3_text"}}},
+                 {"vision_config", {{"hidden_size", 1152}}},
+                 {"mm_tokens_per_image", 256},
+                 {"image_token_index", 262144},
+                 {"eos_token_id", {1, 106}},
+                 {"initializer_range", 0.02}};
+  CHECK(notices_of(config).empty());
+  config["hidden_size"] = 5;
+  config["text_config"]["nobody_knows"] = 3;
+  CHECK_THAT(notices_of(config), has_text("config.json: field \"hidden_size\"") &&
+                                     has_text("text_config: field \"nobody_knows\""));
+  config["text_config"]["tie_word_embeddings"] = false;
+  CHECK(read_spec(config, "").tied);
+  CHECK_THAT(notices_of(config), has_text("tie_word_embeddings"));
+  // transformers' multimodal class does not cap.
+  config["text_config"]["final_logit_softcapping"] = 30.0;
+  CHECK_FALSE(read_spec(config, "").logit_softcap);
+  CHECK_THAT(notices_of(config), has_text("final_logit_softcapping"));
+}
+
 TEST_CASE("windows are where the family's rule puts them") {
   const auto windowed = [](Json config) {
     config["num_hidden_layers"] = 5;

@@ -42,20 +42,85 @@ TEST_CASE("a tensor that would change the function and is not used is refused") 
   fs::copy_file(golden.path() / "config.json", folder.path() / "config.json");
   const std::string extra =
       GENERATE("model.layers.1.self_attn.q_norm.weight", "model.layers.0.self_attn.q_proj.bias",
-               "model.layers.3.input_layernorm.weight", "model.norm.bias");
+               "model.layers.3.input_layernorm.weight", "model.norm.bias", "lm_head.bias");
   std::vector<TensorSource> sources;
   for (const auto& [name, view] : golden.tensors()) sources.push_back(source_of(name, view));
   sources.push_back(source_of(extra, at::ones({12}), Dtype::kF32));
   // These two change nothing: one is derived, the other tied.
   sources.push_back(
       source_of("model.layers.0.self_attn.rotary_emb.inv_freq", at::ones({6}), Dtype::kF32));
-  sources.push_back(source_of("lm_head.weight", at::ones({96, 48}), Dtype::kF32));
+  sources.push_back(source_of("lm_head.weight", golden.tensor("model.embed_tokens.weight")));
   write_safetensors(folder.path() / "model.safetensors", sources, {});
   const ModelDirectory directory = ModelDirectory::open(folder.path());
   const Error error =
       error_of([&] { load_weights(directory, read_spec(directory), at::kFloat, at::kCPU); });
   CHECK(error.code() == ExitCode::kBadInput);
   CHECK_THAT(error.message(), has_text("\"" + extra + "\"") && has_text("no use"));
+}
+
+/// The golden model "gqa", whose head is tied, with another tensor and other config fields.
+ModelDirectory with_tensor(const fs::path& folder, const std::string& name,
+                           const at::Tensor& tensor, const Json& fields = Json::object()) {
+  const ModelDirectory golden = Golden("gqa").directory();
+  Json config = golden.config();
+  config.update(fields);
+  write_file_atomically(folder / "config.json", config.dump());
+  std::vector<TensorSource> sources;
+  for (const auto& [one, view] : golden.tensors()) sources.push_back(source_of(one, view));
+  sources.push_back(source_of(name, tensor, Dtype::kF32));
+  write_safetensors(folder / "model.safetensors", sources, {});
+  return ModelDirectory::open(folder);
+}
+
+TEST_CASE("a head in the file that is not the embedding counts, though the config ties it") {
+  const TempDirectory folder;
+  const at::Tensor own = at::full({96, 48}, 0.25);
+  const ModelDirectory directory = with_tensor(folder.path(), "lm_head.weight", own);
+  const DecoderSpec spec = read_spec(directory);
+  CHECK_FALSE(spec.tied);
+  REQUIRE(spec.notices.size() == 1);
+  CHECK_THAT(notice_text(spec.notices.front()),
+             has_text("lm_head.weight") && has_text("ties") && has_text("tie_word_embeddings"));
+  CHECK(load_weights(directory, spec, at::kFloat, at::kCPU).head.equal(own));
+}
+
+TEST_CASE("a head in the file that is the embedding stays tied, in silence") {
+  const TempDirectory folder;
+  const ModelDirectory golden = Golden("gqa").directory();
+  const ModelDirectory directory = with_tensor(
+      folder.path(), "lm_head.weight", mapped_tensor(golden.tensor("model.embed_tokens.weight")));
+  CHECK(read_spec(directory).tied);
+  CHECK(read_spec(directory).notices.empty());
+}
+
+TEST_CASE("a head that is neither tied nor there is refused") {
+  const TempDirectory folder;
+  const ModelDirectory directory =
+      with_tensor(folder.path(), "model.layers.0.self_attn.rotary_emb.inv_freq", at::ones({6}),
+                  {{"tie_word_embeddings", false}});
+  const Error error = error_of([&] { read_spec(directory); });
+  CHECK(error.code() == ExitCode::kBadInput);
+  CHECK_THAT(error.message(), has_text("\"lm_head.weight\" is not there"));
+  CHECK_THAT(error.hint(), has_text("tie_word_embeddings"));
+}
+
+TEST_CASE("tensors that are no part of the decoder are named, but for what changes nothing") {
+  const auto notices_with = [](const std::string& name) {
+    const TempDirectory folder;
+    std::string texts;
+    const ModelDirectory directory = with_tensor(folder.path(), name, at::ones({4}));
+    for (const Notice& notice : read_spec(directory).notices) texts += notice_text(notice);
+    return texts;
+  };
+  for (const char* name : {"score.weight", "model.mtp.0.norm.weight", "vision_tower.patch.weight",
+                           "base_model.model.model.layers.0.mlp.up_proj.lora_A.weight"}) {
+    CHECK_THAT(notices_with(name), has_text(name) && has_text("no part of the decoder"));
+  }
+  CHECK(notices_with("model.rotary_emb.inv_freq").empty());
+  for (const std::string& model : golden_models()) {
+    CAPTURE(model);
+    CHECK(read_spec(Golden(model).directory()).notices.empty());
+  }
 }
 
 TEST_CASE("weights of a half precision are loaded") {
