@@ -98,7 +98,7 @@ std::vector<bool> windowed_by_rule(const ConfigFields& fields, const Family& fam
 
 /// Which layers see a window: layer_types where the config has them, else the family's rule.
 std::vector<bool> windowed_layers(const ConfigFields& fields, const Family& family,
-                                  const DecoderSpec& spec) {
+                                  DecoderSpec& spec) {
   const auto count = static_cast<std::size_t>(spec.layers);
   const bool by_switch = family.windows == WindowRule::kFromLayer;  // off unless the config says so
   const bool is_on = !by_switch || fields.boolean("use_sliding_window", false);
@@ -120,6 +120,12 @@ std::vector<bool> windowed_layers(const ConfigFields& fields, const Family& fami
       family.windows == WindowRule::kFromLayer || family.windows == WindowRule::kAllButEach;
   if (!reads_types && windowed != by_rule) {
     fields.refuse(kTypes, "layers that are alike: this family has no other");
+  }
+  constexpr const char* kPattern = "sliding_window_pattern";
+  if (family.reads_window_period && fields.has(kPattern) && windowed != by_rule) {
+    spec.add_notice({std::string("fields \"") + kPattern + "\" and \"" + kTypes +
+                         "\" contradict each other: the latter counts, as in transformers",
+                     fields.where(), "take one of them out"});
   }
   if (std::ranges::count(windowed, true) > 0 && !has_window) {
     fields.refuse(by_switch ? "use_sliding_window" : "sliding_window",

@@ -48,6 +48,7 @@ inline constexpr HarmlessField kHarmlessFields[] = {
     {"pretraining_tp", FieldKind::kInteger},
     {"gradient_checkpointing", FieldKind::kFlag},
     {"neftune_noise_alpha", FieldKind::kNumber},
+    {"_sliding_window_pattern", FieldKind::kInteger},  // layer_types say it
     // How transformers runs it.
     {"use_cache", FieldKind::kFlag},
     {"cache_implementation", FieldKind::kText},
@@ -85,6 +86,7 @@ inline constexpr HarmlessField kHarmlessFields[] = {
     {"decoder_start_token_id", FieldKind::kInteger},
     {"tokenizer_class", FieldKind::kText},
     {"model_max_length", FieldKind::kInteger},
+    {"max_sequence_length", FieldKind::kInteger},
     {"prefix", FieldKind::kText},
     {"max_length", FieldKind::kInteger},
     {"min_length", FieldKind::kInteger},

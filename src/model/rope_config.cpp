@@ -9,6 +9,7 @@ namespace {
 
 constexpr const char* kParameters = "rope_parameters";
 constexpr const char* kScaling = "rope_scaling";
+constexpr const char* kTakeOneOut = "take one of them out";
 constexpr const char* kFullAttention = "full_attention";
 constexpr const char* kSlidingAttention = "sliding_attention";
 
@@ -104,8 +105,15 @@ void read_rotary_share(const ConfigFields& config, const ConfigFields& scaling,
 }
 
 /// "rope_type", or "type" as it was called.
-std::string read_type(const ConfigFields& scaling, const RopeRules& rules) {
-  std::string type = scaling.text("rope_type", scaling.text("type", "default"));
+std::string read_type(const ConfigFields& scaling, const RopeRules& rules, DecoderSpec& spec) {
+  const std::string older = scaling.text("type", "default");
+  std::string type = scaling.text("rope_type", older);
+  if (scaling.has("type") && type != older) {
+    spec.add_notice(
+        {"\"type\" and \"rope_type\" contradict each other: the latter counts, as in "
+         "transformers",
+         scaling.where(), kTakeOneOut});
+  }
   if (rules.long_rope_only && (type == "su" || type == "yarn")) type = "longrope";
   return type;
 }
@@ -114,7 +122,7 @@ Notice contradiction(const ConfigFields& config) {
   return {
       "\"rope_scaling\" and \"rope_parameters\" contradict each other: the former counts, as in "
       "transformers",
-      config.where(), "take one of them out"};
+      config.where(), kTakeOneOut};
 }
 
 /// What an object of RoPE's parameters says, with what stands beside it in the config.
@@ -126,7 +134,7 @@ RopeSpec read_scaling(const ConfigFields& config, const ConfigFields& scaling,
   if (config.has(rules.theta_key) && rope.theta != outside) {
     spec.add_notice({std::string("field \"") + rules.theta_key +
                          "\" is not what \"rope_theta\" says further inside, which counts",
-                     config.where(), "take one of them out"});
+                     config.where(), kTakeOneOut});
   }
   read_rotary_share(config, scaling, rules, spec);
 
@@ -134,7 +142,13 @@ RopeSpec read_scaling(const ConfigFields& config, const ConfigFields& scaling,
   const bool beside = !rules.by_layer_type && config.has(kOriginal);
   const std::int64_t inside = scaling.integer(kOriginal, spec.max_positions);
   rope.original_max_positions = beside ? config.integer(kOriginal) : inside;
-  const std::string type = read_type(scaling, rules);
+  if (scaling.has(kOriginal) && rope.original_max_positions != inside) {
+    spec.add_notice(
+        {std::string("field \"") + kOriginal +
+             "\" is not what stands further inside: " + "the outer counts, as in transformers",
+         config.where(), kTakeOneOut});
+  }
+  const std::string type = read_type(scaling, rules, spec);
   if (type == "longrope") {
     read_long_rope(scaling, spec, rope);
   } else if (type == "linear" && !rules.long_rope_only) {

@@ -264,7 +264,24 @@ TEST_CASE("of two fields that contradict each other, the one that transformers r
   CHECK_THAT(notices_of(gemma), has_text("hidden_activation") && has_text("hidden_act\""));
 }
 
-TEST_CASE("what RoPE of a type does not read is named") {
+TEST_CASE("what RoPE of a type does not read, or says twice, is named") {
+  CHECK_THAT(notices_with("rope_scaling",
+                          Json{{"rope_type", "linear"}, {"type", "yarn"}, {"factor", 2.0}}),
+             has_text("\"type\" and \"rope_type\" contradict"));
+  Json twice = llama_json();
+  twice["rope_scaling"] = {
+      {"rope_type", "yarn"}, {"factor", 2.0}, {"original_max_position_embeddings", 64}};
+  twice["original_max_position_embeddings"] = 128;
+  CHECK(read_spec(twice, "").attention(0).rope.original_max_positions == 128);
+  CHECK_THAT(notices_of(twice), has_text("original_max_position_embeddings"));
+  Json gemma = llama_json();
+  gemma.update({{"model_type", "gemma3_text"}, {"sliding_window_pattern", 2}});
+  gemma.erase("hidden_act");
+  gemma["layer_types"] = {"sliding_attention", "full_attention", "sliding_attention",
+                          "full_attention", "sliding_attention"};
+  CHECK(notices_of(gemma).empty());
+  gemma["sliding_window_pattern"] = 3;
+  CHECK_THAT(notices_of(gemma), has_text("sliding_window_pattern") && has_text("layer_types"));
   CHECK_THAT(notices_with("rope_scaling", Json{{"factor", 4.0}}),
              has_text("\"factor\"") && has_text("\"default\"") && has_text("rope_scaling"));
   CHECK_THAT(notices_with("rope_scaling",
