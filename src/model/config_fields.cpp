@@ -7,7 +7,7 @@
 namespace expandft {
 namespace {
 
-constexpr std::int64_t kMost = std::int64_t{1} << 31;
+constexpr std::int64_t kMostInteger = std::int64_t{1} << 31;
 
 }  // namespace
 
@@ -24,14 +24,14 @@ std::int64_t ConfigFields::integer(const char* key, std::optional<std::int64_t> 
   if (!is_there(key) && fallback) return *fallback;
   if (!has(key) || !object_.at(key).is_number_integer()) refuse(key, "a positive integer");
   const auto value = object_.at(key).get<std::int64_t>();
-  if (value < 1 || value > kMost) refuse(key, "an integer from 1 to 2147483648");
+  if (value < 1 || value > kMostInteger) refuse(key, "an integer from 1 to 2147483648");
   return value;
 }
 
 std::int64_t ConfigFields::whole_number(const char* key) const {
   if (!has(key) || !object_.at(key).is_number_integer()) refuse(key, "an integer, 0 or above");
   const auto value = object_.at(key).get<std::int64_t>();
-  if (value < 0 || value > kMost) refuse(key, "an integer from 0 to 2147483648");
+  if (value < 0 || value > kMostInteger) refuse(key, "an integer from 0 to 2147483648");
   return value;
 }
 

@@ -39,7 +39,7 @@ bool is_of(const Json& value, FieldKind kind, const DecoderSpec& spec) {
   return false;
 }
 
-std::string_view name_of(FieldKind kind) {
+std::string_view kind_name(FieldKind kind) {
   switch (kind) {
     case FieldKind::kFlag:
       return "true or false";
@@ -94,7 +94,7 @@ void judge_unread_fields(const ConfigFields& fields, DecoderSpec& spec) {
       if (!is_neutral_arithmetic(fields, key, value)) unknown.push_back(key);
     } else if (!is_of(value, known->kind, spec)) {
       spec.add_notice({"field \"" + key + "\" is " + json_excerpt(value) + ", not " +
-                           std::string(name_of(known->kind)) + ": it is not read",
+                           std::string(kind_name(known->kind)) + ": it is not read",
                        fields.where(), "other programs may refuse the model"});
     } else if (known->kind == FieldKind::kDropout && value > 0) {
       spec.training_notices.push_back(

@@ -57,7 +57,7 @@ Json edited(Json config, const Json& edit) {
 }
 
 /// Sequences end to end, each token but the first of each learned.
-TokenTensors tokens_of(const Json& sequences) {
+TokenTensors tokens_of_sequences(const Json& sequences) {
   TokenBatch batch;
   for (const Json& sequence : sequences) {
     const auto ids = sequence.get<std::vector<TokenId>>();
@@ -72,7 +72,7 @@ TokenTensors tokens_of(const Json& sequences) {
 }
 
 /// What expandft makes of a config.
-struct Outcome {
+struct EditOutcome {
   std::string error;  // of what was refused; else:
   DecoderSpec spec;
   std::string notices;
@@ -85,7 +85,7 @@ class EditedModel {
       : model_(fs::path(EXPANDFT_TEST_DATA) / "golden" / "models" / name),
         golden_(read_json(fs::path(EXPANDFT_TEST_DATA) / "golden" / "configs" / (name + ".json"))),
         config_(read_json(model_ / "config.json")),
-        tokens_(tokens_of(golden_.at("ids"))) {
+        tokens_(tokens_of_sequences(golden_.at("ids"))) {
     fs::create_symlink(model_ / "model.safetensors", folder_ / "model.safetensors");
     unedited_ = spec_of(config_).spec;
   }
@@ -93,8 +93,8 @@ class EditedModel {
   const Json& golden() const { return golden_; }
   bool is_unedited(const DecoderSpec& spec) const { return spec == unedited_; }
 
-  Outcome spec_of(const Json& config) const {
-    Outcome out;
+  EditOutcome spec_of(const Json& config) const {
+    EditOutcome out;
     try {
       out.spec = read_spec(config, "config.json");
     } catch (const Error& error) {
@@ -107,7 +107,7 @@ class EditedModel {
     out.spec.training_notices.clear();
     return out;
   }
-  Outcome outcome_of(const Json& edit) const { return spec_of(edited(config_, edit)); }
+  EditOutcome outcome_of(const Json& edit) const { return spec_of(edited(config_, edit)); }
 
   /// How far the log-probabilities are from those expected; the error where weights do not fit.
   std::pair<double, std::string> difference(const Json& edit, const Json& expected) {
@@ -149,7 +149,7 @@ TEST_CASE("an edited config is computed as transformers does, refused or named",
   const auto check = [&](const Json& edit, const Json& expected) {
     CAPTURE(edit.dump());
     ++accepted_there;
-    const Outcome outcome = model.outcome_of(edit);
+    const EditOutcome outcome = model.outcome_of(edit);
     if (!outcome.error.empty()) {
       INFO(outcome.error);
       CHECK(names_edit(outcome.error, edit));
@@ -171,7 +171,7 @@ TEST_CASE("an edited config is computed as transformers does, refused or named",
 
   for (const Json& edit : model.golden().at("refused")) {
     CAPTURE(edit.dump());
-    const Outcome outcome = model.outcome_of(edit);
+    const EditOutcome outcome = model.outcome_of(edit);
     if (!outcome.error.empty() || names_edit(outcome.notices, edit)) continue;
     const bool is_harmless = std::ranges::all_of(edit.items(), [](const auto& item) {
       const std::string pointer = item.key();
