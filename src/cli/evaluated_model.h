@@ -20,6 +20,8 @@ class EvaluatedModel {
 
   const std::string& name() const { return options_.model; }
   const Tokenizer& tokenizer() const { return *tokenizer_; }
+  /// What of the directory's files was not understood.
+  const Notices& notices() const { return tokenizer_->notices(); }
   const DecoderSpec& spec() const { return spec_; }
   /// What of the directory's files was not understood.
   const Notices& notices() const { return spec_.notices; }

@@ -104,6 +104,11 @@ ChatFormat chat_format_of(const fs::path& directory, const std::string& name,
   }
   const auto text_of = [&](std::optional<TokenId> id) { return id ? tokenizer.token(*id) : ""; };
   format = with_tokens(std::move(format), text_of(tokenizer.bos()), text_of(tokenizer.eos()));
+  if (tokenizer.splits_special_tokens()) {
+    throw input_error("the tokenizer splits special tokens, so that a chat's turns have no ends",
+                      (directory / "tokenizer_config.json").string() + ": split_special_tokens",
+                      "set split_special_tokens to false");
+  }
   if (!has_token(tokenizer, format.answer_end)) {
     throw input_error("the chat format " + format.name + " ends a turn with \"" +
                           format.answer_end + "\", which is no token of the model's tokenizer",

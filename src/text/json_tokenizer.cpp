@@ -2,37 +2,47 @@
 
 #include "base/error.h"
 #include "base/json.h"
-#include "text/llama_class.h"
+#include "text/tokenizer_class.h"
 #include "text/utf8.h"
+#include "text/vocabulary_files.h"
 
 #include <algorithm>
 
 namespace expandft {
-namespace {
 
-TokenizerJson read_parts(std::string_view file, const std::string& where,
-                         const TokenizerConfig& config) {
-  Json json = parse_json(file, where);
-  apply_llama_class(config, json);
-  return read_tokenizer_json(json, where);
+JsonTokenizer::Files JsonTokenizer::read_files(const fs::path& directory) {
+  const fs::path file = directory / "tokenizer.json";
+  Files files{read_json(file), file.string(), read_tokenizer_config(directory)};
+  for (Notice& notice : contradicting_files(directory, files.json)) {
+    files.config.notices.push_back(std::move(notice));
+  }
+  return files;
 }
 
-}  // namespace
-
-JsonTokenizer::JsonTokenizer(const fs::path& directory)
-    : JsonTokenizer(read_file(directory / "tokenizer.json"),
-                    (directory / "tokenizer.json").string(), read_tokenizer_config(directory)) {}
+TokenizerJson JsonTokenizer::read_parts(Files& files) {
+  apply_tokenizer_class(files.config, files.where, files.json, files.config.notices);
+  return read_tokenizer_json(files.json, files.where);
+}
 
 JsonTokenizer::JsonTokenizer(std::string_view file, const std::string& where,
                              const TokenizerConfig& config)
-    : file_(read_parts(file, where, config)),
+    : JsonTokenizer(Files{parse_json(file, where), where, config}) {}
+
+JsonTokenizer::JsonTokenizer(Files files)
+    : file_(read_parts(files)),
       tokens_(file_.model.tokens()),
-      next_id_(static_cast<TokenId>(file_.model.count())) {
-  for (const AddedToken& token : file_.added) add_token(token, where);
-  add_configured_tokens(config, where);
+      next_id_(static_cast<TokenId>(file_.model.count())),
+      splits_special_(files.config.splits_special) {
+  const TokenizerConfig& config = files.config;
+  for (const AddedToken& token : file_.added) add_token(token, files.where);
+  add_configured_tokens(config, files.where);
+  if (chosen_tokenizer_class(config, files.json) == "Qwen2Tokenizer") {
+    for (const std::string& name : config.named) strip_flags(name);
+  }
   index_added_tokens();
-  bos_ = checked_end(file_.ends.before, config.bos, where);
-  eos_ = checked_end(file_.ends.after, config.eos, where);
+  bos_ = checked_end(file_.ends.before, config.bos, files.where);
+  eos_ = checked_end(file_.ends.after, config.eos, files.where);
+  add_notices(config.notices);
 }
 
 std::optional<TokenId> JsonTokenizer::find(const std::string& token) const {
@@ -73,16 +83,26 @@ void JsonTokenizer::add_configured_tokens(const TokenizerConfig& config, const s
   for (const AddedToken& token : added_) next_id_ = std::max(next_id_, token.id + 1);
   for (const AddedToken& token : config.added) {
     const auto known = added_index_.find(token.content);
-    if (known == added_index_.end() || config.describes_added) {
+    if (known == added_index_.end() || (config.describes_added && token.id >= 0)) {
       add_token(token, where);
       continue;
     }
+    if (config.describes_added) continue;  // only what added_tokens_decoder has is read again
     // A name without flags of its own only makes the token special.
     AddedToken described = added_[known->second];
     if (token.id >= 0) described.id = token.id;
     described.special = described.special || token.special;
     add_token(described, where);
   }
+}
+
+// Qwen2Tokenizer adds each token that has a name once more, without flags.
+void JsonTokenizer::strip_flags(const std::string& token) {
+  const auto known = added_index_.find(token);
+  if (known == added_index_.end()) return;
+  AddedToken& added = added_[known->second];
+  added.special = true;
+  added.normalized = added.lstrip = added.rstrip = added.single_word = false;
 }
 
 void JsonTokenizer::index_added_tokens() {
@@ -132,7 +152,8 @@ std::vector<TokenId> JsonTokenizer::encode(std::string_view text,
   }
   BpeModel::Cache cache;
   std::vector<TextSpan> spans;
-  finder_->split(text, 0, text.size(), options.special_tokens, spans);
+  const bool finds_special = options.special_tokens && !splits_special_;
+  finder_->split(text, 0, text.size(), finds_special, spans);
   for (const TextSpan& span : spans) {
     if (span.token != nullptr) {
       ids.push_back(span.token->id);
@@ -163,7 +184,8 @@ void JsonTokenizer::append_stretch(std::string_view text, bool first, const Enco
     return;
   }
   std::vector<TextSpan> spans;
-  normalized_finder_->split(normalized, 0, normalized.size(), options.special_tokens, spans);
+  normalized_finder_->split(normalized, 0, normalized.size(),
+                            options.special_tokens && !splits_special_, spans);
   for (const TextSpan& span : spans) {
     if (span.token != nullptr) {
       ids.push_back(span.token->id);

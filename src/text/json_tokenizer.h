@@ -16,7 +16,7 @@ namespace expandft {
 /// Reads tokenizer.json, model type BPE: byte-level (Llama 3, Qwen) or with byte fallback (Phi-3,
 /// and Llama 2, Mistral and Gemma where they come without tokenizer.model). The ids are those of
 /// AutoTokenizer of transformers 5.24 for the same directory, and of tokenizers 0.23 for the file
-/// alone. They differ from each other for LlamaTokenizer only: llama_class.h.
+/// alone. They differ from each other for classes that have rules of their own: tokenizer_class.h.
 /// - Added tokens are those of tokenizer.json, then those that only the files beside it name, which
 ///   get the ids after the vocabulary. Flags follow added_tokens_decoder where there is one.
 /// - BOS and EOS are put as post_processor says; add_bos_token and add_eos_token are not looked at,
@@ -25,7 +25,16 @@ namespace expandft {
 ///   tokenizer_config.json or special_tokens_map.json.
 class JsonTokenizer final : public Tokenizer {
  public:
-  explicit JsonTokenizer(const fs::path& directory);
+  /// What it is made of: tokenizer.json with its name, and the files beside it.
+  struct Files {
+    Json json;
+    std::string where;
+    TokenizerConfig config;
+  };
+  /// Those of a directory, with notices of what contradicts them there.
+  static Files read_files(const fs::path& directory);
+
+  explicit JsonTokenizer(Files files);
   /// `file` is the content of tokenizer.json, `where` its name.
   JsonTokenizer(std::string_view file, const std::string& where, const TokenizerConfig& config);
 
@@ -39,6 +48,7 @@ class JsonTokenizer final : public Tokenizer {
   std::optional<TokenId> eos() const override { return eos_; }
   bool adds_bos() const override { return file_.ends.before.has_value(); }
   bool adds_eos() const override { return file_.ends.after.has_value(); }
+  bool splits_special_tokens() const override { return splits_special_; }
   bool is_special(TokenId id) const override { return known(id) && special_[index(id)]; }
   std::string token_bytes(TokenId id) const override;
   bool strips_first_space() const override { return file_.decoder.strips_first_space(); }
@@ -54,11 +64,14 @@ class JsonTokenizer final : public Tokenizer {
   std::optional<TokenId> find(const std::string& token) const;
   void add_token(const AddedToken& token, const std::string& where);
   void add_configured_tokens(const TokenizerConfig& config, const std::string& where);
+  void strip_flags(const std::string& token);
   void index_added_tokens();
   std::optional<TokenId> checked_end(std::optional<TokenId> end, const NamedToken& name,
                                      const std::string& where) const;
   void append_stretch(std::string_view text, bool first, const EncodeOptions& options,
                       BpeModel::Cache& cache, std::vector<TokenId>& ids) const;
+
+  static TokenizerJson read_parts(Files& files);
 
   TokenizerJson file_;
   std::vector<std::string> tokens_;  // by id; "" where no token has the id
@@ -70,6 +83,7 @@ class JsonTokenizer final : public Tokenizer {
   std::unordered_map<TokenId, std::string> normalized_form_;  // where that differs
   std::optional<AddedTokenFinder> finder_, normalized_finder_;
   std::optional<TokenId> bos_, eos_;
+  bool splits_special_ = false;
 };
 
 }  // namespace expandft

@@ -82,6 +82,16 @@ SentencePieceTokenizer::SentencePieceTokenizer(const fs::path& directory) {
     throw input_error("damaged SentencePiece model: the number of pieces is unclear",
                       file.string());
   }
+  add_notices(config.notices);
+  const std::string& name = config.tokenizer_class;
+  if (!name.empty() && name != "LlamaTokenizer" && name != "GemmaTokenizer") {
+    add_notices({{"tokenizer_class is \"" + name +
+                      "\", whose rules for tokenizer.model are not known here: BOS and the prefix "
+                      "\"▁\" are put as the file itself says",
+                  (directory / "tokenizer_config.json").string(),
+                  "compare ids with Python's transformers, or write a tokenizer.json with it"}});
+  }
+  splits_special_ = config.splits_special;
   prefix_ = prefix_rule(model, config);
   splits_before_words_ = spaces_begin_pieces(model);
   splits_after_newlines_ = newlines_end_pieces(model.pieces);
@@ -89,6 +99,7 @@ SentencePieceTokenizer::SentencePieceTokenizer(const fs::path& directory) {
   bos_ = named(config.bos, model.bos_id);
   eos_ = named(config.eos, model.eos_id);
   adds_bos_ = config.add_bos.value_or(true) && bos_.has_value();
+  adds_eos_ = config.add_eos.value_or(false) && eos_.has_value();
 }
 
 SentencePieceTokenizer::~SentencePieceTokenizer() = default;
@@ -164,12 +175,13 @@ std::vector<TokenId> SentencePieceTokenizer::encode(std::string_view text,
 
   std::vector<TextSpan> spans;
   std::vector<TextSpan> all;
-  finders_[0].split(text, 0, text.size(), options.special_tokens, spans);
+  const bool finds_special = options.special_tokens && !splits_special_;
+  finders_[0].split(text, 0, text.size(), finds_special, spans);
   for (const TextSpan& span : spans) {
     if (span.token != nullptr) {
       all.push_back(span);
     } else {
-      finders_[1].split(text, span.begin, span.end, options.special_tokens, all);
+      finders_[1].split(text, span.begin, span.end, finds_special, all);
     }
   }
   for (const TextSpan& span : all) {

@@ -50,6 +50,8 @@ class SentencePieceTokenizer final : public Tokenizer {
   std::optional<TokenId> bos() const override { return bos_; }
   std::optional<TokenId> eos() const override { return eos_; }
   bool adds_bos() const override { return adds_bos_; }
+  bool adds_eos() const override { return adds_eos_; }
+  bool splits_special_tokens() const override { return splits_special_; }
   bool is_special(TokenId id) const override { return known(id) && special_[index(id)]; }
   std::string token_bytes(TokenId id) const override;
   bool strips_first_space() const override { return prefix_ != PrefixRule::kNever; }
@@ -75,7 +77,7 @@ class SentencePieceTokenizer final : public Tokenizer {
   std::vector<AddedToken> added_;
   std::vector<AddedTokenFinder> finders_;  // by whether the tokens are `normalized`
   std::optional<TokenId> bos_, eos_;
-  bool adds_bos_ = true;
+  bool adds_bos_ = true, adds_eos_ = false, splits_special_ = false;
   PrefixRule prefix_ = PrefixRule::kNever;
   bool splits_before_words_ = false;
   bool splits_after_newlines_ = false;  // no token goes on past a run of newlines

@@ -1,8 +1,11 @@
 #include "text/tokenizer.h"
 
 #include "base/error.h"
+#include "base/json.h"
 #include "text/json_tokenizer.h"
 #include "text/sentencepiece_tokenizer.h"
+
+#include <utility>
 
 namespace expandft {
 namespace {
@@ -27,6 +30,13 @@ bool is_sentencepiece_model(std::string_view bytes) {
   return bytes.starts_with('\n');
 }
 
+// SentencePiece's other kind of model, which only its library reads.
+bool is_unigram(const Json& tokenizer) {
+  if (!tokenizer.is_object() || !tokenizer.contains("model")) return false;
+  const Json& model = tokenizer.at("model");
+  return model.is_object() && model.value("type", Json()) == Json("Unigram");
+}
+
 }  // namespace
 
 std::unique_ptr<const Tokenizer> Tokenizer::load(const fs::path& directory) {
@@ -35,18 +45,19 @@ std::unique_ptr<const Tokenizer> Tokenizer::load(const fs::path& directory) {
     throw input_error("expected a model directory with a tokenizer in it", directory.string());
   }
   const fs::path model = directory / "tokenizer.model";
-  const bool has_json = fs::exists(directory / "tokenizer.json", ignored);
-  if (fs::exists(model, ignored)) {
-    const std::string bytes = read_file(model);
-    if (!has_json && is_tiktoken_file(bytes)) {
-      throw input_error("tokenizer.model is a tiktoken file, and there is no tokenizer.json",
-                        model.string(), kSaveHint);
-    }
-    if (!has_json || is_sentencepiece_model(bytes)) {
-      return std::make_unique<const SentencePieceTokenizer>(directory);
+  const bool has_model = fs::exists(model, ignored);
+  const std::string bytes = has_model ? read_file(model) : std::string();
+  if (fs::exists(directory / "tokenizer.json", ignored)) {
+    JsonTokenizer::Files files = JsonTokenizer::read_files(directory);
+    if (!is_unigram(files.json) || !is_sentencepiece_model(bytes)) {
+      return std::make_unique<const JsonTokenizer>(std::move(files));
     }
   }
-  if (has_json) return std::make_unique<const JsonTokenizer>(directory);
+  if (has_model && is_tiktoken_file(bytes)) {
+    throw input_error("tokenizer.model is a tiktoken file, and there is no tokenizer.json",
+                      model.string(), kSaveHint);
+  }
+  if (has_model) return std::make_unique<const SentencePieceTokenizer>(directory);
   if (fs::exists(directory / "vocab.json", ignored)) {
     throw input_error("found vocab.json, but neither tokenizer.model nor tokenizer.json",
                       directory.string(), kSaveHint);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/files.h"
+#include "base/notice.h"
 #include "text/utf8.h"
 
 #include <cstdint>
@@ -26,10 +27,14 @@ struct EncodeOptions {
 /// (sentencepiece_tokenizer.h and json_tokenizer.h say which version and rules).
 class Tokenizer {
  public:
-  /// Reads the tokenizer files of a model directory: tokenizer.model where that is a SentencePiece
-  /// model, else tokenizer.json. Input errors name what is missing or damaged.
+  /// Reads the tokenizer files of a model directory: tokenizer.json, as transformers prefers it,
+  /// else a SentencePiece tokenizer.model; that one also where tokenizer.json holds a Unigram
+  /// model. Input errors name what is missing or damaged.
   static std::unique_ptr<const Tokenizer> load(const fs::path& directory);
   virtual ~Tokenizer() = default;
+
+  /// What its files say that nothing reads, or that may not do what it seems to.
+  const Notices& notices() const { return notices_; }
 
   virtual std::vector<TokenId> encode(std::string_view text,
                                       const EncodeOptions& options) const = 0;
@@ -47,6 +52,9 @@ class Tokenizer {
   /// Whether it also puts EOS last.
   virtual bool adds_eos() const { return false; }
 
+  /// Whether special tokens are never found inside a text ("split_special_tokens"): templates of
+  /// chats lose theirs.
+  virtual bool splits_special_tokens() const { return false; }
   /// Whether decoding with `skip_special` leaves the id out.
   virtual bool is_special(TokenId /*id*/) const { return false; }
   /// The bytes that the id adds to a text ("▁the" gives " the", "<0xE2>" one byte that may be part
@@ -58,6 +66,14 @@ class Tokenizer {
   virtual bool strips_first_token() const { return false; }
   /// How decoding shows bytes that do not make a character.
   virtual Replacing replacing() const { return Replacing::kEachByte; }
+
+ protected:
+  void add_notices(const Notices& notices) {
+    notices_.insert(notices_.end(), notices.begin(), notices.end());
+  }
+
+ private:
+  Notices notices_;
 };
 
 /// Input error when the tokenizer has ids that the model's vocabulary lacks: the embedding would be

@@ -2,9 +2,12 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "text/tokenizer_fields.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
+#include <string_view>
 
 namespace expandft {
 namespace {
@@ -19,6 +22,22 @@ class ConfigReader {
     if (!json_.is_null() && !json_.is_object()) wrong("", "an object");
   }
 
+  const Json& json() const { return json_; }
+  /// Takes the tokens that a later file names, as transformers does: a list of extra ones goes on.
+  void override_with(const Json& later) {
+    if (later.is_null()) return;
+    if (json_.is_null()) json_ = Json::object();
+    for (const auto& [key, value] : later.items()) {
+      Json& slot = json_[key];
+      if (key != "extra_special_tokens" || !slot.is_array() || !value.is_array()) {
+        slot = value;
+        continue;
+      }
+      for (const Json& token : value) {
+        if (std::ranges::find(slot, token) == slot.end()) slot.push_back(token);
+      }
+    }
+  }
   bool has(const char* key) const { return json_.contains(key); }
 
   std::optional<bool> flag(const char* key) const {
@@ -33,20 +52,24 @@ class ConfigReader {
     return json_[key].get<std::string>();
   }
 
-  // Later files override the names of earlier ones, as transformers does.
+  // Later files override the names of earlier ones, as transformers does; so does the order in
+  // which tokens without an id get theirs.
   void named_tokens() {
     named("bos_token", &config_.bos);
     named("eos_token", &config_.eos);
     named("unk_token", &config_.unk);
-    for (const char* key : {"pad_token", "sep_token", "cls_token", "mask_token"})
+    for (const char* key : {"sep_token", "pad_token", "cls_token", "mask_token"})
       named(key, nullptr);
-    for (const char* key : {"additional_special_tokens", "extra_special_tokens"}) {
-      if (!has(key) || json_[key].is_null()) continue;
-      if (!json_[key].is_array() && !json_[key].is_object()) wrong(key, "a list of tokens");
-      for (const auto& item : json_[key].items()) {
-        add(token(item.value(), std::string(key) + "." + item.key(), true));
+    // "image_token" and the like: tokens that only the model's own code has a use for.
+    for (const auto& [key, value] : json_.items()) {
+      if (key.ends_with("_token") && !is_standard(key) &&
+          (value.is_string() || value.is_object())) {
+        add_named(token(value, key, true));
       }
     }
+    token_list("model_specific_special_tokens");
+    const bool has_extra = has("extra_special_tokens") && !json_["extra_special_tokens"].empty();
+    token_list(has_extra ? "extra_special_tokens" : "additional_special_tokens");
   }
 
   // {"32000": {"content": "<|im_start|>", "special": true, …}}
@@ -86,13 +109,34 @@ class ConfigReader {
   }
 
  private:
+  static bool is_standard(std::string_view key) {
+    constexpr std::array kStandard{"bos_token",  "eos_token",     "unk_token",
+                                   "sep_token",  "pad_token",     "cls_token",
+                                   "mask_token", "add_bos_token", "add_eos_token"};
+    return std::ranges::find(kStandard, key) != kStandard.end();
+  }
+
+  // A list of tokens, or an object of names and tokens.
+  void token_list(const char* key) {
+    if (!has(key) || json_[key].is_null()) return;
+    if (!json_[key].is_structured()) wrong(key, "a list of tokens");
+    for (const auto& item : json_[key].items()) {
+      add_named(token(item.value(), std::string(key) + "." + item.key(), true));
+    }
+  }
+
+  void add_named(AddedToken parsed) {
+    config_.named.push_back(parsed.content);
+    add(std::move(parsed));
+  }
+
   void named(const char* key, NamedToken* slot) {
     if (!has(key)) return;
     if (slot != nullptr) *slot = {true, std::nullopt};
     if (json_[key].is_null()) return;
     AddedToken parsed = token(json_[key], key, true);
     if (slot != nullptr) slot->content = parsed.content;
-    add(std::move(parsed));
+    add_named(std::move(parsed));
   }
 
   // A token is a string or an object with "content" and flags.
@@ -170,27 +214,36 @@ class ConfigReader {
 }  // namespace
 
 TokenizerConfig read_tokenizer_config(const fs::path& directory) {
-  TokenizerConfig config;
+  TokenizerConfig config, unused;
   ConfigReader main(directory / "tokenizer_config.json", config);
+  const ConfigReader model(directory / "config.json", unused);
+  config.model_type = model.text("model_type");
   config.tokenizer_class = main.text("tokenizer_class");
+  if (config.tokenizer_class.empty()) config.tokenizer_class = model.text("tokenizer_class");
   if (config.tokenizer_class.ends_with("Fast")) {
     config.tokenizer_class.resize(config.tokenizer_class.size() - 4);
   }
+  if (!main.json().is_null()) {
+    config.notices =
+        check_tokenizer_fields(main.json(), (directory / "tokenizer_config.json").string());
+  }
   config.add_bos = main.flag("add_bos_token");
+  if (main.has("add_bos_token") && !config.add_bos) config.add_bos = false;  // null
   config.add_eos = main.flag("add_eos_token");
   config.add_prefix_space = main.flag("add_prefix_space");
   config.legacy = main.flag("legacy").value_or(false);
+  config.splits_special = main.flag("split_special_tokens").value_or(false);
   config.describes_added = main.has("added_tokens_decoder");
   if (config.describes_added) {
     main.added_tokens_decoder();
     main.named_tokens();
   } else {
+    ConfigReader later(directory / "special_tokens_map.json", unused);
+    later.named_tokens();  // read for what is wrong in it
+    main.override_with(later.json());
     main.named_tokens();
-    ConfigReader(directory / "special_tokens_map.json", config).named_tokens();
     ConfigReader(directory / "added_tokens.json", config).added_tokens();
   }
-  TokenizerConfig unused;
-  config.model_type = ConfigReader(directory / "config.json", unused).text("model_type");
   return config;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/notice.h"
 #include "text/added_tokens.h"
 
 #include <optional>
@@ -16,14 +17,17 @@ struct NamedToken {
 
 /// What the JSON files beside tokenizer.model or tokenizer.json say.
 struct TokenizerConfig {
-  std::string tokenizer_class;           // without "Fast"; "" when not stated
+  std::string tokenizer_class;           // without "Fast", or config.json's; "" when not stated
   std::string model_type;                // of config.json; "" when there is none
+  bool splits_special = false;           // split_special_tokens: none is found in a text
   std::optional<bool> add_bos, add_eos;  // add_bos_token, add_eos_token
   std::optional<bool> add_prefix_space;
   bool legacy = false;  // transformers 5: false unless the file says otherwise
   NamedToken bos, eos, unk;
-  bool describes_added = false;   // there is an added_tokens_decoder
-  std::vector<AddedToken> added;  // in the order in which ids are given out; id -1: to be given
+  bool describes_added = false;    // there is an added_tokens_decoder
+  std::vector<AddedToken> added;   // in the order in which ids are given out; id -1: to be given
+  std::vector<std::string> named;  // the texts of those that a field names
+  Notices notices;
 };
 
 /// Reads tokenizer_config.json, config.json and, where the first has no added_tokens_decoder,

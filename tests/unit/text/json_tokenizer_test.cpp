@@ -218,7 +218,35 @@ TEST_CASE("which tokenizer file is read", "[json_tokenizer]") {
   CHECK(Tokenizer::load(directory.path())->size() == 11);
   fs::copy_file(fs::path(EXPANDFT_TEST_DATA) / "golden" / "tokenizers" / "mistral-v1.model",
                 directory.path() / "tokenizer.model", fs::copy_options::overwrite_existing);
-  CHECK(Tokenizer::load(directory.path())->size() == 32000);
+  // As AutoTokenizer does, and with a word on the file that is not read.
+  const auto tokenizer = Tokenizer::load(directory.path());
+  CHECK(tokenizer->size() == 11);
+  const std::vector<std::string> notices = notice_texts(tokenizer->notices());
+  REQUIRE(notices.size() == 1);
+  CHECK(notices[0].find("tokenizer.model and tokenizer.json differ: \"<unk>\" has id 0 there, "
+                        "and none here") != std::string::npos);
+}
+
+TEST_CASE("files beside tokenizer.json that say something else are named", "[json_tokenizer]") {
+  const TemporaryDirectory directory;
+  const Json whole = small_tokenizer();
+  directory.write("tokenizer.json", whole.dump());
+  const auto notices = [&] { return notice_texts(Tokenizer::load(directory.path())->notices()); };
+  Json vocabulary = whole["model"]["vocab"];
+  directory.write("vocab.json", vocabulary.dump());
+  directory.write("merges.txt", "#version: 0.2\na b\nab c\nĠ a\n");
+  CHECK(notices().empty());
+  vocabulary["ab"] = 5;
+  directory.write("vocab.json", vocabulary.dump());
+  REQUIRE(notices().size() == 1);
+  CHECK(notices()[0].find("vocab.json and tokenizer.json differ: \"ab\" has id 5 there, 4 here") !=
+        std::string::npos);
+  directory.write("vocab.json", whole["model"]["vocab"].dump());
+  directory.write("merges.txt", "#version: 0.2\na b\nĠ a\nab c\n");
+  REQUIRE(notices().size() == 1);
+  CHECK(notices()[0].find("line 3 merges \"Ġ a\" there, \"ab c\" here") != std::string::npos);
+  directory.write("merges.txt", "a b\n");
+  CHECK(notices()[0].find("1 merges there, 3 here") != std::string::npos);
 }
 
 TEST_CASE("damaged or unsupported models of tokenizer.json are refused", "[json_tokenizer]") {
