@@ -1,6 +1,7 @@
 #include "checkpoint/links.h"
 
 #include "base/error.h"
+#include "config/hub_cache.h"
 
 #include <algorithm>
 #include <system_error>
@@ -12,8 +13,7 @@ void check_links(const fs::path& directory) {
   std::error_code error;
   const fs::path inside = fs::canonical(directory, error);
   if (error) return;  // who opens files there will say so
-  const bool is_cached = inside.parent_path().filename() == "snapshots";
-  const fs::path blobs = inside.parent_path().parent_path() / "blobs";
+  const auto cached = hub_cache_entry(inside);
   std::vector<fs::path> links;
   for (fs::directory_iterator entry(directory, error), end; !error && entry != end;
        entry.increment(error)) {
@@ -23,7 +23,8 @@ void check_links(const fs::path& directory) {
   std::ranges::sort(links);
   for (const fs::path& link : links) {
     const fs::path target = fs::canonical(link, error);
-    if (error || contains(inside, target) || (is_cached && contains(blobs, target))) continue;
+    if (error || contains(inside, target) || (cached && contains(*cached / "blobs", target)))
+      continue;
     throw input_error("found a link that leads out of the directory, to " + target.string() +
                           ", expected files of its own",
                       link.string(), "put a copy of the file in the link's place, if you trust it");

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "checkpoint/links.h"
 #include "checkpoint/model_index.h"
+#include "config/hub_cache.h"
 
 #include <algorithm>
 #include <array>
@@ -11,32 +12,20 @@
 namespace expandft {
 namespace {
 
-constexpr const char* kDownloadAgain = "the model is incomplete: download it again";
-
 /// Whether the name is taken, be it by a link that leads nowhere.
 bool is_named(const fs::path& path) {
   std::error_code ignored;
   return fs::exists(fs::symlink_status(path, ignored));
 }
 
-/// "owner/name", which may also be a relative path.
-bool looks_like_hub_id(std::string_view name) {
-  constexpr std::string_view kAllowed =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./";
-  const std::size_t slash = name.find('/');
-  return slash != name.npos && slash > 0 && slash + 1 < name.size() && name.front() != '.' &&
-         name.find('/', slash + 1) == name.npos && name.find_first_not_of(kAllowed) == name.npos;
-}
-
 void check_directory(const fs::path& directory) {
   std::error_code error;
   const fs::file_status status = fs::status(directory, error);
   if (status.type() == fs::file_type::not_found) {
-    const std::string name = directory.string();
-    throw input_error("no such directory, expected a model directory", name,
-                      looks_like_hub_id(name)
-                          ? "if this is a Hugging Face model id, download it first: hf download " +
-                                name + " --local-dir DIR, then give DIR"
+    const auto hub = HubName::parse(directory.string());
+    throw input_error("no such directory, expected a model directory", directory.string(),
+                      hub ? "check the path; or, if it is a model of the hub, download it: " +
+                                hub->download_command()
                           : "check the path");
   }
   if (status.type() == fs::file_type::none) {
@@ -53,13 +42,11 @@ void check_directory(const fs::path& directory) {
 Json read_config(const fs::path& directory) {
   const fs::path file = directory / "config.json";
   if (!is_named(file)) {
-    const bool is_cache = is_folder(directory / "snapshots");
     const bool is_adapter = is_file(directory / "adapter_config.json");
-    throw input_error(
-        "no config.json, expected a Hugging Face model directory", directory.string(),
-        is_cache     ? "this is a cache entry: give the directory in its snapshots/ folder"
-        : is_adapter ? "this is an adapter: give its base as the model, and it with --adapter"
-                     : "check the path, or download the model again");
+    throw input_error("no config.json, expected a Hugging Face model directory", directory.string(),
+                      is_adapter
+                          ? "this is an adapter: give its base as the model, and it with --adapter"
+                          : "check the path; if it is right, " + download_hint(directory));
   }
   Json config = read_json(file);
   if (!config.is_object()) {
@@ -89,14 +76,15 @@ Json read_config(const fs::path& directory) {
   const std::string expected =
       "expected model.safetensors, or model.safetensors.index.json with its shards";
   if (!other.empty())
-    throw input_error("found " + other + ", " + expected, directory.string(), kDownloadAgain);
+    throw input_error("found " + other + ", " + expected, directory.string(),
+                      download_hint(directory));
   if (!pickle.empty()) {
     throw input_error(
         "found pickle weights only (" + pickle + "), " + expected, directory.string(),
         "pickle files can run code and are never opened: download the safetensors version, "
         "or convert the model with save_pretrained(..., safe_serialization=True)");
   }
-  throw input_error("no weights, " + expected, directory.string(), kDownloadAgain);
+  throw input_error("no weights, " + expected, directory.string(), download_hint(directory));
 }
 
 SafetensorsFile open_shard(const fs::path& directory, const std::string& name,
@@ -104,12 +92,12 @@ SafetensorsFile open_shard(const fs::path& directory, const std::string& name,
   const fs::path file = directory / name;
   if (!is_named(file)) {
     throw input_error("the shard " + name + " is missing, but the index names it", index,
-                      kDownloadAgain);
+                      download_hint(directory));
   }
   // Caches link to their blobs; what counts is that a regular file is at the end.
   if (!is_file(file)) {
     throw input_error("found a directory, a device or a link that leads nowhere, expected a file",
-                      file.string(), kDownloadAgain);
+                      file.string(), download_hint(directory));
   }
   return SafetensorsFile::open(file);
 }
@@ -125,14 +113,14 @@ std::map<std::string, TensorView> open_shards(const fs::path& directory,
       if (!file.tensors().contains(name)) {
         throw input_error("the index says that this shard holds the tensor " + Json(name).dump() +
                               ", but it does not",
-                          (directory / shard).string(), kDownloadAgain);
+                          (directory / shard).string(), download_hint(directory));
       }
     }
     for (const auto& [name, view] : file.tensors()) {
       if (!tensors.emplace(name, view).second) {
         throw input_error("the tensor " + Json(name).dump() + " is in " + shard_of[name] +
                               " and in " + shard + ", expected it once",
-                          index_file.string(), kDownloadAgain);
+                          index_file.string(), download_hint(directory));
       }
       shard_of[name] = shard;
     }
@@ -141,7 +129,7 @@ std::map<std::string, TensorView> open_shards(const fs::path& directory,
     if (!index.at(shard).contains(name)) {
       throw input_error(
           "the tensor " + Json(name).dump() + " is in " + shard + ", but the index does not say so",
-          index_file.string(), kDownloadAgain);
+          index_file.string(), download_hint(directory));
     }
   }
   return tensors;

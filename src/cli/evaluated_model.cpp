@@ -48,7 +48,7 @@ std::string adapter_fingerprint(const fs::path& adapter) {
 }  // namespace
 
 EvaluatedModel::EvaluatedModel(ModelOptions options, const GlobalOptions& global)
-    : options_(std::move(options)),
+    : options_(found_model(std::move(options))),
       directory_(ModelDirectory::open(options_.model)),
       tokenizer_(load_tokenizer(directory_)),
       spec_(read_spec(directory_)),

@@ -47,7 +47,8 @@ Wanted wanted(const ExpandOptions& options) {
   return out;
 }
 
-ExitCode run_expand(const ExpandOptions& options, const GlobalOptions& global) {
+ExitCode run_expand(ExpandOptions options, const GlobalOptions& global) {
+  options.model = found_model(options.model);
   const Wanted wish = wanted(options);
   const ModelDirectory base = ModelDirectory::open(options.model);
   const DecoderSpec spec = read_spec(base);

@@ -94,14 +94,24 @@ ExitCode show_ranking(const InspectOptions& options, const GlobalOptions& global
   return ExitCode::kDone;
 }
 
-/// What of a model's files is not understood; nothing of a model that cannot be read at all, of
-/// which the facts say so.
-Notices notices_of_model(const fs::path& directory) {
+/// What of a model's files is not understood; nothing of what cannot be read at all, of which the
+/// facts say so.
+template <typename Read>
+Notices notices_or_none(Read read) {
   try {
-    return read_spec(ModelDirectory::open(directory)).notices;
+    return read();
   } catch (const Error&) {
     return {};
   }
+}
+
+Notices notices_of_model(const fs::path& directory) {
+  Notices notices =
+      notices_or_none([&] { return read_spec(ModelDirectory::open(directory)).notices; });
+  const Notices of_tokenizer =
+      notices_or_none([&] { return Tokenizer::load(directory)->notices(); });
+  notices.insert(notices.end(), of_tokenizer.begin(), of_tokenizer.end());
+  return notices;
 }
 
 /// What each rank of a run would hold in memory; of the model, config.json is enough.
@@ -161,10 +171,9 @@ ExitCode run_inspect(const InspectOptions& options, const GlobalOptions& global)
   if (options.directory.empty()) {
     throw input_error("no directory is given", "expandft inspect", "expandft inspect DIR");
   }
-  const Json facts = facts_of(options.directory);
-  if (is_there(fs::path(options.directory) / "config.json")) {
-    report(notices_of_model(options.directory), global);
-  }
+  const fs::path directory = found_model(options.directory);
+  const Json facts = facts_of(directory);
+  if (is_there(directory / "config.json")) report(notices_of_model(directory), global);
   if (options.json) {
     print_json(facts);
     return ExitCode::kDone;

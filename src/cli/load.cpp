@@ -1,5 +1,6 @@
 #include "cli/load.h"
 
+#include "config/hub_cache.h"
 #include "expansion/attach.h"
 #include "model/families.h"
 #include "runtime/device.h"
@@ -96,6 +97,18 @@ CLI::Option* add_strength_option(CLI::App& command, Strength& strength) {
       ->default_str("1");
 }
 
+std::string found_model(const std::string& name) {
+  const std::string path = find_model(name, name).string();
+  if (path != name) spdlog::info("{}: found in the Hugging Face cache, {}", name, path);
+  return path;
+}
+
+ModelOptions found_model(ModelOptions options) {
+  options.model = found_model(options.model);
+  if (options.adapter) options.adapter = found_model(*options.adapter);
+  return options;
+}
+
 Precision parse_precision(const std::string& name) {
   if (name == "float32") return Precision::kFloat32;
   if (name == "bfloat16") return Precision::kBFloat16;
@@ -139,15 +152,17 @@ Decoder load_decoder(const ModelDirectory& directory, const ModelOptions& option
   Decoder decoder =
       Decoder::load(directory, compute_dtype(parse_precision(options.precision), device), device);
   if (options.adapter) attach(decoder, directory, *options.adapter, options.strength);
-  spdlog::info("loaded {} on {}", options.model, device_name(device));
+  spdlog::info("loaded {} on {}", model_name(directory.path()), device_name(device));
   return decoder;
 }
 
-LoadedModel load_model(const ModelOptions& options, const GlobalOptions& global,
+LoadedModel load_model(const ModelOptions& named, const GlobalOptions& global,
                        TokenizerUse tokenizer_use) {
+  const ModelOptions options = found_model(named);
   ModelDirectory directory = ModelDirectory::open(options.model);
   report(read_spec(directory).notices, global);
   std::unique_ptr<const Tokenizer> tokenizer = load_tokenizer(directory, tokenizer_use);
+  if (tokenizer != nullptr) report(tokenizer->notices(), global);
   const at::Device device = prepare_device(global);
   Decoder decoder = load_decoder(directory, options, device);
   return {std::move(directory), std::move(tokenizer), std::move(decoder)};

@@ -20,8 +20,8 @@ namespace expandft {
 
 /// How to load a model: options that several commands share.
 struct ModelOptions {
-  std::string model;                   // directory
-  std::optional<std::string> adapter;  // directory; attached to the model when given
+  std::string model;                   // directory, or hub name
+  std::optional<std::string> adapter;  // likewise; attached to the model when given
   Strength strength;                   // of the adapter
   std::string precision = "auto";      // auto, float32, bfloat16, float16
 };
@@ -47,6 +47,10 @@ std::vector<std::string> named_tasks(const std::vector<std::string>& names);
 /// --strength
 CLI::Option* add_strength_option(CLI::App& command, Strength& strength);
 
+/// Where the model or adapter lies that an option names (find_model); the log says where a hub name
+/// led to.
+std::string found_model(const std::string& name);
+
 /// The value of --precision.
 Precision parse_precision(const std::string& name);
 
@@ -66,6 +70,9 @@ std::unique_ptr<const Tokenizer> load_tokenizer(const ModelDirectory& directory)
 /// The directory's weights, with the adapter attached.
 Decoder load_decoder(const ModelDirectory& directory, const ModelOptions& options,
                      at::Device device);
+
+/// The same options with model and adapter found.
+ModelOptions found_model(ModelOptions options);
 
 struct LoadedModel {
   ModelDirectory directory;

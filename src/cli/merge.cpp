@@ -4,6 +4,7 @@
 #include "cli/output.h"
 #include "cli/verbs.h"
 #include "cli/write_model.h"
+#include "config/hub_cache.h"
 #include "evaluation/evaluate.h"
 #include "expansion/attach.h"
 #include "model/families.h"
@@ -55,6 +56,7 @@ StrengthSearch search_strength(const MergeOptions& options, const ModelDirectory
   const std::vector<TaskConfig> tasks = original_tasks(options);
   const DropBudgets budgets = read_budgets(options.max_drop, tasks);
   const auto tokenizer = load_tokenizer(base);
+  report(tokenizer->notices(), global);
   const std::vector<TaskWork> works =
       prepare_tasks(tasks, *tokenizer, read_spec(base).max_positions);
   const at::Device device = prepare_device(global);
@@ -127,6 +129,8 @@ Written write_lora(const MergeOptions& options, const ModelDirectory& base, at::
 }
 
 ExitCode run_merge(MergeOptions options, const GlobalOptions& global) {
+  options.model = found_model(options.model);
+  options.adapter = found_model(options.adapter);
   const ModelDirectory base = ModelDirectory::open(options.model);
   report(read_spec(base).notices, global);
   std::optional<AdapterDirectory> expansion;
@@ -156,8 +160,9 @@ ExitCode run_merge(MergeOptions options, const GlobalOptions& global) {
   }
   if (search) print(strength_table(*search) + "\n");
   Summary summary;
-  summary.line("merged", fmt::format("{} + {} at strength {}", options.model, options.adapter,
-                                     strength_text(options.strength)));
+  summary.line("merged",
+               fmt::format("{} + {} at strength {}", model_name_and_path(options.model),
+                           model_name_and_path(options.adapter), strength_text(options.strength)));
   summary.line("as written", describe(written));
   summary.line("written to", options.output + " (layout " + layout + ")");
   print(summary.text());

@@ -1,5 +1,6 @@
 #include "cli/model_card.h"
 
+#include "config/hub_cache.h"
 #include "tasks/result_tables.h"
 
 #include <spdlog/fmt/fmt.h>
@@ -8,8 +9,9 @@ namespace expandft {
 namespace {
 
 std::string base_name(const ModelDirectory& base) {
-  const fs::path path = fs::weakly_canonical(base.path());
-  return path.filename().string();
+  const std::string name = model_name(base.path());
+  if (name != base.path().string()) return name;  // of the hub
+  return fs::weakly_canonical(base.path()).filename().string();
 }
 
 /// "`a.jsonl`, `b.txt` (weight 0.5)".

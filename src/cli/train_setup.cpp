@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "cli/load.h"
+#include "config/hub_cache.h"
 #include "model/families.h"
 #include "report/data_report.h"
 #include "report/human.h"
@@ -284,6 +285,8 @@ std::unique_ptr<TrainSetup> set_up_training(ResolvedConfig config, const GlobalO
   if (run.train.widens() && !automatic) folding = folding_of(run, spec);
   auto tokenizer = Tokenizer::load(base.path());
   check_vocabulary(*tokenizer, spec.vocab, base.path().string());
+  report(tokenizer->notices(), global);
+  notices.insert(notices.end(), tokenizer->notices().begin(), tokenizer->notices().end());
 
   const at::Device device = prepare_device(global);
   // Tokenizing and loading weights take about as long: side by side.
@@ -299,8 +302,8 @@ std::unique_ptr<TrainSetup> set_up_training(ResolvedConfig config, const GlobalO
   }
   AppliedMethod method = apply_method(decoder, base, run);
   if (run.training.activation_checkpointing) decoder.checkpoint_from(method.frozen_layers);
-  spdlog::info("{} on {}: {}", base.path().filename().string(), device_name(device),
-               describe(method, run, spec));
+  spdlog::info("{} on {}: {}", fs::path(model_name(base.path())).filename().string(),
+               device_name(device), describe(method, run, spec));
   const Dtype base_dtype = base.tensor(spec.names.embedding()).dtype;
   if (!data) data = loading.get();
   const Notices of_data = data_notices(run, *data);
@@ -322,6 +325,7 @@ std::vector<LayerScore> rank_layers_of(const RunConfig& run, const GlobalOptions
   const DecoderSpec spec = read_spec(base);
   report(notices_of(spec), global);
   check_vocabulary(*tokenizer, spec.vocab, base.path().string());
+  report(tokenizer->notices(), global);
   const at::Device device = prepare_device(global);
   const Dataset training_data = load(run.data.train, "data.train", run, *tokenizer);
   report(training_data.notices, global);

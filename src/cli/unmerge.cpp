@@ -1,3 +1,4 @@
+#include "cli/load.h"
 #include "cli/model_output.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
@@ -15,7 +16,8 @@ struct UnmergeOptions {
   bool force = false;
 };
 
-ExitCode run_unmerge(const UnmergeOptions& options) {
+ExitCode run_unmerge(UnmergeOptions options) {
+  options.model = found_model(options.model);
   const ModelDirectory merged = ModelDirectory::open(options.model);
   read_merged_info(merged.path());  // refuses other models before anything is written
   const std::uint64_t bytes = unmerged_bytes(merged);

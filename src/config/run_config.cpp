@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/numbers.h"
 #include "config/fields.h"
+#include "config/hub_cache.h"
 #include "config/json_check.h"
 #include "config/method_fields.h"
 #include "config/source_field.h"
@@ -158,6 +159,22 @@ Field retention_text_field(std::string path, std::optional<fs::path>& member, st
       .allowing("\"self\" or the path of a text");
 }
 
+/// A folder, or a name of the Hugging Face hub that is in its cache. One that is not found stays
+/// the path that it could be: check_run_inputs says it.
+Field model_field(std::string path, fs::path& member, std::string doc) {
+  return make_field(
+             std::move(path), path_schema(), std::move(doc),
+             [&member](const Json& value, const fs::path& folder) {
+               member = resolve_path(value, folder);
+               try {
+                 member = find_model(value, member);
+               } catch (const Error&) {
+               }
+             },
+             [&member] { return Json(member.string()); })
+      .allowing("a path, or the name of a model in the Hugging Face cache");
+}
+
 /// The one table of keys: their order, meaning, range and member. Defaults are the members'.
 FieldTable run_config_fields(RunConfig& run) {
   DataConfig& data = run.data;
@@ -184,7 +201,10 @@ FieldTable run_config_fields(RunConfig& run) {
   table.exclusive = {{"training.epochs", "training.max_steps"},
                      {"training.batch_size", "training.batch_tokens"}};
   table.fields = {
-      path_field("model", run.model, "Folder of the base checkpoint. It is never changed.")
+      model_field(
+          "model", run.model,
+          "Folder of the base checkpoint, or its name on the Hugging Face hub where it is in "
+          "that one's cache: `org/name` or `org/name@revision`. It is never changed.")
           .required(),
       path_field("output", run.output, "Folder that the run writes.").required(),
       choice_field<Layout>(

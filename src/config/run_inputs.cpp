@@ -1,5 +1,7 @@
 #include "base/error.h"
 #include "config/data_files.h"
+#include "config/fields.h"
+#include "config/hub_cache.h"
 #include "config/run_config.h"
 #include "config/task_config.h"
 
@@ -12,13 +14,37 @@ namespace {
 
 using Problems = std::vector<std::pair<std::string, std::string>>;  // JSON path, what is wrong
 
+/// What an error says, in one text.
+std::string in_one(const Error& error) {
+  std::string text = error.message();
+  if (!error.where().empty()) text += " (" + error.where() + ")";
+  if (!error.hint().empty()) text += "; " + error.hint();
+  return text;
+}
+
+/// What find_model says of the names that can have been written for a path; "" when it has nothing
+/// against them.
+std::string name_problem(const RunConfig& run) {
+  try {
+    find_model(run.model.string(), run.model);
+    for (const fs::path& folder : {run.file.parent_path(), working_folder()}) {
+      find_model(run.model.lexically_relative(folder).string(), run.model);
+    }
+  } catch (const Error& error) {
+    return in_one(error);
+  }
+  return {};
+}
+
 /// The reason why a folder cannot be read as a model, or "".
-std::string model_problem(const fs::path& model) {
+std::string model_problem(const RunConfig& run) {
+  const fs::path& model = run.model;
+  if (std::string problem = name_problem(run); !problem.empty()) return problem;
   std::error_code error;
   if (!fs::exists(model, error)) return "no such folder: " + model.string();
   if (!fs::is_directory(model, error)) return "not a folder: " + model.string();
   if (!fs::exists(model / "config.json", error)) {
-    return "no config.json, as a checkpoint has, in " + model.string();
+    return "no config.json, as a checkpoint has, in " + model_name_and_path(model);
   }
   return {};
 }
@@ -114,10 +140,7 @@ std::vector<std::string> check_tasks(const std::vector<std::string>& names, cons
     try {
       found.push_back(find_task(names[i], run.file.parent_path(), run.evaluation.task_data).name);
     } catch (const Error& error) {
-      std::string text = error.message();
-      if (!error.where().empty()) text += " (" + error.where() + ")";
-      if (!error.hint().empty()) text += "; " + error.hint();
-      problems.emplace_back(path + "[" + std::to_string(i) + "]", text);
+      problems.emplace_back(path + "[" + std::to_string(i) + "]", in_one(error));
     }
   }
   return found;
@@ -130,7 +153,7 @@ void check_run_inputs(const RunConfig& run) {
   const auto add = [&](const std::string& path, const std::string& problem) {
     if (!problem.empty()) problems.emplace_back(path, problem);
   };
-  add("model", model_problem(run.model));
+  add("model", model_problem(run));
   add("output", output_problem(run));
   check_sources(run.data.train, "data.train", problems);
   check_sources(run.data.validation, "data.validation", problems);

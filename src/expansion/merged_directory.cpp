@@ -1,6 +1,7 @@
 #include "expansion/merged_directory.h"
 
 #include "base/error.h"
+#include "config/hub_cache.h"
 #include "expansion/mlp_tensors.h"
 #include "expansion/modeling_file.h"
 #include "model/decoder_tensors.h"
@@ -251,7 +252,7 @@ std::uint64_t merged_bytes(const ModelDirectory& base, const DecoderSpec& spec,
 
 void write_merged(const fs::path& directory, const ModelDirectory& base, const DecoderSpec& spec,
                   const Folding& folding, const NamedTensors& copies, const std::string& card) {
-  const MergedInfo info{.base_model = base.path().string(),
+  const MergedInfo info{.base_model = model_name(base.path()),
                         .base_fingerprint = base.fingerprint(),
                         .base_config = read_file(base.path() / "config.json"),
                         .layers = folding.plan.layers,

@@ -112,9 +112,6 @@ TEST_CASE("What is no model directory is refused", "[model_directory]") {
   check_input_error(error(directory / "file"), "found a file, expected a model directory",
                     directory / "file");
   check_input_error(error(directory.path()), "no config.json", directory.path());
-  fs::create_directory(directory / "snapshots");
-  CHECK(has(error(directory.path()).hint(), "snapshots/"));
-  fs::remove(directory / "snapshots");
   write_file_atomically(directory / "adapter_config.json", "{}");
   CHECK(has(error(directory.path()).hint(), "--adapter"));
 }
@@ -162,6 +159,48 @@ TEST_CASE("Links to blobs are followed, as in a Hugging Face cache", "[model_dir
   fs::remove(blobs / kSecond);
   const Error error = error_of([&] { ModelDirectory::open(snapshot); });
   check_input_error(error, "link that leads nowhere", snapshot / kSecond);
+}
+
+TEST_CASE("A folder in a snapshot of a Hugging Face cache links to the same entry's blobs",
+          "[model_directory]") {
+  const Model model;
+  const testing::TempDirectory cache;
+  const fs::path entry = cache / "models--org--name", other = cache / "models--org--other";
+  const fs::path folder = entry / "snapshots/abc/step-1000";
+  fs::create_directories(folder);
+  for (const fs::path& path : {entry, other}) fs::create_directories(path / "blobs");
+  for (const char* const name : {"config.json", "model.safetensors"}) {
+    fs::copy_file(model / name, entry / "blobs" / name);
+    fs::create_symlink("../../../blobs/" + std::string(name), folder / name);
+  }
+  CHECK(ModelDirectory::open(folder).tensors().size() == 2);
+  // Another entry's blobs, and what lies beside the snapshots, are not this model's.
+  write_file_atomically(other / "blobs/secret", "{}");
+  write_file_atomically(entry / "secret", "{}");
+  const std::string target =
+      GENERATE("../../../../models--org--other/blobs/secret", "../../../secret", "/etc/passwd");
+  fs::create_symlink(target, folder / "tokenizer.json");
+  const Error error = error_of([&] { ModelDirectory::open(folder); });
+  check_input_error(error, "link that leads out of the directory", folder / "tokenizer.json");
+}
+
+TEST_CASE("A shard that a download has not brought yet is told with the command",
+          "[model_directory]") {
+  const Model model(8);
+  const testing::TempDirectory cache;
+  const fs::path snapshot = cache / "models--org--name/snapshots/abc";
+  fs::create_directories(snapshot);
+  fs::create_directories(cache / "models--org--name/blobs");
+  for (const std::string& name :
+       {std::string("config.json"), std::string("model.safetensors.index.json"), kFirst}) {
+    fs::copy_file(model / name, snapshot / name);
+  }
+  write_file_atomically(cache / "models--org--name/blobs/0123.incomplete", "");
+  const Error error = error_of([&] { ModelDirectory::open(snapshot); });
+  check_input_error(error, "the shard " + kSecond + " is missing",
+                    snapshot / "model.safetensors.index.json");
+  CHECK(has(error.hint(), "not finished"));
+  CHECK(has(error.hint(), "hf download org/name"));
 }
 
 TEST_CASE("A link that leads out of the directory is refused", "[model_directory]") {
