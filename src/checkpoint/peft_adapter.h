@@ -1,37 +1,20 @@
 #pragma once
 
 #include "base/files.h"
+#include "checkpoint/peft_config.h"
 #include "checkpoint/safetensors.h"
 
-#include <cstdint>
 #include <map>
-#include <optional>
 #include <string>
 #include <vector>
 
 namespace expandft {
 
-/// adapter_config.json of a LoRA adapter in PEFT's format, as far as it changes what is computed.
-struct PeftLoraInfo {
-  std::string base_model;  // as the user named it
-  std::int64_t rank = 0;
-  double alpha = 0;
-  bool rank_stabilised = false;  // rsLoRA (arXiv 2312.03732)
-  std::vector<std::string> target_modules;
-  /// Of the base that it was trained on, where expandft wrote it (PEFT has no such field: it is in
-  /// the tensor file's metadata).
-  std::optional<std::string> base_fingerprint;
-
-  /// What multiplies B·A: alpha / rank, or alpha / √rank when rank-stabilised.
-  double scale() const;
-};
-
 /// A LoRA adapter directory of PEFT: its tensors are named
 /// base_model.model.{module}.lora_A.weight (rank, in) and .lora_B.weight (out, rank).
 class PeftAdapter {
  public:
-  /// Input errors: another type than LoRA, a setting that changes what is computed and is not
-  /// supported (DoRA, ranks by layer, trained biases, …), damaged fields, tensors that do not pair.
+  /// Input errors as read_peft_config's, and for tensors that do not pair or do not fit the config.
   static PeftAdapter open(const fs::path& directory);
 
   const fs::path& path() const { return path_; }

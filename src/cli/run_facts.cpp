@@ -69,7 +69,7 @@ Json adapter_facts(const fs::path& directory) {
                       {"base_model", info.base_model},
                       {"rank", info.rank},
                       {"alpha", info.alpha},
-                      {"target_modules", info.target_modules}},
+                      {"target_modules", info.targets.stated()}},
                      adapter.tensors());
   }
   const AdapterDirectory adapter = AdapterDirectory::open(directory);

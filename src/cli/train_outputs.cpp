@@ -3,6 +3,7 @@
 #include "cli/model_card.h"
 #include "cli/write_model.h"
 #include "cli/write_report.h"
+#include "config/hub_cache.h"
 #include "model/tensors.h"
 #include "report/data_report.h"
 #include "report/summary.h"
@@ -65,15 +66,15 @@ void write_run_adapter(const TrainSetup& setup, const std::string& fingerprint) 
                             OutputKind::kAdapter);
   if (setup.method.lora != nullptr) {
     write_peft_adapter(directory.path(),
-                       {.base_model = setup.base.path().string(),
+                       {.base_model = model_name(setup.base.path()),
                         .rank = setup.run().lora.rank,
                         .alpha = setup.run().lora.alpha,
-                        .target_modules = setup.method.lora->target_modules(),
+                        .targets = PeftTargets::of(setup.method.lora->target_modules()),
                         .base_fingerprint = fingerprint},
                        sources);
   } else {
     write_adapter(directory.path(),
-                  {.base_model = setup.base.path().string(),
+                  {.base_model = model_name(setup.base.path()),
                    .base_fingerprint = fingerprint,
                    .layers = setup.folding->plan.layers,
                    .copies = setup.folding->plan.copies,

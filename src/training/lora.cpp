@@ -126,7 +126,13 @@ std::unique_ptr<LoraUpdates> attach_lora(Decoder& decoder, const ModelDirectory&
       [&](const std::string& module,
           const Projection& projection) -> std::optional<std::pair<at::Tensor, at::Tensor>> {
         const std::string a = lora_tensor_name(module, "A"), b = lora_tensor_name(module, "B");
-        if (!adapter.tensors().contains(a)) return {};
+        if (!adapter.tensors().contains(a)) {
+          if (info.targets.left_out_by(module)) return {};
+          throw input_error("the adapter's \"target_modules\" take in \"" + module +
+                                "\", but it has no tensors of it",
+                            where,
+                            "the adapter is damaged, or of another base: " + info.base_model);
+        }
         const TensorView &first = adapter.tensors().at(a), &second = adapter.tensors().at(b);
         if (first.shape[1] != projection.in() || second.shape[0] != projection.out()) {
           throw input_error("the update of \"" + module + "\" is for a projection of " +
