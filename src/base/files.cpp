@@ -1,6 +1,7 @@
 #include "base/files.h"
 
 #include "base/error.h"
+#include "base/partial_path.h"
 #include "base/system_message.h"
 
 #include <algorithm>
@@ -238,7 +239,8 @@ void write_file_atomically(const fs::path& file, std::string_view bytes) {
     return;
   }
   remove_dead_partials(file);
-  const fs::path partial = partial_path(file);
+  const PartialPath place(file);
+  const fs::path& partial = place.path();
   try {
     OutputFile output(partial);
     output.write(bytes);
@@ -254,6 +256,17 @@ void write_file_atomically(const fs::path& file, std::string_view bytes) {
     throw Error(error.code(), error.message(), file.string(), error.hint());
   }
   sync_directory(parent_of(file));
+}
+
+fs::path parent_of(const fs::path& path) {
+  const fs::path parent = without_trailing_separator(path).parent_path();
+  return parent.empty() ? fs::path(".") : parent;
+}
+
+fs::path without_trailing_separator(const fs::path& path) {
+  return path.has_filename() || !path.has_parent_path() || path == path.root_path()
+             ? path
+             : path.parent_path();
 }
 
 void sync_file(const fs::path& file) {

@@ -113,10 +113,5 @@ bool contains(const fs::path& directory, const fs::path& path);
 fs::path parent_of(const fs::path& path);
 /// The path without a separator at its end, so that it has a file name.
 fs::path without_trailing_separator(const fs::path& path);
-/// Where this process prepares `target`: ".<name>.partial-<process id>-<start time>" beside it.
-fs::path partial_path(const fs::path& target);
-/// Removes what processes that are no longer there have left at partial paths of `target`. An old
-/// target that was renamed aside ("<partial path>.old") is put back when no new one took its place.
-void remove_dead_partials(const fs::path& target);
 
 }  // namespace expandft

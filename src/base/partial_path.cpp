@@ -1,71 +1,102 @@
-#include "base/files.h"
-#include "base/process_start.h"
+#include "base/partial_path.h"
 
-#include <cerrno>
-#include <charconv>
-#include <optional>
-#include <signal.h>
+#include <algorithm>
+#include <random>
+#include <set>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <unistd.h>
 
 namespace expandft {
 namespace {
 
+constexpr std::string_view kLockEnding = ".lock", kAsideEnding = ".old";
+
 std::string prefix_of(const fs::path& target) {
   return "." + without_trailing_separator(target).filename().string() + ".partial-";
 }
 
-/// Whether the process of "<process id>-<start time>[.old]" is gone; nothing when it is not of that
-/// form.
-std::optional<bool> is_dead(std::string_view owner) {
-  long process = 0;
-  const auto [end, error] = std::from_chars(owner.data(), owner.data() + owner.size(), process);
-  if (error != std::errc() || process <= 0) return std::nullopt;
-  const std::string_view rest(end, static_cast<std::size_t>(owner.data() + owner.size() - end));
-  if (!rest.starts_with('-')) return std::nullopt;
-  if (::kill(static_cast<pid_t>(process), 0) != 0 && errno == ESRCH) return true;
-  // A process whose time cannot be read, as under hidepid, may live.
-  const auto started = start_ticks(process);
-  return started && rest.substr(1, rest.find('.') - 1) != std::to_string(*started);
+fs::path lock_of(fs::path place) {
+  return place += kLockEnding;
 }
 
-}  // namespace
-
-fs::path parent_of(const fs::path& path) {
-  const fs::path parent = without_trailing_separator(path).parent_path();
-  return parent.empty() ? fs::path(".") : parent;
+/// Where an old target lies while a new one takes its place.
+fs::path aside_of(fs::path place) {
+  return place += kAsideEnding;
 }
 
-fs::path without_trailing_separator(const fs::path& path) {
-  return path.has_filename() || !path.has_parent_path() || path == path.root_path()
-             ? path
-             : path.parent_path();
+bool is_link_or_there(const fs::path& path) {
+  std::error_code ignored;
+  return fs::exists(fs::symlink_status(path, ignored));
 }
 
-fs::path partial_path(const fs::path& target) {
-  const long process = ::getpid();
-  return parent_of(target) / (prefix_of(target) + std::to_string(process) + "-" +
-                              std::to_string(start_ticks(process).value_or(0)));
+/// Whether a name's end is "<process id>-<number>".
+bool is_place(std::string_view text) {
+  const std::size_t dash = text.find('-');
+  const auto is_number = [](std::string_view digits) {
+    return !digits.empty() &&
+           std::ranges::all_of(digits, [](char c) { return c >= '0' && c <= '9'; });
+  };
+  return dash != text.npos && is_number(text.substr(0, dash)) && is_number(text.substr(dash + 1));
 }
 
-void remove_dead_partials(const fs::path& target) {
+/// The partial places of a target, by what lies there or beside them.
+std::set<fs::path> places_of(const fs::path& target) {
   const std::string prefix = prefix_of(target);
+  std::set<fs::path> places;
   std::error_code error;
   for (fs::directory_iterator entry(parent_of(target), error), end; !error && entry != end;
        entry.increment(error)) {
     const std::string name = entry->path().filename().string();
     if (!name.starts_with(prefix)) continue;
-    if (is_dead(std::string_view(name).substr(prefix.size())).value_or(false)) {
-      std::error_code ignored;
-      if (name.ends_with(".old") && !fs::exists(fs::symlink_status(target, ignored))) {
-        fs::rename(entry->path(), target, ignored);
-        continue;
-      }
-      // What cannot be removed harms nobody.
-      fs::remove_all(entry->path(), ignored);
+    std::string_view place = name;
+    for (const std::string_view ending : {kLockEnding, kAsideEnding}) {
+      if (place.ends_with(ending)) place.remove_suffix(ending.size());
+    }
+    if (is_place(place.substr(prefix.size()))) places.insert(parent_of(target) / place);
+  }
+  return places;
+}
+
+/// Removes what lies at a place that nobody uses. What cannot be removed harms nobody.
+void clear(const fs::path& place, const fs::path& target) {
+  std::error_code ignored;
+  const fs::path aside = aside_of(place);
+  if (is_link_or_there(aside)) {
+    if (is_link_or_there(target)) {
+      fs::remove_all(aside, ignored);
+    } else {
+      fs::rename(aside, target, ignored);
     }
   }
+  fs::remove_all(place, ignored);
+}
+
+}  // namespace
+
+PartialPath::PartialPath(const fs::path& target) {
+  std::random_device random;
+  do {
+    path_ = parent_of(target) /
+            (prefix_of(target) + std::to_string(::getpid()) + "-" + std::to_string(random()));
+    lock_.emplace(lock_of(path_), FileLock::Missing::kCreate);
+  } while (lock_->state() == FileLock::State::kHeld);  // somebody looks whether it is left over
+}
+
+std::vector<fs::path> remove_dead_partials(const fs::path& target) {
+  std::vector<fs::path> unknown;
+  for (const fs::path& place : places_of(target)) {
+    FileLock lock(lock_of(place), FileLock::Missing::kLeave);
+    if (lock.state() == FileLock::State::kTaken) {
+      clear(place, target);
+      lock.remove();
+    } else if (lock.state() == FileLock::State::kImpossible &&
+               (is_link_or_there(place) || is_link_or_there(aside_of(place)))) {
+      unknown.push_back(place);
+    }
+  }
+  return unknown;
 }
 
 }  // namespace expandft

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/printable.h"
 
 #include <algorithm>
 #include <array>
@@ -14,6 +15,8 @@
 #include <sys/statvfs.h>
 #include <system_error>
 #include <unistd.h>
+
+#include <spdlog/spdlog.h>
 
 namespace expandft {
 namespace {
@@ -247,12 +250,18 @@ void check_target(const fs::path& target, std::uint64_t needed_bytes,
 
 AtomicDirectory::AtomicDirectory(fs::path target, std::uint64_t needed_bytes, Existing existing,
                                  OutputKind kind)
-    : target_(resolve(target)), path_(partial_path(target_)), existing_(existing), kind_(kind) {
-  remove_dead_partials(target_);
+    : target_(resolve(target)), existing_(existing), kind_(kind) {
+  for (const fs::path& unknown : remove_dead_partials(target_)) {
+    spdlog::warn(
+        "{}: a process prepares this or has left it; which cannot be told, as the file system has "
+        "no lock on it, so it stays: delete it when nothing writes {}",
+        printable(unknown.string()), printable(target_.string()));
+  }
   check_target(target_, needed_bytes, existing_, kind_);
   made_parents_.emplace(parent_of(target_));
-  if (::mkdir(path_.c_str(), 0777) != 0) {
-    throw failure("cannot create the folder: " + reason(errno), path_.string(),
+  place_.emplace(target_);
+  if (::mkdir(path().c_str(), 0777) != 0) {
+    throw failure("cannot create the folder: " + reason(errno), path().string(),
                   "choose another output");
   }
 }
@@ -263,35 +272,40 @@ AtomicDirectory::~AtomicDirectory() {
 
 bool AtomicDirectory::discard() {
   const std::lock_guard lock(appearing_);
-  if (committed_) return false;
+  clear_place();
+  if (!committed_) made_parents_.reset();
+  return !committed_;
+}
+
+/// Removes what lies at path(): what was written, or, after commit(), what it took the place of.
+void AtomicDirectory::clear_place() {
   // Another thread may make or rename a file after the folder was listed; soon it finds no folder.
   constexpr int kAttempts = 10;
   for (int i = 0; i < kAttempts; ++i) {
     std::error_code error;
-    fs::remove_all(path_, error);
+    fs::remove_all(path(), error);
     if (!error) break;
   }
-  made_parents_.reset();
-  return true;
+  place_->release();
 }
 
 void AtomicDirectory::commit() {
   const Json marker = {{"written_by", "expandft"}, {"kind", names_of(kind_).in_marker}};
-  write_file_atomically(path_ / kMarker, marker.dump() + "\n");
-  sync_tree(path_);
+  write_file_atomically(path() / kMarker, marker.dump() + "\n");
+  sync_tree(path());
   {
     const std::lock_guard lock(appearing_);
     // Again: something may have come there while we worked.
     if (check_existing(target_, existing_, kind_)) {
-      exchange(path_, target_);
+      exchange(path(), target_);
     } else {
-      rename_or_throw(path_, target_);
+      rename_or_throw(path(), target_);
     }
     committed_ = true;
   }
   sync_directory(parent_of(target_));
-  std::error_code ignored;  // the old one, if it was exchanged; the next run removes what remains
-  fs::remove_all(path_, ignored);
+  const std::lock_guard lock(appearing_);
+  clear_place();
 }
 
 }  // namespace expandft

@@ -2,6 +2,7 @@
 
 #include "base/files.h"
 #include "base/made_folders.h"
+#include "base/partial_path.h"
 
 #include <cstdint>
 #include <mutex>
@@ -26,8 +27,9 @@ class AtomicDirectory {
     kReplace,      // replaced whatever it is (--force)
   };
   /// `needed_bytes`: what will be written; a failure that says how much is free when the disk has
-  /// no room. Leftovers of dead processes beside the target are removed, missing parents created;
-  /// without commit() they go again.
+  /// no room. Leftovers of ended processes beside the target are removed (where it cannot be told
+  /// whether their process ended they stay, with a warning), missing parents created; without
+  /// commit() they go again.
   /// A link is followed: what it leads to is replaced. A mount point, and a directory that holds
   /// the home or the working directory, are input errors whatever `existing` is, since they cannot
   /// be, or must not be, replaced whole. A folder that cannot be written is a failure.
@@ -36,7 +38,7 @@ class AtomicDirectory {
   AtomicDirectory(const AtomicDirectory&) = delete;
   AtomicDirectory& operator=(const AtomicDirectory&) = delete;
 
-  const fs::path& path() const { return path_; }
+  const fs::path& path() const { return place_->path(); }
   const fs::path& target() const { return target_; }
   /// Writes the marker and makes the directory appear, in one step where the file system can.
   void commit();
@@ -45,8 +47,11 @@ class AtomicDirectory {
   bool discard();
 
  private:
-  fs::path target_, path_;
+  void clear_place();
+
+  fs::path target_;
   std::optional<MadeFolders> made_parents_;
+  std::optional<PartialPath> place_;  // path(); lies in the parents
   Existing existing_;
   OutputKind kind_;
   std::mutex appearing_;

@@ -4,11 +4,7 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <ctime>
-#include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <system_error>
 #include <unistd.h>
 
@@ -35,14 +31,6 @@ std::string read_name(int descriptor) {
   return name.starts_with("process ") && std::ranges::all_of(name, is_plain) ? name : "";
 }
 
-/// Whether the open file still lies under the name: who had it before may have removed it.
-bool is_at(int descriptor, const fs::path& file) {
-  struct stat open {
-  }, named{};
-  return fstat(descriptor, &open) == 0 && stat(file.c_str(), &named) == 0 &&
-         open.st_ino == named.st_ino && open.st_dev == named.st_dev;
-}
-
 }  // namespace
 
 fs::path lock_file(const fs::path& target) {
@@ -55,42 +43,30 @@ fs::path lock_file(const fs::path& target) {
   return parent_of(plain) / ("." + plain.filename().string() + ".lock");
 }
 
-OutputLock::OutputLock(const fs::path& target) : file_(lock_file(target)) {
+OutputLock::OutputLock(const fs::path& target) {
+  const fs::path file = lock_file(target);
   try {
-    parents_.emplace(parent_of(file_));
+    parents_.emplace(parent_of(file));
   } catch (const Error&) {
     return;
   }
-  while (true) {
-    const int descriptor = open(file_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
-    if (descriptor < 0) return;
-    if (flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
-      const bool is_held = errno == EWOULDBLOCK;
-      const std::string holder = read_name(descriptor);
-      close(descriptor);
-      if (!is_held) return;  // a file system without locks
-      throw input_error(
-          "another run is writing here: " +
-              (holder.empty() ? std::string("a process that began just now") : holder),
-          target.string(), "wait for its end, or choose another output");
-    }
-    if (is_at(descriptor, file_)) {
-      descriptor_ = descriptor;
-      break;
-    }
-    close(descriptor);
+  lock_.emplace(file, FileLock::Missing::kCreate);
+  if (lock_->state() == FileLock::State::kHeld) {
+    const std::string holder = read_name(lock_->descriptor());
+    throw input_error("another run is writing here: " +
+                          (holder.empty() ? std::string("a process that began just now") : holder),
+                      target.string(), "wait for its end, or choose another output");
   }
-  if (const std::string before = read_name(descriptor_); !before.empty()) dead_holder_ = before;
+  if (lock_->state() != FileLock::State::kTaken) return;
+  const int descriptor = lock_->descriptor();
+  if (const std::string before = read_name(descriptor); !before.empty()) dead_holder_ = before;
   const std::string name = own_name();
   // What cannot be written (a full disk) leaves the lock without a name, and a lock all the same.
-  if (ftruncate(descriptor_, 0) != 0 || pwrite(descriptor_, name.data(), name.size(), 0) < 0)
-    return;
+  if (ftruncate(descriptor, 0) != 0 || pwrite(descriptor, name.data(), name.size(), 0) < 0) return;
 }
 
 OutputLock::~OutputLock() {
-  if (descriptor_ < 0) return;
-  unlink(file_.c_str());
-  close(descriptor_);
+  if (lock_) lock_->remove();
 }
 
 }  // namespace expandft

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/file_lock.h"
 #include "base/files.h"
 #include "base/made_folders.h"
 
@@ -26,8 +27,7 @@ class OutputLock {
 
  private:
   std::optional<MadeFolders> parents_;
-  fs::path file_;
-  int descriptor_ = -1;  // -1: nothing is locked
+  std::optional<FileLock> lock_;  // not taken where nothing can be locked
   std::optional<std::string> dead_holder_;
 };
 

@@ -52,24 +52,28 @@ std::string dry_run_report(TrainSetup& setup) {
   AdamW optimizer(setup.adaptation().parameters(), training, setup.group, setup.decoder.dtype());
   double seconds = 0;
   std::int64_t tokens = 0;
-  std::function<at::Tensor()> retain;
+  AddGradients retain;
   std::optional<Retention> retention;
   if (setup.retention_data) {
     retention.emplace(setup.run().retention, *setup.retention_data, training.seed,
                       setup.method.frozen_layers, share);
-    retain = [&] { return retention->backward(setup.decoder, setup.adaptation(), 0); };
+    retain = [&](double factor) {
+      return retention->backward(setup.decoder, setup.adaptation(), 0, factor);
+    };
   }
   const std::uint64_t cached_states =
       plan_prefix_caches(setup.run(), setup.decoder, setup.method.frozen_layers,
                          setup.training_data, retention ? &*retention : nullptr)
           .bytes();
+  const std::optional<LossScale> scale = loss_scale_for(setup.decoder.dtype());
   for (int i = 0; i < 2; ++i) {
     const StepBatch batch = stream.next();
     if (batch.tokens == 0) break;
     const auto start = std::chrono::steady_clock::now();
     const QueuedStep step =
         queue_step(setup.decoder, optimizer, batch, learning_rate_at(training, i, total),
-                   training.clip_norm, retain);
+                   training.clip_norm, retain, /*prefix=*/nullptr, /*notes=*/{},
+                   scale ? std::optional(scale->at(i)) : std::nullopt);
     results_of({&step, 1});  // waits for it
     seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     tokens = batch.tokens;

@@ -46,8 +46,7 @@ LogitDifference write_tuned_model(const fs::path& output, AtomicDirectory::Exist
                                   const std::vector<LayerOrigin>& layers, const std::string& card) {
   ModelOutput model(output, tuned_bytes(base, layers), existing);
   write_tuned(model.path(), base, decoder, layers, card);
-  const Dtype dtype = base.tensor(decoder.spec().names.embedding()).dtype;
-  const LogitDifference difference = check_tuned(model.path(), decoder, dtype);
+  const LogitDifference difference = check_tuned(model.path(), base, decoder, layers);
   model.commit();
   return difference;
 }

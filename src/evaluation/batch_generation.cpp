@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "evaluation/generation.h"
+#include "model/not_finite.h"
 #include "model/rope.h"
 
 #include <algorithm>
@@ -72,8 +73,7 @@ std::vector<TokenId> likeliest(const Decoder& decoder, const at::Tensor& hidden,
                                const std::string& where) {
   const auto [best, best_ids] = decoder.logits(hidden).max(-1);
   if (!best.isfinite().all().item<bool>()) {
-    throw failure("the model gives logits that are not finite", where,
-                  "its weights or its precision are at fault: try --precision float32");
+    throw not_finite_error("logits that are not finite", where, decoder.dtype());
   }
   const at::Tensor ids = best_ids.cpu();
   const auto* begin = ids.const_data_ptr<std::int64_t>();

@@ -3,23 +3,25 @@
 #include "base/error.h"
 #include "evaluation/batch_generation.h"
 #include "evaluation/likelihood.h"
+#include "model/not_finite.h"
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <map>
 #include <span>
 #include <utility>
 
 namespace expandft {
 namespace {
 
-void check_finite(const TaskWork& work, std::size_t example, const std::vector<Likelihood>& found) {
+void check_finite(const TaskWork& work, std::size_t example, const std::vector<Likelihood>& found,
+                  at::ScalarType compute_dtype) {
   for (const Likelihood& likelihood : found) {
     if (std::isfinite(likelihood.log_prob)) continue;
-    throw failure("the model gives a log-probability that is not finite, in example " +
-                      std::to_string(example) + " of task " + work.task.name,
-                  work.task.data.string(),
-                  "its weights or its precision are at fault: try --precision float32");
+    throw not_finite_error("a log-probability that is not finite, in example " +
+                               std::to_string(example) + " of task " + work.task.name,
+                           work.task.data.string(), compute_dtype);
   }
 }
 
@@ -42,19 +44,29 @@ BatchOutputs compute(const Decoder& decoder, const Tokenizer& tokenizer, const T
   for (const std::size_t item : batch) groups.push_back(&work.items[item].requests);
   std::vector<std::vector<Likelihood>> found = likelihoods(decoder, groups);
   for (std::size_t i = 0; i < batch.size(); ++i) {
-    check_finite(work, work.items[batch[i]].example, found[i]);
+    check_finite(work, work.items[batch[i]].example, found[i], decoder.dtype());
     outputs[i].likelihoods = std::move(found[i]);
   }
   return outputs;
 }
 
-/// The batches that no cache holds, by rank 0's word.
-std::vector<std::size_t> missing_batches(const TaskWork& work, const EvaluationOptions& options) {
-  Json missing = Json::array();
-  for (std::size_t i = 0; i < work.batches.size(); ++i) {
-    if (options.cache == nullptr || options.cache->find(i) == nullptr) missing.push_back(i);
+/// The outputs that rank 0's cache holds, by batch: on all ranks.
+std::map<std::size_t, BatchOutputs> known_outputs(const TaskWork& work,
+                                                  const EvaluationOptions& options) {
+  std::map<std::size_t, BatchOutputs> known;
+  if (options.group.is_first() && options.cache != nullptr) {
+    for (std::size_t i = 0; i < work.batches.size(); ++i) {
+      if (const BatchOutputs* const found = options.cache->find(i)) known[i] = *found;
+    }
   }
-  return Json::parse(options.group.text_of_first(missing.dump()));
+  if (options.group.is_alone()) return known;
+  Json told = Json::array();
+  for (const auto& [batch, outputs] : known) told.push_back({batch, outputs_json(outputs)});
+  const std::string text = told.dump(-1, ' ', false, Json::error_handler_t::replace);
+  for (const Json& one : Json::parse(options.group.text_of_first(text))) {
+    known[one.at(0).get<std::size_t>()] = parse_outputs(one.at(1));
+  }
+  return known;
 }
 
 /// How many batches are computed at once: one of each rank, or by all ranks the same where they
@@ -102,16 +114,18 @@ std::vector<BatchOutputs> compute_together(const Decoder& decoder, const Tokeniz
 TaskResult evaluate(const Decoder& decoder, const Tokenizer& tokenizer, const TaskWork& work,
                     const EvaluationOptions& options) {
   using Clock = std::chrono::steady_clock;
-  const std::vector<std::size_t> missing = missing_batches(work, options);
+  std::map<std::size_t, BatchOutputs> known = known_outputs(work, options);
   std::vector<BatchOutputs> outputs(work.batches.size());
+  std::vector<std::size_t> missing;
   EvaluationProgress progress{.total = std::ssize(work.items)};
-  if (options.cache != nullptr) {
-    for (std::size_t i = 0; i < work.batches.size(); ++i) {
-      const BatchOutputs* const known = options.cache->find(i);
-      if (known == nullptr) continue;
-      outputs[i] = *known;
-      progress.done += std::ssize(work.batches[i]);
+  for (std::size_t i = 0; i < work.batches.size(); ++i) {
+    const auto found = known.find(i);
+    if (found == known.end()) {
+      missing.push_back(i);
+      continue;
     }
+    outputs[i] = std::move(found->second);
+    progress.done += std::ssize(work.batches[i]);
   }
   std::int64_t left = 0, computed = 0;  // tokens
   for (const std::size_t i : missing) left += work.batch_tokens[i];

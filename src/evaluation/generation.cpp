@@ -1,8 +1,11 @@
 #include "evaluation/generation.h"
 
 #include "base/error.h"
+#include "model/not_finite.h"
 
 #include <algorithm>
+#include <cmath>
+#include <string>
 
 #include <c10/core/GradMode.h>
 
@@ -61,6 +64,12 @@ Generation generate(const Decoder& decoder, const std::vector<TokenId>& prompt,
       return generation;
     }
     const at::Tensor logits = next_logits(decoder, fresh, cache);
+    if (!std::isfinite(logits.max().item<float>())) {
+      throw not_finite_error(
+          "logits that are not finite",
+          "token " + std::to_string(prompt.size() + generation.tokens.size()) + " of the text",
+          decoder.dtype());
+    }
     const TokenId token =
         sampler.draw({logits.const_data_ptr<float>(), static_cast<std::size_t>(logits.numel())});
     if (std::ranges::find(options.end_tokens, token) != options.end_tokens.end()) {

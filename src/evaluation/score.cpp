@@ -1,6 +1,10 @@
 #include "evaluation/score.h"
 
 #include "base/error.h"
+#include "model/not_finite.h"
+
+#include <algorithm>
+#include <cmath>
 
 namespace expandft {
 
@@ -19,7 +23,17 @@ std::vector<double> score_tokens(const Decoder& decoder, const std::vector<Token
   batch.append({ids, std::vector<std::uint8_t>(ids.size(), 1)});
   const at::Tensor log_probs =
       decoder.log_probs(to_device(batch, decoder.device())).to(at::kCPU, at::kDouble).contiguous();
-  return {log_probs.data_ptr<double>(), log_probs.data_ptr<double>() + log_probs.numel()};
+  const std::vector<double> found(log_probs.data_ptr<double>(),
+                                  log_probs.data_ptr<double>() + log_probs.numel());
+  const auto bad = std::ranges::find_if_not(found, [](double x) { return std::isfinite(x); });
+  if (bad != found.end()) {
+    const auto position = bad - found.begin() + 1;  // token 0 has none
+    throw not_finite_error("a log-probability that is not finite",
+                           where + ": token " + std::to_string(position) + " (id " +
+                               std::to_string(ids[static_cast<std::size_t>(position)]) + ")",
+                           decoder.dtype());
+  }
+  return found;
 }
 
 }  // namespace expandft

@@ -1,6 +1,8 @@
 #include "expansion/layer_ranking.h"
 
 #include "base/error.h"
+#include "model/not_finite.h"
+#include "model/squared_norm.h"
 #include "model/token_tensors.h"
 #include "report/table.h"
 
@@ -21,11 +23,8 @@ void for_each_weight(MlpWeights& mlp, Visit visit) {
 double relative_gradient(MlpWeights& mlp) {
   double gradient = 0, weight = 0;
   for_each_weight(mlp, [&](const at::Tensor& tensor) {
-    const auto square = [](const at::Tensor& of) {
-      return of.norm(2, at::kFloat).square().item<double>();
-    };
-    gradient += square(tensor.grad());
-    weight += square(tensor.detach());
+    gradient += squared_norm(tensor.grad()).item<double>();
+    weight += squared_norm(tensor).item<double>();
   });
   return weight > 0 ? std::sqrt(gradient / weight) : 0;
 }
@@ -46,11 +45,17 @@ std::vector<LayerScore> rank_layers(Decoder& decoder, const std::vector<TokenBat
   std::int64_t targets = 0;
   for (const TokenBatch& batch : probe) targets += batch.target_count();
   for (const TokenBatch& batch : probe) {
-    (decoder.loss(to_device(batch, decoder.device())) / static_cast<double>(targets)).backward();
+    // Of the sum: divided by the targets, small gradients would be 0 in float16.
+    decoder.loss(to_device(batch, decoder.device())).backward();
   }
   std::vector<LayerScore> ranking;
   for (std::size_t i = 0; i < originals.size(); ++i) {
-    ranking.push_back({static_cast<std::int64_t>(i), relative_gradient(watched[i])});
+    const double score = relative_gradient(watched[i]) / static_cast<double>(targets);
+    if (!std::isfinite(score)) {
+      throw not_finite_error("gradients that are not finite", "layer " + std::to_string(i),
+                             decoder.dtype());
+    }
+    ranking.push_back({static_cast<std::int64_t>(i), score});
     decoder.replace_layer(static_cast<std::int64_t>(i), originals[i]);
   }
   std::ranges::stable_sort(ranking, std::ranges::greater{}, &LayerScore::score);

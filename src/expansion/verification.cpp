@@ -63,8 +63,16 @@ TokenTensors probe_tokens(const DecoderSpec& spec, at::Device device) {
 }
 
 std::string describe(const LogitDifference& difference) {
-  return fmt::format("logits differ by at most {:.1e} (largest logit {:.1f}, float32)",
-                     difference.worst, difference.scale);
+  std::string text = fmt::format("logits differ by at most {:.1e} (largest logit {:.1f}, float32)",
+                                 difference.worst, difference.scale);
+  const auto& expected = difference.expected;
+  if (!expected || difference.worst <= summation_tolerance(difference.scale)) return text;
+  text +=
+      fmt::format(". {} explains it: up to {:.1e} is expected", expected->cause, expected->most);
+  if (expected->before) {
+    text += fmt::format(", and without it they differ by {:.1e}", *expected->before);
+  }
+  return text;
 }
 
 LogitDifference compare_logits(const at::Tensor& expected, const at::Tensor& found) {
@@ -105,16 +113,23 @@ double rounding_of(Dtype dtype) {
                                 : std::ldexp(1.0, -24);
 }
 
-double fold_tolerance(const Folding& folding, Dtype dtype, double scale) {
+double summation_tolerance(double scale) {
+  return std::max(scale, 1.0) * 1e-4;
+}
+
+bool is_rounded(const Folding& folding) {
   const auto exact = [](double share) { return share == 0 || is_power_of_two(share); };
   const bool mixed = folding.plan.trains_originals() && folding.strength != Strength(1);
-  const bool rounded =
-      mixed || std::ranges::any_of(folding.plan.layers, [&](std::int64_t layer) {
-        return !exact(base_share(folding, layer)) || !exact(copy_share(folding, layer));
-      });
+  return mixed || std::ranges::any_of(folding.plan.layers, [&](std::int64_t layer) {
+           return !exact(base_share(folding, layer)) || !exact(copy_share(folding, layer));
+         });
+}
+
+double fold_tolerance(const Folding& folding, Dtype dtype, double scale) {
   // Half a unit in the last place of each weight of down, grown through the layers: the factors
   // leave room of about ten times what is seen on real and random models.
-  return std::max(scale, 1.0) * (1e-4 + (rounded ? 8 * rounding_of(dtype) : 0.0));
+  const double rounding = is_rounded(folding) ? 8 * rounding_of(dtype) : 0.0;
+  return summation_tolerance(scale) + std::max(scale, 1.0) * rounding;
 }
 
 LogitDifference check_written(const fs::path& written, const ModelDirectory& base,
@@ -133,7 +148,7 @@ LogitDifference check_written(const fs::path& written, const ModelDirectory& bas
         // As an adapter holds it: rounded to the base's dtype.
         return copy.to(scalar_type(dtype)).to(device, at::kFloat);
       });
-  const LogitDifference difference = compare_logits(
+  LogitDifference difference = compare_logits(
       merged, merged.hidden(probe),
       [&](std::int64_t begin, std::int64_t count) { return split.logits(expected, begin, count); });
   const double tolerance = fold_tolerance(folding, dtype, difference.scale);
@@ -143,6 +158,11 @@ LogitDifference check_written(const fs::path& written, const ModelDirectory& bas
                               difference.worst, tolerance, difference.scale),
                   base.path().string(),
                   "nothing was written; check that the weights are finite, then report this");
+  }
+  if (is_rounded(folding) && dtype != Dtype::kF32) {
+    difference.expected = {
+        .cause = fmt::format("Rounding of the MLPs' shares to {}", config_name(dtype)),
+        .most = tolerance};
   }
   return difference;
 }

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 namespace expandft {
@@ -14,13 +15,22 @@ namespace expandft {
 /// BOS when the model has one.
 TokenTensors probe_tokens(const DecoderSpec& spec, at::Device device);
 
+/// What may make logits differ though all is right.
+struct ExpectedDifference {
+  std::string cause;                  // "rounding of the weights to bfloat16"
+  double most = 0;                    // the check fails above it
+  std::optional<double> before = {};  // what the logits differ by without it, where computed
+};
+
 /// How two models' logits differ on the probe tokens.
 struct LogitDifference {
   double worst = 0;        // largest absolute difference
   double scale = 0;        // largest absolute logit of the first
   bool identical = false;  // bit for bit
+  std::optional<ExpectedDifference> expected = {};
 };
-/// "logits differ by at most 1.2e-06 (largest logit 9.3, float32)"
+/// "logits differ by at most 1.2e-06 (largest logit 9.3, float32)"; and, where the difference is
+/// one to wonder at, what explains it.
 std::string describe(const LogitDifference& difference);
 /// A NaN on either side makes `worst` one.
 LogitDifference compare_logits(const at::Tensor& expected, const at::Tensor& found);
@@ -37,8 +47,12 @@ at::Tensor probe_logits(const Decoder& decoder, const TokenTensors& probe);
 /// Half a unit in the last place of numbers near 1.
 double rounding_of(Dtype dtype);
 
-/// The difference that a fold may make when computed in fp32: the order of summation alone when
-/// both shares are powers of two; else the rounding of down in `dtype` too.
+/// The difference that the order of summation alone makes in fp32, beside a largest logit.
+double summation_tolerance(double scale);
+/// Whether a fold rounds numbers of the base or of copies: not where both shares are powers of two.
+bool is_rounded(const Folding& folding);
+/// The difference that a fold may make when computed in fp32: the order of summation alone, and
+/// where it rounds, the rounding of down in `dtype` too.
 double fold_tolerance(const Folding& folding, Dtype dtype, double scale);
 
 /// Reads a folded model that was just written and compares its logits with those of base + copies

@@ -156,16 +156,31 @@ EXPANDFT_INLINE Floats first(Floats x, std::int64_t count) {
   return x;
 }
 
+/// Σ term(place, count) over the columns. A vocabulary is long: its many small terms would be lost
+/// beside a large one, so each stretch is summed by itself, and the stretches in double.
+template <typename Term>
+EXPANDFT_INLINE float long_sum(std::int64_t columns, Term term) {
+  constexpr std::int64_t kStretch = 1024;
+  double total = 0;
+  for (std::int64_t begin = 0; begin < columns; begin += kStretch) {
+    const std::int64_t left = columns - begin;
+    Floats part = {};
+    for_vectors(left < kStretch ? left : kStretch,
+                [&](std::int64_t j, std::int64_t count)
+                    EXPANDFT_INLINE_LAMBDA { part += first(term(begin + j, count), count); });
+    total += sum(part);
+  }
+  return static_cast<float>(total);
+}
+
 /// Σ e^(logit − peak); with `keep`, the terms go there.
 EXPANDFT_INLINE float exponentials(const float* logits, std::int64_t vocabulary, float peak,
                                    float* keep) {
-  Floats total = {};
-  for_vectors(vocabulary, [&](std::int64_t j, std::int64_t count) EXPANDFT_INLINE_LAMBDA {
+  return long_sum(vocabulary, [&](std::int64_t j, std::int64_t count) EXPANDFT_INLINE_LAMBDA {
     const Floats e = exp(take(logits + j, count) - peak);
     if (keep != nullptr) put(keep + j, e, count);
-    total += first(e, count);
+    return e;
   });
-  return sum(total);
 }
 
 float cross_entropy(const CrossEntropyRow& row) {
@@ -208,19 +223,17 @@ float kl_divergence(const KlDivergenceRow& row) {
   const float log_total_p =
       __builtin_logf(exponentials(row.reference, vocabulary, peak_p, nullptr));
   const float inverse = row.cap > 0 ? 1.0F / row.cap : 0.0F;
-  Floats sums = {};
-  for_vectors(vocabulary, [&](std::int64_t j, std::int64_t count) EXPANDFT_INLINE_LAMBDA {
+  return long_sum(vocabulary, [&](std::int64_t j, std::int64_t count) EXPANDFT_INLINE_LAMBDA {
     const Floats x = take(row.logits + j, count);
     const Floats log_q = (x - peak) - log_total;
     const Floats log_p = (take(row.reference + j, count) - peak_p) - log_total_p;
     const Floats p = exp(log_p);
-    sums += first(p * (log_p - log_q), count);
     if constexpr (WantsGrad) {
       const Floats part = x * inverse;
       put(row.logits + j, (exp(log_q) - p) * (1.0F - part * part), count);
     }
+    return p * (log_p - log_q);
   });
-  return sum(sums);
 }
 
 }  // namespace

@@ -31,6 +31,7 @@ struct LinearCrossEntropyFunction : torch::autograd::Function<LinearCrossEntropy
     at::Tensor loss = at::zeros({}, hidden.options().dtype(at::kDouble));
     for_each_chunk(hidden, head, softcap, [&](std::int64_t begin, at::Tensor logits) {
       const at::Tensor target = targets.narrow(0, begin, logits.size(0));
+      if (wants_grad) logits = ready_for_gradients(logits);
       loss.add_(cross_entropy(logits, target, softcap, wants_grad).sum(at::kDouble));
       if (wants_grad) gradients.add(begin, logits);
     });
@@ -40,7 +41,7 @@ struct LinearCrossEntropyFunction : torch::autograd::Function<LinearCrossEntropy
 
   static variable_list backward(AutogradContext* ctx, variable_list grads) {
     const variable_list saved = ctx->get_saved_variables();
-    return {scaled(saved[0], grads[0]), scaled(saved[1], grads[0]), {}, {}};
+    return {scaled_hidden(saved[0], grads[0]), scaled_head(saved[1], grads[0]), {}, {}};
   }
 };
 

@@ -23,7 +23,8 @@ struct LinearKlDivergenceFunction : torch::autograd::Function<LinearKlDivergence
     for (std::int64_t begin = 0; begin < rows; begin += step) {
       const std::int64_t count = std::min(step, rows - begin);
       const auto logits = [&](const at::Tensor& from, const at::Tensor& through) {
-        return head_logits(from.narrow(0, begin, count), through, softcap);
+        const at::Tensor made = head_logits(from.narrow(0, begin, count), through, softcap);
+        return wants_grad ? ready_for_gradients(made) : made;
       };
       at::Tensor found = logits(hidden, head);
       const at::Tensor expected = logits(reference, reference_head);
@@ -36,7 +37,7 @@ struct LinearKlDivergenceFunction : torch::autograd::Function<LinearKlDivergence
 
   static variable_list backward(AutogradContext* ctx, variable_list grads) {
     const variable_list saved = ctx->get_saved_variables();
-    return {scaled(saved[0], grads[0]), scaled(saved[1], grads[0]), {}, {}, {}};
+    return {scaled_hidden(saved[0], grads[0]), scaled_head(saved[1], grads[0]), {}, {}, {}};
   }
 };
 

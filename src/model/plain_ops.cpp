@@ -21,6 +21,13 @@ at::Tensor activate_backward(const at::Tensor& grad, const at::Tensor& x, std::i
                              : at::gelu_backward(grad, x, gelu_approximation(activation));
 }
 
+/// log softmax in fp32. LibTorch's own sums a row's terms in one go on a CPU, where the many small
+/// ones of a large vocabulary are lost beside a large one.
+at::Tensor row_log_softmax(const at::Tensor& logits) {
+  const at::Tensor wide = logits.to(at::kFloat);
+  return wide - at::logsumexp(wide, -1, /*keepdim=*/true);
+}
+
 }  // namespace
 
 std::tuple<at::Tensor, at::Tensor> rms_norm_forward(const at::Tensor& x, const at::Tensor& weight,
@@ -73,7 +80,7 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> gated_activation_backward(const a
 
 at::Tensor cross_entropy(at::Tensor& logits, const at::Tensor& targets,
                          std::optional<double> softcap, bool wants_grad) {
-  const at::Tensor log_probs = at::log_softmax(logits, -1, at::kFloat);
+  const at::Tensor log_probs = row_log_softmax(logits);
   const at::Tensor target = targets.unsqueeze(1);
   const at::Tensor losses = log_probs.gather(1, target).squeeze(1).neg();
   if (!wants_grad) return losses;
@@ -87,8 +94,7 @@ at::Tensor cross_entropy(at::Tensor& logits, const at::Tensor& targets,
 
 at::Tensor kl_divergence(at::Tensor& logits, const at::Tensor& reference,
                          std::optional<double> softcap, bool wants_grad) {
-  const at::Tensor log_q = at::log_softmax(logits, -1, at::kFloat);
-  const at::Tensor log_p = at::log_softmax(reference, -1, at::kFloat);
+  const at::Tensor log_q = row_log_softmax(logits), log_p = row_log_softmax(reference);
   const at::Tensor p = log_p.exp();
   const at::Tensor divergences = (p * (log_p - log_q)).sum(-1);
   if (!wants_grad) return divergences;

@@ -7,12 +7,16 @@
 namespace expandft {
 
 StreamedDecoder::StreamedDecoder(const ModelDirectory& directory, at::ScalarType dtype,
-                                 at::Device device)
-    : directory_(directory), spec_(read_spec(directory)), dtype_(dtype), device_(device) {}
+                                 at::Device device, WeightLoader::Replacement replacement)
+    : directory_(directory),
+      spec_(read_spec(directory)),
+      dtype_(dtype),
+      device_(device),
+      replacement_(std::move(replacement)) {}
 
 at::Tensor StreamedDecoder::hidden(const TokenTensors& tokens, const MakeMlp& make_mlp) const {
   const c10::NoGradGuard no_grad;
-  WeightLoader loader(directory_, spec_, dtype_, device_);
+  WeightLoader loader(directory_, spec_, dtype_, device_, replacement_);
   const Attend attend = batch_attention(spec_, tokens, dtype_);
   at::Tensor x = scaled_embedding(loader.embedding_rows(tokens.ids), spec_);
   for (std::int64_t i = 0; i < spec_.layers; ++i) {
@@ -31,7 +35,7 @@ at::Tensor StreamedDecoder::hidden(const TokenTensors& tokens, const MakeMlp& ma
 at::Tensor StreamedDecoder::logits(const at::Tensor& hidden, std::int64_t begin,
                                    std::int64_t count) const {
   const c10::NoGradGuard no_grad;
-  WeightLoader loader(directory_, spec_, dtype_, device_);
+  WeightLoader loader(directory_, spec_, dtype_, device_, replacement_);
   at::Tensor logits = head_logits(hidden, loader.head_rows(begin, count), spec_.logit_softcap);
   directory_.release();
   return logits;

@@ -18,8 +18,10 @@ class StreamedDecoder {
   /// Makes a layer's MLP of its weights.
   using MakeMlp = std::function<std::unique_ptr<Mlp>(std::int64_t layer, const MlpWeights&)>;
 
-  /// Errors as read_spec's; those of the weights come when they are used.
-  StreamedDecoder(const ModelDirectory& directory, at::ScalarType dtype, at::Device device);
+  /// Errors as read_spec's; those of the weights come when they are used. `replacement`: tensors
+  /// that stand in the place of the files'.
+  StreamedDecoder(const ModelDirectory& directory, at::ScalarType dtype, at::Device device,
+                  WeightLoader::Replacement replacement = {});
 
   const DecoderSpec& spec() const { return spec_; }
   /// The last hidden states, after the final norm: (N, h). `make_mlp`: where the MLPs are not the
@@ -33,6 +35,7 @@ class StreamedDecoder {
   DecoderSpec spec_;
   at::ScalarType dtype_;
   at::Device device_;
+  WeightLoader::Replacement replacement_;
 };
 
 }  // namespace expandft

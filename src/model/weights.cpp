@@ -64,19 +64,29 @@ const TensorView& WeightLoader::checked(const std::string& name, const Shape& sh
   return view;
 }
 
+at::Tensor WeightLoader::replaced(const std::string& name) const {
+  return replacement_ ? replacement_(name) : at::Tensor();
+}
+
 at::Tensor WeightLoader::tensor(const std::string& name, const Shape& shape) {
-  return load_tensor(checked(name, shape), dtype_, device_);
+  const TensorView& view = checked(name, shape);
+  const at::Tensor other = replaced(name);
+  return other.defined() ? other.to(device_, dtype_) : load_tensor(view, dtype_, device_);
 }
 
 at::Tensor WeightLoader::embedding_rows(const at::Tensor& ids) {
   const TensorView& view = checked(spec_.names.embedding(), {spec_.vocab, spec_.hidden});
-  return mapped_tensor(view).index_select(0, ids.to(at::kCPU)).to(device_, dtype_);
+  const at::Tensor other = replaced(spec_.names.embedding());
+  const at::Tensor all = other.defined() ? other : mapped_tensor(view);
+  return all.index_select(0, ids.to(all.device())).to(device_, dtype_);
 }
 
 at::Tensor WeightLoader::head_rows(std::int64_t begin, std::int64_t count) {
   const std::string& name = spec_.tied ? spec_.names.embedding() : spec_.names.head;
-  return load_tensor(rows_of(checked(name, {spec_.vocab, spec_.hidden}), begin, count), dtype_,
-                     device_);
+  const TensorView rows = rows_of(checked(name, {spec_.vocab, spec_.hidden}), begin, count);
+  const at::Tensor other = replaced(name);
+  return other.defined() ? other.narrow(0, begin, count).to(device_, dtype_)
+                         : load_tensor(rows, dtype_, device_);
 }
 
 Linear WeightLoader::linear(const std::string& prefix, std::int64_t out, std::int64_t in,

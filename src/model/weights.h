@@ -67,9 +67,16 @@ std::vector<Projection> projections(LayerWeights& layer, const DecoderSpec& spec
 /// spec must outlive the loader.
 class WeightLoader {
  public:
+  /// What stands in the place of the directory's tensor of a name; undefined: nothing does.
+  using Replacement = std::function<at::Tensor(const std::string& name)>;
+
   WeightLoader(const ModelDirectory& directory, const DecoderSpec& spec, at::ScalarType dtype,
-               at::Device device)
-      : directory_(directory), spec_(spec), dtype_(dtype), device_(device) {}
+               at::Device device, const Replacement& replacement = {})
+      : directory_(directory),
+        spec_(spec),
+        dtype_(dtype),
+        device_(device),
+        replacement_(replacement) {}
 
   at::Tensor embedding() { return tensor(spec_.names.embedding(), {spec_.vocab, spec_.hidden}); }
   LayerWeights layer(std::int64_t index);
@@ -86,6 +93,7 @@ class WeightLoader {
 
  private:
   const TensorView& checked(const std::string& name, const Shape& shape);
+  at::Tensor replaced(const std::string& name) const;
   at::Tensor tensor(const std::string& name, const Shape& shape);
   Linear linear(const std::string& prefix, std::int64_t out, std::int64_t in, bool bias);
   AttentionWeights attention(const std::string& prefix);
@@ -95,6 +103,7 @@ class WeightLoader {
   const DecoderSpec& spec_;
   at::ScalarType dtype_;
   at::Device device_;
+  Replacement replacement_;
   std::set<std::string> asked_;
 };
 

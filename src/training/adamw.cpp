@@ -1,6 +1,7 @@
 #include "training/adamw.h"
 
 #include "model/flat_buffer.h"
+#include "model/squared_norm.h"
 #include "model/tensors.h"
 
 #include <algorithm>
@@ -90,12 +91,14 @@ void AdamW::finish_reduction() {
 }
 
 at::Tensor AdamW::squared_norm() const {
-  return part_of(gradients_, share_of(group_.rank())).norm().to(at::kDouble).square();
+  return expandft::squared_norm(part_of(gradients_, share_of(group_.rank())));
 }
 
-void AdamW::clip_gradients(const at::Tensor& norm, double clip) {
+void AdamW::clip_gradients(const at::Tensor& norm, double clip, double factor) {
+  if (clip <= 0 && factor == 1) return;
   // The small number keeps the result below the clip, as torch's clip_grad_norm_ does.
-  if (clip > 0) gradient_divisor_ = ((norm + 1e-6) / clip).clamp_min(1).to(at::kFloat);
+  const at::Tensor clipped = clip > 0 ? ((norm + 1e-6) / clip).clamp_min(1) : at::ones_like(norm);
+  gradient_divisor_ = (clipped * factor).to(at::kFloat);
 }
 
 void AdamW::stop_unless(const at::Tensor& is_good) {

@@ -40,8 +40,9 @@ class AdamW {
   void finish_reduction();
   /// The squared L2 norm of the gradients of this rank's share: a scalar on their device, float64.
   at::Tensor squared_norm() const;
-  /// The next step scales the gradients to the norm `clip` when `norm` exceeds it; 0 leaves them.
-  void clip_gradients(const at::Tensor& norm, double clip);
+  /// The next step divides the gradients by `factor`, and scales them to the norm `clip` when
+  /// `norm`, theirs after the division, exceeds it; a clip of 0 leaves them.
+  void clip_gradients(const at::Tensor& norm, double clip, double factor = 1);
   /// Where `is_good` (a bool, on the device) is false, steps change nothing from the next one on,
   /// until set_steps: what was before a step that diverged stays.
   void stop_unless(const at::Tensor& is_good);

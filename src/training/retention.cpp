@@ -51,7 +51,7 @@ ExampleGroup Retention::examples_of(std::int64_t step) const {
 }
 
 at::Tensor Retention::backward(const Decoder& decoder, const Adaptation& adaptation,
-                               std::int64_t step) const {
+                               std::int64_t step, double factor) const {
   const ExampleGroup all = examples_of(step);
   const ExampleGroup examples = share_.of(all);
   const bool is_idle = examples.empty();
@@ -81,7 +81,7 @@ at::Tensor Retention::backward(const Decoder& decoder, const Adaptation& adaptat
   const at::Tensor divergence = linear_kl_divergence(hidden(), decoder.head(), reference,
                                                      reference_head, decoder.spec().logit_softcap) /
                                 static_cast<double>(all_tokens);
-  (divergence * (is_idle ? 0 : config_.weight)).backward();
+  (divergence * (is_idle ? 0 : config_.weight * factor)).backward();
   return is_idle ? at::zeros_like(divergence) : divergence.detach();
 }
 

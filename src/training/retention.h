@@ -27,9 +27,10 @@ class Retention {
 
   /// Adds the term's gradients to those that the parameters gather; returns the mean divergence
   /// (nats a token), before it is weighted, or the part that this share has in it: a scalar on the
-  /// device. The adaptation is at strength 1 before and afterwards.
-  at::Tensor backward(const Decoder& decoder, const Adaptation& adaptation,
-                      std::int64_t step) const;
+  /// device. The adaptation is at strength 1 before and afterwards. The gradients are times
+  /// `factor`.
+  at::Tensor backward(const Decoder& decoder, const Adaptation& adaptation, std::int64_t step,
+                      double factor = 1) const;
 
   const Dataset& text() const { return text_; }
   /// The sequences of each step until all have come once.

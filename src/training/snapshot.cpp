@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/partial_path.h"
 #include "checkpoint/atomic_directory.h"
 #include "model/tensors.h"
 
@@ -41,9 +42,9 @@ void prune(const fs::path& run, std::int64_t keep, std::int64_t best) {
   for (std::int64_t i = 0; i + keep < std::ssize(all); ++i) {
     const fs::path& old = all[static_cast<std::size_t>(i)];
     if (step_of(old) == best) continue;
-    const fs::path aside = partial_path(old);
-    fs::rename(old, aside, error);
-    if (!error) fs::remove_all(aside, error);
+    const PartialPath aside(old);
+    fs::rename(old, aside.path(), error);
+    if (!error) fs::remove_all(aside.path(), error);
     if (error) spdlog::warn("{}: cannot be removed: {}", old.string(), error.message());
   }
 }

@@ -14,36 +14,43 @@ std::optional<std::pair<const char*, double>> StepResult::not_finite() const {
   return {};
 }
 
+bool StepResult::has_overflow() const {
+  return std::isfinite(loss) && std::isfinite(retention.value_or(0)) &&
+         !std::isfinite(gradient_norm);
+}
+
 QueuedStep queue_step(const Decoder& decoder, AdamW& optimizer, const StepBatch& batch,
-                      double learning_rate, double clip_norm,
-                      const std::function<at::Tensor()>& add_gradients, PrefixCache* prefix,
-                      const RankNotes& notes) {
+                      double learning_rate, double clip_norm, const AddGradients& add_gradients,
+                      PrefixCache* prefix, const RankNotes& notes,
+                      std::optional<double> loss_scale) {
   optimizer.zero_grad();
   const auto targets = static_cast<double>(batch.targets);
+  // By which the gradients are larger than the mean's.
+  const double factor = loss_scale ? *loss_scale * targets : 1;
   at::Tensor loss = at::zeros({}, at::TensorOptions().dtype(at::kDouble).device(decoder.device()));
   const std::int64_t pieces = std::ssize(batch.micro_batches);
   // Idle passes come first: in the last all ranks send gradients, and must do so in one order.
   const std::int64_t idle = decoder.is_sharded() ? batch.most_pieces - pieces : 0;
   for (std::int64_t i = -idle; i < pieces; ++i) {
-    at::Tensor of_piece;
+    at::Tensor sum;
     if (i < 0) {
-      of_piece = decoder.loss(idle_tokens(decoder.device())) * 0;
+      sum = decoder.loss(idle_tokens(decoder.device())) * 0;
     } else {
       const auto piece = static_cast<std::size_t>(i);
       const TokenTensors tokens = to_device(batch.micro_batches[piece], decoder.device());
-      const at::Tensor sum = prefix != nullptr ? decoder.loss(tokens, prefix->layers(),
-                                                              prefix->states(batch.examples[piece]))
-                                               : decoder.loss(tokens);
-      of_piece = sum / targets;
+      sum = prefix != nullptr
+                ? decoder.loss(tokens, prefix->layers(), prefix->states(batch.examples[piece]))
+                : decoder.loss(tokens);
     }
+    const at::Tensor mean = sum / targets;
     if (i + 1 == pieces && !add_gradients) optimizer.begin_reduction();
-    of_piece.backward();
-    loss += of_piece.detach();
+    (loss_scale ? sum * *loss_scale : mean).backward();
+    loss += mean.detach();
   }
   at::Tensor retention;
   if (add_gradients) {
     optimizer.begin_reduction();
-    retention = add_gradients().to(at::kDouble);
+    retention = add_gradients(factor).to(at::kDouble);
   }
   optimizer.finish_reduction();
   std::vector<at::Tensor> numbers = {loss, optimizer.squared_norm()};
@@ -53,9 +60,9 @@ QueuedStep queue_step(const Decoder& decoder, AdamW& optimizer, const StepBatch&
   if (retention.defined()) numbers.push_back(retention);
   QueuedStep step{at::stack(numbers), batch.tokens, batch.targets};
   optimizer.group().sum(step.numbers);
-  const at::Tensor norm = step.numbers[1].sqrt_();
+  const at::Tensor norm = step.numbers[1].sqrt_().div_(factor);
   optimizer.stop_unless(step.numbers.isfinite().all());
-  optimizer.clip_gradients(norm, clip_norm);
+  optimizer.clip_gradients(norm, clip_norm, factor);
   optimizer.step(learning_rate);
   return step;
 }

@@ -31,6 +31,8 @@ struct StepResult {
 
   /// What of it is not finite, and its value; nothing when training goes well.
   std::optional<std::pair<const char*, double>> not_finite() const;
+  /// Whether the losses are finite, and their gradients are not.
+  bool has_overflow() const;
 };
 
 /// A step that a device was told to take, and that it may still be busy with.
@@ -40,17 +42,22 @@ struct QueuedStep {
   std::int64_t tokens = 0, targets = 0;
 };
 
+/// Adds the gradients of a further term of the loss, times `factor`; returns the term's value, a
+/// scalar on the device.
+using AddGradients = std::function<at::Tensor(double factor)>;
+
 /// Gradients of a step's mean loss over all its targets: pieces are weighted by their targets, so
 /// that (8 × 1) equals (1 × 8 accumulated). Then clips, and takes an AdamW step. Nothing waits for
 /// the device. When loss or gradients are not finite, this step and all that follow change nothing,
-/// until the optimizer's set_steps. `add_gradients`, where given, adds those of a further term of
-/// the loss, and returns its value, a scalar on the device. `prefix`, where given, has the states
-/// that the frozen layers compute of the batch's examples. The optimizer's ranks all call this,
-/// each with its share of the batch; the numbers are of the whole step on all.
+/// until the optimizer's set_steps. `prefix`, where given, has the states that the frozen layers
+/// compute of the batch's examples. The optimizer's ranks all call this, each with its share of the
+/// batch; the numbers are of the whole step on all. `loss_scale`, where given (LossScale), is what
+/// backward's loss, the sum over the targets, is multiplied by; the fp32 gradients are divided by
+/// it and by the targets afterwards.
 QueuedStep queue_step(const Decoder& decoder, AdamW& optimizer, const StepBatch& batch,
                       double learning_rate, double clip_norm,
-                      const std::function<at::Tensor()>& add_gradients = {},
-                      PrefixCache* prefix = nullptr, const RankNotes& notes = {});
+                      const AddGradients& add_gradients = {}, PrefixCache* prefix = nullptr,
+                      const RankNotes& notes = {}, std::optional<double> loss_scale = {});
 
 /// Waits for the steps, and says what they did.
 std::vector<StepResult> results_of(std::span<const QueuedStep> steps);

@@ -67,6 +67,7 @@ class Loop {
         stream_(job.training_data, job.config.run.data, training_, share_),
         progress_(job.quiet || !group_.is_first()) {
     state_.total_steps = stream_.total_steps();
+    state_.loss_scale = loss_scale_for(job.decoder.dtype());
     if (job.retention_data != nullptr) {
       retention_.emplace(job.config.run.retention, *job.retention_data, training_.seed,
                          job.frozen_layers, share_);
@@ -103,7 +104,9 @@ class Loop {
     while (!is_done() && signal() == 0) {
       queue();
       if (!is_to_read()) continue;
+      const std::int64_t before = state_.step;
       tokens += read();
+      if (state_.step == before) continue;  // it is taken again
       if (state_.step == outcome_.total_steps) break;
       const bool is_best = watch();
       const bool saves_best = is_best && training_.output_checkpoint == OutputCheckpoint::kBest;
@@ -177,6 +180,7 @@ class Loop {
       optimizer_.set_steps(state_.step);
       stream_.seek(state_.position);
     }
+    if (!state_.loss_scale) state_.loss_scale = loss_scale_for(job_.decoder.dtype());
     norms_ = GradientNorms(state_.gradient_norms);
     saved_step_ = state_.step;
     spdlog::info("resuming after step {} of {}", state_.step, state_.total_steps);
@@ -252,15 +256,17 @@ class Loop {
   void queue() {
     const std::int64_t index = queued_to();
     if (queued_.empty()) queued_since_ = Clock::now();
-    std::function<at::Tensor()> retain;
+    AddGradients retain;
     if (retention_) {
-      retain = [&] { return retention_->backward(job_.decoder, job_.adaptation, index); };
+      retain = [&](double factor) {
+        return retention_->backward(job_.decoder, job_.adaptation, index, factor);
+      };
     }
     const double rate = learning_rate_at(training_, index, outcome_.total_steps);
-    queued_.push_back(
-        queue_step(job_.decoder, optimizer_, batches_->next(), rate, training_.clip_norm, retain,
-                   prefix_.get(),
-                   {.signals = signals_.caught() != 0 ? 1.0 : 0.0, .seconds = seconds_a_step_}));
+    queued_.push_back(queue_step(
+        job_.decoder, optimizer_, batches_->next(), rate, training_.clip_norm, retain,
+        prefix_.get(), {.signals = signals_.caught() != 0 ? 1.0 : 0.0, .seconds = seconds_a_step_},
+        state_.loss_scale ? std::optional(state_.loss_scale->at(index)) : std::nullopt));
     positions_.push_back(batches_->position());
   }
 
@@ -279,6 +285,10 @@ class Loop {
     seconds_a_step_ = seconds_since(queued_since_) / static_cast<double>(results.size());
     std::int64_t tokens = 0;
     for (std::size_t i = 0; i < results.size(); ++i) {
+      if (results[i].has_overflow() && state_.loss_scale && state_.loss_scale->lower(state_.step)) {
+        take_again();
+        break;
+      }
       if (const auto what = results[i].not_finite()) end_diverged(what->first, what->second);
       took(results[i], positions_[i], seconds_a_step_);
       tokens += results[i].tokens;
@@ -295,14 +305,32 @@ class Loop {
     return tokens;
   }
 
+  /// Goes back to the step whose gradients overflowed, which changed nothing, and neither did those
+  /// queued behind it.
+  void take_again() {
+    optimizer_.set_steps(state_.step);
+    batches_.reset();
+    stream_.seek(state_.position);
+    batches_.emplace(stream_);
+    const double scale = state_.loss_scale->at(state_.step);
+    log("overflow", {{"loss_scale", scale}});
+    spdlog::info(
+        "step {}: gradients overflow in float16; it is taken again with a loss scale of {}",
+        state_.step + 1, scale);
+  }
+
   [[noreturn]] void end_diverged(const char* what, double value) {
     queued_.clear();  // they changed nothing
     optimizer_.set_steps(state_.step);
-    const Error error(ExitCode::kDiverged,
-                      fmt::format("training diverged: the {} is {}", what, value),
-                      fmt::format("step {}", state_.step + 1),
-                      "lower training.learning_rate or lengthen training.warmup and begin again "
-                      "with --restart, or look at the data of this step");
+    const Error error(
+        ExitCode::kDiverged, fmt::format("training diverged: the {} is {}", what, value),
+        fmt::format("step {}", state_.step + 1),
+        std::string(state_.loss_scale ? "float16 holds no number above 65504: compute "
+                                        "in bfloat16 or float32 "
+                                        "(training.precision); or "
+                                      : "") +
+            "lower training.learning_rate or lengthen training.warmup and begin "
+            "again with --restart, or look at the data of this step");
     if (state_.step == 0) throw error;
     progress_.clear();
     throw with_snapshot(error);
@@ -359,6 +387,7 @@ class Loop {
                     {"tokens", state_.tokens},
                     {"tokens_per_second", static_cast<double>(result.tokens) / seconds}};
       if (result.retention) event["retention"] = *result.retention;
+      if (state_.loss_scale) event["loss_scale"] = state_.loss_scale->at(state_.step - 1);
       log("train", event);
     }
     watch_norm(result.gradient_norm);

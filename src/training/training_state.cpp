@@ -20,17 +20,19 @@ std::int64_t count_of(const Json& json, const char* key) {
 
 Json state_json(const TrainingState& state) {
   const auto& before = state.validation_before;
-  return {{"step", state.step},
-          {"epoch", state.position.epoch},
-          {"pack", state.position.pack},
-          {"tokens", state.tokens},
-          {"targets", state.targets},
-          {"first_loss", state.first_loss},
-          {"last_loss", state.last_loss},
-          {"validation_before", before ? Json(*before) : Json()},
-          {"total_steps", state.total_steps},
-          {"validations", history_json(state.validations)},
-          {"gradient_norms", state.gradient_norms}};
+  Json json = {{"step", state.step},
+               {"epoch", state.position.epoch},
+               {"pack", state.position.pack},
+               {"tokens", state.tokens},
+               {"targets", state.targets},
+               {"first_loss", state.first_loss},
+               {"last_loss", state.last_loss},
+               {"validation_before", before ? Json(*before) : Json()},
+               {"total_steps", state.total_steps},
+               {"validations", history_json(state.validations)},
+               {"gradient_norms", state.gradient_norms}};
+  if (state.loss_scale) json["loss_scale"] = state.loss_scale->json();
+  return json;
 }
 
 TrainingState parse_state(const Json& json) {
@@ -47,6 +49,8 @@ TrainingState parse_state(const Json& json) {
   if (const Json& before = json.at("validation_before"); !before.is_null()) {
     state.validation_before = before.get<double>();
   }
+  // Snapshots of versions before it have none.
+  if (json.contains("loss_scale")) state.loss_scale = LossScale::parse(json["loss_scale"]);
   return state;
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "training/batch_stream.h"
+#include "training/loss_scale.h"
 #include "training/validation_history.h"
 
 #include <cstdint>
@@ -19,7 +20,8 @@ struct TrainingState {
   std::optional<double> validation_before;  // nats a target, before the first step
   std::int64_t total_steps = 0;             // that the run was to take then
   ValidationHistory validations;
-  std::vector<double> gradient_norms;  // of the newest steps: GradientNorms::recent
+  std::vector<double> gradient_norms;   // of the newest steps: GradientNorms::recent
+  std::optional<LossScale> loss_scale;  // in float16
 };
 
 /// As in state.json, without the identity.

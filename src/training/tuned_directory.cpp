@@ -68,6 +68,22 @@ std::map<std::string, at::Tensor> changed_ends(const Decoder& decoder) {
   return out;
 }
 
+/// All tensors that changed, by their names in the written model.
+std::map<std::string, MakeTensor> all_changed(const ModelDirectory& base, const Decoder& decoder,
+                                              const std::vector<LayerOrigin>& layers) {
+  std::map<std::string, MakeTensor> out;
+  for (const auto& [name, tensor] : changed_ends(decoder)) {
+    out[name] = [tensor = tensor] { return tensor; };
+  }
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    const auto index = static_cast<std::int64_t>(i);
+    for (auto& [part, make] : changed_tensors(decoder, index, base, layers[i].layer)) {
+      out[decoder.spec().names.layer(index, part)] = make;
+    }
+  }
+  return out;
+}
+
 std::vector<TensorSource> tuned_tensors(const ModelDirectory& base, const Decoder& decoder,
                                         const std::vector<LayerOrigin>& layers) {
   const TensorNames& names = decoder.spec().names;
@@ -122,6 +138,24 @@ Json tuned_config(const Json& base, const DecoderSpec& spec,
   return config;
 }
 
+/// Failure when logits differ by more than is allowed.
+void check_difference(double worst, double allowed, double scale, const char* when,
+                      const fs::path& written) {
+  if (std::isfinite(worst) && worst <= allowed) return;
+  throw failure(fmt::format("the written model does not compute what was trained{}: logits differ "
+                            "by up to {:.3g}; allowed are {:.3g} (largest logit {:.3g})",
+                            when, worst, allowed, scale),
+                written.string(),
+                "nothing was written; check that the weights are finite, then report this");
+}
+
+/// Why a model of the dtype `stored` computes something else than one in memory.
+std::string rounding_causes(Dtype stored, Dtype computed) {
+  std::string text = fmt::format("Rounding of the weights to {}", config_name(stored));
+  if (computed != Dtype::kF32) text += fmt::format(" and computing in {}", config_name(computed));
+  return text;
+}
+
 }  // namespace
 
 std::uint64_t tuned_bytes(const ModelDirectory& base, const std::vector<LayerOrigin>& layers) {
@@ -142,24 +176,38 @@ void write_tuned(const fs::path& directory, const ModelDirectory& base, const De
   write_file_atomically(directory / "README.md", card);
 }
 
-LogitDifference check_tuned(const fs::path& written, const Decoder& decoder, Dtype dtype) {
+LogitDifference check_tuned(const fs::path& written, const ModelDirectory& base,
+                            const Decoder& decoder, const std::vector<LayerOrigin>& layers) {
+  const c10::NoGradGuard no_grad;
   const ModelDirectory files = ModelDirectory::open(written);
-  const StreamedDecoder tuned(files, at::kFloat, decoder.device());
   const TokenTensors probe = probe_tokens(decoder.spec(), decoder.device());
   const at::Tensor logits = probe_logits(decoder, probe).to(at::kFloat);
-  const LogitDifference difference = compare_logits(
-      tuned, tuned.hidden(probe),
-      [&](std::int64_t begin, std::int64_t count) { return logits.narrow(1, begin, count); });
-  const double rounding = std::max(rounding_of(dtype), rounding_of(dtype_of(decoder.dtype())));
+  const auto compare = [&](const StreamedDecoder& model) {
+    return compare_logits(model, model.hidden(probe), [&](std::int64_t begin, std::int64_t count) {
+      return logits.narrow(1, begin, count);
+    });
+  };
+  LogitDifference difference = compare(StreamedDecoder(files, at::kFloat, decoder.device()));
+  const Dtype stored = base.tensor(decoder.spec().names.embedding()).dtype;
+  const Dtype computed = dtype_of(decoder.dtype());
   // Twice what healthy float16 runs of LoRA reach, whose merged weights are rounded once more.
-  const double tolerance = std::max(difference.scale, 1.0) * (1e-4 + 16 * rounding);
-  if (!std::isfinite(difference.worst) || difference.worst > tolerance) {
-    throw failure(fmt::format("the written model does not compute what was trained: logits differ "
-                              "by up to {:.3g}; allowed are {:.3g} (largest logit {:.3g})",
-                              difference.worst, tolerance, difference.scale),
-                  written.string(),
-                  "nothing was written; check that the weights are finite, then report this");
-  }
+  const auto most = [&](double rounding) {
+    return summation_tolerance(difference.scale) + std::max(difference.scale, 1.0) * 16 * rounding;
+  };
+  const double tolerance = most(std::max(rounding_of(stored), rounding_of(computed)));
+  check_difference(difference.worst, tolerance, difference.scale, "", written);
+  if (difference.worst <= summation_tolerance(difference.scale)) return difference;
+  const std::map<std::string, MakeTensor> changed = all_changed(base, decoder, layers);
+  const auto unrounded = [&](const std::string& name) {
+    const auto found = changed.find(name);
+    return found == changed.end() ? at::Tensor() : found->second();
+  };
+  const LogitDifference before =
+      compare(StreamedDecoder(files, at::kFloat, decoder.device(), unrounded));
+  check_difference(before.worst, most(rounding_of(computed)), before.scale,
+                   ", even before its weights are rounded", written);
+  difference.expected = {
+      .cause = rounding_causes(stored, computed), .most = tolerance, .before = before.worst};
   return difference;
 }
 

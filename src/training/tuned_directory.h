@@ -21,8 +21,11 @@ std::uint64_t tuned_bytes(const ModelDirectory& base, const std::vector<LayerOri
 void write_tuned(const fs::path& directory, const ModelDirectory& base, const Decoder& decoder,
                  const std::vector<LayerOrigin>& layers, const std::string& card);
 
-/// Reads a model that write_tuned wrote and compares its logits with the decoder's. Throws a
-/// failure when they differ by more than rounding to `dtype`, the base's, explains.
-LogitDifference check_tuned(const fs::path& written, const Decoder& decoder, Dtype dtype);
+/// Reads a model that write_tuned wrote with these arguments and compares its logits with the
+/// decoder's. Throws a failure when they differ by more than the rounding of the weights to the
+/// base's dtype and the decoder's own explain, or, where they differ visibly, when those of the
+/// same weights before they were rounded differ by more than the decoder's own explains.
+LogitDifference check_tuned(const fs::path& written, const ModelDirectory& base,
+                            const Decoder& decoder, const std::vector<LayerOrigin>& layers);
 
 }  // namespace expandft

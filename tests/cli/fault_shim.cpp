@@ -4,7 +4,7 @@
 //   FAULT_LOG   a file that gets a line for each operation: "write run/metrics.jsonl"
 //   FAULT_AT    the operation before which the fault happens, a pattern as the shell's:
 //               "rename run/merged"; with " #3" behind it the third that fits
-//   FAULT       "kill", "term", "int"; "deny": from there on nothing is opened for writing, made,
+//   FAULT       "kill", "term", "int", "stop"; "deny": from there on nothing is opened for writing, made,
 //               renamed or removed; "full": from there on no byte can be written; "fill FILE": the
 //               file grows until its disk is full; "cut FILE": the file loses its second half
 // A fault that has happened is told in the log as a line "FAULT".
@@ -77,6 +77,7 @@ void happen() {
   if (kind == "kill") syscall(SYS_kill, getpid(), SIGKILL);
   if (kind == "term") syscall(SYS_kill, getpid(), SIGTERM);
   if (kind == "int") syscall(SYS_kill, getpid(), SIGINT);
+  if (kind == "stop") syscall(SYS_kill, getpid(), SIGSTOP);
   if (kind.starts_with("fill ")) fill(kind.c_str() + 5);
   if (kind.starts_with("cut ")) {
     struct stat status {};

@@ -49,14 +49,6 @@ std::size_t resident_file_bytes() {
   return shared * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
 }
 
-/// A process id that was in use and is no more.
-pid_t dead_process() {
-  const pid_t child = ::fork();
-  if (child == 0) ::_exit(0);
-  ::waitpid(child, nullptr, 0);
-  return child;
-}
-
 }  // namespace
 
 TEST_CASE("A file is written whole, and read and mapped back", "[files]") {
@@ -148,37 +140,6 @@ TEST_CASE("/dev/full is a full disk", "[files]") {
   CHECK(error.code() == ExitCode::kFailed);
   CHECK(error.where() == "/dev/full");
   CHECK(has(error.hint(), "free some space"));
-}
-
-TEST_CASE("Leftovers of dead processes go, those of living ones stay", "[files]") {
-  const TempDirectory directory;
-  const std::string dead = ".a.partial-" + std::to_string(dead_process()) + "-1";
-  const std::string reused =
-      ".a.partial-" + std::to_string(::getpid()) + "-1";  // our id, another start
-  const std::string parent = partial_path(directory / "a").filename().string();
-  for (const std::string& name :
-       {dead, reused, parent, std::string(".b.partial-1-1"), std::string(".a.partial-x")}) {
-    fs::create_directory(directory / name);
-  }
-  remove_dead_partials(directory / "a");
-  CHECK_FALSE(fs::exists(directory / dead));
-  CHECK_FALSE(fs::exists(directory / reused));
-  CHECK(fs::exists(directory / parent));
-  CHECK(fs::exists(directory / ".b.partial-1-1"));
-  CHECK(fs::exists(directory / ".a.partial-x"));
-}
-
-TEST_CASE("An old target that was renamed aside is put back", "[files]") {
-  const TempDirectory directory;
-  const std::string aside = ".a.partial-" + std::to_string(dead_process()) + "-1.old";
-  fs::create_directory(directory / aside);
-  write_file_atomically(directory / (aside + "/kept"), "x");
-  remove_dead_partials(directory / "a");
-  CHECK(read_file(directory / "a" / "kept") == "x");
-  fs::create_directory(directory / aside);
-  remove_dead_partials(directory / "a");
-  CHECK_FALSE(fs::exists(directory / aside));
-  CHECK(fs::exists(directory / "a" / "kept"));
 }
 
 TEST_CASE("Parents of paths", "[files]") {

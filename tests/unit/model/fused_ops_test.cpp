@@ -97,6 +97,20 @@ TEST_CASE("the fused losses of a row of logits equal plain ATen, with their grad
   }
 }
 
+TEST_CASE("in a large vocabulary no small terms are lost beside a large one") {
+  constexpr std::int64_t kVocabulary = 262144;
+  const auto dtype = GENERATE(at::kFloat, at::kBFloat16, at::kHalf);
+  at::Tensor logits = at::full({1, kVocabulary}, -17.0).to(dtype);
+  logits.narrow(1, 5, 1).zero_();
+  const at::Tensor reference = at::zeros_like(logits), targets = at::full({1}, 5, at::kLong);
+  const double rest = (kVocabulary - 1) * std::exp(-17.0), total = std::log1p(rest);
+  const at::Tensor loss = cross_entropy(logits, targets, {}, false);
+  CHECK(loss.item<double>() == Approx(total).epsilon(1e-4));  // one rounding of the logarithm
+  const double expected = total - std::log(kVocabulary) + 17.0 * (kVocabulary - 1) / kVocabulary;
+  const at::Tensor divergence = kl_divergence(logits, reference, {}, false);
+  CHECK(divergence.item<double>() == Approx(expected).epsilon(2e-6));
+}
+
 TEST_CASE("what is not finite stays visible in fused losses") {
   const float bad =
       GENERATE(std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity());

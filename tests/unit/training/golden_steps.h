@@ -57,11 +57,13 @@ inline Gaps train_as_golden(const Golden& golden, const std::string& prefix, con
   const auto gap = [&](const char* name, std::int64_t t, double found) {
     return std::abs(found - golden.tensor(prefix + name)[t].item<double>());
   };
-  std::function<at::Tensor()> retain;
+  AddGradients retain;
   Gaps gaps;
   for (std::int64_t t = 0; t < 20; ++t) {
     if (retention != nullptr) {
-      retain = [&, t] { return retention->backward(decoder, adaptation, t); };
+      retain = [&, t](double factor) {
+        return retention->backward(decoder, adaptation, t, factor);
+      };
     }
     const QueuedStep step =
         queue_step(decoder, optimizer, golden_step(golden, t), learning_rate_at(training, t, 20),

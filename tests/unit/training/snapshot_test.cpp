@@ -142,8 +142,9 @@ TEST_CASE("what an ended process was removing goes, and what is no snapshot is n
   CHECK_FALSE(newest_snapshot(folder.path()));
   save(folder.path(), run, 5);
   const fs::path checkpoints = folder / "checkpoints";
-  // No process has this number and start time.
+  // Its lock is there, and nobody holds it.
   fs::create_directory(checkpoints / ".step-000002.partial-1-1");
+  write_file_atomically(checkpoints / ".step-000002.partial-1-1.lock", "");
   fs::create_directory(checkpoints / "step-000009");  // no marker
   fs::copy(checkpoints / "step-000005", checkpoints / "step-000011");
   fs::remove(checkpoints / "step-000011" / "state.json");

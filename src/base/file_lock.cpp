@@ -1,0 +1,66 @@
+#include "base/file_lock.h"
+
+#include <cerrno>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <utility>
+
+namespace expandft {
+namespace {
+
+/// Whether the open file still lies under the name: who had it before may have removed it.
+bool is_at(int descriptor, const fs::path& file) {
+  struct stat open {
+  }, named{};
+  return ::fstat(descriptor, &open) == 0 && ::stat(file.c_str(), &named) == 0 &&
+         open.st_ino == named.st_ino && open.st_dev == named.st_dev;
+}
+
+}  // namespace
+
+FileLock::FileLock(fs::path file, Missing missing) : file_(std::move(file)) {
+  const bool creates = missing == Missing::kCreate;
+  while (true) {
+    descriptor_ =
+        ::open(file_.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | (creates ? O_CREAT : 0), 0666);
+    if (descriptor_ < 0) return;
+    if (::flock(descriptor_, LOCK_EX | LOCK_NB) == 0) {
+      state_ = State::kTaken;
+      if (is_at(descriptor_, file_)) return;
+    } else if (errno == EWOULDBLOCK) {
+      state_ = State::kHeld;
+      return;
+    } else if (errno != EINTR) {
+      if (creates) ::unlink(file_.c_str());
+      close();
+      return;
+    }
+    close();
+  }
+}
+
+FileLock::FileLock(FileLock&& other) noexcept
+    : file_(std::move(other.file_)),
+      state_(std::exchange(other.state_, State::kImpossible)),
+      descriptor_(std::exchange(other.descriptor_, -1)) {}
+
+FileLock& FileLock::operator=(FileLock&& other) noexcept {
+  std::swap(file_, other.file_);
+  std::swap(state_, other.state_);
+  std::swap(descriptor_, other.descriptor_);
+  return *this;
+}
+
+void FileLock::remove() {
+  if (state_ == State::kTaken) ::unlink(file_.c_str());
+  close();
+}
+
+void FileLock::close() {
+  if (descriptor_ >= 0) ::close(std::exchange(descriptor_, -1));
+  state_ = State::kImpossible;
+}
+
+}  // namespace expandft

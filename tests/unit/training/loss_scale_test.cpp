@@ -1,0 +1,97 @@
+#include "training/loss_scale.h"
+
+#include "catch.h"
+#include "training/golden_steps.h"
+#include "training/trained_weights.h"
+
+namespace expandft {
+namespace {
+
+TEST_CASE("a loss scale doubles after a thousand steps, and halves where gradients overflow") {
+  LossScale scale;
+  CHECK(scale.at(0) == 16);
+  CHECK(scale.at(999) == 16);
+  CHECK(scale.at(1000) == 32);
+  CHECK(scale.at(1'000'000'000) == LossScale::kMost);
+  CHECK(scale.lower(1500));
+  CHECK(scale.at(1500) == 16);
+  CHECK(scale.at(2499) == 16);
+  CHECK(scale.at(2500) == 32);
+  int halvings = 0;
+  while (scale.lower(1500)) ++halvings;
+  CHECK(halvings == 18);
+  CHECK(scale.at(1500) == LossScale::kLeast);
+  CHECK(LossScale::parse(scale.json()).at(3000) == scale.at(3000));
+}
+
+TEST_CASE("only float16 has a loss scale, and a damaged one is refused") {
+  CHECK(loss_scale_for(at::kHalf));
+  CHECK_FALSE(loss_scale_for(at::kBFloat16));
+  CHECK_FALSE(loss_scale_for(at::kFloat));
+  for (const char* text : {R"({"value": 3, "since": 0})", R"({"value": 0, "since": 0})",
+                           R"({"value": 16, "since": -1})"}) {
+    CHECK_THROWS_AS(LossScale::parse(Json::parse(text)), Error);
+  }
+}
+
+struct Gradients {
+  StepResult result;
+  at::Tensor all;  // flat, as they are after clipping is off
+};
+
+/// Of all weights, after one step of `targets`; float16 with a loss scale or without.
+Gradients gradients(at::ScalarType dtype, std::int64_t targets, std::optional<double> scale,
+                    const RetentionConfig* retains = nullptr) {
+  const Golden golden("gqa", "training.safetensors");
+  Decoder decoder = Decoder::load(golden.directory(), dtype, at::kCPU);
+  const auto weights = train_all_weights(decoder);
+  AdamW optimizer(weights->parameters(), {});
+  StepBatch batch = golden_step(golden, 0);
+  batch.targets = targets;
+  const Dataset text = golden_retention_text(golden);
+  std::optional<Retention> retention;
+  AddGradients retain;
+  if (retains != nullptr) {
+    retention.emplace(*retains, text, 1);
+    retain = [&](double factor) { return retention->backward(decoder, *weights, 0, factor); };
+  }
+  const QueuedStep step = queue_step(decoder, optimizer, batch, 1e-3, /*clip_norm=*/0, retain,
+                                     nullptr, {}, scale);
+  std::vector<at::Tensor> flat;
+  for (const Parameter& one : weights->parameters()) flat.push_back(one.tensor.grad().flatten());
+  return {results_of({&step, 1}).front(), at::cat(flat).to(at::kDouble)};
+}
+
+double relative_distance(const at::Tensor& found, const at::Tensor& expected) {
+  return ((found - expected).norm() / expected.norm()).item<double>();
+}
+
+// The mean over so many targets has gradients that float16 does not hold.
+TEST_CASE("gradients of float16 are those of float32 for any number of targets") {
+  const std::int64_t targets = GENERATE(64, 65536, 16'777'216);
+  CAPTURE(targets);
+  const Gradients expected = gradients(at::kFloat, targets, {});
+  const double scale = LossScale().at(0);
+  const Gradients found = gradients(at::kHalf, targets, scale);
+  CHECK(relative_distance(found.all, expected.all) < 5e-3);
+  CHECK(found.result.gradient_norm == Approx(expected.result.gradient_norm).epsilon(2e-3));
+  CHECK(found.result.loss == Approx(expected.result.loss).epsilon(1e-3));
+  // What a division before backward leaves of them.
+  const double lost =
+      relative_distance(gradients(at::kHalf, targets, {}).all, expected.all);
+  if (targets > 1'000'000) CHECK(lost > 0.5);
+}
+
+TEST_CASE("with retention gradients of float16 are those of float32 too") {
+  RetentionConfig retention;
+  retention.weight = 0.5;
+  retention.batch_size = 2;
+  const Gradients expected = gradients(at::kFloat, 65536, {}, &retention);
+  const Gradients found = gradients(at::kHalf, 65536, 16, &retention);
+  // Against a base that is the model itself the divergence is rounding alone.
+  CHECK(found.result.retention.value() == Approx(expected.result.retention.value()).margin(1e-5));
+  CHECK(relative_distance(found.all, expected.all) < 0.02);
+}
+
+}  // namespace
+}  // namespace expandft
