@@ -287,6 +287,23 @@ def test_ranks_evaluate_what_one_does(expandft, binary, stories, tuned, tmp_path
         assert json.loads((tmp_path / name).read_text()) == json.loads((tmp_path / "one.json").read_text())
 
 
+def test_ranks_go_on_where_a_cache_ends(expandft, binary, stories, tmp_path):
+    """Rank 0 alone has the cache, and it has some of a task's batches."""
+    write_config(tmp_path, stories)
+    (tmp_path / "stories.txt").write_text("Once upon a time there was a little girl named Lily. " * 2000)
+    common = ["eval", "--model", stories, "--tasks", tmp_path / "stories.json", "--cache", tmp_path / "cache"]
+    whole = expandft(*common, "--json", tmp_path / "whole.json", "--device", "cpu")
+    assert whole.rc == 0, whole.stderr
+    [kept] = (tmp_path / "cache").rglob("stories-*.jsonl")
+    lines = kept.read_text().splitlines(keepends=True)
+    assert len(lines) > 5, "too few batches to have some"
+    for left in (2, len(lines) - 1):
+        kept.write_text("".join(lines[:left]))
+        run_ranks(binary, 2, *common, "--json", tmp_path / "found.json")
+        assert json.loads((tmp_path / "found.json").read_text()) == json.loads((tmp_path / "whole.json").read_text())
+        assert len(kept.read_text().splitlines()) == len(lines)
+
+
 def can_make_networks():
     return os.geteuid() == 0 and shutil.which("ip") and subprocess.run(
         ["ip", "netns", "add", f"expandft-probe-{os.getpid()}"], capture_output=True).returncode == 0 and subprocess.run(

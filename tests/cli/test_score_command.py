@@ -117,3 +117,35 @@ def test_bfloat16_is_near(expandft, stories, text_file):
     near = rows_of(expandft("score", "--model", stories, "--text", text_file, "--device", "cpu", "--precision", "bfloat16"))
     difference = [abs(a["logprob"] - b["logprob"]) for a, b in zip(exact[1:], near[1:])]
     assert 0 < max(difference) < 0.5
+
+
+def large_model(stories, folder, read_tensors, factor):
+    """The stories model with hidden states so many times as large before its head."""
+    from safetensors.torch import save_file
+
+    shutil.copytree(stories, folder)
+    tensors = read_tensors(stories)
+    tensors["model.norm.weight"] *= factor
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    return folder
+
+
+@pytest.mark.parametrize("command", ["score", "generate"])
+def test_what_is_not_finite_is_an_error(expandft, stories, read_tensors, text_file, tmp_path, command):
+    """Logits that float16 does not hold, and that are good numbers in float32."""
+    model = large_model(stories, tmp_path / "large", read_tensors, 1e5)
+    inputs = {"score": ["--text", text_file], "generate": ["--prompt", TEXT, "--max-tokens", 4]}[command]
+    arguments = [command, "--model", model, *inputs, "--device", "cpu", "--precision"]
+    result = expandft(*arguments, "float16")
+    assert result.rc == 1 and result.stdout == ""
+    assert "not finite" in result.stderr
+    assert "token 1 (id 403)" in result.stderr if command == "score" else "token 16 of the text" in result.stderr
+    assert "float16 holds no number above 65504" in result.stderr and "bfloat16 or float32" in result.stderr
+    assert "null" not in expandft(*arguments, "float32").stdout
+
+
+def test_weights_that_are_not_finite_are_named_as_such(expandft, stories, read_tensors, text_file, tmp_path):
+    model = large_model(stories, tmp_path / "nan", read_tensors, float("nan"))
+    result = expandft("score", "--model", model, "--text", text_file, "--device", "cpu")
+    assert result.rc == 1 and result.stdout == ""
+    assert "its weights are at fault" in result.stderr and "--precision" not in result.stderr

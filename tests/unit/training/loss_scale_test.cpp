@@ -55,8 +55,8 @@ Gradients gradients(at::ScalarType dtype, std::int64_t targets, std::optional<do
     retention.emplace(*retains, text, 1);
     retain = [&](double factor) { return retention->backward(decoder, *weights, 0, factor); };
   }
-  const QueuedStep step = queue_step(decoder, optimizer, batch, 1e-3, /*clip_norm=*/0, retain,
-                                     nullptr, {}, scale);
+  const QueuedStep step =
+      queue_step(decoder, optimizer, batch, 1e-3, /*clip_norm=*/0, retain, nullptr, {}, scale);
   std::vector<at::Tensor> flat;
   for (const Parameter& one : weights->parameters()) flat.push_back(one.tensor.grad().flatten());
   return {results_of({&step, 1}).front(), at::cat(flat).to(at::kDouble)};
@@ -77,8 +77,7 @@ TEST_CASE("gradients of float16 are those of float32 for any number of targets")
   CHECK(found.result.gradient_norm == Approx(expected.result.gradient_norm).epsilon(2e-3));
   CHECK(found.result.loss == Approx(expected.result.loss).epsilon(1e-3));
   // What a division before backward leaves of them.
-  const double lost =
-      relative_distance(gradients(at::kHalf, targets, {}).all, expected.all);
+  const double lost = relative_distance(gradients(at::kHalf, targets, {}).all, expected.all);
   if (targets > 1'000'000) CHECK(lost > 0.5);
 }
 

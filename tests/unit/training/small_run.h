@@ -10,9 +10,10 @@ namespace expandft {
 
 /// A golden model with two expanded layers, and AdamW over their copies.
 struct SmallRun {
-  explicit SmallRun(const std::string& model = "gqa", const TrainingConfig& training = {})
+  explicit SmallRun(const std::string& model = "gqa", const TrainingConfig& training = {},
+                    at::ScalarType dtype = at::kFloat)
       : golden(model),
-        decoder(Decoder::load(golden.directory(), at::kFloat, at::kCPU)),
+        decoder(Decoder::load(golden.directory(), dtype, at::kCPU)),
         expansion(expand(decoder, plan, initial_tensors(golden.directory(), decoder.spec(), plan),
                          at::kFloat)),
         optimizer(expansion.parameters(), training) {}

@@ -13,8 +13,9 @@ using testing::TempDirectory;
 
 /// A run of seven steps on a golden model, some of which are queued before their numbers are read.
 struct QueuedRun {
-  explicit QueuedRun(std::int64_t queued_steps, double learning_rate = 1e-3)
-      : queued_steps_(queued_steps) {
+  explicit QueuedRun(std::int64_t queued_steps, double learning_rate = 1e-3,
+                     at::ScalarType dtype = at::kFloat)
+      : small_("gqa", {}, dtype), queued_steps_(queued_steps) {
     config_.run.training.max_steps = 7;
     config_.run.training.batch_size = 2;
     config_.run.training.learning_rate = learning_rate;
@@ -71,6 +72,31 @@ TEST_CASE("what a run does and logs is the same however many steps are queued") 
   CHECK(found.first_loss == expected.first_loss);
   CHECK(found.last_loss == expected.last_loss);
   CHECK(one.events().size() > 7);
+  CHECK(three.events() == one.events());
+  CHECK(three.has_weights_of(one));
+}
+
+/// Its gradients are some thousand times as large as others.
+void enlarge_gradients(QueuedRun& run, double factor) {
+  const DecoderWeights& weights = run.small_.decoder.weights();
+  run.small_.decoder.replace_ends(weights.embedding, weights.final_norm * factor, weights.head);
+}
+
+TEST_CASE("a step whose gradients overflow in float16 is taken again with half the loss scale") {
+  QueuedRun one(1, 1e-5, at::kHalf), three(3, 1e-5, at::kHalf);
+  for (QueuedRun* run : {&one, &three}) {
+    enlarge_gradients(*run, 400);
+    CHECK(run->run().state.step == 7);
+  }
+  std::vector<double> scales;
+  std::int64_t trained = 0;
+  for (const Json& event : one.events()) {
+    if (event["event"] == "overflow") scales.push_back(event["loss_scale"]);
+    if (event["event"] == "train") CHECK(event["step"] == ++trained);
+  }
+  REQUIRE(!scales.empty());
+  CHECK(scales.front() == LossScale::kFirst / 2);
+  CHECK(trained == 7);
   CHECK(three.events() == one.events());
   CHECK(three.has_weights_of(one));
 }
