@@ -41,18 +41,6 @@ FileLock::FileLock(fs::path file, Missing missing) : file_(std::move(file)) {
   }
 }
 
-FileLock::FileLock(FileLock&& other) noexcept
-    : file_(std::move(other.file_)),
-      state_(std::exchange(other.state_, State::kImpossible)),
-      descriptor_(std::exchange(other.descriptor_, -1)) {}
-
-FileLock& FileLock::operator=(FileLock&& other) noexcept {
-  std::swap(file_, other.file_);
-  std::swap(state_, other.state_);
-  std::swap(descriptor_, other.descriptor_);
-  return *this;
-}
-
 void FileLock::remove() {
   if (state_ == State::kTaken) ::unlink(file_.c_str());
   close();

@@ -19,8 +19,8 @@ class FileLock {
   FileLock(fs::path file, Missing missing);
   /// Gives it back; the file stays.
   ~FileLock() { close(); }
-  FileLock(FileLock&& other) noexcept;
-  FileLock& operator=(FileLock&& other) noexcept;
+  FileLock(const FileLock&) = delete;
+  FileLock& operator=(const FileLock&) = delete;
 
   State state() const { return state_; }
   /// Of the open file; -1 when it is kImpossible.

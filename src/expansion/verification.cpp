@@ -63,16 +63,15 @@ TokenTensors probe_tokens(const DecoderSpec& spec, at::Device device) {
 }
 
 std::string describe(const LogitDifference& difference) {
-  std::string text = fmt::format("logits differ by at most {:.1e} (largest logit {:.1f}, float32)",
-                                 difference.worst, difference.scale);
+  const std::string text =
+      fmt::format("logits differ by at most {:.2g} (largest logit {:.1f}, float32)",
+                  difference.worst, difference.scale);
   const auto& expected = difference.expected;
   if (!expected || difference.worst <= summation_tolerance(difference.scale)) return text;
-  text +=
-      fmt::format(". {} explains it: up to {:.1e} is expected", expected->cause, expected->most);
-  if (expected->before) {
-    text += fmt::format(", and without it they differ by {:.1e}", *expected->before);
-  }
-  return text;
+  const std::string before =
+      expected->before ? fmt::format("; before it they differ by {:.2g}", *expected->before) : "";
+  return fmt::format("{}: {} explains it (up to {:.2g} is expected{})", text, expected->cause,
+                     expected->most, before);
 }
 
 LogitDifference compare_logits(const at::Tensor& expected, const at::Tensor& found) {
@@ -161,7 +160,7 @@ LogitDifference check_written(const fs::path& written, const ModelDirectory& bas
   }
   if (is_rounded(folding) && dtype != Dtype::kF32) {
     difference.expected = {
-        .cause = fmt::format("Rounding of the MLPs' shares to {}", config_name(dtype)),
+        .cause = fmt::format("rounding of the MLPs' shares to {}", config_name(dtype)),
         .most = tolerance};
   }
   return difference;

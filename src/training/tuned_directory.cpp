@@ -151,7 +151,7 @@ void check_difference(double worst, double allowed, double scale, const char* wh
 
 /// Why a model of the dtype `stored` computes something else than one in memory.
 std::string rounding_causes(Dtype stored, Dtype computed) {
-  std::string text = fmt::format("Rounding of the weights to {}", config_name(stored));
+  std::string text = fmt::format("rounding of the weights to {}", config_name(stored));
   if (computed != Dtype::kF32) text += fmt::format(" and computing in {}", config_name(computed));
   return text;
 }
