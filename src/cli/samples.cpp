@@ -1,5 +1,6 @@
 #include "cli/samples.h"
 
+#include "base/counted.h"
 #include "base/error.h"
 #include "cli/end_tokens.h"
 #include "evaluation/generation.h"
@@ -10,6 +11,7 @@
 #include <utility>
 
 #include <spdlog/fmt/fmt.h>
+#include <spdlog/spdlog.h>
 
 namespace expandft {
 namespace {
@@ -46,9 +48,8 @@ std::vector<SamplePrompt> sample_prompts(const TrainSetup& setup) {
   for (std::size_t i = 0; i < given.size(); ++i) {
     std::vector<TokenId> ids = tokenizer.encode(given[i], {.bos = tokenizer.adds_bos()});
     if (ids.empty() || std::ssize(ids) > setup.spec.max_positions) {
-      throw input_error(fmt::format("the prompt has {} tokens; expected 1 to {}, the model's "
-                                    "positions",
-                                    ids.size(), setup.spec.max_positions),
+      throw input_error(fmt::format("the prompt has {}; expected 1 to {}, the model's positions",
+                                    counted(std::ssize(ids), "token"), setup.spec.max_positions),
                         fmt::format("evaluation.prompts[{}]", i));
     }
     prompts.push_back({given[i], std::move(ids)});
@@ -67,6 +68,9 @@ std::vector<SamplePrompt> sample_prompts(const TrainSetup& setup) {
 
 Json make_samples(const TrainSetup& setup, const std::vector<SamplePrompt>& prompts, bool quiet) {
   ProgressLine progress(quiet);
+  if (!prompts.empty()) {
+    spdlog::info("writing samples for {}", counted(std::ssize(prompts), "prompt"));
+  }
   std::vector<std::string> base, tuned;
   const auto total = 2 * std::ssize(prompts);
   for (auto* texts : {&base, &tuned}) {
