@@ -4,7 +4,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <ctime>
+#include <fcntl.h>
+#include <sys/file.h>
 #include <system_error>
 #include <unistd.h>
 
@@ -41,6 +44,18 @@ fs::path lock_file(const fs::path& target) {
     if (!error) plain = meant;
   }
   return parent_of(plain) / ("." + plain.filename().string() + ".lock");
+}
+
+std::optional<std::string> lock_holder(const fs::path& target) {
+  const int descriptor = open(lock_file(target).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  if (descriptor < 0) return {};
+  std::optional<std::string> holder;
+  if (flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    holder = read_name(descriptor);
+    if (holder->empty()) holder = "a process that began just now";
+  }
+  close(descriptor);
+  return holder;
 }
 
 OutputLock::OutputLock(const fs::path& target) {

@@ -31,6 +31,10 @@ class OutputLock {
   std::optional<std::string> dead_holder_;
 };
 
+/// Who holds the lock of an output directory: "process 42 on node-a, since …", or as much as is
+/// known. Nothing when nobody does, or where locks cannot be told. Changes nothing.
+std::optional<std::string> lock_holder(const fs::path& target);
+
 /// The lock file of an output directory, which a link may name.
 fs::path lock_file(const fs::path& target);
 

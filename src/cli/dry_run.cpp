@@ -1,3 +1,4 @@
+#include "base/counted.h"
 #include "cli/train_setup.h"
 #include "report/data_report.h"
 #include "report/human.h"
@@ -83,9 +84,9 @@ std::string dry_run_report(TrainSetup& setup) {
   summary.line("an epoch", describe(setup.first_epoch));
   summary.line("steps",
                fmt::format("{}, {} of them warm-up", total, warmup_steps(training, total)));
-  summary.line("speed", fmt::format("{} tokens/s: {} a step of {} tokens, about {} in all",
+  summary.line("speed", fmt::format("{} tokens/s: {} a step of {}, about {} in all",
                                     human_count(static_cast<double>(tokens) / seconds),
-                                    human_duration(seconds), tokens,
+                                    human_duration(seconds), counted(tokens, "token"),
                                     human_duration(seconds * static_cast<double>(total))));
   auto peak = static_cast<double>(peak_memory_bytes(setup.device));
   const bool fills = training.cache_prefix == CachePrefix::kMemory && cached_states > 0;

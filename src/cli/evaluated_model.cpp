@@ -1,5 +1,6 @@
 #include "cli/evaluated_model.h"
 
+#include "base/counted.h"
 #include "base/hash.h"
 #include "checkpoint/peft_adapter.h"
 #include "cli/end_tokens.h"
@@ -87,8 +88,10 @@ std::vector<TaskWork> EvaluatedModel::prepare(const std::vector<TaskConfig>& tas
     const Clock::time_point start = Clock::now();
     works.push_back(prepare_task(task, *tokenizer_, max_positions));
     const auto& tokens = works.back().batch_tokens;
-    spdlog::info("{}: {} examples, {} tokens to compute ({})", task.name, works.back().blank.size(),
-                 std::accumulate(tokens.begin(), tokens.end(), std::int64_t{0}), since(start));
+    spdlog::info("{}: {}, {} to compute ({})", task.name,
+                 counted(std::ssize(works.back().blank), "example"),
+                 counted(std::accumulate(tokens.begin(), tokens.end(), std::int64_t{0}), "token"),
+                 since(start));
   }
   return works;
 }
@@ -124,9 +127,9 @@ std::vector<TaskResult> EvaluatedModel::evaluate(const std::vector<TaskWork>& wo
                  is_known ? "from the cache" : since(start));
     if (const std::int64_t cut = results.back().truncated(); cut > 0) {
       spdlog::warn(
-          "{}: {} of {} prompts do not fit the model's {} positions and lost their "
-          "beginning",
-          work.task.name, cut, results.back().outputs.size(), work.max_positions);
+          "{}: the model's {} positions are too few for {} of {}; the beginning was left out",
+          work.task.name, work.max_positions, cut,
+          counted(std::ssize(results.back().outputs), "prompt"));
     }
   }
   return results;

@@ -2,6 +2,7 @@
 #include "cli/facts.h"
 #include "cli/load.h"
 #include "cli/output.h"
+#include "cli/run_page.h"
 #include "cli/train_setup.h"
 #include "cli/verbs.h"
 #include "model/families.h"
@@ -57,9 +58,10 @@ std::string value_text(const std::string& key, const Json& value) {
 /// "tokenizer: adds bos  yes" for {"tokenizer": {"adds_bos": true}}.
 void add_lines(Summary& summary, const Json& facts, const std::string& prefix) {
   for (const auto& [key, value] : facts.items()) {
-    // A table of its own; the base's whole config.json, which --json has.
-    if (key == "parts" || key == "base_config") continue;
-    std::string label = key;
+    // A table of its own; the base's whole config.json and what programs need, which --json has.
+    const bool is_for_programs = !prefix.empty() && key.starts_with("format");
+    if (key == "parts" || key == "base_config" || is_for_programs) continue;
+    std::string label = key == "weight_bytes" ? "size of the weights" : key;
     std::ranges::replace(label, '_', ' ');
     if (value.is_object()) {
       add_lines(summary, value, prefix + label + ": ");
@@ -176,6 +178,10 @@ ExitCode run_inspect(const InspectOptions& options, const GlobalOptions& global)
   if (is_there(directory / "config.json")) report(notices_of_model(directory), global);
   if (options.json) {
     print_json(facts);
+    return ExitCode::kDone;
+  }
+  if (facts.at("kind") == "run") {
+    print(run_page(options.directory, facts));
     return ExitCode::kDone;
   }
   Summary summary;

@@ -1,3 +1,4 @@
+#include "base/counted.h"
 #include "cli/end_tokens.h"
 #include "cli/load.h"
 #include "cli/model_card.h"
@@ -122,7 +123,7 @@ Written write_lora(const MergeOptions& options, const ModelDirectory& base, at::
   Decoder decoder = Decoder::load(base, at::kFloat, device);
   const auto lora = attach_lora(decoder, base, PeftAdapter::open(options.adapter));
   lora->set_strength(options.strength);
-  spdlog::info("merging LoRA of {} projections", lora->updates().size());
+  spdlog::info("merging LoRA of {}", counted(std::ssize(lora->updates()), "projection"));
   return {"native",
           write_tuned_model(options.output, existing_policy(options.force), base, decoder, layers,
                             lora_model_card(base, options.adapter, options.strength))};

@@ -1,5 +1,6 @@
 #include "cli/model_card.h"
 
+#include "base/counted.h"
 #include "config/hub_cache.h"
 #include "tasks/result_tables.h"
 
@@ -120,12 +121,13 @@ std::string trained_model_card(const TrainSetup& setup, const TrainingOutcome& o
                       strength_text(run.strength));
   card += fmt::format(
       "{} (`\"train\": \"{}\"`)\n\n"
-      "- Data: {}, {} tokens in {} steps\n"
+      "- Data: {}, {} in {}\n"
       "- AdamW, learning rate {:g}, weight decay {:g}, seed {}\n"
       "- Training loss {:.4f} at first, {:.4f} at the end (nats a token)\n",
-      what_trained(run), method_text(run.train), data_names(run.data.train), outcome.state.tokens,
-      outcome.state.step, run.training.learning_rate, run.training.weight_decay, run.training.seed,
-      outcome.first_loss, outcome.last_loss);
+      what_trained(run), method_text(run.train), data_names(run.data.train),
+      counted(outcome.state.tokens, "token"), counted(outcome.state.step, "step"),
+      run.training.learning_rate, run.training.weight_decay, run.training.seed, outcome.first_loss,
+      outcome.last_loss);
   if (outcome.validation_before && outcome.validation_after) {
     card += fmt::format("- Validation loss {:.4f} before, {:.4f} after\n",
                         *outcome.validation_before, *outcome.validation_after);

@@ -47,6 +47,7 @@ RunEvaluation::RunEvaluation(TrainSetup& setup, bool quiet)
 RunEvaluation::Results RunEvaluation::measure(const std::string& which,
                                               const std::function<bool()>& stop) {
   ProgressLine progress(quiet_);
+  if (!stop && !works_.empty()) spdlog::info("evaluating the tasks: {}", which);
   Results results;
   for (const TaskWork& work : works_) {
     results.push_back(evaluate(setup_.decoder, *setup_.tokenizer, work,
@@ -105,6 +106,7 @@ ComparisonReport RunEvaluation::compare(const TrainingOutcome& outcome) {
   ComparisonReport report = compare_tasks(at_strength(0), at_strength(own),
                                           evaluation.original_tasks.size(), evaluation.max_drop);
   if (report.originals.empty()) return report;
+  spdlog::info("comparing the predictions with the base's");
   const BaseStates states = [&] {
     const AtStrength base(setup_.adaptation(), 0);
     return BaseStates(setup_.decoder, original_works());

@@ -1,6 +1,7 @@
 #include "checkpoint/adapter_directory.h"
 #include "checkpoint/peft_adapter.h"
 #include "cli/facts.h"
+#include "cli/run_state.h"
 #include "report/metrics_log.h"
 
 #include <algorithm>
@@ -11,14 +12,12 @@
 namespace expandft {
 namespace {
 
-/// The last event of each kind in metrics.jsonl.
-Json last_events(const fs::path& file) {
-  Json events = Json::object();
-  for (const Json& event : read_metrics(file)) {
-    events[event.at("event").get<std::string>()] = event;
-  }
-  for (auto& [kind, event] : events.items()) event.erase("event");
-  return events;
+/// The last event of each kind.
+Json last_of_each(const std::vector<Json>& events) {
+  Json last = Json::object();
+  for (const Json& event : events) last[event.at("event").get<std::string>()] = event;
+  for (auto& [kind, event] : last.items()) event.erase("event");
+  return last;
 }
 
 std::vector<std::string> folders_in(const fs::path& directory) {
@@ -38,15 +37,22 @@ std::vector<std::string> folders_in(const fs::path& directory) {
 Json run_facts(const fs::path& directory) {
   const bool finished = is_there(directory / "summary.json");
   const Json config = read_json(directory / "config.resolved.json");
+  const std::vector<Json> events = read_metrics(directory / "metrics.jsonl");
   Json facts = {{"kind", "run"}, {"status", finished ? "finished" : "unfinished"}};
+  facts.update(run_state(directory, events));
   for (const char* key : {"model", "expansion", "train", "strength"}) {
     if (config.is_object() && config.contains(key)) facts[key] = config.at(key);
   }
-  facts["last"] = last_events(directory / "metrics.jsonl");
+  facts["last"] = last_of_each(events);
   facts["checkpoints"] = folders_in(directory / "checkpoints");
   facts["adapter"] = is_there(directory / "adapter" / "adapter_config.json");
   facts["merged"] = is_there(directory / "merged" / "config.json");
   if (finished) facts["summary"] = read_json(directory / "summary.json");
+  const Json summary = finished ? facts["summary"] : Json();
+  facts["tasks"] = run_tasks(summary, events);
+  facts["files"] = run_files(directory);
+  facts["warnings"] =
+      summary.is_object() ? summary.value("warnings", Json::array()) : Json::array();
   return facts;
 }
 

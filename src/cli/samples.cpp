@@ -1,5 +1,6 @@
 #include "cli/samples.h"
 
+#include "base/counted.h"
 #include "base/error.h"
 #include "base/printable.h"
 #include "cli/chat_prompt.h"
@@ -81,9 +82,8 @@ std::vector<SamplePrompt> sample_prompts(const TrainSetup& setup) {
     std::vector<TokenId> ids = format ? chat_prompt(*format, given[i], where, tokenizer).ids
                                       : tokenizer.encode(given[i], {.bos = tokenizer.adds_bos()});
     if (ids.empty() || std::ssize(ids) > setup.spec.max_positions) {
-      throw input_error(fmt::format("the prompt has {} tokens; expected 1 to {}, the model's "
-                                    "positions",
-                                    ids.size(), setup.spec.max_positions),
+      throw input_error(fmt::format("the prompt has {}; expected 1 to {}, the model's positions",
+                                    counted(std::ssize(ids), "token"), setup.spec.max_positions),
                         where);
     }
     prompts.push_back({given[i], std::move(ids)});
@@ -102,6 +102,9 @@ std::vector<SamplePrompt> sample_prompts(const TrainSetup& setup) {
 
 Json make_samples(const TrainSetup& setup, const std::vector<SamplePrompt>& prompts, bool quiet) {
   ProgressLine progress(quiet);
+  if (!prompts.empty()) {
+    spdlog::info("writing samples for {}", counted(std::ssize(prompts), "prompt"));
+  }
   const GenerationOptions options = sample_options(setup);
   std::vector<std::string> base, tuned;
   const auto total = 2 * std::ssize(prompts);

@@ -1,22 +1,22 @@
 #include "checkpoint/output_lock.h"
+#include "cli/finishing.h"
 #include "cli/output.h"
 #include "cli/ranks.h"
 #include "cli/run_directory.h"
 #include "cli/run_evaluation.h"
 #include "cli/samples.h"
+#include "cli/shell_word.h"
 #include "cli/train_outputs.h"
 #include "cli/train_setup.h"
+#include "cli/train_texts.h"
 #include "cli/verbs.h"
 #include "cli/write_model.h"
-#include "report/human.h"
+#include "cli/write_report.h"
 #include "report/summary.h"
 #include "tasks/result_tables.h"
 #include "training/resume.h"
 
 #include <algorithm>
-#include <cctype>
-#include <csignal>
-#include <cstring>
 #include <memory>
 #include <string>
 #include <vector>
@@ -54,49 +54,19 @@ std::uint64_t bytes_to_write(const TrainSetup& setup) {
   return outputs_bytes(setup) + snapshot / 3 + snapshots_at_once(setup) * snapshot;
 }
 
-std::string outcome_text(const TrainSetup& setup, const TrainingOutcome& outcome) {
-  const fs::path& run = setup.run().output;
-  Summary summary;
-  summary.line("trained", fmt::format("{} steps, {} tokens, {} tokens/s, {}", outcome.state.step,
-                                      outcome.state.tokens, human_count(outcome.tokens_per_second),
-                                      human_duration(outcome.seconds)));
-  if (outcome.validation_before && outcome.validation_after) {
-    summary.line("validation", fmt::format("{:.4f} -> {:.4f} nats a token",
-                                           *outcome.validation_before, *outcome.validation_after));
-  }
-  if (outcome.stopped_early) {
-    summary.line("stopped early", fmt::format("after {} validations without a lower loss",
-                                              outcome.state.validations.since_best));
-  }
-  if (outcome.output_step != outcome.state.step) {
-    summary.line("outputs", fmt::format("of step {}, the lowest validation loss: {:.4f}",
-                                        outcome.output_step, outcome.best->loss));
-  }
-  if (has_adapter(setup)) summary.line("adapter", (run / "adapter").string());
-  std::string merged = (run / "merged").string();
-  if (setup.folding) merged += " (layout " + layout_name(setup.folding->layout) + ")";
-  summary.line("merged", merged);
-  return summary.text();
+/// The command that goes on with a run.
+std::string resuming_command(const TrainOptions& options) {
+  std::string command = "expandft train --config " + shell_word(options.config);
+  for (const std::string& set : options.overrides) command += " --set " + shell_word(set);
+  return command + " --resume";
 }
 
-/// A word as a POSIX shell reads it back.
-std::string shell_quoted(const std::string& word) {
-  const bool plain = std::ranges::all_of(word, [](unsigned char c) {
-    return c < 128 && (std::isalnum(c) != 0 || std::strchr("_@%+=:,./-", c) != nullptr);
-  });
-  if (plain && !word.empty()) return word;
-  std::string out = "'";
-  for (const char c : word) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return out + "'";
-}
-
-ExitCode interrupted(const TrainingOutcome& outcome, const TrainOptions& options) {
-  spdlog::warn("{} after step {} of {}; everything is saved",
-               outcome.signal == SIGINT ? "interrupted" : "terminated", outcome.state.step,
-               outcome.total_steps);
-  std::string command = "expandft train --config " + shell_quoted(options.config);
-  for (const std::string& set : options.overrides) command += " --set " + shell_quoted(set);
-  spdlog::warn("continue with: {} --resume", command);
+ExitCode interrupted(const TrainingOutcome& outcome, const GoingOn& going_on) {
+  if (going_on.is_told) {
+    spdlog::warn("{} after step {} of {}; everything is saved", ending_word(outcome.signal),
+                 outcome.state.step, outcome.total_steps);
+  }
+  going_on.tell();
   return static_cast<ExitCode>(128 + outcome.signal);
 }
 
@@ -169,17 +139,29 @@ void check_ranks(const RunConfig& run, const RankGroup& group) {
                     "fewer ranks");
 }
 
+/// The tasks, on what came of the run. A model that gives no number on a task is written all the
+/// same: what it is can be looked at.
+void evaluate_run(RunEvaluation& evaluation, const TrainingOutcome& outcome, RunResults& results) {
+  try {
+    results.comparison = evaluation.compare(outcome);
+    results.strengths = evaluation.strengths();
+  } catch (const Error& error) {
+    if (error.code() != ExitCode::kFailed) throw;
+    spdlog::warn("the tasks are not measured: {}", error.message());
+  }
+}
+
 ExitCode run_train(const TrainOptions& options, const GlobalOptions& all) {
   ResolvedConfig config = load_run_config(options.config, options.overrides);
   const Rank rank(all, options.ranks);
   const GlobalOptions& global = rank.global();
   const std::unique_ptr<RankGroup> group = rank.join();
   check_ranks(config.run, *group);
-  const std::unique_ptr<OutputLock> lock = lock_output(config.run, options, *group);
+  std::unique_ptr<OutputLock> lock = lock_output(config.run, options, *group);
   const RunStart start = start_of_ranks(config.run, config.resolved, options, *group);
   if (start == RunStart::kFinished) {
     if (group->is_first()) {
-      print("the run in " + config.run.output.string() + " is finished; nothing to do\n");
+      print(finished_text(config.run));
     }
     return ExitCode::kDone;
   }
@@ -219,24 +201,25 @@ ExitCode run_train(const TrainOptions& options, const GlobalOptions& all) {
       .quiet = global.quiet,
       .queued_steps = {},
       .group = *group};
+  const SignalWatch signals;
+  const GoingOn going_on{setup->run().output, resuming_command(options), group->is_first()};
   const TrainingOutcome outcome = run_training(job);
-  if (outcome.signal != 0) return interrupted(outcome, options);
+  if (group->is_first()) write_unfinished_report(*setup, outcome);
+  if (outcome.signal != 0) return interrupted(outcome, going_on);
 
-  if (group->is_first()) write_run_adapter(*setup, base_fingerprint);
-  RunResults results{.strengths = Json::array()};
-  try {
-    results.comparison = evaluation.compare(outcome);
-    results.strengths = evaluation.strengths();
-  } catch (const Error& error) {
-    if (error.code() != ExitCode::kFailed) throw;
-    // A model that gives no number on a task is written all the same: what it is can be looked at.
-    spdlog::warn("the tasks are not measured: {}", error.message());
+  const Finishing finishing(signals, going_on, [&] { lock.reset(); });
+  if (group->is_first() && has_adapter(*setup)) {
+    spdlog::info("writing {}", (setup->run().output / "adapter").string());
+    finishing.write("writing the adapter", [&] { write_run_adapter(*setup, base_fingerprint); });
   }
+  RunResults results{.strengths = Json::array()};
+  finishing.compute("evaluating the tasks", [&] { evaluate_run(evaluation, outcome, results); });
   if (group->is_first() || setup->decoder.is_sharded()) {
-    results.samples = make_samples(*setup, prompts, global.quiet);
+    finishing.compute("writing samples",
+                      [&] { results.samples = make_samples(*setup, prompts, global.quiet); });
   }
   if (!group->is_first()) return ExitCode::kDone;
-  finish_run(*setup, outcome, results);
+  finish_run(*setup, outcome, results, finishing);
   fs::remove(divergence_file(setup->run().output));
   if (setup->run().training.checkpoint_every == 0) {
     fs::remove_all(setup->run().output / "checkpoints");  // of no use any more
@@ -245,7 +228,7 @@ ExitCode run_train(const TrainOptions& options, const GlobalOptions& all) {
   if (!comparison.originals.empty() || !comparison.news.empty()) {
     print(comparison_table(comparison) + forgetting_text(comparison) + "\n");
   }
-  print(outcome_text(*setup, outcome));
+  print(outcome_text(*setup, outcome, comparison));
   return ExitCode::kDone;
 }
 

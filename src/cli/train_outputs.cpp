@@ -19,16 +19,16 @@ constexpr auto kReplaceOurs = AtomicDirectory::Existing::kReplaceOurs;
 
 /// The tuned model at the run's strength, checked against what is in memory before it appears.
 LogitDifference write_merged_model(const TrainSetup& setup, const TrainingOutcome& outcome,
-                                   const ComparisonReport& results) {
+                                   const ComparisonReport& results, OnSignal on_signal) {
   const fs::path target = setup.run().output / "merged";
   const std::string card = trained_model_card(setup, outcome, results);
   if (setup.folding) {
     return write_model(target, kReplaceOurs, setup.base, setup.spec, *setup.folding,
-                       setup.adaptation().tensors(), card, setup.device);
+                       setup.adaptation().tensors(), card, setup.device, std::move(on_signal));
   }
   setup.adaptation().set_strength(setup.run().strength);
   return write_tuned_model(target, kReplaceOurs, setup.base, setup.decoder, setup.method.layers,
-                           card);
+                           card, std::move(on_signal));
 }
 
 Json optional_number(const std::optional<double>& number) {
@@ -88,17 +88,20 @@ void write_run_adapter(const TrainSetup& setup, const std::string& fingerprint) 
   directory.commit();
 }
 
-void finish_run(const TrainSetup& setup, const TrainingOutcome& outcome,
-                const RunResults& results) {
+void finish_run(const TrainSetup& setup, const TrainingOutcome& outcome, const RunResults& results,
+                const Finishing& finishing) {
   const fs::path& run = setup.run().output;
-  const LogitDifference written = write_merged_model(setup, outcome, results.comparison);
+  const LogitDifference written = write_merged_model(setup, outcome, results.comparison,
+                                                     finishing.ending("writing the merged model"));
   spdlog::info("merged: {}", describe(written));
   Json evaluation = Json::object();
   const ComparisonReport& comparison = results.comparison;
   if (!comparison.originals.empty() || !comparison.news.empty()) {
     evaluation = comparison_json(comparison);
   }
-  write_report(setup, outcome, {evaluation, results.strengths, results.samples});
+  finishing.write("writing the report", [&] {
+    write_report(setup, outcome, {evaluation, results.strengths, results.samples});
+  });
   write_json(run / "summary.json",
              {{"steps", outcome.state.step},
               {"stopped_early", outcome.stopped_early},

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "cli/finishing.h"
 #include "cli/train_setup.h"
 #include "tasks/comparison.h"
 #include "training/trainer.h"
@@ -23,7 +24,8 @@ struct RunResults {
 };
 
 /// Writes run/merged with its model card, checks it, and then report.html and summary.json, which
-/// says that the run is finished.
-void finish_run(const TrainSetup& setup, const TrainingOutcome& outcome, const RunResults& results);
+/// says that the run is finished. A signal ends it as `finishing` says.
+void finish_run(const TrainSetup& setup, const TrainingOutcome& outcome, const RunResults& results,
+                const Finishing& finishing);
 
 }  // namespace expandft

@@ -1,5 +1,6 @@
 #include "cli/train_setup.h"
 
+#include "base/counted.h"
 #include "base/error.h"
 #include "cli/load.h"
 #include "config/hub_cache.h"
@@ -27,17 +28,19 @@ void report_source(const DataSource& source, const SourceReport& report, std::in
   const DatasetReport& rows = report.rows;
   std::string name = source.path.filename().string();
   if (report.file_paths.size() > 1) name += fmt::format(" ({} files)", report.file_paths.size());
-  std::string line = fmt::format("{}: {} rows, {} sequences, {} tokens, {} of them learned", name,
-                                 rows.rows, rows.examples, rows.tokens, rows.targets);
+  std::string line =
+      fmt::format("{}: {}, {}, {}, {} of them learned", name, counted(rows.rows, "row"),
+                  counted(rows.examples, "sequence"), counted(rows.tokens, "token"), rows.targets);
   if (source.weight != 1) {
-    line += fmt::format("; at weight {}, {} sequences an epoch", source.weight, report.drawn);
+    line += fmt::format("; at weight {}, {} an epoch", source.weight,
+                        counted(report.drawn, "sequence"));
   }
   spdlog::info("{}", line);
   if (rows.truncated_rows > 0) {
     spdlog::warn(
-        "{}: {} rows lost the beginning of their prompt, or their oldest turns, {} tokens in all, "
-        "to fit {} tokens",
-        name, rows.truncated_rows, rows.truncated_tokens, max_length);
+        "{}: {} lost the beginning of the prompt, or the oldest turns, {} in all, to fit {}", name,
+        counted(rows.truncated_rows, "row"), counted(rows.truncated_tokens, "token"),
+        counted(max_length, "token"));
   }
   if (report.has_template && !rows.unread.empty()) {
     spdlog::info("{}: the template leaves out the fields {}", name, rows.unread.text());
@@ -54,9 +57,9 @@ Dataset load(const std::vector<DataSource>& sources, const std::string& key, con
                                  });
   if (sources.size() > 1) {
     const DatasetReport& total = dataset.report;
-    spdlog::info(
-        "{}: {} sources, {} sequences, {} tokens, {} of them learned; {} sequences an epoch", key,
-        sources.size(), total.examples, total.tokens, total.targets, drawn);
+    spdlog::info("{}: {}, {}, {}, {} of them learned; {} an epoch", key,
+                 counted(std::ssize(sources), "source"), counted(total.examples, "sequence"),
+                 counted(total.tokens, "token"), total.targets, counted(drawn, "sequence"));
   }
   if (const std::uint64_t bytes = dataset.examples.bytes_on_disk(); bytes > 0) {
     spdlog::info("{}: {} of token ids lie in a temporary file in {}", key,
@@ -69,8 +72,9 @@ Dataset load(const std::vector<DataSource>& sources, const std::string& key, con
 Dataset load_retention(const fs::path& path, const RunConfig& run, const Tokenizer& tokenizer) {
   Dataset dataset = load_dataset(
       {.path = path, .max_length = run.data.max_length, .learn_prompt = true}, tokenizer);
-  spdlog::info("{}: {} sequences, {} tokens to be held on", path.filename().string(),
-               dataset.report.examples, dataset.report.tokens);
+  spdlog::info("{}: {}, {} to be held on", path.filename().string(),
+               counted(dataset.report.examples, "sequence"),
+               counted(dataset.report.tokens, "token"));
   return dataset;
 }
 
@@ -100,8 +104,8 @@ Dataset sample_from_base(TrainSetup& setup, bool quiet) {
       });
   setup.adaptation().set_strength(1);
   progress.clear();
-  spdlog::info("retention: {} texts of {} tokens, written by the base itself", data.report.examples,
-               data.report.tokens);
+  spdlog::info("retention: {} of {} in all, written by the base itself",
+               counted(data.report.examples, "text"), counted(data.report.tokens, "token"));
   return data;
 }
 

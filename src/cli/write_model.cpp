@@ -1,7 +1,10 @@
 #include "cli/write_model.h"
 
 #include "cli/app.h"
-#include "cli/model_output.h"
+
+#include <utility>
+
+#include <spdlog/spdlog.h>
 
 namespace expandft {
 
@@ -33,9 +36,11 @@ AtomicDirectory::Existing existing_policy(bool force) {
 LogitDifference write_model(const fs::path& output, AtomicDirectory::Existing existing,
                             const ModelDirectory& base, const DecoderSpec& spec,
                             const Folding& folding, const NamedTensors& copies,
-                            const std::string& card, at::Device device) {
-  ModelOutput model(output, merged_bytes(base, spec, folding), existing);
+                            const std::string& card, at::Device device, OnSignal on_signal) {
+  ModelOutput model(output, merged_bytes(base, spec, folding), existing, std::move(on_signal));
+  spdlog::info("writing {}", output.string());
   write_merged(model.path(), base, spec, folding, copies, card);
+  spdlog::info("checking what was written against base and copies");
   const LogitDifference difference = check_written(model.path(), base, folding, copies, device);
   model.commit();
   return difference;
@@ -43,9 +48,12 @@ LogitDifference write_model(const fs::path& output, AtomicDirectory::Existing ex
 
 LogitDifference write_tuned_model(const fs::path& output, AtomicDirectory::Existing existing,
                                   const ModelDirectory& base, const Decoder& decoder,
-                                  const std::vector<LayerOrigin>& layers, const std::string& card) {
-  ModelOutput model(output, tuned_bytes(base, layers), existing);
+                                  const std::vector<LayerOrigin>& layers, const std::string& card,
+                                  OnSignal on_signal) {
+  ModelOutput model(output, tuned_bytes(base, layers), existing, std::move(on_signal));
+  spdlog::info("writing {}", output.string());
   write_tuned(model.path(), base, decoder, layers, card);
+  spdlog::info("checking what was written against the model in memory");
   const LogitDifference difference = check_tuned(model.path(), base, decoder, layers);
   model.commit();
   return difference;

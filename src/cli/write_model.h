@@ -1,6 +1,7 @@
 #pragma once
 
 #include "checkpoint/atomic_directory.h"
+#include "cli/model_output.h"
 #include "config/run_config.h"
 #include "expansion/merged_directory.h"
 #include "expansion/verification.h"
@@ -21,15 +22,16 @@ Layout parse_layout(const std::string& name);
 AtomicDirectory::Existing existing_policy(bool force);
 
 /// Writes a model with widened MLPs and checks what was written before it appears: a failure leaves
-/// nothing.
+/// nothing, and neither does a signal (ModelOutput has `on_signal`).
 LogitDifference write_model(const fs::path& output, AtomicDirectory::Existing existing,
                             const ModelDirectory& base, const DecoderSpec& spec,
                             const Folding& folding, const NamedTensors& copies,
-                            const std::string& card, at::Device device);
+                            const std::string& card, at::Device device, OnSignal on_signal = {});
 
 /// The same for what another adaptation made of a decoder, at the strength that is set.
 LogitDifference write_tuned_model(const fs::path& output, AtomicDirectory::Existing existing,
                                   const ModelDirectory& base, const Decoder& decoder,
-                                  const std::vector<LayerOrigin>& layers, const std::string& card);
+                                  const std::vector<LayerOrigin>& layers, const std::string& card,
+                                  OnSignal on_signal = {});
 
 }  // namespace expandft

@@ -1,5 +1,7 @@
 #include "cli/write_report.h"
 
+#include "base/counted.h"
+#include "base/error.h"
 #include "report/data_report.h"
 #include "report/human.h"
 #include "report/metrics_log.h"
@@ -9,6 +11,7 @@
 #include <utility>
 
 #include <spdlog/fmt/fmt.h>
+#include <spdlog/spdlog.h>
 
 namespace expandft {
 namespace {
@@ -21,9 +24,14 @@ RunReport::Facts outcome_facts(const TrainSetup& setup, const TrainingOutcome& o
   const auto change = [](double before, double after) {
     return fmt::format("{:.3f} → {:.3f}", before, after);
   };
-  RunReport::Facts facts = {{"Steps", std::to_string(outcome.state.step)},
-                            {"Tokens", human_count(static_cast<double>(outcome.state.tokens))},
-                            {"Training loss", change(outcome.first_loss, outcome.last_loss)}};
+  const bool is_partial = outcome.signal != 0 && outcome.state.step < outcome.total_steps;
+  RunReport::Facts facts = {
+      {"Steps", is_partial ? fmt::format("{} of {}", outcome.state.step, outcome.total_steps)
+                           : std::to_string(outcome.state.step)},
+      {"Tokens", human_count(static_cast<double>(outcome.state.tokens))}};
+  if (outcome.state.step > 0) {
+    facts.emplace_back("Training loss", change(outcome.first_loss, outcome.last_loss));
+  }
   if (outcome.validation_before && outcome.validation_after) {
     facts.emplace_back("Validation loss",
                        change(*outcome.validation_before, *outcome.validation_after));
@@ -35,10 +43,12 @@ RunReport::Facts outcome_facts(const TrainSetup& setup, const TrainingOutcome& o
     facts.emplace_back("Outputs are of step", std::to_string(outcome.output_step));
   }
   if (outcome.stopped_early) {
-    facts.emplace_back("Ended early, of", fmt::format("{} steps", outcome.total_steps));
+    facts.emplace_back("Ended early, of", counted(outcome.total_steps, "step"));
   }
-  facts.emplace_back("Tokens a second", human_count(outcome.tokens_per_second));
-  facts.emplace_back("Time since the last start", human_duration(outcome.seconds));
+  if (outcome.tokens_per_second > 0) {
+    facts.emplace_back("Tokens a second", human_count(outcome.tokens_per_second));
+    facts.emplace_back("Time since the last start", human_duration(outcome.seconds));
+  }
   facts.emplace_back("Peak memory",
                      human_bytes(static_cast<double>(peak_memory_bytes(setup.device))));
   return facts;
@@ -67,13 +77,13 @@ RunReport::Facts plan_facts(const TrainSetup& setup) {
 std::string describe(const Dataset& data) {
   const DatasetReport& report = data.report;
   const LengthStatistics lengths = length_statistics(data.examples, 0, data.examples.size());
-  std::string text = fmt::format(
-      "{} rows; {} tokens, {} of them learned, in {} sequences of {} to {} tokens, median {}",
-      report.rows, report.tokens, report.targets, report.examples, lengths.least, lengths.most,
-      lengths.median);
+  std::string text = fmt::format("{}; {}, {} of them learned, in {} of {} to {} tokens, median {}",
+                                 counted(report.rows, "row"), counted(report.tokens, "token"),
+                                 report.targets, counted(report.examples, "sequence"),
+                                 lengths.least, lengths.most, lengths.median);
   if (report.truncated_rows > 0) {
-    text += fmt::format("; {} rows truncated by {} tokens", report.truncated_rows,
-                        report.truncated_tokens);
+    text += fmt::format("; {} truncated by {}", counted(report.truncated_rows, "row"),
+                        counted(report.truncated_tokens, "token"));
   }
   return text;
 }
@@ -101,15 +111,15 @@ RunReport::Facts data_section(const TrainSetup& setup) {
   return facts;
 }
 
-}  // namespace
-
-void write_report(const TrainSetup& setup, const TrainingOutcome& outcome,
-                  const ReportResults& results) {
+/// `state` is a sentence on a run that is not finished; empty for one that is.
+void write_report_of(const TrainSetup& setup, const TrainingOutcome& outcome,
+                     const ReportResults& results, const std::string& state) {
   const fs::path& run = setup.run().output;
   const Strength& own = setup.run().strength;
   const RunReport report{
       .name = file_name(run),
-      .opening = file_name(setup.base.path()) + ", fine-tuned: " + setup.description() + ".",
+      .opening = file_name(setup.base.path()) + ", fine-tuned: " + setup.description() + "." +
+                 (state.empty() ? "" : " " + state),
       .outcome = outcome_facts(setup, outcome),
       .comparison = results.comparison,
       .events = read_metrics(run / "metrics.jsonl"),
@@ -123,6 +133,28 @@ void write_report(const TrainSetup& setup, const TrainingOutcome& outcome,
       .footer = "Written by expandft " EXPANDFT_VERSION
                 " from metrics.jsonl, config.resolved.json and the results in summary.json."};
   write_file_atomically(run / "report.html", run_report_html(report));
+}
+
+}  // namespace
+
+void write_report(const TrainSetup& setup, const TrainingOutcome& outcome,
+                  const ReportResults& results) {
+  write_report_of(setup, outcome, results, "");
+}
+
+void write_unfinished_report(const TrainSetup& setup, const TrainingOutcome& outcome) {
+  const std::string state =
+      outcome.signal != 0
+          ? fmt::format("Interrupted after step {} of {}: train --resume goes on from there.",
+                        outcome.state.step, outcome.total_steps)
+          : std::string(
+                "Training is done; what follows it was not finished: evaluation, samples and the "
+                "merged model. train --resume does that.");
+  try {
+    write_report_of(setup, outcome, {Json::object(), Json::array(), Json::array()}, state);
+  } catch (const Error& error) {  // it must not end a run
+    spdlog::warn("the report is not written: {}", error.message());
+  }
 }
 
 }  // namespace expandft

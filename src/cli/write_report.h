@@ -15,4 +15,8 @@ struct ReportResults {
 void write_report(const TrainSetup& setup, const TrainingOutcome& outcome,
                   const ReportResults& results);
 
+/// The same of a run that is not finished, interrupted or about to be evaluated and merged: what
+/// there is so far. A report that cannot be written is only warned of.
+void write_unfinished_report(const TrainSetup& setup, const TrainingOutcome& outcome);
+
 }  // namespace expandft

@@ -1,6 +1,7 @@
 #include "base/error.h"
 #include "config/fields.h"
 #include "config/json_check.h"
+#include "config/unknown_key.h"
 
 #include <algorithm>
 #include <map>
@@ -152,7 +153,9 @@ class Reader {
     if (key.find('.') == key.npos) {
       add(prefix + key, value, origin);
     } else {
-      report(prefix + key, origin, "unknown key; in a file, keys are nested, not joined by dots");
+      report(prefix + key, origin,
+             "unknown key; in a file, keys are nested, not joined by dots: {\"" +
+                 key.substr(0, key.find('.')) + "\": {…}}");
     }
   }
 
@@ -172,27 +175,34 @@ class Reader {
     }
   }
 
+  /// What is known elsewhere or by another name, in this order: as another tool's key, in another
+  /// object, as a slip of the pen here, as one elsewhere.
   std::string suggestion(const std::string& path) const {
     const std::string group = group_of(path), key = key_of(path);
-    std::vector<std::string> all, siblings, same_key;
+    if (const ForeignKey* foreign = find_foreign(table_.foreign, key)) {
+      return "; " + in_words(*foreign);
+    }
+    std::vector<std::string> all, keys, siblings;
     for (const Field& field : table_.fields) all.push_back(field.path);
     for (const Group& one : table_.groups) all.push_back(one.path);
     for (const std::string& known : all) {
+      keys.push_back(key_of(known));
       if (group_of(known) == group) siblings.push_back(key_of(known));
-      if (key_of(known) == key) same_key.push_back(known);
     }
-    std::string near;
-    if (const std::string sibling = nearest(key, siblings); !sibling.empty()) {
-      near = group.empty() ? sibling : group + "." + sibling;
-    } else if (!same_key.empty()) {
-      near = same_key.front();
-    } else if (siblings.empty()) {
-      near = nearest(path, all);
+    const auto known_as = [&](const std::string& name) {
+      const auto same = [&](const std::string& one) { return bare_key(one) == bare_key(name); };
+      const auto found = std::ranges::find_if(keys, same);
+      return found == keys.end() ? "" : all[static_cast<std::size_t>(found - keys.begin())];
+    };
+    std::string meant = known_as(key);
+    if (meant.empty()) {
+      meant = nearest(key, siblings);
+      if (!meant.empty() && !group.empty()) meant.insert(0, group + ".");
     }
-    if (!near.empty()) return "; did you mean \"" + near + "\"?";
-    std::string list;
-    for (const std::string& known : siblings) list += (list.empty() ? "" : ", ") + known;
-    return list.empty() ? "" : "; known here: " + list;
+    if (meant.empty() && siblings.empty()) meant = nearest(path, all);
+    if (meant.empty()) meant = known_as(nearest(key, keys));
+    if (!meant.empty()) return "; did you mean \"" + meant + "\"?";
+    return siblings.empty() ? "" : "; " + known_here(siblings);
   }
 
   bool is_given(const std::string& path) const {

@@ -2,11 +2,13 @@
 
 #include "base/files.h"
 #include "base/json.h"
+#include "config/foreign_keys.h"
 #include "config/origin.h"
 
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -65,7 +67,8 @@ struct FieldTable {
   std::vector<Group> groups;
   std::vector<Field> fields;
   std::vector<ExclusivePair> exclusive;
-  std::vector<Json> rules = {};  // of the schema: what the fields' own cannot say
+  std::vector<Json> rules = {};              // of the schema: what the fields' own cannot say
+  std::span<const ForeignKey> foreign = {};  // what other tools call such keys
 };
 
 // Builders. Bounds are the schema's: from_to(1, 64), above_to(0.0, 1.0), …

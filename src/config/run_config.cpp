@@ -183,6 +183,7 @@ FieldTable run_config_fields(RunConfig& run) {
   FieldTable table;
   table.title = "expandft run config";
   table.hint = "docs/configuration.md describes every key; \"expandft schema\" prints them";
+  table.foreign = foreign_run_keys();
   table.groups = {
       {"expansion", "Where the model grows, and by how much."},
       {"lora", "Settings of `\"train\": \"lora\"`."},
@@ -376,12 +377,26 @@ std::string plain_text(const Json& value) {
   return plain ? text : quoted;
 }
 
+/// Other tools' configs are YAML, and people bring them along.
+Json read_document(const fs::path& file) {
+  try {
+    return read_json(file);
+  } catch (const Error& error) {
+    const std::string ending = file.extension().string();
+    if (ending != ".yaml" && ending != ".yml" && ending != ".toml") throw;
+    throw input_error(error.message(), error.where(),
+                      "a run config is a JSON file; where other tools' keys have other names here, "
+                      "the errors say which");
+  }
+}
+
 }  // namespace
 
 ResolvedConfig load_run_config(const fs::path& file, const std::vector<std::string>& overrides) {
   ResolvedConfig out;
   out.run.file = resolve_path(file.string(), working_folder());
-  FieldValues values = read_fields(run_config_fields(out.run), read_json(file), file, overrides);
+  FieldValues values =
+      read_fields(run_config_fields(out.run), read_document(file), file, overrides);
   out.resolved = std::move(values.resolved);
   out.origins = std::move(values.origins);
   return out;

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "config/json_check.h"
+#include "config/unknown_key.h"
 
 #include <utility>
 
@@ -118,7 +119,7 @@ class SourceCheck {
       } else if (name == "template") {
         check_template(at, inner);
       } else {
-        add_unknown(key, name, known_keys());
+        problems.push_back({at, unknown_key(name, known_keys(), key + ".")});
       }
     }
   }
@@ -147,20 +148,10 @@ class SourceCheck {
       }
     }
     for (const auto& [name, inner] : value.items()) {
-      if (name != "prompt" && name != "completion")
-        add_unknown(key, name, {"prompt", "completion"});
+      if (name == "prompt" || name == "completion") continue;
+      problems.push_back({std::string(key).append(".").append(name),
+                          unknown_key(name, {"prompt", "completion"}, key + ".")});
     }
-  }
-
-  void add_unknown(const std::string& key, const std::string& name,
-                   const std::vector<std::string>& known) {
-    const std::string near = nearest(name, known);
-    std::string list;
-    for (const std::string& one : known) list += (list.empty() ? "" : ", ") + one;
-    const std::string hint =
-        near.empty() ? "; known here: " + list
-                     : std::string("; did you mean \"").append(key + "." + near).append("\"?");
-    problems.push_back({std::string(key).append(".").append(name), "unknown key" + hint});
   }
 
   SourceUse use_;

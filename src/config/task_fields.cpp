@@ -92,6 +92,7 @@ FieldTable task_fields(Draft& draft) {
   FieldTable table;
   table.title = "expandft evaluation task";
   table.hint = "docs/evaluation.md describes task files";
+  table.foreign = foreign_task_keys();
   table.groups = {{"fewshot", "Solved examples before each prompt.", true}};
   table.fields = {
       text_field("name", task.name, "What results call it.").required(),
@@ -196,15 +197,6 @@ std::string allowed_words(const Json& schema) {
 std::vector<std::string> texts_of(const Json& value) {
   if (value.is_string()) return {value.get<std::string>()};
   return value.get<std::vector<std::string>>();
-}
-
-std::string unknown_key(const std::string& name, const std::vector<std::string>& known,
-                        const std::string& prefix) {
-  const std::string near = nearest(name, known);
-  if (!near.empty()) return "unknown key; did you mean \"" + prefix + near + "\"?";
-  std::string list;
-  for (const std::string& one : known) list += (list.empty() ? "" : ", ") + one;
-  return "unknown key; known here: " + list;
 }
 
 TaskFile read_task_file(const fs::path& file) {

@@ -58,8 +58,5 @@ Json texts_schema();
 /// A schema in words.
 std::string allowed_words(const Json& schema);
 std::vector<std::string> texts_of(const Json& value);
-/// "unknown key; did you mean …?", or which are known here.
-std::string unknown_key(const std::string& name, const std::vector<std::string>& known,
-                        const std::string& prefix);
 
 }  // namespace expandft

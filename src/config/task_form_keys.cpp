@@ -1,5 +1,6 @@
 #include "config/json_check.h"
 #include "config/task_fields.h"
+#include "config/unknown_key.h"
 
 #include <algorithm>
 

@@ -1,5 +1,6 @@
 #include "expansion/plan.h"
 
+#include "base/counted.h"
 #include "base/error.h"
 #include "model/deci.h"
 
@@ -102,8 +103,9 @@ std::int64_t count_trained_parameters(const ExpansionPlan& plan, const DecoderSp
 std::string describe(const ExpansionPlan& plan, const DecoderSpec& spec) {
   const std::int64_t added = count_new_parameters(plan, spec);
   return fmt::format(
-      "{} of {} layers ({}), {} copies of each MLP: {} new parameters, {:.1f} % of the model's {}",
-      plan.layers.size(), spec.layers, index_ranges(plan.layers), plan.copies, added,
+      "{} of {} ({}), {} copies of each MLP: {}, {:.1f} % of the model's {}", plan.layers.size(),
+      counted(spec.layers, "layer"), index_ranges(plan.layers), plan.copies,
+      counted(added, "new parameter"),
       100.0 * static_cast<double>(added) / static_cast<double>(count_parameters(spec)),
       count_parameters(spec));
 }

@@ -1,5 +1,6 @@
 #include "report/data_report.h"
 
+#include "base/counted.h"
 #include "report/human.h"
 #include "report/table.h"
 
@@ -71,9 +72,10 @@ std::string data_table(const Dataset& dataset) {
 }
 
 std::string describe(const EpochStatistics& epoch) {
-  return fmt::format("{} tokens ({} learned) in {} sequences, {} packs that are {} full",
-                     epoch.tokens, epoch.targets, epoch.examples, epoch.packs,
-                     percent(epoch.packing_efficiency()));
+  return fmt::format(
+      "{} ({} learned) in {}, {} {} full", counted(epoch.tokens, "token"), epoch.targets,
+      counted(epoch.examples, "sequence"), counted(epoch.packs, "pack"),
+      (epoch.packs == 1 ? "that is " : "that are ") + percent(epoch.packing_efficiency()));
 }
 
 Json data_json(const Dataset& dataset) {

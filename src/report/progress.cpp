@@ -13,7 +13,10 @@
 #include <string_view>
 #include <sys/ioctl.h>
 #include <unistd.h>
+#include <utility>
 #include <vector>
+
+#include <spdlog/spdlog.h>
 
 namespace expandft {
 namespace {
@@ -117,21 +120,62 @@ std::string counting_line(const std::string& what, std::int64_t done, std::int64
                 columns, utf8);
 }
 
-ProgressLine::ProgressLine(bool quiet) : enabled_(!quiet && stderr_takes_escapes()) {}
+std::string step_text(const ProgressState& state) {
+  std::string text = "step " + of_total(state.step, state.total_steps) + "  loss " +
+                     fixed(state.loss, 3) + "  rate " + short_scientific(state.learning_rate);
+  if (state.tokens_per_second > 0) {
+    text += "  " + human_count(state.tokens_per_second) + " tokens/s";
+  }
+  if (state.step < state.total_steps) {
+    text += "  " + human_duration(state.seconds_left) + " left";
+  }
+  return text;
+}
+
+bool StepPace::is_due(std::int64_t step, std::int64_t total_steps, double seconds) {
+  constexpr double kShortest = 10, kLongest = 300;
+  const std::int64_t tenths = total_steps > 0 ? 10 * step / total_steps : 0;
+  const double pause = std::clamp(seconds / 20, kShortest, kLongest);
+  if (tenths == tenths_ && seconds - last_ < pause && step != total_steps) return false;
+  tenths_ = tenths;
+  last_ = seconds;
+  return true;
+}
+
+ProgressLine::ProgressLine(bool quiet)
+    : mode_(quiet                    ? Mode::kSilent
+            : stderr_takes_escapes() ? Mode::kTerminal
+                                     : Mode::kLog) {}
 
 ProgressLine::~ProgressLine() {
   clear();
 }
 
 void ProgressLine::training(const ProgressState& state) {
-  if (!enabled_) return;
+  if (mode_ == Mode::kLog) {
+    const std::int64_t now = now_ms();
+    if (!started_ms_) started_ms_ = now;
+    const double seconds = static_cast<double>(now - *started_ms_) / 1000;
+    if (pace_.is_due(state.step, state.total_steps, seconds)) spdlog::info(step_text(state));
+  }
+  if (mode_ != Mode::kTerminal) return;
   draw(training_line(state, terminal_columns() - 1, locale_is_utf8()),
        state.step == state.total_steps);
 }
 
 void ProgressLine::counting(const std::string& what, std::int64_t done, std::int64_t total,
                             std::optional<double> seconds_left) {
-  if (!enabled_) return;
+  if (mode_ == Mode::kLog) {
+    constexpr std::int64_t kPauseMs = 30'000;
+    const std::int64_t now = now_ms();
+    if (std::exchange(counted_, what) != what) last_count_ms_ = now;
+    if (now - last_count_ms_ >= kPauseMs && done < total) {
+      last_count_ms_ = now;
+      const std::string left = seconds_left ? "  " + human_duration(*seconds_left) + " left" : "";
+      spdlog::info("{} {}{}", what, of_total(done, total), left);
+    }
+  }
+  if (mode_ != Mode::kTerminal) return;
   draw(counting_line(what, done, total, seconds_left, terminal_columns() - 1, locale_is_utf8()),
        done == total);
 }

@@ -18,8 +18,22 @@ struct ProgressState {
   double seconds_left = 0;
 };
 
-/// A single line at the foot of a terminal, redrawn in place at most ten times a second. Silent
-/// when stderr is no terminal or when `quiet`. Lines of the log must not tear it: clear() first.
+/// Which steps of a run the log tells of, where no terminal shows them: the first, each tenth of
+/// all, the last, and after a while that grows with the run, from 10 s to 5 min. So eight steps
+/// have eight lines, and a day of training has some hundred.
+class StepPace {
+ public:
+  /// Asked of each step in turn, with the seconds since the first was asked of.
+  bool is_due(std::int64_t step, std::int64_t total_steps, double seconds);
+
+ private:
+  std::int64_t tenths_ = -1;  // done when it was last due
+  double last_ = 0;           // seconds then
+};
+
+/// How far a command is, on stderr. On a terminal: a single line at its foot, redrawn in place at
+/// most ten times a second; lines of the log must not tear it: clear() first. Elsewhere: lines of
+/// the log, of training by StepPace, of other work each half minute. Silent when `quiet`.
 class ProgressLine {
  public:
   explicit ProgressLine(bool quiet);
@@ -33,11 +47,19 @@ class ProgressLine {
   void clear();
 
  private:
+  enum class Mode { kSilent, kTerminal, kLog };
   void draw(const std::string& line, bool last);
-  bool enabled_;
+  Mode mode_;
   std::int64_t last_draw_ms_ = -1000;
   bool drawn_ = false;
+  StepPace pace_;
+  std::optional<std::int64_t> started_ms_;  // training, in the log
+  std::string counted_;                     // what is counted, in the log
+  std::int64_t last_count_ms_ = 0;          // when that began, or was last told of
 };
+
+/// A step in the log: "step  12/120  loss 3.214  rate 9.8e-04  9.3 K tokens/s  1 min 20 s left".
+std::string step_text(const ProgressState& state);
 
 /// What training() and counting() draw: at most `columns` wide; the least important part goes
 /// first. `utf8` false: ASCII only.

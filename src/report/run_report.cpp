@@ -56,8 +56,8 @@ std::string early_stop_html(const std::vector<Json>& events) {
       return number ? fixed(*number, 0) : "-";
     };
     out = fmt::format(
-        "<p class=\"quiet\">Training ended early, at step {}: {} validations in a row brought no "
-        "lower loss.</p>\n",
+        "<p class=\"quiet\">Training ended early, at step {}: validations in a row that brought no "
+        "lower loss: {}.</p>\n",
         whole("step"), whole("validations"));
   }
   return out;
@@ -78,8 +78,8 @@ std::string warnings_section(const std::vector<std::string>& warnings) {
   if (warnings.empty()) return "";
   std::string items;
   for (const std::string& warning : warnings) items += "<li>" + html_escaped(warning) + "</li>\n";
-  return "<section aria-labelledby=\"warnings\">\n<h2 id=\"warnings\">Warnings</h2>\n<ul>\n" + items +
-         "</ul>\n</section>\n";
+  return "<section aria-labelledby=\"warnings\">\n<h2 id=\"warnings\">Warnings</h2>\n<ul>\n" +
+         items + "</ul>\n</section>\n";
 }
 
 }  // namespace

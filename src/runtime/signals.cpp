@@ -9,19 +9,26 @@
 namespace expandft {
 namespace {
 
-// A handler can reach nothing but a global: this is the one there is.
-std::atomic<int> caught_signal = 0;
+// A handler can reach nothing but a global: this is the one there is. 0: none came yet.
+constexpr int kUnwatched = -1;
+std::atomic<int> caught_signal = kUnwatched;
 static_assert(std::atomic<int>::is_always_lock_free, "a handler may take no lock");
 
 void note(int signal) {
   caught_signal = signal;
 }
 
+struct sigaction action_of(int signal) {
+  struct sigaction action = {};
+  sigaction(signal, nullptr, &action);
+  return action;
+}
+
 /// Notes a signal from now on, unless it is ignored. Returns the action of before.
 struct sigaction watch(int signal) {
-  struct sigaction before = {}, action = {};
-  sigaction(signal, nullptr, &before);
+  const struct sigaction before = action_of(signal);
   if (before.sa_handler == SIG_IGN) return before;
+  struct sigaction action = {};
   action.sa_handler = note;
   // The second one finds the default action again, and ends a process that hangs.
   action.sa_flags = static_cast<int>(SA_RESETHAND) | SA_RESTART;
@@ -61,25 +68,28 @@ SignalThread::~SignalThread() {
   pthread_sigmask(SIG_SETMASK, &before_, nullptr);
 }
 
-SignalWatch::SignalWatch() {
+SignalWatch::SignalWatch() : is_outermost_(caught_signal == kUnwatched) {
+  if (!is_outermost_) return;
   caught_signal = 0;
   std::transform(kEndingSignals.begin(), kEndingSignals.end(), before_.begin(), watch);
 }
 
 SignalWatch::~SignalWatch() {
+  if (!is_outermost_) return;
   for (std::size_t i = 0; i < before_.size(); ++i) {
     sigaction(kEndingSignals[i], &before_[i], nullptr);
   }
+  caught_signal = kUnwatched;
 }
 
 int SignalWatch::caught() const {
-  if (const int signal = caught_signal) return signal;
+  if (const int signal = caught_signal; signal > 0) return signal;
   // On a busy machine the thread that takes it may not have run since.
   sigset_t pending;
   sigpending(&pending);
-  for (std::size_t i = 0; i < kEndingSignals.size(); ++i) {
-    const bool is_ignored = before_[i].sa_handler == SIG_IGN;
-    if (!is_ignored && sigismember(&pending, kEndingSignals[i]) == 1) return kEndingSignals[i];
+  for (const int signal : kEndingSignals) {
+    const bool is_ignored = action_of(signal).sa_handler == SIG_IGN;
+    if (!is_ignored && sigismember(&pending, signal) == 1) return signal;
   }
   return 0;
 }

@@ -30,7 +30,8 @@ class SignalThread {
 
 /// While it lives, kEndingSignals do not end the process but are noted; a second one of the
 /// same kind ends it at once. One that the process was started to ignore (nohup) stays ignored.
-/// Afterwards the actions are those of before. One at a time in a process.
+/// Afterwards the actions are those of before. One that is made while another lives changes
+/// nothing, and tells what that one caught.
 class SignalWatch {
  public:
   SignalWatch();
@@ -42,6 +43,7 @@ class SignalWatch {
   int caught() const;
 
  private:
+  bool is_outermost_;
   std::array<struct sigaction, kEndingSignals.size()> before_{};
 };
 

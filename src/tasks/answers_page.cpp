@@ -1,5 +1,6 @@
 #include "tasks/answers_page.h"
 
+#include "base/counted.h"
 #include "report/html.h"
 #include "report/human.h"
 #include "report/page_parts.h"
@@ -101,8 +102,8 @@ class TaskSection {
       }
       return out;
     }
-    std::string out =
-        fmt::format("Of {} answers: {}.", base_.outputs.size(), counts_text(changed_));
+    std::string out = fmt::format("Of {}: {}.", counted(std::ssize(base_.outputs), "answer"),
+                                  counts_text(changed_));
     if (changed_.count() > kMostExamples)
       out += fmt::format(" The first {} are shown.", kMostExamples);
     return out;

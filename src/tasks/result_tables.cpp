@@ -3,7 +3,7 @@
 #include "report/human.h"
 #include "report/table.h"
 
-#include <cstdlib>
+#include <cmath>
 
 namespace expandft {
 namespace {
@@ -78,16 +78,23 @@ std::string comparison_markdown(const ComparisonReport& report) {
   return make_table(report, Rows::kJudged).markdown();
 }
 
+std::string drop_text(double share) {
+  const std::string percent = fixed(100 * std::abs(share), 2) + "%";
+  if (percent == "0.00%") return "drop 0.00%";
+  return share < 0 ? "improved by " + percent : "drop +" + percent;
+}
+
 std::string forgetting_text(const ComparisonReport& report) {
   if (!report.forgetting) return {};
   const Forgetting& f = *report.forgetting;
   const auto part = [](double share) { return signed_fixed(100 * share, 2) + "%"; };
-  std::string text = "forgetting:";
-  if (report.originals.size() > 1) {
-    text += " mean drop " + part(f.mean_drop) + ", worst " + part(f.worst_drop) + " (" +
-            f.worst_task + ")";
-  } else {
-    text += " drop " + part(f.mean_drop);
+  const bool are_several = report.originals.size() > 1;
+  std::string text = are_several ? "forgetting: mean " : "forgetting: ";
+  text += drop_text(f.mean_drop);
+  if (are_several && f.worst_drop < 0) {
+    text += ", least by " + part(-f.worst_drop).substr(1) + " (" + f.worst_task + ")";
+  } else if (are_several) {
+    text += ", worst " + part(f.worst_drop) + " (" + f.worst_task + ")";
   }
   if (f.flipped) text += ", answers flipped " + fixed(100 * *f.flipped, 2) + "%";
   if (f.divergence) text += ", KL(base ‖ tuned) " + fixed(*f.divergence, 4) + " nats a token";

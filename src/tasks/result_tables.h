@@ -11,6 +11,8 @@ namespace expandft {
 std::string comparison_table(const ComparisonReport& report);
 /// The judged metrics alone, for a model card.
 std::string comparison_markdown(const ComparisonReport& report);
+/// A relative drop: "drop +4.93%", or "improved by 4.93%".
+std::string drop_text(double share);
 /// What was forgotten over all original tasks, in a sentence or two; empty without any, and for
 /// one task whose row says it all.
 std::string forgetting_text(const ComparisonReport& report);

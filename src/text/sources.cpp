@@ -1,5 +1,6 @@
 #include "text/sources.h"
 
+#include "base/counted.h"
 #include "base/error.h"
 #include "config/data_files.h"
 
@@ -73,10 +74,9 @@ Dataset load_sources(
     whole.parts.push_back({static_cast<std::size_t>(report.rows.examples), source.weight});
     report.drawn = drawn_examples(whole.parts.back());
     if (report.drawn == 0) {
-      throw input_error(
-          fmt::format("a weight of {} takes none of the source's {} examples in an epoch",
-                      source.weight, report.rows.examples),
-          at + ".weight", "raise the weight, or leave the source out");
+      throw input_error(fmt::format("a weight of {} takes none of the source's {} in an epoch",
+                                    source.weight, counted(report.rows.examples, "example")),
+                        at + ".weight", "raise the weight, or leave the source out");
     }
     if (!report.has_template) name_unread(report.rows.unread, source.path, whole.notices);
     loaded(source, report);

@@ -1,5 +1,6 @@
 #include "training/method.h"
 
+#include "base/counted.h"
 #include "expansion/expansion.h"
 #include "expansion/symmetry.h"
 
@@ -76,15 +77,16 @@ std::string describe(const AppliedMethod& applied, const RunConfig& run, const D
     case Method::kZeroInit:
       return describe(*applied.plan, base) + "; the added width begins at zero";
     case Method::kLlamaPro:
-      return fmt::format("layers added after {}: {} new parameters, {}",
-                         fmt::join(run.expansion.layers.resolve(base.layers), ", "), trained,
-                         share);
+      return fmt::format("layers added after {}: {}, {}",
+                         fmt::join(run.expansion.layers.resolve(base.layers), ", "),
+                         counted(trained, "new parameter"), share);
     case Method::kLora:
-      return fmt::format("LoRA of rank {} on {} projections: {} new parameters, {}", run.lora.rank,
-                         applied.lora->updates().size(), trained, share);
+      return fmt::format("LoRA of rank {} on {}: {}, {}", run.lora.rank,
+                         counted(std::ssize(applied.lora->updates()), "projection"),
+                         counted(trained, "new parameter"), share);
     case Method::kLast:
-      return fmt::format("the last {} of {} layers train: {} parameters, {}", run.train.last_layers,
-                         base.layers, trained, share);
+      return fmt::format("the last {} of {} train: {}, {}", run.train.last_layers,
+                         counted(base.layers, "layer"), counted(trained, "parameter"), share);
     case Method::kFull:
       break;
   }

@@ -1,5 +1,6 @@
 #include "training/prefix_caches.h"
 
+#include "base/counted.h"
 #include "base/error.h"
 #include "report/human.h"
 
@@ -24,8 +25,8 @@ bool repeats(const RunConfig& run, const Dataset& dataset) {
 PrefixLayout plan(const char* what, const Dataset& dataset, std::vector<ExampleGroup> groups,
                   std::uint64_t token_bytes, std::uint64_t limit, CachePrefix kind) {
   PrefixLayout layout(dataset, std::move(groups), token_bytes, limit);
-  spdlog::info("states of the frozen layers: {} of {} sequences of the {} are kept {}, {}",
-               layout.kept_examples(), dataset.examples.size(), what,
+  spdlog::info("states of the frozen layers: {} of {} of the {} are kept {}, {}",
+               layout.kept_examples(), counted(std::ssize(dataset.examples), "sequence"), what,
                kind == CachePrefix::kDisk ? "on the disk" : "in memory",
                human_bytes(static_cast<double>(layout.bytes())));
   return layout;

@@ -1,5 +1,6 @@
 #include "training/resume.h"
 
+#include "base/counted.h"
 #include "base/error.h"
 
 #include <iterator>
@@ -39,7 +40,8 @@ void check_steps(const TrainingState& state, const BatchStream& stream,
   // A place that a run of as many epochs never comes to is damage; seek says so.
   if (!beyond || (training.epochs && state.total_steps == asked)) return;
   throw input_error(
-      fmt::format("{} steps are done, and the config asks for {}", state.step, asked),
+      fmt::format("{} {} done, and the config asks for {}", counted(state.step, "step"),
+                  state.step == 1 ? "is" : "are", asked),
       snapshot.string(),
       "ask for as many at least (training.max_steps, training.epochs), or start again with "
       "--restart");

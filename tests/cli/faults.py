@@ -48,11 +48,12 @@ STAGES = {
         "writes a snapshot": "write run/checkpoints/.step-000002.partial/parameters.safetensors #3",
         "finishes a snapshot": "rename run/checkpoints/step-000002",
         "writes the second": "write run/checkpoints/.step-000004.partial/optimizer.safetensors #5",
+        "writes the report so far": "write run/.report.html.partial",
         "writes the adapter": "write run/.adapter.partial/adapter_model.safetensors",
         "finishes the adapter": "rename run/adapter",
         "writes the merged model": "write run/.merged.partial/model.safetensors #24",
         "finishes the merged model": "rename run/merged",
-        "writes the report": "write run/.report.html.partial",
+        "writes the report": "write run/.report.html.partial #2",
         "writes summary.json": "rename run/summary.json",
     },
     "eval": {

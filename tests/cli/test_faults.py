@@ -88,6 +88,17 @@ def check_told(fault, code, stderr, left):
     assert any(reason in stderr for reason in reasons[fault]), stderr
 
 
+def check_ended_in_order(stage, number, code, stderr, folder):
+    """A run that a signal ended says so, names a report of what there is, and the command that goes on."""
+    stages = list(STAGES["train"])
+    if code == 0 or stages.index(stage) < stages.index("tells of a step"):
+        return
+    assert code == 128 + number, stderr
+    assert "; everything is saved" in stderr or "; training is done, and saved" in stderr, stderr
+    assert "continue with: expandft train --config run.json --resume" in stderr
+    assert f"{folder}/run/report.html" in stderr and (folder / "run/report.html").exists()
+
+
 def check_repeat(binary, folder, command, left, whole):
     """The command given again, by someone who looked at what lies there, makes what it was to make."""
     output, arguments = folder / OUTPUTS[command], arguments_of(command)
@@ -111,6 +122,8 @@ def test_nothing_is_lost_and_nothing_half_is_whole(binary, shim, inputs, folder,
     assert happened, f"nothing did {STAGES[command][stage]!r}: the stage has another name now"
     left = check_nothing_half(command, folder / OUTPUTS[command], undisturbed[command])
     check_told(fault, code, stderr, left)
+    if command == "train" and fault in ("term", "int"):
+        check_ended_in_order(stage, SIGNALS[fault], code, stderr, folder)
     if fault == "full" or (fault in ("term", "int") and command in ("expand", "merge")):
         assert not leftovers(folder)
     if command != "train" and "ended by a signal: " in stderr:

@@ -1,8 +1,13 @@
 """expandft inspect: says what a directory is."""
 
 import json
+import shlex
+import signal
 
 import pytest
+
+from live_runs import start, wait_until_it_trains
+from training import train, write_config
 
 
 def facts(expandft, directory):
@@ -79,9 +84,84 @@ def test_run(expandft, tmp_path):
     assert found["checkpoints"] == ["step-000020"]
     assert found["adapter"] is False and found["merged"] is False
 
+    assert (found["state"], found["step"], found["total_steps"]) == ("ended", 2, None)
+    assert found["continue"] == f"expandft train --config {tmp_path}/config.resolved.json --resume"
+    assert [file["name"] for file in found["files"]] == ["metrics.jsonl", "config.resolved.json", "checkpoints/"]
+    page = expandft("inspect", tmp_path).stdout
+    assert "ended without a word after step 2" in page and found["continue"] in page
+
     (tmp_path / "summary.json").write_text('{"steps": 3}')
     assert facts(expandft, tmp_path)["status"] == "finished"
     assert "finished" in expandft("inspect", tmp_path).stdout
+
+
+def line_of(page, label):
+    [line] = [line for line in page.splitlines() if line.startswith(label + " ")]
+    return line.removeprefix(label).strip()
+
+
+def test_the_page_of_a_finished_run(expandft, tmp_path, stories):
+    new = {"name": "new", "type": "perplexity", "data": "train.txt", "block_length": 64}
+    (tmp_path / "new.json").write_text(json.dumps(new))
+    config = write_config(tmp_path, stories, training__checkpoint_every=4, evaluation__tasks=["./new.json"])
+    train(expandft, config)
+    out = tmp_path / "out"
+    found = facts(expandft, out)
+    assert (found["status"], found["state"], found["step"], found["total_steps"]) == ("finished", "finished", 8, 8)
+    assert [(task["task"], task["original"]) for task in found["tasks"]] == [("stories", True), ("new", False)]
+    row = found["summary"]["evaluation"]["original_tasks"][0]
+    assert found["tasks"][0]["base"] == row["base"]["perplexity"]
+    assert found["tasks"][0]["verdict"] == row["verdict"]
+    assert found["tasks"][1]["verdict"] == "learned"
+    sizes = {file["name"]: file["bytes"] for file in found["files"]}
+    assert sizes["merged/"] == sum(p.stat().st_size for p in (out / "merged").rglob("*") if p.is_file())
+    assert {"adapter/", "report.html", "summary.json", "metrics.jsonl", "checkpoints/"} <= sizes.keys()
+    assert found["process"] is None and found["continue"] is None
+
+    page = expandft("inspect", out).stdout
+    assert line_of(page, "state") == "finished, step 8 of 8"
+    assert line_of(page, "train") == "new, layers last:2, 2 copies of each MLP"
+    assert "->" in line_of(page, "validation")
+    [task] = [line.split() for line in page.splitlines() if line.startswith("new ")]
+    assert task[:3] == ["new", "new", "perplexity"] and task[-1] == "learned"
+    assert f"expandft generate --model {out}/merged" in page
+    assert "{" not in page and len(max(page.splitlines(), key=len)) < 200
+
+
+def test_the_page_of_a_run_that_runs_and_is_interrupted(expandft, binary, tmp_path, stories):
+    config = write_config(tmp_path, stories, training__max_steps=2000, evaluation=None)
+    out = tmp_path / "out"
+    process = start(binary, config, preexec_fn=lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL))
+    wait_until_it_trains(out, process, lines=5)
+    found = facts(expandft, out)
+    assert found["state"] == "running" and f"process {process.pid} on " in found["process"]
+    assert found["continue"] is None
+    page = expandft("inspect", out).stdout
+    assert "running, step " in page and " of 2000" in page and f"process {process.pid} on " in page
+    assert process.poll() is None, "looking at it has ended it"
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=120)
+
+    found = facts(expandft, out)
+    assert found["state"] == "interrupted" and found["process"] is None
+    page = expandft("inspect", out).stdout
+    assert f"interrupted after step {found['step']} of 2000" in page
+    assert "report.html" in page and "snapshot" in page
+    command = line_of(page, "to continue")
+    assert command == found["continue"]
+    result = expandft(*shlex.split(command)[1:], "--set", f"training.max_steps={found['step'] + 2}",
+                      "--device", "cpu", "--threads", "1")
+    assert result.rc == 0, result.stderr
+    assert facts(expandft, out)["state"] == "finished"
+
+
+def test_the_page_of_a_run_that_diverged(expandft, tmp_path):
+    (tmp_path / "config.resolved.json").write_text(json.dumps({"model": "base", "train": "new"}))
+    (tmp_path / "metrics.jsonl").write_text('{"step": 3, "event": "train", "loss": 3.5}\n')
+    (tmp_path / "diverged.json").write_text('{"step": 4, "what": "training diverged: the loss is nan"}')
+    assert facts(expandft, tmp_path)["state"] == "diverged"
+    page = expandft("inspect", tmp_path).stdout
+    assert "step 4: training diverged: the loss is nan" in page and "training.learning_rate" in page
 
 
 def test_merged_model(expandft, stories, tmp_path):

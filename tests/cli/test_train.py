@@ -133,6 +133,9 @@ def test_a_signal_saves_and_leaves(expandft, binary, tmp_path, stories, number):
     hint = stderr.split("continue with: ")[1].splitlines()[0]
     assert shlex.split(hint) == ["expandft", "train", "--config", str(config), *settings, "--resume"]
     assert events(tmp_path / "out")[-1]["event"] == "interrupted"
+    report = tmp_path / "out/report.html"
+    assert str(report) in stderr and "Interrupted after step" in report.read_text() and "<svg" in report.read_text()
+    assert not (tmp_path / "out/summary.json").exists()
     assert len(list((tmp_path / "out/checkpoints").iterdir())) == 1
     done = events(tmp_path / "out", "interrupted")[0]["step"]
     result = expandft(*shlex.split(hint)[1:], "--device", "cpu", "--threads", "1", cwd=tmp_path)
@@ -154,6 +157,25 @@ def test_a_signal_during_the_last_validation_is_not_lost(expandft, binary, tmp_p
     assert [line["step"] for line in events(tmp_path / "out", "validation")] == [0]
     train(expandft, config, "--resume")
     assert [line["step"] for line in events(tmp_path / "out", "validation")] == [0, 2]
+
+
+def test_a_signal_after_training_is_answered(expandft, binary, tmp_path, stories):
+    config = write_config(tmp_path, stories, training__max_steps=2, evaluation__strengths=[0.2, 0.4, 0.6, 0.8])
+    (tmp_path / "stories.txt").write_text("Once upon a time there was a little girl named Lily. " * 10000)
+    out = tmp_path / "out"
+    process = start(binary, config, quiet=False, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+    wait_for((out / "adapter/adapter_config.json").exists, process)  # what follows is the evaluation
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=120)
+    assert process.returncode == 128 + signal.SIGINT, stderr
+    assert "interrupted while evaluating the tasks; training is done, and saved" in stderr
+    assert f"continue with: expandft train --config {config} --resume" in stderr
+    assert f"{out}/report.html" in stderr and "Training is done" in (out / "report.html").read_text()
+    assert not (out / "summary.json").exists() and not (out / "merged").exists()
+    assert not list(tmp_path.glob(".*.lock"))
+    (tmp_path / "stories.txt").write_text("Once upon a time there was a little girl named Lily. " * 60)
+    train(expandft, config, "--resume")
+    assert (out / "summary.json").exists() and "Training is done" not in (out / "report.html").read_text()
 
 
 def test_resumed_after_the_last_step_it_tells_the_same(expandft, tmp_path, stories):

@@ -352,3 +352,50 @@ def test_tasks_that_spoiled_weights_cannot_do_do_not_hide_a_divergence(expandft,
     assert "the tasks are not measured" in result.stderr and "diverged" in result.stderr
     measured = [line["step"] for line in events(tmp_path / "out", "evaluation")]
     assert measured == list(range(len(measured))) and measured[-1] < events(tmp_path / "out", "train")[-1]["step"]
+
+
+def test_without_a_terminal_the_log_tells_of_the_steps(expandft, tmp_path, stories):
+    config = write_config(tmp_path, stories, evaluation__strengths=[0.5])
+    log = train(expandft, config).stderr
+    step = r"^info: step +(\d+)/8  loss \d+\.\d{3}  rate \d\.\de-\d\d  [\d.]+( K)? tokens/s"
+    assert [int(number) for number, _ in re.findall(step, log, re.MULTILINE)] == list(range(1, 9))
+    stages = ["adapter", "evaluating the tasks: at strength 0.5", "writing samples for", "merged",
+              "checking what was written"]
+    places = [log.index(stage) for stage in stages]
+    assert places == sorted(places), log
+    quiet = train(expandft, config, "--restart", "--quiet")
+    assert quiet.stderr == ""
+    many = train(expandft, config, "--restart", "--set", "training.max_steps=100").stderr
+    assert 11 <= len(re.findall(r"^info: step +\d+/100  ", many, re.MULTILINE)) <= 60
+
+
+def test_counts_have_their_nouns_in_the_right_number(expandft, tmp_path, stories):
+    config = write_config(tmp_path, stories)
+    (tmp_path / "valid.txt").write_text("Once upon a time")
+    result = train(expandft, config, "--set", "training.max_steps=1")
+    assert "valid.txt: 1 row, 1 sequence, " in result.stderr
+    assert not re.search(r"\b1 (rows|sequences|steps|tokens|packs|prompts|texts|layers|copies)\b",
+                         result.stderr + result.stdout)
+    assert re.search(r"^trained +1 step, ", result.stdout, re.MULTILINE)
+
+
+def test_the_end_names_the_report_and_what_was_not_measured(expandft, tmp_path, stories):
+    out = tmp_path / "out"
+    result = train(expandft, write_config(tmp_path, stories))
+    assert re.search(rf"^report +{out}/report.html$", result.stdout, re.MULTILINE)
+    assert "not measured" not in result.stdout
+    config = write_config(tmp_path, stories, training__checkpoint_every=4, evaluation=None)
+    result = train(expandft, config, "--restart")
+    assert re.search(r"^forgetting +not measured; add evaluation.original_tasks$", result.stdout, re.MULTILINE)
+    (out / "summary.json").unlink()  # a run that has no step left to take
+    assert "0 tokens/s" not in train(expandft, config, "--resume").stdout
+
+
+def test_a_finished_run_says_what_can_be_done(expandft, tmp_path, stories):
+    config = write_config(tmp_path, stories)
+    train(expandft, config)
+    told = train(expandft, config, "--resume").stdout
+    assert "is finished, after 8 steps; nothing to do" in told and f"{tmp_path}/out/report.html" in told
+    assert "no snapshot is left" in told and "--restart" in told
+    train(expandft, config, "--restart", "--set", "training.checkpoint_every=4")
+    assert "raise training.max_steps" in train(expandft, config, "--resume").stdout

@@ -37,6 +37,21 @@ TEST_CASE("an output is locked once, and the holder is named") {
   const OutputLock again(target);
 }
 
+TEST_CASE("who holds an output is told, and nothing is changed by asking") {
+  const TempDirectory folder;
+  const fs::path target = folder / "run";
+  CHECK_FALSE(lock_holder(target));
+  CHECK_FALSE(fs::exists(lock_file(target)));
+  {
+    const OutputLock lock(target);
+    const std::optional<std::string> holder = lock_holder(target);
+    REQUIRE(holder);
+    CHECK(has(*holder, "process " + std::to_string(getpid()) + " on "));
+  }
+  write_file_atomically(lock_file(target), "process 42 on node-a, since long ago");
+  CHECK_FALSE(lock_holder(target));  // dead
+}
+
 TEST_CASE("what a dead process left is taken over, whatever is in it") {
   const TempDirectory folder;
   const fs::path target = folder / "run";

@@ -327,6 +327,15 @@ TEST_CASE("a file that is no JSON object is an input error", "[config]") {
   CHECK(has(missing.where(), "/nowhere/run.json"));
 }
 
+TEST_CASE("a config of another tool is told what form ours have", "[config]") {
+  const TempDirectory folder;
+  write_text(folder / "qlora.yml", "base_model: gemma\nlora_r: 16\n");
+  const Error error = error_of([&] { load_run_config(folder / "qlora.yml"); });
+  CHECK(error.code() == ExitCode::kBadInput);
+  CHECK(has(error.hint(), "a run config is a JSON file"));
+  CHECK(has(error.where(), "qlora.yml:1:"));
+}
+
 TEST_CASE("of two keys that exclude each other only one may stand in the file", "[config]") {
   Json json = with("/training/epochs", 2);
   json["training"]["max_steps"] = 5;

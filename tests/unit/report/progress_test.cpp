@@ -4,9 +4,12 @@
 #include "catch.h"
 #include "config/config_files.h"
 #include "report/display_width.h"
+#include "report/log.h"
 #include "report/stderr_capture.h"
 
 #include <cmath>
+#include <cstdlib>
+#include <vector>
 
 using namespace expandft;
 using namespace expandft::testing;
@@ -101,27 +104,71 @@ TEST_CASE("on a terminal, a line is drawn over in place, seldom, and cleared", "
   CHECK(terminal.take() == "\r\033[K");  // the destructor leaves a clean line
 }
 
-TEST_CASE("the line is silent where nobody can see it", "[report]") {
-  SECTION("no terminal") {
-    const ScopedVariable term("TERM", "xterm");
-    const StderrCapture pipe(StderrCapture::Kind::kPipe);
+TEST_CASE("a log tells of the first step, each tenth, the last, and after a while", "[report]") {
+  const auto told = [](std::int64_t steps, double seconds_a_step) {
+    StepPace pace;
+    std::vector<std::int64_t> due;
+    for (std::int64_t step = 1; step <= steps; ++step) {
+      const double seconds = static_cast<double>(step - 1) * seconds_a_step;
+      if (pace.is_due(step, steps, seconds)) due.push_back(step);
+    }
+    return due;
+  };
+  using Steps = std::vector<std::int64_t>;
+  CHECK(told(8, 0.01) == Steps{1, 2, 3, 4, 5, 6, 7, 8});
+  CHECK(told(1, 0.01) == Steps{1});
+  CHECK(told(100, 0.01) == Steps{1, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100});
+  const Steps slow = told(100, 5);  // each tenth, and each 10 s until some minutes have passed
+  CHECK(Steps(slow.begin(), slow.begin() + 4) == Steps{1, 3, 5, 7});
+  CHECK(slow.size() < 60);
+  const Steps day = told(100'000, 1);
+  CHECK(day.size() > 100);
+  CHECK(day.size() < 600);
+  CHECK(day.back() == 100'000);
+  // A run that goes on begins with a line.
+  StepPace pace;
+  CHECK(pace.is_due(57, 1000, 0));
+  CHECK_FALSE(pace.is_due(58, 1000, 0.1));
+}
+
+TEST_CASE("a step of the log", "[report]") {
+  CHECK(step_text(state_at(12)) ==
+        "step  12/120  loss 3.215  rate 9.8e-04  1.2 K tokens/s  42 s left");
+  ProgressState last = state_at(120);
+  last.tokens_per_second = 0;
+  CHECK(step_text(last) == "step 120/120  loss 3.215  rate 9.8e-04");
+}
+
+TEST_CASE("where there is no terminal, steps are lines of the log", "[report]") {
+  const ScopedVariable term("TERM", GENERATE("xterm", "dumb"));
+  const bool is_dumb = std::string(std::getenv("TERM")) == "dumb";
+  const StderrCapture capture(is_dumb ? StderrCapture::Kind::kTerminal
+                                      : StderrCapture::Kind::kPipe);
+  configure_logging("info", false);
+  {
     ProgressLine progress(false);
     progress.training(state_at(1));
+    CHECK(has(capture.take(), "info: step   1/120  loss 3.215  rate 9.8e-04  "));
+    progress.training(state_at(2));
+    progress.counting("evaluating tinystories", 1, 20);
     progress.clear();
-    CHECK(pipe.take().empty());
+    CHECK(capture.take().empty());
   }
-  SECTION("quiet") {
-    const ScopedVariable term("TERM", "xterm");
-    const StderrCapture terminal(StderrCapture::Kind::kTerminal);
+  {
     ProgressLine progress(true);
     progress.training(state_at(1));
-    CHECK(terminal.take().empty());
+    CHECK(capture.take().empty());
   }
-  SECTION("a terminal without escapes") {
-    const ScopedVariable term("TERM", "dumb");
-    const StderrCapture terminal(StderrCapture::Kind::kTerminal);
-    ProgressLine progress(false);
-    progress.training(state_at(1));
-    CHECK(terminal.take().empty());
-  }
+  configure_logging("info", true);
+  ProgressLine progress(false);
+  progress.training(state_at(1));
+  CHECK(capture.take().empty());
+}
+
+TEST_CASE("a quiet line is silent on a terminal", "[report]") {
+  const ScopedVariable term("TERM", "xterm");
+  const StderrCapture terminal(StderrCapture::Kind::kTerminal);
+  ProgressLine progress(true);
+  progress.training(state_at(1));
+  CHECK(terminal.take().empty());
 }

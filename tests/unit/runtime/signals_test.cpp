@@ -73,6 +73,22 @@ TEST_CASE("a new watch has caught nothing") {
   CHECK(signals.caught() == 0);
 }
 
+TEST_CASE("a watch within another tells what the outer one caught, and takes nothing from it") {
+  const SignalWatch outer;
+  {
+    const SignalWatch inner;
+    CHECK(inner.caught() == 0);
+  }
+  std::raise(SIGTERM);
+  CHECK(outer.caught() == SIGTERM);
+  {
+    const SignalWatch inner;
+    CHECK(inner.caught() == SIGTERM);
+    CHECK(handler_of(SIGTERM) == SIG_DFL);  // a second one ends the process all the same
+  }
+  CHECK(outer.caught() == SIGTERM);
+}
+
 TEST_CASE("an ignored signal stays ignored") {
   const Handler before = std::signal(SIGINT, SIG_IGN);
   {

@@ -217,6 +217,20 @@ TEST_CASE("what was forgotten over all tasks") {
   CHECK(forgetting_text({}).empty());
 }
 
+TEST_CASE("a gain on original tasks is no drop") {
+  CHECK(drop_text(0.0493) == "drop +4.93%");
+  CHECK(drop_text(-0.4) == "improved by 40.00%");
+  CHECK(drop_text(-0.00001) == "drop 0.00%");
+  ComparisonReport report = compare_tasks({kTuned}, {kBase}, 1, {});
+  CHECK_THAT(forgetting_text(report), has_text("forgetting: improved by 28.35%"));
+  report.originals.push_back(report.originals.front());
+  CHECK_THAT(forgetting_text(report),
+             has_text("forgetting: mean improved by 28.35%, least by 28.35% (stories)"));
+  report.forgetting->worst_drop = 0.02;
+  CHECK_THAT(forgetting_text(report),
+             has_text("forgetting: mean improved by 28.35%, worst +2.00% (stories)"));
+}
+
 TEST_CASE("the table and the JSON hold original tasks with a verdict, and new tasks without") {
   const ComparisonReport report = compare_tasks({kBase, kTuned}, {kTuned, kBase}, 1, one_percent());
   const Json json = comparison_json(report);
