@@ -17,6 +17,7 @@
 #include <iterator>
 #include <utility>
 
+#include <ATen/Parallel.h>
 #include <spdlog/spdlog.h>
 
 namespace expandft {
@@ -44,13 +45,15 @@ void report_source(const DataSource& source, const SourceReport& report, std::in
 }
 
 Dataset load(const std::vector<DataSource>& sources, const std::string& key, const RunConfig& run,
-             const Tokenizer& tokenizer) {
+             const Tokenizer& tokenizer, int threads) {
   std::int64_t drawn = 0;
-  Dataset dataset = load_sources(sources, key, run, tokenizer,
-                                 [&](const DataSource& source, const SourceReport& report) {
-                                   report_source(source, report, run.data.max_length);
-                                   drawn += report.drawn;
-                                 });
+  Dataset dataset = load_sources(
+      sources, key, run, tokenizer,
+      [&](const DataSource& source, const SourceReport& report) {
+        report_source(source, report, run.data.max_length);
+        drawn += report.drawn;
+      },
+      threads);
   if (sources.size() > 1) {
     const DatasetReport& total = dataset.report;
     spdlog::info(
@@ -65,9 +68,11 @@ Dataset load(const std::vector<DataSource>& sources, const std::string& key, con
 }
 
 /// A text to be held on: every token of it counts, and no template.
-Dataset load_retention(const fs::path& path, const RunConfig& run, const Tokenizer& tokenizer) {
+Dataset load_retention(const fs::path& path, const RunConfig& run, const Tokenizer& tokenizer,
+                       int threads) {
   Dataset dataset = load_dataset(
-      {.path = path, .max_length = run.data.max_length, .learn_prompt = true}, tokenizer);
+      {.path = path, .max_length = run.data.max_length, .learn_prompt = true, .threads = threads},
+      tokenizer);
   spdlog::info("{}: {} sequences, {} tokens to be held on", path.filename().string(),
                dataset.report.examples, dataset.report.tokens);
   return dataset;
@@ -214,15 +219,15 @@ struct Data {
   std::optional<Dataset> validation, retention;
 };
 
-Data load_data(const RunConfig& run, const Tokenizer& tokenizer) {
+Data load_data(const RunConfig& run, const Tokenizer& tokenizer, int threads) {
   Data data;
   if (!run.data.validation.empty()) {
-    data.validation = load(run.data.validation, "data.validation", run, tokenizer);
+    data.validation = load(run.data.validation, "data.validation", run, tokenizer, threads);
   }
   if (run.retention.weight > 0 && run.retention.text) {
-    data.retention = load_retention(*run.retention.text, run, tokenizer);
+    data.retention = load_retention(*run.retention.text, run, tokenizer, threads);
   }
-  data.training = load(run.data.train, "data.train", run, tokenizer);
+  data.training = load(run.data.train, "data.train", run, tokenizer, threads);
   return data;
 }
 
@@ -278,7 +283,9 @@ std::unique_ptr<TrainSetup> set_up_training(ResolvedConfig config, const GlobalO
 
   const at::Device device = prepare_device(global);
   // Tokenizing and loading weights take about as long: side by side.
-  auto loading = std::async(std::launch::async, [&] { return load_data(run, *tokenizer); });
+  auto loading = std::async(std::launch::async, [&, threads = at::get_num_threads()] {
+    return load_data(run, *tokenizer, threads);
+  });
   Decoder decoder = Decoder::load(base, compute_dtype(run.training.precision, device), device,
                                   run.training.shard_base ? group : RankGroup::alone());
   std::optional<Data> data;
@@ -296,13 +303,16 @@ std::unique_ptr<TrainSetup> set_up_training(ResolvedConfig config, const GlobalO
   if (!data) data = loading.get();
   Notices notices = data_notices(run, *data);
   report(notices, global);
-  const EpochStatistics epoch = first_epoch(data->training, run.data, run.training.seed);
-  spdlog::info("an epoch: {}", describe(epoch));
-  return std::make_unique<TrainSetup>(
+  auto setup = std::make_unique<TrainSetup>(
       TrainSetup{group, std::move(config), device, std::move(base), spec, base_dtype,
-                 std::move(tokenizer), folding, std::move(data->training), epoch,
+                 std::move(tokenizer), folding, std::move(data->training), EpochStatistics(),
                  std::move(data->validation), std::move(data->retention), std::move(decoder),
                  std::move(method), std::move(ranking), std::move(notices)});
+  setup->epochs = std::make_shared<const PackedEpochs>(setup->training_data, setup->run().data,
+                                                       setup->run().training.seed);
+  setup->first_epoch = first_epoch(*setup->epochs);
+  spdlog::info("an epoch: {}", describe(setup->first_epoch));
+  return setup;
 }
 
 std::vector<LayerScore> rank_layers_of(const RunConfig& run, const GlobalOptions& global) {
@@ -311,7 +321,8 @@ std::vector<LayerScore> rank_layers_of(const RunConfig& run, const GlobalOptions
   const auto tokenizer = Tokenizer::load(base.path());
   check_vocabulary(*tokenizer, read_spec(base).vocab, base.path().string());
   const at::Device device = prepare_device(global);
-  const Dataset training_data = load(run.data.train, "data.train", run, *tokenizer);
+  const Dataset training_data =
+      load(run.data.train, "data.train", run, *tokenizer, at::get_num_threads());
   report(training_data.notices, global);
   Decoder decoder = Decoder::load(base, compute_dtype(run.training.precision, device), device);
   return rank_layers_for(run, decoder, training_data);

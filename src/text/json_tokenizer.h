@@ -1,6 +1,7 @@
 #pragma once
 
 #include "text/added_tokens.h"
+#include "text/text_borders.h"
 #include "text/tokenizer.h"
 #include "text/tokenizer_config.h"
 #include "text/tokenizer_json.h"
@@ -31,6 +32,9 @@ class JsonTokenizer final : public Tokenizer {
 
   using Tokenizer::encode;
   std::vector<TokenId> encode(std::string_view text, const EncodeOptions& options) const override;
+  std::size_t last_border(std::string_view text, std::size_t from) const override {
+    return borders_->last_in(text, from);
+  }
   std::string decode(const std::vector<TokenId>& ids, bool skip_special) const override;
   std::string token(TokenId id) const override;
 
@@ -41,6 +45,7 @@ class JsonTokenizer final : public Tokenizer {
   bool adds_eos() const override { return file_.ends.after.has_value(); }
   bool is_special(TokenId id) const override { return known(id) && special_[index(id)]; }
   std::string token_bytes(TokenId id) const override;
+  bool stands_alone(TokenId id) const override;
   bool strips_first_space() const override { return file_.decoder.strips_first_space(); }
   bool strips_first_token() const override { return file_.decoder.strips_first_token(); }
   Replacing replacing() const override {
@@ -55,10 +60,11 @@ class JsonTokenizer final : public Tokenizer {
   void add_token(const AddedToken& token, const std::string& where);
   void add_configured_tokens(const TokenizerConfig& config, const std::string& where);
   void index_added_tokens();
+  bool has_borders_before_words() const;
   std::optional<TokenId> checked_end(std::optional<TokenId> end, const NamedToken& name,
                                      const std::string& where) const;
   void append_stretch(std::string_view text, bool first, const EncodeOptions& options,
-                      BpeModel::Cache& cache, std::vector<TokenId>& ids) const;
+                      WordCache& cache, std::vector<TokenId>& ids) const;
 
   TokenizerJson file_;
   std::vector<std::string> tokens_;  // by id; "" where no token has the id
@@ -70,6 +76,8 @@ class JsonTokenizer final : public Tokenizer {
   std::unordered_map<TokenId, std::string> normalized_form_;  // where that differs
   std::optional<AddedTokenFinder> finder_, normalized_finder_;
   std::optional<TokenId> bos_, eos_;
+  std::optional<TextBorders> borders_;
+  mutable WordCaches caches_;
 };
 
 }  // namespace expandft
