@@ -10,9 +10,9 @@ import page
 import work
 
 ROOT = Path(__file__).resolve().parents[1]
-PARTS = ("training", "prefix-cache", "cost", "scaling")
+PARTS = ("training", "prefix-cache", "cost", "scaling", "data")
 PLACES = {"training": "bench", "prefix-cache": "bench-prefix-cache", "cost": "bench-cost",
-          "scaling": "bench-scaling"}
+          "scaling": "bench-scaling", "data": "bench-data"}
 METHODS = {"expandft": "expandft, `new`, {layers}, k = {copies}", "lora": "PEFT LoRA, r = {rank}, all projections",
            "full": "transformers, full fine-tuning"}
 
@@ -46,6 +46,14 @@ def make_parser(description):
     parser.add_argument("--product-seconds", type=float, default=0.15, help="for the rate of each product")
     parser.add_argument("--stories", type=Path, default=ROOT / "data/stories260K")
     parser.add_argument("--text", type=Path, default=ROOT / "data/tinyshakespeare.train.txt")
+    parser.add_argument("--more-text", type=Path, nargs="*", default=[ROOT / "data/tinystories.valid.txt"],
+                        help="of the part data: other texts beside --text")
+    parser.add_argument("--multi30k", type=Path, help="of the part data: a folder with train.en.gz and train.fr.gz")
+    parser.add_argument("--tokenizers", type=Path, nargs="+", default=[ROOT / "data/stories260K"], metavar="MODEL",
+                        help="of the part data: directories of small models, whose tokenizers are measured")
+    parser.add_argument("--rows", type=int, default=29_000, help="of the part data")
+    parser.add_argument("--megabytes", type=int, default=100, help="of the part data: size of the plain text")
+    parser.add_argument("--before", type=Path, help="of the part data: another expandft to measure beside")
     parser.add_argument("--cache", type=Path, default=ROOT / "build/bench", help="where models and runs are kept")
     parser.add_argument("--page", type=Path, default=ROOT / "docs/performance.md")
     parser.add_argument("--write", action="store_true",
@@ -72,6 +80,7 @@ def parse(description, arguments=None):
     options.ranks = [int(count) for count in options.ranks.split(",")]
     options.binary, options.stories = Path(options.binary).resolve(), options.stories.resolve()
     options.text, options.cache = options.text.resolve(), options.cache.resolve()
+    options.tokenizers = [model.resolve() for model in options.tokenizers]
     options.precision = options.precision or ("float32" if options.device == "cpu" else "bfloat16")
     if ("expandft" in options.methods or options.parts != ["training"]) and not options.binary.is_file():
         parser.error(f"{options.binary} is not there: build expandft first, "

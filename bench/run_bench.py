@@ -4,6 +4,7 @@
     scripts/bench --rounds 5 --write          # speed, memory, goals; and the prefix cache
     scripts/bench cost --rounds 3 --write     # cost against size, expandft alone
     scripts/bench scaling --ranks 1,2 --write # several ranks on this machine
+    scripts/bench data --write                # reading and tokenizing
     scripts/bench training --device cuda --models gemma3-1b
 
 Each round runs every program once, in turn, each as a process of its own: the same model, text, batch, sequence length,
@@ -15,6 +16,7 @@ import arguments
 import charts
 import cost
 import device
+import loading
 import measuring
 import page
 import prefix_cache
@@ -48,7 +50,13 @@ def scaling_with_ranks(options):
     return f"{machine} {scaling.table(*scaling.measure(options))}", {}
 
 
-PARTS = {"training": training, "prefix-cache": cached_prefix, "cost": cost_against_size, "scaling": scaling_with_ranks}
+def loading_of_data(options):
+    machine = device.machine(options.device)
+    return f"{machine} {loading.table(loading.measure(options), options)}", {}
+
+
+PARTS = {"training": training, "prefix-cache": cached_prefix, "cost": cost_against_size, "scaling": scaling_with_ranks,
+         "data": loading_of_data}
 
 
 def main():

@@ -48,7 +48,7 @@ std::string notices_text(const Notices& notices) {
 std::string dry_run_report(TrainSetup& setup) {
   const TrainingConfig& training = setup.run().training;
   const StreamShare share{setup.group.rank(), setup.group.count()};
-  BatchStream stream(setup.training_data, setup.run().data, training, share);
+  BatchStream stream(setup.epochs, training, share);
   const std::int64_t total = stream.total_steps();
   AdamW optimizer(setup.adaptation().parameters(), training, setup.group, setup.decoder.dtype());
   double seconds = 0;
@@ -63,8 +63,8 @@ std::string dry_run_report(TrainSetup& setup) {
     };
   }
   const std::uint64_t cached_states =
-      plan_prefix_caches(setup.run(), setup.decoder, setup.method.frozen_layers,
-                         setup.training_data, retention ? &*retention : nullptr)
+      plan_prefix_caches(setup.run(), setup.decoder, setup.method.frozen_layers, setup.epochs,
+                         retention ? &*retention : nullptr)
           .bytes();
   const std::optional<LossScale> scale = loss_scale_for(setup.decoder.dtype());
   for (int i = 0; i < 2; ++i) {

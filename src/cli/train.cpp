@@ -37,8 +37,7 @@ struct TrainOptions {
 /// written.
 std::uint64_t snapshots_at_once(const TrainSetup& setup) {
   const TrainingConfig& training = setup.run().training;
-  const std::int64_t steps =
-      BatchStream(setup.training_data, setup.run().data, training).total_steps();
+  const std::int64_t steps = BatchStream(setup.epochs, training).total_steps();
   const auto times = [&](std::int64_t every) { return every > 0 ? steps / every : 0; };
   const bool keeps_best = training.output_checkpoint == OutputCheckpoint::kBest &&
                           setup.validation_data && training.validate_every > 0;
@@ -187,7 +186,7 @@ ExitCode run_train(const TrainOptions& options, const GlobalOptions& all) {
       .config = setup->config,
       .decoder = setup->decoder,
       .adaptation = setup->adaptation(),
-      .training_data = setup->training_data,
+      .epochs = setup->epochs,
       .validation_data = setup->validation_data ? &*setup->validation_data : nullptr,
       .retention_data = retention_data,
       .frozen_layers = setup->method.frozen_layers,

@@ -19,6 +19,7 @@
 #include <iterator>
 #include <utility>
 
+#include <ATen/Parallel.h>
 #include <spdlog/spdlog.h>
 
 namespace expandft {
@@ -48,13 +49,15 @@ void report_source(const DataSource& source, const SourceReport& report, std::in
 }
 
 Dataset load(const std::vector<DataSource>& sources, const std::string& key, const RunConfig& run,
-             const Tokenizer& tokenizer) {
+             const Tokenizer& tokenizer, int threads) {
   std::int64_t drawn = 0;
-  Dataset dataset = load_sources(sources, key, run, tokenizer,
-                                 [&](const DataSource& source, const SourceReport& report) {
-                                   report_source(source, report, run.data.max_length);
-                                   drawn += report.drawn;
-                                 });
+  Dataset dataset = load_sources(
+      sources, key, run, tokenizer,
+      [&](const DataSource& source, const SourceReport& report) {
+        report_source(source, report, run.data.max_length);
+        drawn += report.drawn;
+      },
+      threads);
   if (sources.size() > 1) {
     const DatasetReport& total = dataset.report;
     spdlog::info("{}: {}, {}, {}, {} of them learned; {} an epoch", key,
@@ -69,9 +72,11 @@ Dataset load(const std::vector<DataSource>& sources, const std::string& key, con
 }
 
 /// A text to be held on: every token of it counts, and no template.
-Dataset load_retention(const fs::path& path, const RunConfig& run, const Tokenizer& tokenizer) {
+Dataset load_retention(const fs::path& path, const RunConfig& run, const Tokenizer& tokenizer,
+                       int threads) {
   Dataset dataset = load_dataset(
-      {.path = path, .max_length = run.data.max_length, .learn_prompt = true}, tokenizer);
+      {.path = path, .max_length = run.data.max_length, .learn_prompt = true, .threads = threads},
+      tokenizer);
   spdlog::info("{}: {}, {} to be held on", path.filename().string(),
                counted(dataset.report.examples, "sequence"),
                counted(dataset.report.tokens, "token"));
@@ -219,15 +224,15 @@ struct Data {
   std::optional<Dataset> validation, retention;
 };
 
-Data load_data(const RunConfig& run, const Tokenizer& tokenizer) {
+Data load_data(const RunConfig& run, const Tokenizer& tokenizer, int threads) {
   Data data;
   if (!run.data.validation.empty()) {
-    data.validation = load(run.data.validation, "data.validation", run, tokenizer);
+    data.validation = load(run.data.validation, "data.validation", run, tokenizer, threads);
   }
   if (run.retention.weight > 0 && run.retention.text) {
-    data.retention = load_retention(*run.retention.text, run, tokenizer);
+    data.retention = load_retention(*run.retention.text, run, tokenizer, threads);
   }
-  data.training = load(run.data.train, "data.train", run, tokenizer);
+  data.training = load(run.data.train, "data.train", run, tokenizer, threads);
   return data;
 }
 
@@ -294,7 +299,9 @@ std::unique_ptr<TrainSetup> set_up_training(ResolvedConfig config, const GlobalO
 
   const at::Device device = prepare_device(global);
   // Tokenizing and loading weights take about as long: side by side.
-  auto loading = std::async(std::launch::async, [&] { return load_data(run, *tokenizer); });
+  auto loading = std::async(std::launch::async, [&, threads = at::get_num_threads()] {
+    return load_data(run, *tokenizer, threads);
+  });
   Decoder decoder = Decoder::load(base, compute_dtype(run.training.precision, device), device,
                                   run.training.shard_base ? group : RankGroup::alone());
   std::optional<Data> data;
@@ -313,13 +320,16 @@ std::unique_ptr<TrainSetup> set_up_training(ResolvedConfig config, const GlobalO
   const Notices of_data = data_notices(run, *data);
   report(of_data, global);
   notices.insert(notices.end(), of_data.begin(), of_data.end());
-  const EpochStatistics epoch = first_epoch(data->training, run.data, run.training.seed);
-  spdlog::info("an epoch: {}", describe(epoch));
-  return std::make_unique<TrainSetup>(
+  auto setup = std::make_unique<TrainSetup>(
       TrainSetup{group, std::move(config), device, std::move(base), spec, base_dtype,
-                 std::move(tokenizer), folding, std::move(data->training), epoch,
+                 std::move(tokenizer), folding, std::move(data->training), EpochStatistics(),
                  std::move(data->validation), std::move(data->retention), std::move(decoder),
                  std::move(method), std::move(ranking), std::move(notices)});
+  setup->epochs = std::make_shared<const PackedEpochs>(setup->training_data, setup->run().data,
+                                                       setup->run().training.seed);
+  setup->first_epoch = first_epoch(*setup->epochs);
+  spdlog::info("an epoch: {}", describe(setup->first_epoch));
+  return setup;
 }
 
 std::vector<LayerScore> rank_layers_of(const RunConfig& run, const GlobalOptions& global) {
@@ -331,7 +341,8 @@ std::vector<LayerScore> rank_layers_of(const RunConfig& run, const GlobalOptions
   check_vocabulary(*tokenizer, spec.vocab, base.path().string());
   report(tokenizer->notices(), global);
   const at::Device device = prepare_device(global);
-  const Dataset training_data = load(run.data.train, "data.train", run, *tokenizer);
+  const Dataset training_data =
+      load(run.data.train, "data.train", run, *tokenizer, at::get_num_threads());
   report(training_data.notices, global);
   Decoder decoder = Decoder::load(base, compute_dtype(run.training.precision, device), device);
   return rank_layers_for(run, decoder, training_data);

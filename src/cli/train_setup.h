@@ -34,8 +34,9 @@ struct TrainSetup {
   std::optional<Dataset> retention_data;  // of "self": only after retain_on_self_text
   Decoder decoder;
   AppliedMethod method;
-  std::vector<LayerScore> ranking = {};  // where the layers were chosen by it
-  Notices notices = {};                  // of model, tokenizer and data
+  std::vector<LayerScore> ranking = {};             // where the layers were chosen by it
+  Notices notices = {};                             // of model, tokenizer and data
+  std::shared_ptr<const PackedEpochs> epochs = {};  // of the training data
 
   const RunConfig& run() const { return config.run; }
   const Adaptation& adaptation() const { return *method.adaptation; }

@@ -4,6 +4,7 @@
 #include "evaluation/generation.h"
 #include "model/not_finite.h"
 #include "model/rope.h"
+#include "text/stop_finder.h"
 
 #include <algorithm>
 #include <utility>
@@ -15,25 +16,14 @@ namespace {
 struct Draft {
   std::size_t place = 0;  // among the prompts
   std::vector<TokenId> tokens;
+  StopFinder stop;
 };
 
-/// Where the earliest of the stop texts begins; npos: none is there.
-std::size_t find_stop(const std::string& text, const std::vector<std::string>& until) {
-  std::size_t first = text.npos;
-  for (const std::string& stop : until) {
-    if (!stop.empty()) first = std::min(first, text.find(stop));
-  }
-  return first;
-}
-
 /// Takes a token; true when the text ends with it.
-bool is_finished(Draft& draft, TokenId token, const Tokenizer& tokenizer,
-                 const WritingOptions& options) {
+bool is_finished(Draft& draft, TokenId token, const WritingOptions& options) {
   if (std::ranges::find(options.end_tokens, token) != options.end_tokens.end()) return true;
   draft.tokens.push_back(token);
-  if (std::ssize(draft.tokens) >= options.max_tokens) return true;
-  return !options.until.empty() &&
-         find_stop(tokenizer.decode(draft.tokens), options.until) != std::string::npos;
+  return std::ssize(draft.tokens) >= options.max_tokens || draft.stop.push(token);
 }
 
 std::string finished_text(const std::vector<TokenId>& tokens, const Tokenizer& tokenizer,
@@ -59,10 +49,12 @@ std::vector<std::string> write_singly(const Decoder& decoder, const Tokenizer& t
                                       const WritingOptions& options) {
   std::vector<std::string> texts;
   for (const TokenPrompt* prompt : prompts) {
+    StopFinder stop(tokenizer, options.until);
     const Generation written = generate(decoder, prompt->tokens,
                                         {.max_tokens = options.max_tokens,
                                          .sampling = {.temperature = 0},
-                                         .end_tokens = options.end_tokens});
+                                         .end_tokens = options.end_tokens,
+                                         .is_enough = [&](TokenId id) { return stop.push(id); }});
     texts.push_back(finished_text(written.tokens, tokenizer, options));
   }
   return texts;
@@ -97,7 +89,7 @@ std::vector<std::string> write_texts(const Decoder& decoder, const Tokenizer& to
     batch.append({prompt->tokens, std::vector<std::uint8_t>(prompt->tokens.size(), 0)});
     longest = std::max(longest, std::ssize(prompt->tokens));
     last_rows.push_back(batch.tokens() - 1);
-    drafts.push_back({.place = drafts.size()});
+    drafts.push_back({drafts.size(), {}, StopFinder(tokenizer, options.until)});
   }
   BatchCache cache(decoder.spec(), std::ssize(prompts), longest + options.max_tokens,
                    decoder.weights().embedding.options().dtype(decoder.dtype()));
@@ -109,7 +101,7 @@ std::vector<std::string> write_texts(const Decoder& decoder, const Tokenizer& to
     std::vector<Draft> going;
     std::vector<std::int64_t> kept, ids;
     for (std::size_t i = 0; i < drafts.size(); ++i) {
-      if (is_finished(drafts[i], tokens[i], tokenizer, options)) {
+      if (is_finished(drafts[i], tokens[i], options)) {
         texts[drafts[i].place] = finished_text(drafts[i].tokens, tokenizer, options);
         continue;
       }

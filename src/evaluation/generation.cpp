@@ -45,6 +45,8 @@ std::string stop_text(StopReason reason) {
       return "max_tokens";
     case StopReason::kContext:
       return "context";
+    case StopReason::kEnough:
+      return "enough";
   }
   return {};
 }
@@ -78,6 +80,10 @@ Generation generate(const Decoder& decoder, const std::vector<TokenId>& prompt,
     }
     generation.tokens.push_back(token);
     if (on_token) on_token(token);
+    if (options.is_enough && options.is_enough(token)) {
+      generation.stop = StopReason::kEnough;
+      return generation;
+    }
     fresh = {token};
   }
   generation.stop = StopReason::kMaxTokens;

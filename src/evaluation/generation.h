@@ -15,6 +15,8 @@ struct GenerationOptions {
   SamplingOptions sampling;
   std::uint64_t seed = 0;
   std::vector<TokenId> end_tokens;  // each ends the text, and is not part of it
+  /// Gets each token; true ends the text, with the token. May be empty.
+  std::function<bool(TokenId)> is_enough = {};
 };
 
 /// Why a text ends.
@@ -22,8 +24,9 @@ enum class StopReason {
   kEnd,        // the model said so, by an end token
   kMaxTokens,  // as many as were asked for
   kContext,    // no position is left in the model
+  kEnough,     // GenerationOptions::is_enough
 };
-std::string stop_text(StopReason reason);  // "end", "max_tokens", "context"
+std::string stop_text(StopReason reason);  // "end", "max_tokens", "context", "enough"
 
 struct Generation {
   std::vector<TokenId> tokens;

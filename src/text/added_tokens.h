@@ -40,10 +40,10 @@ class AddedTokenFinder {
   void split(std::string_view text, std::size_t begin, std::size_t end, bool special,
              std::vector<TextSpan>& spans) const;
   bool empty() const { return tokens_.empty(); }
-
- private:
+  /// The longest token that the text, which is not empty, begins with; null when there is none.
   const AddedToken* match(std::string_view text) const;
 
+ private:
   std::unordered_map<std::string_view, const AddedToken*> tokens_;
   std::array<std::vector<std::size_t>, 256> lengths_;  // by first byte, longest first
 };

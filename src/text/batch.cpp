@@ -10,13 +10,6 @@ std::int64_t TokenBatch::target_count() const {
   return std::count_if(targets.begin(), targets.end(), [](TokenId id) { return id != kNoTarget; });
 }
 
-std::int64_t target_count(const Example& example) {
-  return example.learned.size() < 2
-             ? 0
-             : std::count_if(example.learned.begin() + 1, example.learned.end(),
-                             [](std::uint8_t learned) { return learned != 0; });
-}
-
 void TokenBatch::append(const Example& example) {
   const std::size_t length = example.tokens.size();
   if (example.learned.size() != length) {

@@ -16,9 +16,6 @@ struct Example {
   std::vector<std::uint8_t> learned;  // same length; learned[0] never counts (nothing predicts it)
 };
 
-/// The targets that it has.
-std::int64_t target_count(const Example& example);
-
 /// Sequences laid end to end without padding, as variable-length attention wants them.
 /// Sequence i is tokens [offsets[i], offsets[i+1]); sequences never see each other.
 struct TokenBatch {

@@ -12,8 +12,6 @@ namespace expandft {
 namespace {
 
 constexpr std::int64_t kLargestId = (1 << 22) - 1;  // 16 times the largest published vocabulary
-constexpr std::size_t kCachedBytes = 256;           // longer words are not met again
-constexpr std::size_t kCachedWords = 1 << 16;
 
 // Whether the mark stands in the token after something else than the mark.
 bool has_inner_mark(std::string_view token) {
@@ -150,7 +148,7 @@ std::optional<TokenId> BpeModel::find(std::string_view token) const {
 
 // Where no merge makes a token with "▁" after something else, a word may be cut before each such
 // "▁" without changing an id: models without a pre-tokenizer take a whole text for one word.
-void BpeModel::append(std::string_view word, Cache& cache, std::vector<TokenId>& ids) const {
+void BpeModel::append(std::string_view word, WordCache& cache, std::vector<TokenId>& ids) const {
   if (cuts_before_mark_) {
     for (std::size_t at = word.find(kSpaceMark, 1); at != word.npos;) {
       if (word.substr(0, at).ends_with(kSpaceMark)) {
@@ -165,26 +163,20 @@ void BpeModel::append(std::string_view word, Cache& cache, std::vector<TokenId>&
   if (!word.empty()) append_part(word, cache, ids);
 }
 
-void BpeModel::append_part(std::string_view part, Cache& cache, std::vector<TokenId>& ids) const {
+void BpeModel::append_part(std::string_view part, WordCache& cache,
+                           std::vector<TokenId>& ids) const {
   if (ignore_merges_) {
     if (const auto whole = find(part)) {
       ids.push_back(*whole);
       return;
     }
   }
-  if (const auto known = cache.words_.find(part); known != cache.words_.end()) {
-    const auto [begin, end] = known->second;
-    for (std::size_t i = begin; i < end; ++i) ids.push_back(cache.ids_[i]);
-    return;
-  }
-  cache.symbols_.clear();
-  symbols_of(part, cache.symbols_);
-  merges_.apply(cache.symbols_);
-  ids.insert(ids.end(), cache.symbols_.begin(), cache.symbols_.end());
-  if (part.size() > kCachedBytes || cache.words_.size() == kCachedWords) return;
-  const std::size_t begin = cache.ids_.size();
-  cache.ids_.insert(cache.ids_.end(), cache.symbols_.begin(), cache.symbols_.end());
-  cache.words_.emplace(part, Cache::Range{begin, cache.ids_.size()});
+  if (cache.append(part, ids)) return;
+  std::vector<TokenId> symbols;
+  symbols_of(part, symbols);
+  merges_.apply(symbols);
+  ids.insert(ids.end(), symbols.begin(), symbols.end());
+  cache.add(part, symbols);
 }
 
 TokenId BpeModel::character_id(std::string_view character) const {

@@ -3,6 +3,7 @@
 #include "text/bpe_merges.h"
 #include "text/json_node.h"
 #include "text/tokenizer.h"
+#include "text/word_cache.h"
 
 #include <array>
 #include <optional>
@@ -17,25 +18,6 @@ namespace expandft {
 /// the options that the tokenizers package gives it.
 class BpeModel {
  public:
-  /// Ids of words seen before in the same call; kept by whoever encodes, so that the model itself
-  /// stays unchanged.
-  class Cache {
-   private:
-    friend class BpeModel;
-    struct Hash {
-      using is_transparent = void;
-      std::size_t operator()(std::string_view word) const {
-        return std::hash<std::string_view>()(word);
-      }
-    };
-    struct Range {
-      std::size_t begin, end;
-    };
-    std::unordered_map<std::string, Range, Hash, std::equal_to<>> words_;
-    std::vector<TokenId> ids_;      // of all words
-    std::vector<TokenId> symbols_;  // of the word at hand
-  };
-
   static BpeModel read(const JsonNode& node);
 
   BpeModel(BpeModel&&) noexcept = default;
@@ -45,8 +27,10 @@ class BpeModel {
   const std::vector<std::string>& tokens() const { return tokens_; }
   std::size_t count() const { return ids_.size(); }
   std::optional<TokenId> find(std::string_view token) const;
-  /// Appends the ids of one word of well-formed UTF-8.
-  void append(std::string_view word, Cache& cache, std::vector<TokenId>& ids) const;
+  /// Whether words that are tokens are taken whole.
+  bool ignores_merges() const { return ignore_merges_; }
+  /// Appends the ids of one word of well-formed UTF-8. The cache is of this model's words alone.
+  void append(std::string_view word, WordCache& cache, std::vector<TokenId>& ids) const;
 
  private:
   static constexpr TokenId kNoToken = -1;
@@ -55,7 +39,7 @@ class BpeModel {
   void read_vocabulary(const JsonNode& node);
   void read_merges(const JsonNode& node);
   void index_characters();
-  void append_part(std::string_view part, Cache& cache, std::vector<TokenId>& ids) const;
+  void append_part(std::string_view part, WordCache& cache, std::vector<TokenId>& ids) const;
   TokenId character_id(std::string_view character) const;
   void symbols_of(std::string_view word, std::vector<TokenId>& symbols) const;
 
@@ -67,7 +51,7 @@ class BpeModel {
   std::optional<std::string> unknown_;
   bool byte_fallback_ = false;
   bool fuse_unknown_ = false;
-  bool ignore_merges_ = false;  // words that are tokens are taken whole
+  bool ignore_merges_ = false;
   bool cuts_before_mark_ = false;
   std::string where_;
 };

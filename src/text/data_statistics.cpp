@@ -22,15 +22,16 @@ double EpochStatistics::packing_efficiency() const {
   return room > 0 ? static_cast<double>(tokens) / room : 0;
 }
 
-EpochStatistics first_epoch(const Dataset& dataset, const DataConfig& data, std::uint64_t seed) {
-  EpochStatistics epoch{.max_length = data.max_length};
-  for (const Pack& pack :
-       epoch_order(dataset, data.max_length, data.packing, /*shuffle=*/true, seed, 0)) {
+EpochStatistics first_epoch(const PackedEpochs& epochs) {
+  const ExampleStore& examples = epochs.dataset().examples;
+  EpochStatistics epoch{.max_length = epochs.max_length()};
+  const PackedEpochs::Packs packs = epochs.of(0);
+  for (const Pack& pack : *packs) {
     ++epoch.packs;
     for (const std::uint32_t example : pack) {
       ++epoch.examples;
-      epoch.tokens += dataset.examples.length(example);
-      epoch.targets += dataset.examples.targets(example);
+      epoch.tokens += examples.length(example);
+      epoch.targets += examples.targets(example);
     }
   }
   return epoch;

@@ -1,7 +1,6 @@
 #pragma once
 
-#include "config/run_config.h"
-#include "text/dataset.h"
+#include "text/packed_epochs.h"
 
 #include <cstdint>
 
@@ -30,6 +29,6 @@ struct EpochStatistics {
 
 /// The first epoch of training. Where sources have weights, others may differ from it by the
 /// lengths of the examples that they draw.
-EpochStatistics first_epoch(const Dataset& dataset, const DataConfig& data, std::uint64_t seed);
+EpochStatistics first_epoch(const PackedEpochs& epochs);
 
 }  // namespace expandft

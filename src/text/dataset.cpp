@@ -1,12 +1,16 @@
 #include "text/dataset.h"
 
 #include "base/error.h"
+#include "base/ordered_work.h"
 #include "config/data_files.h"
 #include "text/chat_rows.h"
 #include "text/chat_template.h"
 #include "text/example_builder.h"
 #include "text/rows.h"
 #include "text/text_file.h"
+
+#include <mutex>
+#include <utility>
 
 namespace expandft {
 namespace {
@@ -17,6 +21,96 @@ DataForm form_of(const fs::path& file) {
       (file.extension() == ".gz" ? file.stem() : file.filename()).extension().string();
   throw input_error("cannot tell the form of the data from the name's ending \"" + ending + "\"",
                     file.string(), std::string("expected ") + kDataEndings);
+}
+
+/// Makes of a row's line what the row gives. Threads may share it.
+class RowReader {
+ public:
+  RowReader(const DatasetOptions& options, const Tokenizer& tokenizer)
+      : options_(options),
+        tokenizer_(tokenizer),
+        renderer_(options),
+        encoder_(options, tokenizer) {}
+
+  /// Counts the fields that nothing reads.
+  EncodedRow read(std::string_view text, std::int64_t line, UnreadFields& unread) const {
+    const std::string where = options_.path.string() + ":" + std::to_string(line);
+    const Json row = parse_row(text, where);
+    if (renderer_.has_template()) {
+      return encoder_.encode(renderer_.render(row, unread, where), line);
+    }
+    const RowForm form = row_form(row, where);
+    check_row_fields(row, form, unread, where);
+    if (form != RowForm::kChat) return encoder_.encode(render_row(row, form, where), line);
+    const std::vector<ChatMessage> messages =
+        read_messages(row, options_.learn_prompt, unread, where);
+    return encoder_.encode(messages, chat_format(), where, line);
+  }
+
+ private:
+  /// Looked up when a row needs it.
+  const ChatFormat& chat_format() const {
+    std::call_once(format_known_, [&] {
+      format_ = chat_format_of(options_.model, options_.chat_format, tokenizer_);
+    });
+    return format_;
+  }
+
+  const DatasetOptions& options_;
+  const Tokenizer& tokenizer_;
+  RowRenderer renderer_;
+  RowEncoder encoder_;
+  mutable std::once_flag format_known_;
+  mutable ChatFormat format_;
+};
+
+/// Lines that are read and encoded together, and what they give.
+struct Lines {
+  struct Line {
+    std::int64_t number = 0;
+    std::size_t end = 0;  // in the text; it begins where the one before ends
+  };
+  std::string text;
+  std::vector<Line> lines;
+};
+struct EncodedRows {
+  std::vector<EncodedRow> rows;
+  UnreadFields unread;
+};
+
+void read_rows(const DatasetOptions& options, const RowReader& reader, ExampleBuilder& builder) {
+  constexpr std::size_t kBytes = 1u << 16;  // read together: much work for a thread, little memory
+  OrderedWork<EncodedRows> work(options.threads, [&](const EncodedRows& done) {
+    for (const EncodedRow& row : done.rows) builder.add(row);
+    builder.unread() += done.unread;
+  });
+  Lines read;
+  const auto encode = [&] {
+    work.add([&reader, part = std::exchange(read, {})] {
+      EncodedRows done;
+      std::size_t begin = 0;
+      for (const auto& [number, end] : part.lines) {
+        const std::string_view text = std::string_view(part.text).substr(begin, end - begin);
+        done.rows.push_back(reader.read(text, number, done.unread));
+        begin = end;
+      }
+      return done;
+    });
+  };
+  // A row's error comes before that of a later line, which may be one of reading.
+  work.finish_after([&] {
+    try {
+      for_each_line(options.path, [&](std::string_view text, std::int64_t line) {
+        read.text += text;
+        read.lines.push_back({line, read.text.size()});
+        if (read.text.size() >= kBytes) encode();
+      });
+    } catch (...) {
+      if (!read.lines.empty()) encode();
+      throw;
+    }
+    if (!read.lines.empty()) encode();
+  });
 }
 
 }  // namespace
@@ -49,7 +143,7 @@ Dataset load_dataset(const DatasetOptions& options, const Tokenizer& tokenizer) 
 DatasetReport append_dataset(const DatasetOptions& options, const Tokenizer& tokenizer,
                              Dataset& dataset) {
   const bool is_plain_text = form_of(options.path) == DataForm::kPlainText;
-  const RowRenderer renderer(options);
+  const RowReader reader(options, tokenizer);
   ExampleBuilder builder(options, tokenizer, dataset);
   if (is_plain_text) {
     if (options.prompt || options.completion) {
@@ -60,25 +154,7 @@ DatasetReport append_dataset(const DatasetOptions& options, const Tokenizer& tok
     TextStream text(options.path);
     builder.add_stream(text);
   } else {
-    std::optional<ChatFormat> format;  // looked up when a row needs it
-    UnreadFields& unread = builder.unread();
-    for_each_json_line(options.path, [&](const Json& row, std::int64_t line) {
-      const std::string where = options.path.string() + ":" + std::to_string(line);
-      if (renderer.has_template()) {
-        builder.add_row(renderer.render(row, unread, where), line);
-        return;
-      }
-      const RowForm form = row_form(row, where);
-      check_row_fields(row, form, unread, where);
-      if (form != RowForm::kChat) {
-        builder.add_row(render_row(row, form, where), line);
-        return;
-      }
-      const std::vector<ChatMessage> messages =
-          read_messages(row, options.learn_prompt, unread, where);
-      if (!format) format = chat_format_of(options.model, options.chat_format, tokenizer);
-      builder.add_chat(messages, *format, where, line);
-    });
+    read_rows(options, reader, builder);
   }
   return builder.finish();
 }

@@ -22,7 +22,8 @@ struct DatasetOptions {
   bool learn_prompt = false;                   // loss on prompt tokens too
   fs::path model;                              // its files say how conversations are written
   std::string chat_format = "auto";            // or a name of text/chat_format.h
-  std::size_t piece_bytes = 4u << 20;          // plain text is encoded in pieces of about so many
+  std::size_t piece_bytes = 1u << 19;          // plain text is encoded in pieces of about so many
+  int threads = 1;                             // that encode; what they give does not depend on it
 };
 
 /// What happened on the way; shown before training and saved with the run. Every row is in the
@@ -80,8 +81,9 @@ std::int64_t drawn_examples(const DatasetPart& part);
 /// (text/chat_template.h); loss on answers and the tokens that end them; one that is too long loses
 /// its oldest exchanges, never system text. Rows with an empty or blank answer, an empty data set,
 /// missing fields and damaged lines are input errors with the line number. The file need not fit in
-/// memory, only each line of it; plain text is encoded in pieces whose ids are those of the whole
-/// (text/text_cutter.h), and only where no such pieces can be found as one.
+/// memory, only each line of it, and what the threads have at hand; plain text is encoded in pieces
+/// whose ids are those of the whole (text/text_cutter.h), and only where no such pieces can be
+/// found as one.
 Dataset load_dataset(const DatasetOptions& options, const Tokenizer& tokenizer);
 /// Likewise, behind the examples that the data set has, and tells what this file gave. After an
 /// error some of the file's examples may be in the data set.

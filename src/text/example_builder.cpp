@@ -1,11 +1,9 @@
 #include "text/example_builder.h"
 
 #include "base/error.h"
-#include "text/chat_example.h"
-#include "text/chat_rows.h"
+#include "base/ordered_work.h"
 #include "text/text_cutter.h"
 #include "text/text_file.h"
-#include "text/utf8.h"
 
 #include <algorithm>
 
@@ -28,25 +26,6 @@ std::string line_list(const std::vector<std::int64_t>& lines) {
 
 }  // namespace
 
-PromptAndCompletion encode_prompt_and_completion(const Tokenizer& tokenizer,
-                                                 const std::string& prompt,
-                                                 const std::string& completion, bool continuation) {
-  PromptAndCompletion ids;
-  EncodeOptions options;
-  options.continuation = continuation;
-  ids.prompt = tokenizer.encode(prompt, options);
-  const std::vector<TokenId> whole = tokenizer.encode(prompt + completion, options);
-  if (ids.prompt.size() <= whole.size() &&
-      std::equal(ids.prompt.begin(), ids.prompt.end(), whole.begin())) {
-    ids.completion.assign(whole.begin() + static_cast<std::ptrdiff_t>(ids.prompt.size()),
-                          whole.end());
-  } else {
-    options.continuation = true;
-    ids.completion = tokenizer.encode(completion, options);
-  }
-  return ids;
-}
-
 ExampleBuilder::ExampleBuilder(const DatasetOptions& options, const Tokenizer& tokenizer,
                                Dataset& dataset)
     : options_(options),
@@ -60,169 +39,54 @@ ExampleBuilder::ExampleBuilder(const DatasetOptions& options, const Tokenizer& t
   }
 }
 
-void ExampleBuilder::add_row(const RenderedRow& row, std::int64_t line) {
+void ExampleBuilder::add(const EncodedRow& row) {
   ++report_.rows;
-  const bool blank = leading_space(row.completion) == row.completion.size();
-  const bool nothing_in_prompt = leading_space(row.prompt) == row.prompt.size();
-  if (blank && !(options_.learn_prompt && !nothing_in_prompt)) {
-    unlearned_lines_.push_back(line);
-    return;
+  if (row.is_conversation) ++report_.conversations;
+  switch (row.kind) {
+    case EncodedRow::Kind::kExample:
+      if (row.truncated_tokens > 0) {
+        ++report_.truncated_rows;
+        report_.truncated_tokens += static_cast<std::int64_t>(row.truncated_tokens);
+      }
+      return add_example(row.example);
+    case EncodedRow::Kind::kText:
+      return add_blocks(row.example.tokens);
+    case EncodedRow::Kind::kUnlearned:
+      return unlearned_lines_.push_back(row.line);
+    case EncodedRow::Kind::kTooLong:
+      too_long_lines_.push_back(row.line);
+      longest_ = std::max(longest_, row.tokens);
   }
-  const std::size_t with_earlier = row.earlier.empty() ? 0 : add_with_earlier(row);
-  if (!row.earlier.empty() && with_earlier == 0) return;
-  EncodedExchange encoded = encode_exchange({row.system + row.prompt, row.completion}, true);
-  auto& [bos, prompt, answer] = encoded;
-  if (row.whole_text) {
-    std::vector<TokenId> tokens = bos;
-    tokens.insert(tokens.end(), answer.begin(), answer.end());
-    if (tokens.size() < 2) unlearned_lines_.push_back(line);
-    add_blocks(tokens);
-    return;
-  }
-  const std::size_t needed = bos.size() + answer.size();
-  const std::size_t whole = std::max(encoded.size(), with_earlier);
-  if (needed > max_length_) {
-    too_long_lines_.push_back(line);
-    longest_ = std::max(longest_, needed);
-    return;
-  }
-  if (encoded.size() > max_length_) {
-    const std::size_t removed = encoded.size() - max_length_;
-    prompt.erase(prompt.begin(), prompt.begin() + static_cast<std::ptrdiff_t>(removed));
-  }
-  if (whole > max_length_) {
-    ++report_.truncated_rows;
-    report_.truncated_tokens += static_cast<std::int64_t>(whole - encoded.size());
-  }
-  if (encoded.size() < 2) {  // one token: nothing predicts it
-    unlearned_lines_.push_back(line);
-    return;
-  }
-  Example example;
-  append(encoded, example);
-  add_example(example);
-}
-
-ExampleBuilder::EncodedExchange ExampleBuilder::encode_exchange(const Exchange& exchange,
-                                                                bool is_first) const {
-  // Where no EOS parts exchanges, an empty line does.
-  const std::string apart = is_first || tokenizer_.eos() ? "" : "\n\n";
-  auto [prompt, answer] = encode_prompt_and_completion(tokenizer_, apart + exchange.prompt,
-                                                       exchange.completion, !is_first);
-  std::vector<TokenId>& start = prompt.empty() ? answer : prompt;
-  // A template may write BOS or EOS itself: neither is put twice.
-  std::vector<TokenId> bos;
-  if (is_first && tokenizer_.adds_bos() && tokenizer_.bos()) {
-    if (!start.empty() && start.front() == *tokenizer_.bos()) start.erase(start.begin());
-    bos.push_back(*tokenizer_.bos());
-  }
-  if (tokenizer_.eos() && (answer.empty() || answer.back() != *tokenizer_.eos())) {
-    answer.push_back(*tokenizer_.eos());
-  }
-  return {std::move(bos), std::move(prompt), std::move(answer)};
-}
-
-void ExampleBuilder::append(const EncodedExchange& exchange, Example& example) const {
-  const auto add = [&](const std::vector<TokenId>& ids, bool learned) {
-    example.tokens.insert(example.tokens.end(), ids.begin(), ids.end());
-    example.learned.insert(example.learned.end(), ids.size(), learned ? 1 : 0);
-  };
-  add(exchange.bos, false);
-  add(exchange.prompt, options_.learn_prompt);
-  add(exchange.answer, true);
-}
-
-/// Adds the row with as many of its earlier exchanges as fit, the latest ones. Where not even the
-/// last of them does, nothing, and returns the tokens of the whole; else 0.
-std::size_t ExampleBuilder::add_with_earlier(const RenderedRow& row) {
-  std::vector<Exchange> exchanges = row.earlier;
-  exchanges.push_back({row.prompt, row.completion});
-  std::vector<EncodedExchange> encoded;
-  std::size_t later = 0;  // tokens behind the exchange that comes first
-  for (const Exchange& one : exchanges) {
-    encoded.push_back(encode_exchange(one, false));
-    later += encoded.back().size();
-  }
-  std::size_t whole = 0;
-  for (std::size_t i = 0; i + 1 < exchanges.size(); ++i) {
-    later -= encoded[i].size();
-    const EncodedExchange first =
-        encode_exchange({row.system + exchanges[i].prompt, exchanges[i].completion}, true);
-    const std::size_t size = first.size() + later;
-    if (i == 0) whole = size;
-    if (size > max_length_) continue;
-    Example example;
-    append(first, example);
-    for (std::size_t k = i + 1; k < encoded.size(); ++k) append(encoded[k], example);
-    if (i > 0) {
-      ++report_.truncated_rows;
-      report_.truncated_tokens += static_cast<std::int64_t>(whole - size);
-    }
-    add_example(example);
-    return 0;
-  }
-  return whole;
-}
-
-void ExampleBuilder::add_chat(const std::vector<ChatMessage>& messages, const ChatFormat& format,
-                              const std::string& where, std::int64_t line) {
-  ++report_.rows;
-  ++report_.conversations;
-  const auto encode = [&](const std::vector<ChatMessage>& part) {
-    return encode_chat(render_chat(format, part, where), format, options_.learn_prompt, tokenizer_);
-  };
-  Example example = encode(messages);
-  const bool learns = std::any_of(messages.begin(), messages.end(), [&](const ChatMessage& m) {
-    const bool counts = m.role == ChatRole::kAssistant ? m.learned : options_.learn_prompt;
-    return counts && leading_space(m.content) != m.content.size();
-  });
-  if (!learns) {
-    unlearned_lines_.push_back(line);
-    return;
-  }
-  if (example.tokens.size() > max_length_) {
-    const std::size_t whole = example.tokens.size();
-    // The earliest beginning from which it fits; the later, the shorter.
-    const std::vector<std::size_t> begins = later_beginnings(messages);
-    const auto begin = std::partition_point(begins.begin(), begins.end(), [&](std::size_t at) {
-      return encode(beginning_at(messages, at)).tokens.size() > max_length_;
-    });
-    if (!begins.empty()) {
-      example = encode(beginning_at(messages, begin != begins.end() ? *begin : begins.back()));
-    }
-    if (example.tokens.size() > max_length_) {
-      too_long_lines_.push_back(line);
-      longest_ = std::max(longest_, example.tokens.size());
-      return;
-    }
-    ++report_.truncated_rows;
-    report_.truncated_tokens += static_cast<std::int64_t>(whole - example.tokens.size());
-  }
-  add_example(example);
 }
 
 void ExampleBuilder::add_stream(TextStream& stream) {
   ++report_.rows;
+  std::vector<TokenId> tokens;  // in no block yet
+  OrderedWork<std::vector<TokenId>> work(options_.threads, [&](const std::vector<TokenId>& ids) {
+    const std::size_t used = add_full_blocks(tokens);
+    tokens.erase(tokens.begin(), tokens.begin() + static_cast<std::ptrdiff_t>(used));
+    tokens.insert(tokens.end(), ids.begin(), ids.end());
+  });
   std::optional<TextCutter> cutter;  // looks through the vocabulary: not for a short text
   std::string text;
-  std::vector<TokenId> tokens;  // in no block yet
   EncodeOptions options;
   options.bos = tokenizer_.adds_bos();
-  for (bool more = true; more;) {
-    // Where no cut was found, twice as much is looked at.
-    more = stream.append(std::max(options_.piece_bytes, text.size()), text);
-    if (more && !cutter) cutter.emplace(tokenizer_);
-    const std::size_t cut = more ? cutter->last_cut(text) : text.size();
-    if (cut == 0) continue;
-    const std::vector<TokenId> ids =
-        tokenizer_.encode(std::string_view(text).substr(0, cut), options);
-    text.erase(0, cut);
-    options.bos = false;
-    options.continuation = true;
-    tokens.insert(tokens.end(), ids.begin(), ids.end());
-    const std::size_t used = more ? add_full_blocks(tokens) : 0;
-    tokens.erase(tokens.begin(), tokens.begin() + static_cast<std::ptrdiff_t>(used));
-  }
+  const auto read = [&] {
+    for (bool more = true; more;) {
+      // Where no cut was found, twice as much is looked at.
+      more = stream.append(std::max(options_.piece_bytes, text.size()), text);
+      if (more && !cutter) cutter.emplace(tokenizer_);
+      const std::size_t cut = more ? cutter->last_cut(text) : text.size();
+      if (cut == 0) continue;
+      work.add([this, piece = text.substr(0, cut), options] {
+        return tokenizer_.encode(piece, options);
+      });
+      text.erase(0, cut);
+      options.bos = false;
+      options.continuation = true;
+    }
+  };
+  work.finish_after(read);
   add_blocks(tokens);
 }
 
@@ -273,9 +137,7 @@ DatasetReport ExampleBuilder::finish() {
     throw input_error(
         count_of_rows(too_long_lines_.size()) +
             " whose answer alone (of a conversation: whose last exchange that is learned) is "
-            "longer "
-            "than "
-            "max_length " +
+            "longer than max_length " +
             std::to_string(max_length_) + " (" + line_list(too_long_lines_) +
             "; the longest needs " + std::to_string(longest_) + " tokens)",
         file, "raise data.max_length to " + std::to_string(longest_) + ", or shorten the answers");

@@ -120,12 +120,29 @@ void JsonTokenizer::index_added_tokens() {
   for (const AddedToken& token : normalized_) normalized.push_back(&token);
   finder_.emplace(plain);
   normalized_finder_.emplace(normalized);
+  borders_.emplace(tokens_, plain, normalized, has_borders_before_words());
   special_.resize(tokens_.size());
   for (const AddedToken& token : added_) {
     // The package looks the decoded form up among the special tokens.
     const auto form = added_index_.find(decoded_form(token.id));
     special_[index(token.id)] = form != added_index_.end() && added_[form->second].special;
   }
+}
+
+// The model merges nothing across such a border where no token has a letter and a space in it,
+// which the borders look after; but it may take a word whole that it would not merge, or take
+// unknown letters and the space for one token.
+bool JsonTokenizer::has_borders_before_words() const {
+  const PreTokenizer& words = file_.pre_tokenizer;
+  if (!file_.normalizer.keeps_words_apart() || !words.keeps_words_apart()) return false;
+  if (file_.model.ignores_merges() && !words.cuts_before_words()) return false;
+  for (char c = 'a'; c <= 'z'; ++c) {
+    const char capital = static_cast<char>(c - 'a' + 'A');
+    for (const char letter : {c, capital}) {
+      if (!file_.model.find(std::string(1, letter))) return false;
+    }
+  }
+  return true;
 }
 
 std::optional<TokenId> JsonTokenizer::checked_end(std::optional<TokenId> end,
@@ -150,7 +167,7 @@ std::vector<TokenId> JsonTokenizer::encode(std::string_view text,
     mended = replace_invalid_utf8(text, Replacing::kEachByte);  // as SentencePiece does
     text = mended;
   }
-  BpeModel::Cache cache;
+  const WordCaches::Loan cache(caches_);
   std::vector<TextSpan> spans;
   const bool finds_special = options.special_tokens && !splits_special_;
   finder_->split(text, 0, text.size(), finds_special, spans);
@@ -159,7 +176,7 @@ std::vector<TokenId> JsonTokenizer::encode(std::string_view text,
       ids.push_back(span.token->id);
     } else {
       append_stretch(text.substr(span.begin, span.end - span.begin), span.begin == 0, options,
-                     cache, ids);
+                     *cache, ids);
     }
   }
 
@@ -168,7 +185,7 @@ std::vector<TokenId> JsonTokenizer::encode(std::string_view text,
 }
 
 void JsonTokenizer::append_stretch(std::string_view text, bool first, const EncodeOptions& options,
-                                   BpeModel::Cache& cache, std::vector<TokenId>& ids) const {
+                                   WordCache& cache, std::vector<TokenId>& ids) const {
   const bool prefix = !(first && options.continuation);
   std::string normalized = file_.normalizer.apply(std::string(text), prefix);
   const auto append = [&](std::string stretch, bool at_start) {
@@ -206,6 +223,10 @@ std::string JsonTokenizer::token(TokenId id) const {
 
 std::string JsonTokenizer::token_bytes(TokenId id) const {
   return known(id) ? file_.decoder.bytes(decoded_form(id)) : std::string();
+}
+
+bool JsonTokenizer::stands_alone(TokenId id) const {
+  return known(id) && file_.decoder.stands_alone(decoded_form(id));
 }
 
 std::string JsonTokenizer::decode(const std::vector<TokenId>& ids, bool skip_special) const {

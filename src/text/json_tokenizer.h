@@ -1,6 +1,7 @@
 #pragma once
 
 #include "text/added_tokens.h"
+#include "text/text_borders.h"
 #include "text/tokenizer.h"
 #include "text/tokenizer_config.h"
 #include "text/tokenizer_json.h"
@@ -40,6 +41,9 @@ class JsonTokenizer final : public Tokenizer {
 
   using Tokenizer::encode;
   std::vector<TokenId> encode(std::string_view text, const EncodeOptions& options) const override;
+  std::size_t last_border(std::string_view text, std::size_t from) const override {
+    return borders_->last_in(text, from);
+  }
   std::string decode(const std::vector<TokenId>& ids, bool skip_special) const override;
   std::string token(TokenId id) const override;
 
@@ -51,6 +55,7 @@ class JsonTokenizer final : public Tokenizer {
   bool splits_special_tokens() const override { return splits_special_; }
   bool is_special(TokenId id) const override { return known(id) && special_[index(id)]; }
   std::string token_bytes(TokenId id) const override;
+  bool stands_alone(TokenId id) const override;
   bool strips_first_space() const override { return file_.decoder.strips_first_space(); }
   bool strips_first_token() const override { return file_.decoder.strips_first_token(); }
   Replacing replacing() const override {
@@ -66,10 +71,11 @@ class JsonTokenizer final : public Tokenizer {
   void add_configured_tokens(const TokenizerConfig& config, const std::string& where);
   void strip_flags(const std::string& token);
   void index_added_tokens();
+  bool has_borders_before_words() const;
   std::optional<TokenId> checked_end(std::optional<TokenId> end, const NamedToken& name,
                                      const std::string& where) const;
   void append_stretch(std::string_view text, bool first, const EncodeOptions& options,
-                      BpeModel::Cache& cache, std::vector<TokenId>& ids) const;
+                      WordCache& cache, std::vector<TokenId>& ids) const;
 
   static TokenizerJson read_parts(Files& files);
 
@@ -84,6 +90,8 @@ class JsonTokenizer final : public Tokenizer {
   std::optional<AddedTokenFinder> finder_, normalized_finder_;
   std::optional<TokenId> bos_, eos_;
   bool splits_special_ = false;
+  std::optional<TextBorders> borders_;
+  mutable WordCaches caches_;
 };
 
 }  // namespace expandft

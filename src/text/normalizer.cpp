@@ -1,7 +1,10 @@
 #include "text/normalizer.h"
 
 #include "base/error.h"
+#include "text/token_bytes.h"
 #include "text/utf8.h"
+
+#include <algorithm>
 
 namespace expandft {
 namespace {
@@ -54,6 +57,15 @@ std::string Normalizer::apply(std::string text, bool prefix) const {
                       where_, "check its Replace and Prepend steps");
   }
   return text;
+}
+
+bool Normalizer::keeps_words_apart() const {
+  return std::ranges::all_of(steps_, [](const Step& step) {
+    if (std::holds_alternative<Strip>(step)) return false;
+    const auto* replace = std::get_if<Replace>(&step);
+    return replace == nullptr ||
+           (replace->pattern.is_literal(" ") && replace->content == kSpaceMark);
+  });
 }
 
 std::string Normalizer::apply(const Step& step, std::string text, bool prefix) {

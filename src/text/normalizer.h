@@ -17,6 +17,9 @@ class Normalizer {
   static Normalizer read(const JsonNode& node);
   /// `prefix` false leaves Prepend out. The text is well-formed UTF-8.
   std::string apply(std::string text, bool prefix = true) const;
+  /// Whether what it makes of a text that is cut before a space between ASCII letters is what it
+  /// makes of the parts, the second without Prepend.
+  bool keeps_words_apart() const;
 
  private:
   struct Form {

@@ -1,8 +1,11 @@
 #include "text/pre_tokenizer.h"
 
 #include "text/byte_alphabet.h"
+#include "text/token_bytes.h"
 #include "text/unicode.h"
 #include "text/utf8.h"
+
+#include <algorithm>
 
 namespace expandft {
 namespace {
@@ -10,6 +13,26 @@ namespace {
 // ByteLevel's own pattern (GPT-2, Radford et al. 2019, encoder.py).
 constexpr const char* kGpt2Pattern =
     R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
+
+// Patterns of published models of which no match has a space between ASCII letters in it but as its
+// first character, and whose matches before and behind such a space do not depend on what stands on
+// its other side: each run of a kind (letters, digits, marks, white space) ends there, and none is
+// looked past by more than the one character of (?!\S).
+bool is_word_pattern(const TextPattern& pattern) {
+  static constexpr std::string_view kPatterns[] = {
+      kGpt2Pattern,
+      // Llama 3
+      R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)",
+      // Qwen 2
+      R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)",
+      // GPT-4o
+      R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+)",
+      // Mistral's Tekken
+      R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+)",
+  };
+  return std::ranges::any_of(kPatterns,
+                             [&](std::string_view known) { return pattern.is_regex(known); });
+}
 
 std::string_view part(const Words& words, const Match& span) {
   return std::string_view(words.text).substr(span.begin, span.end - span.begin);
@@ -92,6 +115,27 @@ PreTokenizer::Metaspace PreTokenizer::read_metaspace(const JsonNode& node) {
     step.scheme = PrependScheme::kNever;  // files from before there was a prepend_scheme
   }
   return step;
+}
+
+bool PreTokenizer::keeps_words_apart() const {
+  return std::ranges::all_of(steps_, [](const Step& step) {
+    if (const auto* bytes = std::get_if<ByteLevel>(&step)) {
+      return !bytes->pattern || is_word_pattern(*bytes->pattern);
+    }
+    if (const auto* metaspace = std::get_if<Metaspace>(&step)) return metaspace->mark == kSpaceMark;
+    const auto* split = std::get_if<Split>(&step);
+    return split == nullptr || split->pattern.is_literal(" ") ||
+           split->pattern.is_literal(kSpaceMark) || is_word_pattern(split->pattern);
+  });
+}
+
+bool PreTokenizer::cuts_before_words() const {
+  return std::ranges::any_of(steps_, [](const Step& step) {
+    if (const auto* bytes = std::get_if<ByteLevel>(&step)) return bytes->pattern.has_value();
+    const auto* split = std::get_if<Split>(&step);
+    return split != nullptr && split->behavior == SplitBehavior::kIsolated &&
+           is_word_pattern(split->pattern);
+  });
 }
 
 Words PreTokenizer::apply(std::string stretch, bool at_start, bool prefix) const {

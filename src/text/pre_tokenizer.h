@@ -25,6 +25,11 @@ class PreTokenizer {
   /// `at_start`: the stretch begins the whole text, not after an added token. `prefix` false puts
   /// no space (or space mark) before its first word. The stretch is well-formed UTF-8.
   Words apply(std::string stretch, bool at_start, bool prefix = true) const;
+  /// Whether words on either side of a space between ASCII letters are the same whatever stands on
+  /// the other side; that space may end a word, begin one, or stand inside one.
+  bool keeps_words_apart() const;
+  /// Whether a word always begins with such a space.
+  bool cuts_before_words() const;
 
  private:
   struct Split {

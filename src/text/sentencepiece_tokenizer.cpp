@@ -4,8 +4,8 @@
 #include "text/token_bytes.h"
 
 #include <algorithm>
-#include <future>
-#include <thread>
+#include <array>
+#include <span>
 
 #include <sentencepiece_processor.h>
 
@@ -15,8 +15,6 @@ namespace {
 // Long texts go to SentencePiece in parts: it needs some hundred bytes of memory a character, and
 // is quicker where that stays in the cache.
 constexpr std::size_t kPartBytes = 1 << 12;
-// Each thread that helps has at least so many parts to encode.
-constexpr std::size_t kPartsOfThread = 16;
 
 PrefixRule prefix_rule(const SentencePieceModel& model, const TokenizerConfig& config) {
   const bool gemma = config.tokenizer_class.empty() ? config.model_type.starts_with("gemma")
@@ -151,13 +149,10 @@ void SentencePieceTokenizer::load_added_tokens(const SentencePieceModel& model,
   }
   special_.resize(tokens_.size());
   for (const AddedToken& token : added_) special_[index(token.id)] = token.special;
-  for (const bool normalized : {false, true}) {
-    std::vector<const AddedToken*> chosen;
-    for (const AddedToken& token : added_) {
-      if (token.normalized == normalized) chosen.push_back(&token);
-    }
-    finders_.emplace_back(chosen);
-  }
+  std::array<std::vector<const AddedToken*>, 2> chosen;
+  for (const AddedToken& token : added_) chosen[token.normalized ? 1 : 0].push_back(&token);
+  for (const auto& tokens : chosen) finders_.emplace_back(tokens);
+  borders_.emplace(std::vector<std::string>(), chosen[0], chosen[1], splits_before_words_);
 }
 
 std::optional<TokenId> SentencePieceTokenizer::named(const NamedToken& name,
@@ -173,6 +168,7 @@ std::vector<TokenId> SentencePieceTokenizer::encode(std::string_view text,
   std::vector<TokenId> ids;
   if (options.bos && bos_) ids.push_back(*bos_);
 
+  const WordCaches::Loan cache(caches_);
   std::vector<TextSpan> spans;
   std::vector<TextSpan> all;
   const bool finds_special = options.special_tokens && !splits_special_;
@@ -192,81 +188,41 @@ std::vector<TokenId> SentencePieceTokenizer::encode(std::string_view text,
     const bool first = span.begin == 0;
     const bool prefix = (prefix_ == PrefixRule::kAlways && !(first && options.continuation)) ||
                         (prefix_ == PrefixRule::kFirst && first && !options.continuation);
-    append_plain(text.substr(span.begin, span.end - span.begin), prefix, ids);
+    append_plain(text.substr(span.begin, span.end - span.begin), prefix, *cache, ids);
   }
 
   if (options.eos && eos_) ids.push_back(*eos_);
   return ids;
 }
 
-void SentencePieceTokenizer::append_plain(std::string_view text, bool prefix,
+void SentencePieceTokenizer::append_plain(std::string_view text, bool prefix, WordCache& cache,
                                           std::vector<TokenId>& ids) const {
   std::string prefixed;
   if (prefix && !text.starts_with(' ') && !text.starts_with(kSpaceMark)) {
     prefixed.append(kSpaceMark).append(text);
     text = prefixed;
   }
-  std::vector<std::string_view> parts;
   while (text.size() > kPartBytes) {
     const std::size_t end = end_of_part(text, splits_after_newlines_, splits_before_words_);
     if (end == text.npos) break;
-    parts.push_back(text.substr(0, end));
+    append_part(text.substr(0, end), cache, ids);
     text.remove_prefix(end);
   }
-  parts.push_back(text);
-  append_parts(parts, ids);
+  append_part(text, cache, ids);
 }
 
-void SentencePieceTokenizer::append_parts(std::span<const std::string_view> parts,
-                                          std::vector<TokenId>& ids) const {
-  const std::size_t threads = std::clamp<std::size_t>(parts.size() / kPartsOfThread, 1,
-                                                      std::thread::hardware_concurrency());
-  std::vector<std::future<std::vector<TokenId>>> others;
-  const auto encode = [&](std::size_t thread, std::vector<TokenId>& to) {
-    const std::size_t begin = parts.size() * thread / threads;
-    const std::size_t end = parts.size() * (thread + 1) / threads;
-    WordPieces known;
-    for (const std::string_view part : parts.subspan(begin, end - begin)) {
-      if (splits_before_words_ && parts.size() > 1) {
-        append_words(part, known, to);
-      } else {
-        append_pieces(part, to);
-      }
-    }
-  };
-  for (std::size_t thread = 1; thread < threads; ++thread) {
-    others.push_back(std::async(std::launch::async, [&encode, thread] {
-      std::vector<TokenId> own;
-      encode(thread, own);
-      return own;
-    }));
-  }
-  encode(0, ids);
-  for (std::future<std::vector<TokenId>>& other : others) {
-    const std::vector<TokenId> own = other.get();
-    ids.insert(ids.end(), own.begin(), own.end());
-  }
-}
-
-void SentencePieceTokenizer::append_words(std::string_view text, WordPieces& known,
-                                          std::vector<TokenId>& ids) const {
-  constexpr std::size_t kLongestWord = 64, kMostWords = 1 << 16;
-  while (!text.empty()) {
-    std::size_t end = text.find(' ', 1);
-    while (end != text.npos && ends_with_space(text.substr(0, end))) end = text.find(' ', end + 1);
-    const std::string_view word = text.substr(0, end);
-    text.remove_prefix(word.size());
-    const auto found = known.find(word);
-    if (found != known.end()) {
-      ids.insert(ids.end(), found->second.begin(), found->second.end());
-      continue;
-    }
+void SentencePieceTokenizer::append_part(std::string_view part, WordCache& cache,
+                                         std::vector<TokenId>& ids) const {
+  if (!splits_before_words_) return append_pieces(part, ids);
+  while (!part.empty()) {
+    std::size_t end = part.find(' ', 1);
+    while (end != part.npos && ends_with_space(part.substr(0, end))) end = part.find(' ', end + 1);
+    const std::string_view word = part.substr(0, end);
+    part.remove_prefix(word.size());
+    if (cache.append(word, ids)) continue;
     const std::size_t before = ids.size();
     append_pieces(word, ids);
-    if (word.size() <= kLongestWord && known.size() < kMostWords) {
-      known.emplace(word,
-                    std::vector(ids.begin() + static_cast<std::ptrdiff_t>(before), ids.end()));
-    }
+    cache.add(word, std::span(ids).subspan(before));
   }
 }
 
@@ -285,6 +241,10 @@ std::string SentencePieceTokenizer::token(TokenId id) const {
 
 std::string SentencePieceTokenizer::token_bytes(TokenId id) const {
   return known(id) ? bytes_of_token(tokens_[index(id)]) : std::string();
+}
+
+bool SentencePieceTokenizer::stands_alone(TokenId id) const {
+  return known(id) && !is_byte_token(tokens_[index(id)]);
 }
 
 // As the decoder of the transformers class: "▁" to space, runs of byte tokens to UTF-8 (each byte

@@ -2,11 +2,13 @@
 
 #include "text/added_tokens.h"
 #include "text/sentencepiece_model.h"
+#include "text/text_borders.h"
 #include "text/tokenizer.h"
 #include "text/tokenizer_config.h"
+#include "text/word_cache.h"
 
 #include <memory>
-#include <span>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -43,6 +45,9 @@ class SentencePieceTokenizer final : public Tokenizer {
 
   using Tokenizer::encode;
   std::vector<TokenId> encode(std::string_view text, const EncodeOptions& options) const override;
+  std::size_t last_border(std::string_view text, std::size_t from) const override {
+    return borders_->last_in(text, from);
+  }
   std::string decode(const std::vector<TokenId>& ids, bool skip_special) const override;
   std::string token(TokenId id) const override;
 
@@ -54,6 +59,7 @@ class SentencePieceTokenizer final : public Tokenizer {
   bool splits_special_tokens() const override { return splits_special_; }
   bool is_special(TokenId id) const override { return known(id) && special_[index(id)]; }
   std::string token_bytes(TokenId id) const override;
+  bool stands_alone(TokenId id) const override;
   bool strips_first_space() const override { return prefix_ != PrefixRule::kNever; }
 
  private:
@@ -62,12 +68,9 @@ class SentencePieceTokenizer final : public Tokenizer {
   void load_added_tokens(const SentencePieceModel& model, const TokenizerConfig& config,
                          const std::string& where);
   std::optional<TokenId> named(const NamedToken& name, std::int64_t fallback) const;
-  using WordPieces = std::unordered_map<std::string_view, std::vector<TokenId>>;
-  void append_plain(std::string_view text, bool prefix, std::vector<TokenId>& ids) const;
-  /// The same, word by word; those of a word are in `known` once they were asked for.
-  void append_words(std::string_view text, WordPieces& known, std::vector<TokenId>& ids) const;
-  /// Encodes the parts one after the other, many of them on several threads.
-  void append_parts(std::span<const std::string_view> parts, std::vector<TokenId>& ids) const;
+  void append_plain(std::string_view text, bool prefix, WordCache& cache,
+                    std::vector<TokenId>& ids) const;
+  void append_part(std::string_view part, WordCache& cache, std::vector<TokenId>& ids) const;
   void append_pieces(std::string_view text, std::vector<TokenId>& ids) const;
 
   std::unique_ptr<sentencepiece::SentencePieceProcessor> processor_;
@@ -81,6 +84,8 @@ class SentencePieceTokenizer final : public Tokenizer {
   PrefixRule prefix_ = PrefixRule::kNever;
   bool splits_before_words_ = false;
   bool splits_after_newlines_ = false;  // no token goes on past a run of newlines
+  std::optional<TextBorders> borders_;
+  mutable WordCaches caches_;
 };
 
 }  // namespace expandft

@@ -44,7 +44,8 @@ bool has_rows(const std::vector<FoundSource>& sources) {
 Dataset load_sources(
     const std::vector<DataSource>& sources, const std::string& key, const RunConfig& run,
     const Tokenizer& tokenizer,
-    const std::function<void(const DataSource& source, const SourceReport& report)>& loaded) {
+    const std::function<void(const DataSource& source, const SourceReport& report)>& loaded,
+    int threads) {
   const DataConfig& data = run.data;
   const std::vector<FoundSource> found = find_all(sources, key);
   const bool rows_have_template = has_rows(found);
@@ -56,7 +57,8 @@ Dataset load_sources(
                              .max_length = data.max_length,
                              .learn_prompt = data.learn_prompt,
                              .model = run.model,
-                             .chat_format = data.chat_format};
+                             .chat_format = data.chat_format,
+                             .threads = threads};
       const bool is_rows = data_form(file) != DataForm::kPlainText;
       if (source.text_template) {
         options.prompt = source.text_template->prompt;

@@ -9,6 +9,7 @@ namespace expandft {
 namespace {
 
 constexpr std::string_view kByteOrderMark = "\uFEFF";
+constexpr std::string_view kJsonSpace = " \t\r";  // a line may end in CRLF
 
 std::int64_t newlines(std::string_view text) {
   return std::count(text.begin(), text.end(), '\n');
@@ -117,25 +118,32 @@ bool TextStream::append(std::size_t bytes, std::string& text) {
   return !at_end;
 }
 
-void for_each_json_line(const fs::path& file,
-                        const std::function<void(const Json& row, std::int64_t line)>& visit) {
+void for_each_line(const fs::path& file,
+                   const std::function<void(std::string_view text, std::int64_t line)>& visit) {
   LineReader lines(file);
   std::string_view text;
   for (std::int64_t line = 1; lines.next(text); ++line) {
     if (line == 1 && text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
-    const std::size_t first = text.find_first_not_of(" \t\r");  // JSON takes CR for white space
-    if (first == text.npos) continue;
-    const std::string where = file.string() + ":" + std::to_string(line);
-    if (text[first] != '{') {
-      throw input_error(
-          "expected a JSON object, found \"" +
-              std::string(text.substr(first, utf8_prefix(text.substr(first, 20)).length)) + "\"",
-          where,
-          text[first] == '[' ? "write one object a line, without a list around them"
-                             : "write one JSON object a line");
-    }
-    visit(parse_line(text, where), line);
+    if (text.find_first_not_of(kJsonSpace) != text.npos) visit(text, line);
   }
+}
+
+Json parse_row(std::string_view text, const std::string& where) {
+  const std::size_t first = std::min(text.find_first_not_of(kJsonSpace), text.size());
+  const std::string_view rest = text.substr(first);
+  if (rest.starts_with('{')) return parse_line(text, where);
+  throw input_error("expected a JSON object, found \"" +
+                        std::string(rest.substr(0, utf8_prefix(rest.substr(0, 20)).length)) + "\"",
+                    where,
+                    rest.starts_with('[') ? "write one object a line, without a list around them"
+                                          : "write one JSON object a line");
+}
+
+void for_each_json_line(const fs::path& file,
+                        const std::function<void(const Json& row, std::int64_t line)>& visit) {
+  for_each_line(file, [&](std::string_view text, std::int64_t line) {
+    visit(parse_row(text, file.string() + ":" + std::to_string(line)), line);
+  });
 }
 
 }  // namespace expandft

@@ -45,10 +45,15 @@ class TextStream {
   bool begun_ = false;
 };
 
-/// Calls `visit` with each row of JSON lines and its line number (from 1), with no more than one
-/// line in memory. Numbers keep their texts (base/written_number.h). Packed or not. Blank lines are
-/// skipped; CRLF and a byte order mark are tolerated. Input errors name file:line for damaged JSON,
-/// a row that is no object, NUL bytes and invalid UTF-8.
+/// Calls `visit` with the text of each row of JSON lines, valid until it returns, and its line
+/// number (from 1), with no more than one line in memory. Packed or not. Blank lines are skipped, a
+/// byte order mark is tolerated. Input errors name file:line for NUL bytes and invalid UTF-8.
+void for_each_line(const fs::path& file,
+                   const std::function<void(std::string_view text, std::int64_t line)>& visit);
+/// The row that such a line holds; it may end in CR. Numbers keep their texts
+/// (base/written_number.h). Input errors, at `where`, for damaged JSON and a row that is no object.
+Json parse_row(std::string_view text, const std::string& where);
+/// Both together: calls `visit` with each row.
 void for_each_json_line(const fs::path& file,
                         const std::function<void(const Json& row, std::int64_t line)>& visit);
 

@@ -21,6 +21,7 @@ TextPattern TextPattern::literal(std::string text) {
 
 TextPattern TextPattern::regex(const std::string& pattern, const std::string& where) {
   TextPattern made;
+  made.literal_ = pattern;
   made.regex_ = std::make_shared<const RegularExpression>(pattern, where);
   return made;
 }

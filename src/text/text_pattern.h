@@ -19,11 +19,14 @@ class TextPattern {
   static TextPattern regex(const std::string& pattern, const std::string& where);
 
   std::vector<Match> find_all(std::string_view text) const;
+  /// Whether it looks for this fixed string, or for this regular expression.
+  bool is_literal(std::string_view text) const { return !regex_ && literal_ == text; }
+  bool is_regex(std::string_view pattern) const { return regex_ && literal_ == pattern; }
   /// The text with `content` in place of every match.
   std::string replace(std::string_view text, std::string_view content) const;
 
  private:
-  std::string literal_;
+  std::string literal_;  // or what the regular expression is made of
   std::shared_ptr<const RegularExpression> regex_;
 };
 

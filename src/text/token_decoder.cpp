@@ -119,16 +119,25 @@ std::string TokenDecoder::decode(std::vector<std::string> tokens) const {
   return text;
 }
 
-std::string TokenDecoder::bytes(std::string_view token) const {
+TokenDecoder::Piece TokenDecoder::piece_of(std::string_view token) const {
   std::string text(token);
   for (const Step& step : steps_) {
     if (const auto* replace = std::get_if<Replace>(&step)) {
       text = replace->pattern.replace(text, replace->content);
     } else if (is_byte_token(text)) {
-      return bytes_of_token(text);
+      return {bytes_of_token(text), true};
     }
   }
-  return byte_level_ ? byte_level_bytes(text) : text;
+  return {byte_level_ ? byte_level_bytes(text) : text};
+}
+
+std::string TokenDecoder::bytes(std::string_view token) const {
+  return piece_of(token).text;
+}
+
+bool TokenDecoder::stands_alone(std::string_view token) const {
+  const Piece piece = piece_of(token);
+  return !piece.is_byte && find_invalid_utf8(piece.text) == piece.text.npos;
 }
 
 }  // namespace expandft

@@ -21,6 +21,8 @@ class TokenDecoder {
   std::string decode(std::vector<std::string> tokens) const;
   /// The bytes of one token: those of part of a character for "<0xE2>" or byte-level tokens.
   std::string bytes(std::string_view token) const;
+  /// Whether these are whole characters, and no byte that may be part of a run.
+  bool stands_alone(std::string_view token) const;
 
   bool strips_first_space() const { return strips_space_ || strips_first_token(); }
   bool strips_first_token() const { return strips_first_token_; }
@@ -34,10 +36,16 @@ class TokenDecoder {
   struct ByteFallback {};
   using Step = std::variant<Replace, ByteFallback>;
 
+  struct Piece {
+    std::string text;
+    bool is_byte = false;
+  };
+
   void add(const JsonNode& node);
   void add_metaspace(const JsonNode& node);
   void add_strip(const JsonNode& node);
   void before_joining(const JsonNode& type) const;
+  Piece piece_of(std::string_view token) const;
 
   std::vector<Step> steps_;  // on single tokens
   bool joined_ = false;      // Fuse or ByteLevel has been read

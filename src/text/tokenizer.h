@@ -39,6 +39,10 @@ class Tokenizer {
   virtual std::vector<TokenId> encode(std::string_view text,
                                       const EncodeOptions& options) const = 0;
   std::vector<TokenId> encode(std::string_view text) const { return encode(text, {}); }
+  /// The last place behind `from` where the text, and any other one that begins with it, may be cut
+  /// in two: the ids of the first part and those of the second, encoded as a continuation, are
+  /// those of the whole (with special tokens recognised). `from` when no such place is known.
+  virtual std::size_t last_border(std::string_view text, std::size_t from = 0) const = 0;
   /// Text of the ids. Special tokens are left out when `skip_special`.
   virtual std::string decode(const std::vector<TokenId>& ids, bool skip_special = true) const = 0;
   /// The token as it stands in the vocabulary ("▁the"). Ids past the vocabulary give "<id>".
@@ -60,6 +64,10 @@ class Tokenizer {
   /// The bytes that the id adds to a text ("▁the" gives " the", "<0xE2>" one byte that may be part
   /// of a character). Ids past the vocabulary add nothing.
   virtual std::string token_bytes(TokenId id) const { return token(id); }
+  /// Whether decoding writes the same for the id whatever stands beside it, and the same for what
+  /// stands beside it whatever the id, but for what decoding drops at the very start of a text: it
+  /// is neither a piece of a character nor a byte.
+  virtual bool stands_alone(TokenId id) const = 0;
   /// Whether decoding drops one space at the very start: the dummy prefix that encoding put there.
   virtual bool strips_first_space() const { return false; }
   /// Whether decoding drops every space of the first token in place of that one.

@@ -14,19 +14,19 @@ TokenBatch batch_of(const Dataset& dataset, const ExampleGroup& examples) {
   return batch;
 }
 
+BatchStream::BatchStream(std::shared_ptr<const PackedEpochs> epochs, const TrainingConfig& training,
+                         StreamShare share)
+    : epochs_(std::move(epochs)), training_(training), share_(share), order_(epochs_->of(0)) {}
+
 BatchStream::BatchStream(const Dataset& dataset, const DataConfig& data,
                          const TrainingConfig& training, StreamShare share)
-    : dataset_(dataset), data_(data), training_(training), share_(share), order_(order_of(0)) {}
-
-std::vector<Pack> BatchStream::order_of(std::uint64_t epoch) const {
-  return epoch_order(dataset_, data_.max_length, data_.packing, /*shuffle=*/true, training_.seed,
-                     epoch);
-}
+    : BatchStream(std::make_shared<const PackedEpochs>(dataset, data, training.seed), training,
+                  share) {}
 
 std::int64_t BatchStream::tokens_of(const Pack& pack) const {
   return std::accumulate(pack.begin(), pack.end(), std::int64_t{0},
                          [&](std::int64_t sum, std::uint32_t example) {
-                           return sum + dataset_.examples.length(example);
+                           return sum + dataset().examples.length(example);
                          });
 }
 
@@ -40,11 +40,11 @@ std::vector<Pack> BatchStream::next_packs() {
   std::vector<Pack> packs;
   std::int64_t tokens = 0;
   while (true) {
-    if (position_.pack == order_.size()) {
+    if (position_.pack == order_->size()) {
       if (is_last(position_.epoch)) break;
       seek({position_.epoch + 1, 0});
     }
-    const Pack& pack = order_[position_.pack];
+    const Pack& pack = (*order_)[position_.pack];
     if (!takes(std::ssize(packs), tokens, pack)) break;
     ++position_.pack;
     tokens += tokens_of(pack);
@@ -70,14 +70,14 @@ StepBatch BatchStream::next() {
   const std::vector<Pack> packs = next_packs();
   StepBatch step{.micro_batches = {}, .examples = pieces_of(share_.of(packs))};
   for (const ExampleGroup& piece : step.examples) {
-    step.micro_batches.push_back(batch_of(dataset_, piece));
+    step.micro_batches.push_back(batch_of(dataset(), piece));
   }
   const std::int64_t most_packs = share_.largest(std::ssize(packs));
   step.most_pieces = (most_packs + training_.micro_batch_size - 1) / training_.micro_batch_size;
   for (const Pack& pack : packs) {
     step.tokens += tokens_of(pack);
     for (const std::uint32_t example : pack) {
-      step.targets += target_count(dataset_.examples[example]);
+      step.targets += dataset().examples.targets(example);
     }
   }
   return step;
@@ -90,18 +90,18 @@ bool BatchStream::is_last(std::uint64_t epoch) const {
 void BatchStream::seek(StreamPosition position) {
   if (training_.epochs &&
       position == StreamPosition{static_cast<std::uint64_t>(*training_.epochs)}) {
-    position = {position.epoch - 1, order_of(position.epoch - 1).size()};
+    position = {position.epoch - 1, epochs_->of(position.epoch - 1)->size()};
   }
   const bool moves = position.epoch != position_.epoch;
-  std::vector<Pack> order = moves ? order_of(position.epoch) : std::vector<Pack>();
-  const std::size_t packs = (moves ? order : order_).size();
+  PackedEpochs::Packs order = moves ? epochs_->of(position.epoch) : order_;
+  const std::size_t packs = order->size();
   const bool has_epoch =
       !training_.epochs || position.epoch < static_cast<std::uint64_t>(*training_.epochs);
   if (!has_epoch || position.pack > packs) {
     throw input_error("there is no pack " + std::to_string(position.pack) + " of epoch " +
                       std::to_string(position.epoch) + " in the data");
   }
-  if (moves) order_ = std::move(order);
+  order_ = std::move(order);
   position_ = position;
 }
 
@@ -117,9 +117,9 @@ std::int64_t BatchStream::steps_from(StreamPosition position) const {
   std::int64_t steps = 0, packs = 0, tokens = 0;
   const auto epochs = static_cast<std::uint64_t>(training_.epochs.value_or(1));
   for (; position.epoch < epochs; position = {position.epoch + 1, 0}) {
-    const std::vector<Pack> order = order_of(position.epoch);
-    for (; position.pack < order.size(); ++position.pack) {
-      const Pack& pack = order[position.pack];
+    const PackedEpochs::Packs order = epochs_->of(position.epoch);
+    for (; position.pack < order->size(); ++position.pack) {
+      const Pack& pack = (*order)[position.pack];
       if (!takes(packs, tokens, pack)) {
         ++steps;
         packs = tokens = 0;

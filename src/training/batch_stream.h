@@ -3,9 +3,11 @@
 #include "config/run_config.h"
 #include "text/batch.h"
 #include "text/dataset.h"
+#include "text/packed_epochs.h"
 
 #include <cstdint>
 #include <iterator>
+#include <memory>
 #include <vector>
 
 namespace expandft {
@@ -51,6 +53,9 @@ TokenBatch batch_of(const Dataset& dataset, const ExampleGroup& examples);
 /// steps, and each computes its share of their packs: neighbours, one more or less.
 class BatchStream {
  public:
+  /// Of epochs that it shares with others.
+  BatchStream(std::shared_ptr<const PackedEpochs> epochs, const TrainingConfig& training,
+              StreamShare share = {});
   /// The data set must outlive the stream.
   BatchStream(const Dataset& dataset, const DataConfig& data, const TrainingConfig& training,
               StreamShare share = {});
@@ -69,7 +74,6 @@ class BatchStream {
   std::int64_t steps_left() const;
 
  private:
-  std::vector<Pack> order_of(std::uint64_t epoch) const;
   std::vector<Pack> next_packs();
   std::vector<ExampleGroup> pieces_of(const std::vector<Pack>& packs) const;
   /// Whether a step of so many packs and tokens takes one more pack. A step holds at least one.
@@ -78,12 +82,13 @@ class BatchStream {
   std::int64_t tokens_of(const Pack& pack) const;
   std::int64_t steps_from(StreamPosition position) const;
 
-  const Dataset& dataset_;
-  DataConfig data_;
+  const Dataset& dataset() const { return epochs_->dataset(); }
+
+  std::shared_ptr<const PackedEpochs> epochs_;
   TrainingConfig training_;
   StreamShare share_;
   StreamPosition position_;
-  std::vector<Pack> order_;  // of position_.epoch
+  PackedEpochs::Packs order_;  // of position_.epoch
 };
 
 }  // namespace expandft

@@ -14,12 +14,12 @@ namespace expandft {
 namespace {
 
 /// Whether the run goes on past the first epoch.
-bool repeats(const RunConfig& run, const Dataset& dataset) {
+bool repeats(const RunConfig& run, const std::shared_ptr<const PackedEpochs>& epochs) {
   if (!run.training.max_steps) return run.training.epochs.value_or(1) > 1;
   TrainingConfig once = run.training;
   once.max_steps = std::nullopt;
   once.epochs = 1;
-  return BatchStream(dataset, run.data, once).total_steps() < *run.training.max_steps;
+  return BatchStream(epochs, once).total_steps() < *run.training.max_steps;
 }
 
 PrefixLayout plan(const char* what, const Dataset& dataset, std::vector<ExampleGroup> groups,
@@ -51,7 +51,8 @@ std::uint64_t PrefixLayouts::bytes() const {
 }
 
 PrefixLayouts plan_prefix_caches(const RunConfig& run, const Decoder& decoder,
-                                 std::int64_t frozen_layers, const Dataset& training_data,
+                                 std::int64_t frozen_layers,
+                                 const std::shared_ptr<const PackedEpochs>& epochs,
                                  const Retention* retention) {
   const CachePrefix kind = run.training.cache_prefix;
   if (kind == CachePrefix::kNone) return {};
@@ -70,10 +71,10 @@ PrefixLayouts plan_prefix_caches(const RunConfig& run, const Decoder& decoder,
     out.retention = plan("text held on", retention->text(), retention->first_groups(), token_bytes,
                          limit, kind);
   }
-  if (repeats(run, training_data)) {
-    out.training = plan("training data", training_data,
-                        first_epoch_groups(BatchStream(training_data, run.data, run.training)),
-                        token_bytes, limit - out.bytes(), kind);
+  if (repeats(run, epochs)) {
+    out.training = plan("training data", epochs->dataset(),
+                        first_epoch_groups(BatchStream(epochs, run.training)), token_bytes,
+                        limit - out.bytes(), kind);
   } else if (retention == nullptr) {
     spdlog::warn("training.cache_prefix has no effect: no example is computed twice in one epoch");
   }

@@ -17,11 +17,13 @@ struct PrefixLayouts {
   std::uint64_t bytes() const;
 };
 
-/// `frozen_layers`: how many lie below all that trains. `retention` may be null. Warns where the
+/// `frozen_layers`: how many lie below all that trains. `epochs`: of the training data.
+/// `retention` may be null. Warns where the
 /// config asks for a cache and there is nothing to keep: no layer is frozen, or nothing is computed
 /// twice.
 PrefixLayouts plan_prefix_caches(const RunConfig& run, const Decoder& decoder,
-                                 std::int64_t frozen_layers, const Dataset& training_data,
+                                 std::int64_t frozen_layers,
+                                 const std::shared_ptr<const PackedEpochs>& epochs,
                                  const Retention* retention);
 
 /// Where a cache may lie on the disk, and how much room it leaves free there.

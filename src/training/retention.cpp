@@ -17,7 +17,7 @@ std::int64_t Retention::batch_size() const {
 }
 
 std::vector<ExampleGroup> Retention::first_groups() const {
-  const ExampleGroup order = order_of(0);
+  const ExampleGroup& order = order_of(0);
   std::vector<ExampleGroup> groups;
   const auto total = static_cast<std::int64_t>(order.size());
   for (std::int64_t at = 0; at + batch_size() <= total; at += batch_size()) {
@@ -28,12 +28,14 @@ std::vector<ExampleGroup> Retention::first_groups() const {
   return groups;
 }
 
-ExampleGroup Retention::order_of(std::int64_t epoch) const {
-  ExampleGroup order(text_.examples.size());
-  std::iota(order.begin(), order.end(), std::uint32_t{0});
+const ExampleGroup& Retention::order_of(std::int64_t epoch) const {
+  if (epoch == order_epoch_) return order_;
+  order_.resize(text_.examples.size());
+  std::iota(order_.begin(), order_.end(), std::uint32_t{0});
   constexpr std::uint64_t kPurpose = std::uint64_t{1} << 32;  // apart from the data's epochs
-  Random(seed_, kPurpose + static_cast<std::uint64_t>(epoch)).shuffle(order);
-  return order;
+  Random(seed_, kPurpose + static_cast<std::uint64_t>(epoch)).shuffle(order_);
+  order_epoch_ = epoch;
+  return order_;
 }
 
 // Epoch after epoch, each in an order of its own, so that a step's sequences depend on its number
@@ -41,11 +43,9 @@ ExampleGroup Retention::order_of(std::int64_t epoch) const {
 ExampleGroup Retention::examples_of(std::int64_t step) const {
   const auto total = static_cast<std::int64_t>(text_.examples.size());
   const std::int64_t count = batch_size();
-  ExampleGroup examples, order;
-  std::int64_t epoch = -1;
+  ExampleGroup examples;
   for (std::int64_t i = step * count; i < (step + 1) * count; ++i) {
-    if (i / total != epoch) order = order_of(epoch = i / total);
-    examples.push_back(order[static_cast<std::size_t>(i % total)]);
+    examples.push_back(order_of(i / total)[static_cast<std::size_t>(i % total)]);
   }
   return examples;
 }

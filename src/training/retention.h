@@ -41,7 +41,7 @@ class Retention {
  private:
   std::int64_t batch_size() const;
   /// All sequences, in the order of an epoch.
-  ExampleGroup order_of(std::int64_t epoch) const;
+  const ExampleGroup& order_of(std::int64_t epoch) const;
   ExampleGroup examples_of(std::int64_t step) const;
 
   RetentionConfig config_;
@@ -50,6 +50,9 @@ class Retention {
   std::int64_t frozen_layers_;
   StreamShare share_;
   std::unique_ptr<PrefixCache> cache_;
+  // The last order that was asked for: step after step takes a little of it.
+  mutable ExampleGroup order_;
+  mutable std::int64_t order_epoch_ = -1;
 };
 
 }  // namespace expandft

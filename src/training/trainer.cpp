@@ -64,7 +64,7 @@ class Loop {
         group_(job.group),
         share_{group_.rank(), group_.count()},
         optimizer_(job.adaptation.parameters(), training_, group_, job.decoder.dtype()),
-        stream_(job.training_data, job.config.run.data, training_, share_),
+        stream_(job.epochs, training_, share_),
         progress_(job.quiet || !group_.is_first()) {
     state_.total_steps = stream_.total_steps();
     state_.loss_scale = loss_scale_for(job.decoder.dtype());
@@ -153,9 +153,8 @@ class Loop {
       }
       return;
     }
-    PrefixLayouts layouts =
-        plan_prefix_caches(job_.config.run, job_.decoder, job_.frozen_layers, job_.training_data,
-                           retention_ ? &*retention_ : nullptr);
+    PrefixLayouts layouts = plan_prefix_caches(job_.config.run, job_.decoder, job_.frozen_layers,
+                                               job_.epochs, retention_ ? &*retention_ : nullptr);
     const auto open = [&](const Dataset& dataset, PrefixLayout layout) {
       return make_prefix_cache(training_.cache_prefix, {job_.run_directory, job_.bytes_to_write},
                                job_.decoder, job_.frozen_layers, dataset, std::move(layout));
@@ -163,7 +162,7 @@ class Loop {
     if (layouts.retention) {
       retention_->use(open(retention_->text(), std::move(*layouts.retention)));
     }
-    if (layouts.training) prefix_ = open(job_.training_data, std::move(*layouts.training));
+    if (layouts.training) prefix_ = open(job_.epochs->dataset(), std::move(*layouts.training));
   }
 
   void resume() {
@@ -356,7 +355,7 @@ class Loop {
   /// the step that gives none, or the step before may have spoiled the weights.
   bool has_finite_loss() const {
     constexpr std::size_t kExamples = 16;
-    const Dataset& data = job_.validation_data ? *job_.validation_data : job_.training_data;
+    const Dataset& data = job_.validation_data ? *job_.validation_data : job_.epochs->dataset();
     const std::size_t count = std::min(kExamples, data.examples.size());
     std::size_t finite = 0;
     for (std::size_t i = 0; i < count; ++i) {

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 
 namespace expandft {
@@ -25,10 +26,10 @@ struct TrainingJob {
   const ResolvedConfig& config;
   const Decoder& decoder;
   const Adaptation& adaptation;
-  const Dataset& training_data;
-  const Dataset* validation_data;  // may be null
-  const Dataset* retention_data;   // null without retention
-  std::int64_t frozen_layers = 0;  // below all that trains
+  std::shared_ptr<const PackedEpochs> epochs;  // of the training data
+  const Dataset* validation_data;              // may be null
+  const Dataset* retention_data;               // null without retention
+  std::int64_t frozen_layers = 0;              // below all that trains
   fs::path run_directory;
   std::uint64_t bytes_to_write = 0;  // room there that a cache leaves free
   Json identity;                     // of snapshots

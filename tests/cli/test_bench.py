@@ -221,3 +221,15 @@ def test_all_bars_are_drawn_within_the_chart():
         for x in (element.get(name) for name in ("x", "x1", "x2")):
             assert x is None or 0 <= float(x) <= charts.WIDTH
     assert any("73%" in (text.text or "") for text in root.iter(SVG + "text"))
+
+
+def test_loading_is_measured_beside_another_binary_and_the_peer(source, binary, tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("<!-- bench-data:begin -->\n<!-- bench-data:end -->\n")
+    done = bench(source, binary, "data", "--rounds", 1, "--rows", 20, "--megabytes", 1, "--threads", 1, "--cache",
+                 tmp_path / "cache", "--before", binary, "--page", page, "--write")
+    assert done.returncode == 0, done.stderr
+    rows = cells(page.read_text(), "stories260K")
+    assert [row[1] for row in rows] == ["20 rows of prompt and completion", "a text of 1 MB"]
+    assert all(float(cell) >= 0 for row in rows for cell in row[2:])
+    assert all(len(row) == 9 for row in rows)

@@ -92,7 +92,7 @@ TEST_CASE("loading and dealing data takes memory that does not grow with it", "[
     Dataset dataset{.examples = ExampleStore(memory_limit)};
     append_dataset({.path = directory.path() / name, .max_length = 512, .piece_bytes = 1 << 18},
                    *tokenizer, dataset);
-    if (fingerprint(dataset).empty() || first_epoch(dataset, data, 1).packs == 0) _exit(1);
+    if (fingerprint(dataset).empty() || first_epoch({dataset, data, 1}).packs == 0) _exit(1);
     for (const Pack& pack : epoch_order(dataset, 512, true, true, 7, 0)) {
       for (const std::uint32_t example : pack) {
         if (dataset.examples[example].tokens.empty()) _exit(1);

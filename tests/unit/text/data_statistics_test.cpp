@@ -108,7 +108,7 @@ TEST_CASE("an epoch's numbers are those of what it deals", "[data_statistics]") 
   const bool packing = GENERATE(true, false);
   const Dataset dataset = sources.load(100, weight);
   sources.run.data.packing = packing;
-  const EpochStatistics epoch = first_epoch(dataset, sources.run.data, 7);
+  const EpochStatistics epoch = first_epoch({dataset, sources.run.data, 7});
   std::int64_t packs = 0;
   TokenBatch dealt;
   for (const Pack& pack : epoch_order(dataset, 100, packing, true, 7, 0)) {
@@ -123,7 +123,7 @@ TEST_CASE("an epoch's numbers are those of what it deals", "[data_statistics]") 
         static_cast<double>(dealt.tokens()) / static_cast<double>(packs * 100));
   CHECK((epoch.packs == epoch.examples) == !packing);
   sources.run.data.packing = !packing;
-  const EpochStatistics other = first_epoch(dataset, sources.run.data, 7);
+  const EpochStatistics other = first_epoch({dataset, sources.run.data, 7});
   CHECK((epoch.packing_efficiency() > other.packing_efficiency()) == packing);
   std::int64_t drawn = 0;
   for (const SourceReport& source : dataset.sources) drawn += source.drawn;

@@ -1,31 +1,13 @@
 // Long texts encoded in parts have the ids of the whole, with every tokenizer that is tested here.
 #include "text/text_cutter.h"
 
-#include "base/json.h"
 #include "catch.h"
-#include "temporary_directory.h"
+#include "golden_tokenizers.h"
 #include "text/dataset.h"
 
 using namespace expandft;
 
 namespace {
-
-const fs::path kGoldens = fs::path(EXPANDFT_TEST_DATA) / "golden" / "tokenizers";
-
-std::unique_ptr<const Tokenizer> golden_tokenizer(const std::string& name) {
-  const Json golden = read_json(kGoldens / (name + ".json"));
-  const TemporaryDirectory directory;
-  if (golden.contains("tokenizer")) {
-    directory.write("tokenizer.json", golden["tokenizer"].dump());
-  } else {
-    const auto model = golden["model"].get<std::string>();
-    const fs::path stories = fs::path(EXPANDFT_DATA) / "stories260K" / "tokenizer.model";
-    fs::copy_file(model == "stories260K" ? stories : kGoldens / (model + ".model"),
-                  directory.path() / "tokenizer.model");
-  }
-  for (const auto& item : golden["files"].items()) directory.write(item.key(), item.value().dump());
-  return Tokenizer::load(directory.path());
-}
 
 /// Stories and plays, and between their paragraphs the texts that are hard for tokenizers: added
 /// tokens, runs of white space, other scripts, marks.
@@ -33,10 +15,7 @@ std::string hard_text() {
   const std::string real =
       read_file(fs::path(EXPANDFT_DATA) / "tinyshakespeare.valid.txt").substr(0, 60000) +
       read_file(fs::path(EXPANDFT_DATA) / "tinystories.valid.txt").substr(0, 60000);
-  std::vector<std::string> hard;
-  for (const char* file : {"texts.json", "json/texts.json"}) {
-    for (const Json& text : read_json(kGoldens / file)) hard.push_back(text.get<std::string>());
-  }
+  const std::vector<std::string> hard = hard_texts();
   std::string mixed;
   std::size_t next = 0;
   for (const char c : real) {
@@ -57,12 +36,7 @@ Dataset load(const fs::path& file, const Tokenizer& tokenizer, std::size_t piece
 }  // namespace
 
 TEST_CASE("a text in pieces has the ids of the whole", "[text_cutter][golden]") {
-  const auto name = GENERATE(
-      as<std::string>{}, "stories260K", "mistral-v1", "mistral-v1-legacy", "mistral-v1-no-prefix",
-      "mistral-v1-added", "mistral-v1-added-files", "mistral-v3", "mistral-v3-legacy", "gemma",
-      "gemma-added", "json/llama3", "json/qwen2", "json/qwen3", "json/gpt2", "json/deepseek",
-      "json/phi3", "json/gemma", "json/metaspace-first", "json/metaspace-always",
-      "json/metaspace-never", "json/llama-class", "json/llama-class-legacy", "json/medley");
+  const auto name = GENERATE(from_range(golden_tokenizer_names()));
   CAPTURE(name);
   const auto tokenizer = golden_tokenizer(name);
   const std::string text = hard_text();

@@ -92,7 +92,7 @@ TEST_CASE("the stream deals exactly the tokens that the statistics of an epoch s
   if (GENERATE(true, false)) dataset.parts = {{17, 0.3}, {20, 1.4}};
   const DataConfig data = data_of(GENERATE(true, false));
   const TrainingConfig training = training_of(1, 4, {});
-  const EpochStatistics epoch = first_epoch(dataset, data, training.seed);
+  const EpochStatistics epoch = first_epoch({dataset, data, training.seed});
   BatchStream stream(dataset, data, training);
   std::int64_t tokens = 0, targets = 0, sequences = 0;
   StreamPosition end;

@@ -93,8 +93,8 @@ TEST_CASE("a layout keeps examples in the order of training, up to its limit") {
   const Run run;
   const PrefixLayout all = run.layout();
   CHECK(all.kept_examples() == 23);
-  CHECK(all.bytes() ==
-        static_cast<std::uint64_t>(first_epoch(run.data, run.config, 7).tokens) * run.token_bytes);
+  CHECK(all.bytes() == static_cast<std::uint64_t>(first_epoch({run.data, run.config, 7}).tokens) *
+                           run.token_bytes);
   const PrefixLayout half = run.layout(all.bytes() / 2);
   CHECK(half.bytes() <= all.bytes() / 2);
   CHECK(half.kept_examples() > 5);
