@@ -65,7 +65,7 @@ std::string excerpt(std::string_view text, std::size_t limit) {
 /// Builds the document and stops at the first fault.
 class DocumentBuilder : public nlohmann::json_sax<Json> {
  public:
-  explicit DocumentBuilder(Numbers numbers) : numbers_(numbers) {}
+  explicit DocumentBuilder(JsonNumbers numbers) : numbers_(numbers) {}
 
   bool null() override { return add(nullptr); }
   bool boolean(bool value) override { return add(value); }
@@ -118,7 +118,7 @@ class DocumentBuilder : public nlohmann::json_sax<Json> {
     std::unordered_set<std::string> keys;
   };
 
-  bool keeps_texts() const { return numbers_ == Numbers::kAsWritten; }
+  bool keeps_texts() const { return numbers_ == JsonNumbers::kAsWritten; }
 
   bool fail(std::string fault) {
     fault_ = std::move(fault);
@@ -163,7 +163,7 @@ class DocumentBuilder : public nlohmann::json_sax<Json> {
     return true;
   }
 
-  Numbers numbers_;
+  JsonNumbers numbers_;
   Json root_;
   std::vector<Level> levels_;
   std::string fault_;
@@ -213,7 +213,7 @@ Json with_plain_numbers(Json value) {
 
 }  // namespace
 
-Json parse_json(std::string_view text, const std::string& where, Numbers numbers) {
+Json parse_json(std::string_view text, const std::string& where, JsonNumbers numbers) {
   constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   if (text.starts_with(kByteOrderMark)) {  // nlohmann would pass over it

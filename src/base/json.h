@@ -13,12 +13,12 @@ using Json = nlohmann::ordered_json;
 
 /// What parse_json makes of numbers: 64-bit integers and doubles, or, for those that these would
 /// write otherwise (decimals, exponents, longer integers), their own text (base/written_number.h).
-enum class Numbers { kAsValues, kAsWritten };
+enum class JsonNumbers { kAsValues, kAsWritten };
 
 /// Parses JSON from outside. Refuses duplicate keys, nesting deeper than 64, invalid UTF-8 and
 /// trailing text; the error names `where` with line and column.
 Json parse_json(std::string_view text, const std::string& where,
-                Numbers numbers = Numbers::kAsValues);
+                JsonNumbers numbers = JsonNumbers::kAsValues);
 /// The beginning of a value's JSON, in ASCII, for a message.
 std::string json_excerpt(const Json& value);
 /// The names of an object's members, in its order.

@@ -8,7 +8,7 @@
 
 namespace expandft {
 
-// A number that keeps the text it was written with (parse_json with Numbers::kAsWritten): 1.10,
+// A number that keeps the text it was written with (parse_json with JsonNumbers::kAsWritten): 1.10,
 // 1e5, 1180591620717411303424. It lies in a Json as binary data, which no JSON text gives, so that
 // only those who ask here take it for a number (docs/decisions/0021-numbers-as-written.md).
 

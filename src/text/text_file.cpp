@@ -61,7 +61,7 @@ class LineReader {
 /// A line of a file: parse_json would count lines in it once more.
 Json parse_line(std::string_view text, const std::string& where) {
   try {
-    return parse_json(text, where, Numbers::kAsWritten);
+    return parse_json(text, where, JsonNumbers::kAsWritten);
   } catch (const Error& error) {
     const std::string first = where + ":1:";
     if (!error.where().starts_with(first)) throw;

@@ -13,7 +13,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     fuzz::expect_input_error([&] {
       const TextTemplate text = TextTemplate::parse(all.substr(0, end), "fuzz", filters);
       const Json row =
-          parse_json(all.substr(std::min(end + 1, all.size())), "fuzz", Numbers::kAsWritten);
+          parse_json(all.substr(std::min(end + 1, all.size())), "fuzz", JsonNumbers::kAsWritten);
       text.missing_fields(row);
       const std::string rendered = text.render(row, "fuzz");
       if (text.render_texts(row, "fuzz").empty()) std::abort();

@@ -42,18 +42,19 @@ TEST_CASE("Numbers keep their texts where that is asked for", "[json]") {
         "1180591620717411303424", "-1180591620717411303424", "1.10", "1.0", "-0.0", "1e5", "1E+05",
         "0.1000000000000000055", "1e-400", "123456789012345678901234567890.5"}) {
     INFO(number);
-    const Json list = parse_json("[" + number + "]", "x", Numbers::kAsWritten);
+    const Json list = parse_json("[" + number + "]", "x", JsonNumbers::kAsWritten);
     CHECK(scalar_text(list[0]) == number);
     CHECK(json_type_name(list[0]) == std::string("number"));
   }
-  CHECK(parse_json("[12]", "x", Numbers::kAsWritten)[0] == 12);
-  CHECK(parse_json("[1.50]", "x", Numbers::kAsWritten) ==
-        parse_json("[ 1.50 ]", "x", Numbers::kAsWritten));
+  CHECK(parse_json("[12]", "x", JsonNumbers::kAsWritten)[0] == 12);
+  CHECK(parse_json("[1.50]", "x", JsonNumbers::kAsWritten) ==
+        parse_json("[ 1.50 ]", "x", JsonNumbers::kAsWritten));
   CHECK(parse_json("[1.10]", "x")[0] == 1.1);
-  CHECK_FALSE(scalar_text(parse_json("null", "x", Numbers::kAsWritten)));
-  CHECK(json_excerpt(parse_json(R"([1.50, {"a": 2.5}])", "x", Numbers::kAsWritten)) ==
+  CHECK_FALSE(scalar_text(parse_json("null", "x", JsonNumbers::kAsWritten)));
+  CHECK(json_excerpt(parse_json(R"([1.50, {"a": 2.5}])", "x", JsonNumbers::kAsWritten)) ==
         R"([1.5,{"a":2.5}])");
-  CHECK(has(error_of([] { parse_json("1e400", "x", Numbers::kAsWritten); }).message(), "1e400"));
+  CHECK(
+      has(error_of([] { parse_json("1e400", "x", JsonNumbers::kAsWritten); }).message(), "1e400"));
 }
 
 TEST_CASE("A duplicate key is refused", "[json]") {

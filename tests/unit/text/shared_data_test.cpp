@@ -9,7 +9,7 @@ using namespace expandft;
 
 namespace {
 
-std::string rows(int begin, int end) {
+std::string question_rows(int begin, int end) {
   std::string text;
   for (int i = begin; i < end; ++i) {
     text += R"({"prompt": "q)" + std::to_string(i) + R"(", "completion": "a"})" + "\n";
@@ -17,7 +17,7 @@ std::string rows(int begin, int end) {
   return text;
 }
 
-struct Folder : TemporaryDirectory {
+struct SharedFolder : TemporaryDirectory {
   Dataset load(const std::vector<std::string>& names, const std::string& key) const {
     RunConfig run;
     run.data.max_length = 16;
@@ -35,12 +35,13 @@ struct Folder : TemporaryDirectory {
 }  // namespace
 
 TEST_CASE("validation data that is trained on is counted for each pair of sources", "[data]") {
-  const Folder folder;
-  folder.write("a.jsonl", rows(0, 10) + rows(0, 10));  // what stands there twice counts once
-  folder.write("b.jsonl", rows(8, 20));
-  folder.write("c.jsonl", rows(30, 40));
-  folder.write("v.jsonl", rows(9, 12) + rows(50, 52));
-  folder.write("w.jsonl", rows(39, 41));
+  const SharedFolder folder;
+  folder.write("a.jsonl",
+               question_rows(0, 10) + question_rows(0, 10));  // what stands there twice counts once
+  folder.write("b.jsonl", question_rows(8, 20));
+  folder.write("c.jsonl", question_rows(30, 40));
+  folder.write("v.jsonl", question_rows(9, 12) + question_rows(50, 52));
+  folder.write("w.jsonl", question_rows(39, 41));
   const auto notices = folder.shared({"a.jsonl", "b.jsonl", "c.jsonl"}, {"v.jsonl", "w.jsonl"});
   REQUIRE(notices.size() == 3);
   for (const auto& [index, parts] : std::vector<std::pair<std::size_t, std::vector<std::string>>>{
@@ -56,10 +57,10 @@ TEST_CASE("validation data that is trained on is counted for each pair of source
 }
 
 TEST_CASE("a file is the same by each of its names", "[data]") {
-  const Folder folder;
+  const SharedFolder folder;
   fs::create_directories(folder.path() / "ds/inner");
-  folder.write("ds/train.jsonl", rows(0, 3));
-  folder.write("ds/inner/valid.jsonl", rows(5, 7));
+  folder.write("ds/train.jsonl", question_rows(0, 3));
+  folder.write("ds/inner/valid.jsonl", question_rows(5, 7));
   fs::create_symlink(folder.path() / "ds/inner/valid.jsonl", folder.path() / "soft.jsonl");
   fs::create_hard_link(folder.path() / "ds/inner/valid.jsonl", folder.path() / "hard.jsonl");
   fs::copy_file(folder.path() / "ds/inner/valid.jsonl", folder.path() / "copy.jsonl");

@@ -50,7 +50,7 @@ TEST_CASE("numbers and booleans go in as JSON writes them", "[template]") {
 
 TEST_CASE("numbers of a row keep their digits", "[template]") {
   const Json row = parse_json(R"({"id": 1180591620717411303424, "price": 1.10, "e": [1e5, -0.50]})",
-                              "row", Numbers::kAsWritten);
+                              "row", JsonNumbers::kAsWritten);
   const auto render_row = [&](std::string_view text) {
     return with_filters(text).render(row, "rows.jsonl:4");
   };
