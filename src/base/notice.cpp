@@ -6,6 +6,11 @@
 
 namespace expandft {
 
+Notices joined(Notices first, const Notices& second) {
+  first.insert(first.end(), second.begin(), second.end());
+  return first;
+}
+
 std::string notice_text(const Notice& notice) {
   std::string text = notice.where.empty() ? notice.what : notice.where + ": " + notice.what;
   if (!notice.hint.empty()) text += "; " + notice.hint;
@@ -19,9 +24,9 @@ std::vector<std::string> notice_texts(const Notices& notices) {
 }
 
 Error strict_error(const Notices& notices) {
-  std::string text = notices.size() == 1 ? "--strict: a warning stands"
-                                         : "--strict: " + std::to_string(notices.size()) +
-                                               " warnings stand";
+  std::string text = notices.size() == 1
+                         ? "--strict: a warning stands"
+                         : "--strict: " + std::to_string(notices.size()) + " warnings stand";
   for (const std::string& one : notice_texts(notices)) text += "\n  " + one;
   return input_error(std::move(text), "", "correct the files, or leave --strict out");
 }

@@ -20,11 +20,9 @@ class EvaluatedModel {
 
   const std::string& name() const { return options_.model; }
   const Tokenizer& tokenizer() const { return *tokenizer_; }
-  /// What of the directory's files was not understood.
-  const Notices& notices() const { return tokenizer_->notices(); }
   const DecoderSpec& spec() const { return spec_; }
   /// What of the directory's files was not understood.
-  const Notices& notices() const { return spec_.notices; }
+  Notices notices() const { return joined(spec_.notices, tokenizer_->notices()); }
   const Decoder& decoder();
 
   /// prepare_tasks, for a model that reads so many positions.

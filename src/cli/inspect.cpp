@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include <spdlog/fmt/fmt.h>
 
@@ -110,10 +111,8 @@ Notices notices_or_none(Read read) {
 Notices notices_of_model(const fs::path& directory) {
   Notices notices =
       notices_or_none([&] { return read_spec(ModelDirectory::open(directory)).notices; });
-  const Notices of_tokenizer =
-      notices_or_none([&] { return Tokenizer::load(directory)->notices(); });
-  notices.insert(notices.end(), of_tokenizer.begin(), of_tokenizer.end());
-  return notices;
+  return joined(std::move(notices),
+                notices_or_none([&] { return Tokenizer::load(directory)->notices(); }));
 }
 
 /// What each rank of a run would hold in memory; of the model, config.json is enough.

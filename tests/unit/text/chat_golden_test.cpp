@@ -54,7 +54,9 @@ TEST_CASE("conversations equal the transformers package's", "[chat][golden]") {
   std::size_t compared = 0, with_marks = 0;
   for (const auto& item : conversations.items()) {
     INFO("conversation " << item.key());
-    const std::vector<ChatMessage> messages = read_messages({{"messages", item.value()}}, "d:1");
+    UnreadFields unread;
+    const std::vector<ChatMessage> messages =
+        read_messages({{"messages", item.value()}}, /*learn_prompt=*/false, unread, "d:1");
     const Json& row = golden["conversations"][item.key()];
     if (row.contains("refused")) {
       INFO("refused: " << row["refused"]);
@@ -63,7 +65,7 @@ TEST_CASE("conversations equal the transformers package's", "[chat][golden]") {
     }
     const RenderedChat chat = render_chat(format, messages, "d:1");
     CHECK(chat.text == row["text"].get<std::string>());
-    const Example example = encode_chat(chat, format, *tokenizer);
+    const Example example = encode_chat(chat, format, /*learn_prompt=*/false, *tokenizer);
     CHECK(example.tokens == row["ids"].get<std::vector<TokenId>>());
     CHECK(example.tokens.size() == example.learned.size());
     if (row.contains("prompt")) {
