@@ -20,9 +20,6 @@ struct Notice {
 /// Those who read a file keep its notices beside what they read; `cli` reports them.
 using Notices = std::vector<Notice>;
 
-/// The first, then the second.
-Notices joined(Notices first, const Notices& second);
-
 /// "where: what; hint": one line.
 std::string notice_text(const Notice& notice);
 std::vector<std::string> notice_texts(const Notices& notices);

@@ -116,6 +116,11 @@ Precision parse_precision(const std::string& name) {
   return Precision::kAuto;
 }
 
+Notices joined(Notices first, const Notices& second) {
+  first.insert(first.end(), second.begin(), second.end());
+  return first;
+}
+
 void report(const Notices& notices, const GlobalOptions& global) {
   if (notices.empty()) return;
   if (global.strict) throw strict_error(notices);

@@ -54,6 +54,9 @@ std::string found_model(const std::string& name);
 /// The value of --precision.
 Precision parse_precision(const std::string& name);
 
+/// The first, then the second.
+Notices joined(Notices first, const Notices& second);
+
 /// Warns of each notice, once for all ranks. With --strict throws strict_error where there are any.
 void report(const Notices& notices, const GlobalOptions& global);
 

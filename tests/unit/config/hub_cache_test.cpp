@@ -11,7 +11,7 @@ using namespace expandft;
 
 namespace {
 
-bool has(const std::string& text, const std::string& part) {
+bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
@@ -119,26 +119,27 @@ TEST_CASE("The only snapshot needs no ref", "[hub_cache]") {
 }
 
 TEST_CASE("A model that the cache lacks gets the command that downloads it", "[hub_cache]") {
-  const Cache cache({});
+  const Cache cache(std::vector<std::string>{});
   const Error nothing = cache.error("other/model@v1");
-  CHECK(has(nothing.message(), "no model of that name in the Hugging Face cache"));
-  CHECK(has(nothing.message(), cache.folder.path().string()));
-  CHECK(has(nothing.hint(), "hf download other/model --revision v1"));
+  CHECK(contains(nothing.message(), "no model of that name in the Hugging Face cache"));
+  CHECK(contains(nothing.message(), cache.folder.path().string()));
+  CHECK(contains(nothing.hint(), "hf download other/model --revision v1"));
   const Error empty = cache.error("org/name");
-  CHECK(has(empty.message(), "no snapshot"));
-  CHECK(has(empty.hint(), "hf download org/name"));
+  CHECK(contains(empty.message(), "no snapshot"));
+  CHECK(contains(empty.hint(), "hf download org/name"));
 }
 
 TEST_CASE("Which snapshot is meant has to be clear", "[hub_cache]") {
   const Cache cache({"abc", "def"});
   const Error unclear = cache.error("org/name");
-  CHECK(has(unclear.message(), "2 snapshots and no refs/main that chooses one: abc, def"));
-  CHECK(has(unclear.hint(), "org/name@REVISION"));
+  CHECK(contains(unclear.message(), "2 snapshots and no refs/main that chooses one: abc, def"));
+  CHECK(contains(unclear.hint(), "org/name@REVISION"));
   const Error unknown = cache.error("org/name@v2");
-  CHECK(has(unknown.message(), "no snapshot v2, only abc, def"));
-  CHECK(has(unknown.hint(), "hf download org/name --revision v2"));
+  CHECK(contains(unknown.message(), "no snapshot v2, only abc, def"));
+  CHECK(contains(unknown.hint(), "hf download org/name --revision v2"));
   cache.refer("main", "123");
-  CHECK(has(cache.error("models--org--name").message(), "no snapshot 123 (main), only abc, def"));
+  CHECK(contains(cache.error("models--org--name").message(),
+                 "no snapshot 123 (main), only abc, def"));
 }
 
 TEST_CASE("A snapshot is called by its hub name, what lies in it by its path", "[hub_cache]") {
@@ -159,10 +160,10 @@ TEST_CASE("A download that was not finished is told", "[hub_cache]") {
   CHECK(download_hint(snapshot) ==
         "the model is incomplete: download it again, hf download org/name");
   write_file_atomically(cache.entry / "blobs/0123.incomplete", "");
-  CHECK(has(download_hint(snapshot), "was not finished"));
+  CHECK(contains(download_hint(snapshot), "was not finished"));
   const fs::path local = cache.folder / "local";
   CHECK(download_hint(local) == "the model is incomplete: download it again");
   fs::create_directories(local / ".cache/huggingface/download");
   write_file_atomically(local / ".cache/huggingface/download/x.incomplete", "");
-  CHECK(has(download_hint(local), "was not finished"));
+  CHECK(contains(download_hint(local), "was not finished"));
 }
