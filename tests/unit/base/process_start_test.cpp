@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 using namespace expandft;
-using namespace expandft::testing;
 
 TEST_CASE("A process's start is known while it is there", "[process_start]") {
   const auto own = start_ticks(::getpid());
