@@ -120,7 +120,9 @@ void JsonTokenizer::index_added_tokens() {
   for (const AddedToken& token : normalized_) normalized.push_back(&token);
   finder_.emplace(plain);
   normalized_finder_.emplace(normalized);
-  borders_.emplace(tokens_, plain, normalized, has_borders_before_words());
+  borders_.emplace(tokens_, plain, normalized,
+                   TextBorders::Kinds{.before_tokens = !splits_special_,
+                                      .before_words = has_borders_before_words()});
   special_.resize(tokens_.size());
   for (const AddedToken& token : added_) {
     // The package looks the decoded form up among the special tokens.

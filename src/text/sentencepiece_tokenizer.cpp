@@ -152,7 +152,9 @@ void SentencePieceTokenizer::load_added_tokens(const SentencePieceModel& model,
   std::array<std::vector<const AddedToken*>, 2> chosen;
   for (const AddedToken& token : added_) chosen[token.normalized ? 1 : 0].push_back(&token);
   for (const auto& tokens : chosen) finders_.emplace_back(tokens);
-  borders_.emplace(std::vector<std::string>(), chosen[0], chosen[1], splits_before_words_);
+  borders_.emplace(
+      std::vector<std::string>(), chosen[0], chosen[1],
+      TextBorders::Kinds{.before_tokens = !splits_special_, .before_words = splits_before_words_});
 }
 
 std::optional<TokenId> SentencePieceTokenizer::named(const NamedToken& name,

@@ -32,10 +32,10 @@ bool begins_with_space(std::string_view text) {
 
 TextBorders::TextBorders(const std::vector<std::string>& tokens,
                          const std::vector<const AddedToken*>& added,
-                         const std::vector<const AddedToken*>& later, bool before_words)
+                         const std::vector<const AddedToken*>& later, Kinds kinds)
     : added_(added) {
-  find_beginnings(added);
-  if (!before_words) return;
+  if (kinds.before_tokens) find_beginnings(added);
+  if (!kinds.before_words) return;
   find_letters(tokens);
   for (const AddedToken* token : added) leave_out_letters_of(*token);
   for (const AddedToken* token : later) leave_out_letters_of(*token);

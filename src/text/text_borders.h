@@ -18,11 +18,15 @@ namespace expandft {
 ///   letter and then a space, and the rest of encoding does not look past a word there.
 class TextBorders {
  public:
-  /// `before_words`: whether the second kind counts. `tokens`: all of the vocabulary that may have
-  /// a letter and a space ("▁", "Ġ") in it; `added` those found in the text as it stands, `later`
-  /// those found in what is between them. The added tokens must outlive the object.
+  /// Which of the two count.
+  struct Kinds {
+    bool before_tokens = false, before_words = false;
+  };
+  /// `tokens`: all of the vocabulary that may have a letter and a space ("▁", "Ġ") in it; `added`
+  /// those found in the text as it stands, `later` those found in what is between them. The added
+  /// tokens must outlive the object.
   TextBorders(const std::vector<std::string>& tokens, const std::vector<const AddedToken*>& added,
-              const std::vector<const AddedToken*>& later, bool before_words);
+              const std::vector<const AddedToken*>& later, Kinds kinds);
 
   /// The last border behind `from` that is one whatever follows the text; `from` without one.
   std::size_t last_in(std::string_view text, std::size_t from = 0) const;

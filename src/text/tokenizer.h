@@ -41,7 +41,8 @@ class Tokenizer {
   std::vector<TokenId> encode(std::string_view text) const { return encode(text, {}); }
   /// The last place behind `from` where the text, and any other one that begins with it, may be cut
   /// in two: the ids of the first part and those of the second, encoded as a continuation, are
-  /// those of the whole (with special tokens recognised). `from` when no such place is known.
+  /// those of the whole, unless the options leave special tokens unrecognised. `from` when no such
+  /// place is known.
   virtual std::size_t last_border(std::string_view text, std::size_t from = 0) const = 0;
   /// Text of the ids. Special tokens are left out when `skip_special`.
   virtual std::string decode(const std::vector<TokenId>& ids, bool skip_special = true) const = 0;

@@ -40,7 +40,9 @@ inline const std::vector<std::string>& golden_tokenizer_names() {
   return names;
 }
 
-inline std::unique_ptr<const expandft::Tokenizer> golden_tokenizer(const std::string& name) {
+/// `files`: that lie beside it in place of its own of those names.
+inline std::unique_ptr<const expandft::Tokenizer> golden_tokenizer(
+    const std::string& name, const expandft::Json& files = expandft::Json::object()) {
   using namespace expandft;
   const Json golden = read_json(tokenizer_goldens() / (name + ".json"));
   const TemporaryDirectory directory;
@@ -53,6 +55,7 @@ inline std::unique_ptr<const expandft::Tokenizer> golden_tokenizer(const std::st
                   directory.path() / "tokenizer.model");
   }
   for (const auto& item : golden["files"].items()) directory.write(item.key(), item.value().dump());
+  for (const auto& item : files.items()) directory.write(item.key(), item.value().dump());
   return Tokenizer::load(directory.path());
 }
 
