@@ -188,13 +188,13 @@ TEST_CASE("A process killed while it writes leaves the old directory, and the ne
   char byte = 0;
   REQUIRE(::read(ready[0], &byte, 1) == 1);
   make(temp / "other", "x");
-  CHECK(count_entries(temp.path()) == 3);  // a living process's work is left alone
+  CHECK(count_entries(temp.path()) == 4);  // a living process's work and its lock are left alone
   ::kill(child, SIGKILL);
   ::waitpid(child, nullptr, 0);
   ::close(ready[0]);
   ::close(ready[1]);
   CHECK(read_file(temp / "out/a.txt") == "old");
-  CHECK(count_entries(temp.path()) == 3);
+  CHECK(count_entries(temp.path()) == 4);
   make(temp / "out", "new", Existing::kReplaceOurs);
   CHECK(read_file(temp / "out/a.txt") == "new");
   CHECK(count_entries(temp.path()) == 2);
