@@ -8,6 +8,8 @@ namespace {
 
 using namespace simd;
 
+typedef double Doubles __attribute__((vector_size(2 * EXPANDFT_VECTOR_BYTES)));  // of kFloats
+
 /// Calls visit(place, count) for the columns in vectors: whole ones, and what is left over.
 template <typename Visit>
 EXPANDFT_INLINE void for_vectors(std::int64_t columns, Visit visit) {
@@ -157,20 +159,22 @@ EXPANDFT_INLINE Floats first(Floats x, std::int64_t count) {
 }
 
 /// Σ term(place, count) over the columns. A vocabulary is long: its many small terms would be lost
-/// beside a large one, so each stretch is summed by itself, and the stretches in double.
+/// beside a large one, so a few vectors at a time are summed, and these sums in double.
 template <typename Term>
 EXPANDFT_INLINE float long_sum(std::int64_t columns, Term term) {
-  constexpr std::int64_t kStretch = 1024;
-  double total = 0;
+  constexpr std::int64_t kStretch = 16 * kFloats;
+  Doubles total = {};
   for (std::int64_t begin = 0; begin < columns; begin += kStretch) {
     const std::int64_t left = columns - begin;
     Floats part = {};
     for_vectors(left < kStretch ? left : kStretch,
                 [&](std::int64_t j, std::int64_t count)
                     EXPANDFT_INLINE_LAMBDA { part += first(term(begin + j, count), count); });
-    total += sum(part);
+    total += __builtin_convertvector(part, Doubles);
   }
-  return static_cast<float>(total);
+  double sum = 0;
+  for (int i = 0; i < kFloats; ++i) sum += total[i];
+  return static_cast<float>(sum);
 }
 
 /// Σ e^(logit − peak); with `keep`, the terms go there.

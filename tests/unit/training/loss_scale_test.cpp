@@ -42,9 +42,12 @@ struct Gradients {
 /// Of all weights, after one step of `targets`; float16 with a loss scale or without.
 Gradients gradients(at::ScalarType dtype, std::int64_t targets, std::optional<double> scale,
                     const RetentionConfig* retains = nullptr) {
-  const Golden golden("gqa", "training.safetensors");
+  const Golden golden("gqa", "retention.safetensors");
   Decoder decoder = Decoder::load(golden.directory(), dtype, at::kCPU);
   const auto weights = train_all_weights(decoder);
+  for (const Parameter& one : weights->parameters()) {
+    one.tensor.detach().mul_(1.05);  // so that it differs from its base
+  }
   AdamW optimizer(weights->parameters(), {});
   StepBatch batch = golden_step(golden, 0);
   batch.targets = targets;
@@ -87,9 +90,10 @@ TEST_CASE("with retention gradients of float16 are those of float32 too") {
   retention.batch_size = 2;
   const Gradients expected = gradients(at::kFloat, 65536, {}, &retention);
   const Gradients found = gradients(at::kHalf, 65536, 16, &retention);
-  // Against a base that is the model itself the divergence is rounding alone.
-  CHECK(found.result.retention.value() == Approx(expected.result.retention.value()).margin(1e-5));
-  CHECK(relative_distance(found.all, expected.all) < 0.02);
+  CHECK(expected.result.retention.value() > 1e-4);
+  CHECK(found.result.retention.value() ==
+        Approx(expected.result.retention.value()).epsilon(0.02).margin(1e-5));
+  CHECK(relative_distance(found.all, expected.all) < 0.01);
 }
 
 }  // namespace
