@@ -24,8 +24,8 @@ TEXTS = ["Hello world", " it's <tool> upon</s> a time\n\nLINE 123", "<|im_start|
 LLAMA = {"tokenizer_class": "LlamaTokenizer", "add_bos_token": True, "legacy": False, "bos_token": "<s>",
          "eos_token": "</s>", "unk_token": "<unk>"}
 BASES = {"json/llama3": {}, "json/qwen2": {}, "json/gpt2": {}, "json/phi3": {}, "json/llama-class": {},
-         "json/gemma": {"tokenizer_class": "GemmaTokenizer"}, "json/qwen3": {"tokenizer_class": "Qwen2Tokenizer"},
-         "gemma": {}, "stories260K": LLAMA}
+         "json/gemma": {"tokenizer_class": "GemmaTokenizer", "mask_token": None}, "json/qwen3": {"tokenizer_class": "Qwen2Tokenizer"},
+         "gemma": {"mask_token": None}, "stories260K": LLAMA}
 
 FLAGS = ["split_special_tokens", "add_bos_token", "add_eos_token", "add_prefix_space", "legacy", "do_lower_case",
          "clean_up_tokenization_spaces", "use_default_system_prompt", "spaces_between_special_tokens", "trim_offsets",

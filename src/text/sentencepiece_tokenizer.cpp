@@ -82,6 +82,14 @@ SentencePieceTokenizer::SentencePieceTokenizer(const fs::path& directory) {
   }
   add_notices(config.notices);
   const std::string& name = config.tokenizer_class;
+  const bool has_end =
+      std::ranges::any_of(model.pieces, [](const Piece& piece) { return piece.text == "</s>"; });
+  if (name == "LlamaTokenizer" && !has_end && !config.eos.stated) {
+    add_notices(
+        {{"tokenizer_class is \"LlamaTokenizer\", whose \"<s>\" and \"</s>\" the "
+          "vocabulary lacks",
+          (directory / "tokenizer_config.json").string(), "name bos_token and eos_token there"}});
+  }
   if (!name.empty() && name != "LlamaTokenizer" && name != "GemmaTokenizer") {
     add_notices({{"tokenizer_class is \"" + name +
                       "\", whose rules for tokenizer.model are not known here: BOS and the prefix "
@@ -138,6 +146,12 @@ void SentencePieceTokenizer::load_added_tokens(const SentencePieceModel& model,
     const PieceType type = model.pieces[id].type;
     const bool unknown = static_cast<std::int64_t>(id) == model.unk_id && !config.unk.stated;
     if (type != PieceType::kControl && type != PieceType::kUserDefined && !unknown) continue;
+    // Where there is a list of further tokens, transformers takes it in place of those that have no
+    // name of their own.
+    const auto whole = static_cast<std::int64_t>(id);
+    const bool is_named = unknown || whole == model.bos_id || whole == model.eos_id ||
+                          (config.tokenizer_class == "GemmaTokenizer" && tokens_[id] == "<pad>");
+    if (config.lists_extra && !is_named) continue;
     const bool described = std::any_of(added_.begin(), added_.end(), [&](const AddedToken& token) {
       return index(token.id) == id;
     });

@@ -155,6 +155,10 @@ void apply_tokenizer_class(const TokenizerConfig& config, const std::string& whe
   }
   const std::string name = chosen_tokenizer_class(config, json);
   if (name.empty()) return;
+  constexpr std::array kKnown{"LlamaTokenizer",   "GemmaTokenizer", "Qwen2Tokenizer",
+                              "Qwen3_5Tokenizer", "GPT2Tokenizer",  "GPTNeoXTokenizer"};
+  const bool is_known = std::ranges::find(kKnown, name) != kKnown.end();
+  if (is_known && config.describes_added) json["added_tokens"] = Json::array();
   if (name == "LlamaTokenizer") return be_llama(config, json);
   if (name == "GemmaTokenizer") return be_gemma(config, json);
   if (name == "Qwen2Tokenizer") return be_byte_level(config, kQwen2Pattern, true, json);

@@ -234,6 +234,9 @@ TokenizerConfig read_tokenizer_config(const fs::path& directory) {
   config.legacy = main.flag("legacy").value_or(false);
   config.splits_special = main.flag("split_special_tokens").value_or(false);
   config.describes_added = main.has("added_tokens_decoder");
+  config.lists_extra =
+      main.has("additional_special_tokens") ||
+      (main.has("extra_special_tokens") && !main.json()["extra_special_tokens"].is_object());
   if (config.describes_added) {
     main.added_tokens_decoder();
     main.named_tokens();

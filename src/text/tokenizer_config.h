@@ -25,6 +25,7 @@ struct TokenizerConfig {
   bool legacy = false;  // transformers 5: false unless the file says otherwise
   NamedToken bos, eos, unk;
   bool describes_added = false;    // there is an added_tokens_decoder
+  bool lists_extra = false;        // and a list of further special tokens, be it empty
   std::vector<AddedToken> added;   // in the order in which ids are given out; id -1: to be given
   std::vector<std::string> named;  // the texts of those that a field names
   Notices notices;

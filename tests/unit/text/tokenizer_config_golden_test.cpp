@@ -79,6 +79,8 @@ TEST_CASE("Each edited field of tokenizer_config.json is honoured, refused or na
     REQUIRE(base["edits"].size() > 150);
     for (const Json& edit : base["edits"]) {
       const std::string field = edit[0];
+      // tokenizer.model without a class: sentencepiece_tokenizer.h tells how we differ.
+      if (field == "tokenizer_class" && edit[1].is_null() && !name.starts_with("json/")) continue;
       CAPTURE(field, edit[1].dump());
       Json config = base["config"];
       config[field] = edit[1];
@@ -89,7 +91,8 @@ TEST_CASE("Each edited field of tokenizer_config.json is honoured, refused or na
         const bool is_named = names(tokenizer->notices(), field);
         if (expected.is_string() || is_named) continue;  // it fails there, or we do not know
         CHECK(encode_all(*tokenizer, golden["texts"]) == expected.get<Rows>());
-        CHECK(field.find("tomorrow") == field.npos);
+        const bool asks = !edit[1].is_null() && edit[1] != Json(false);
+        CHECK((field.find("tomorrow") == field.npos || !asks));
       } catch (const Error& error) {
         CHECK(error.code() == ExitCode::kBadInput);
         CHECK(std::string(error.what()).find(field) != std::string::npos);
