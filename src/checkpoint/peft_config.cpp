@@ -39,6 +39,9 @@ constexpr std::array kHarmless{
     "qalora_group_size",
 };
 
+/// Kinds of LoRA whose settings all have defaults: an empty object switches them on, too.
+constexpr std::array kOnWhenEmpty{"kasa_config", "use_bdlora", "arrow_config", "monteclora_config"};
+
 template <std::size_t count>
 bool is_one_of(std::string_view key, const std::array<const char*, count>& keys) {
   return std::ranges::find(keys, key) != keys.end();
@@ -90,7 +93,8 @@ void check_settings(const JsonNode& config) {
     refuse("bias", bias->value(), "; only \"none\" is supported", kMergeHint);
   }
   for (const auto& [key, value] : config.object().items()) {
-    if (is_one_of(key, kRead) || is_one_of(key, kHarmless) || is_off(value)) continue;
+    if (is_one_of(key, kRead) || is_one_of(key, kHarmless)) continue;
+    if (is_off(value) && !(value.is_object() && is_one_of(key, kOnWhenEmpty))) continue;
     refuse(key, value, ", which may change what the adapter computes and is not supported",
            kMergeHint);
   }

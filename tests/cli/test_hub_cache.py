@@ -55,10 +55,13 @@ def test_each_way_to_name_a_model_is_the_same_model(score, cache, stories):
 def test_a_model_that_is_not_there_gets_the_download_command(expandft, score, cache, tmp_path):
     environment = {"HF_HUB_CACHE": str(cache)}
     name = "google/gemma-3-270m"
+    task = tmp_path / "stories.json"
+    task.write_text(json.dumps({"name": "stories", "type": "perplexity", "data": "stories.txt", "block_length": 64}))
+    (tmp_path / "stories.txt").write_text("Once upon a time there was a little girl. " * 20)
     for result in (score(name, **environment), expandft("inspect", name, env=environment),
                    expandft("generate", "--model", name, "--prompt", "a", env=environment),
                    expandft("expand", "--model", name, "--layers", "all", "--output", tmp_path / "out", env=environment),
-                   expandft("eval", "--model", name, "--tasks", "piqa", env=environment),
+                   expandft("eval", "--model", name, "--tasks", task, env=environment),
                    expandft("unmerge", "--model", name, "--output", tmp_path / "out", env=environment)):
         assert result.rc == 2 and f"hf download {name}" in result.stderr, result.stderr
         assert str(cache) in result.stderr
