@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-UNKNOWN = "nobody_knows"
+UNKNOWN = "odd_field"
 
 
 @pytest.fixture
@@ -13,7 +13,7 @@ def model(stories, tmp_path):
     """A copy of the model whose config has a field that nobody knows."""
     copy = tmp_path / "model"
     shutil.copytree(stories, copy)
-    edit_config(copy, nobody_knows=3)
+    edit_config(copy, odd_field=3)
     return copy
 
 
