@@ -194,8 +194,7 @@ RopeSpec read_nested(const ConfigFields& config, const RopeRules& rules,
   if (!rules.scaled || older.object().empty()) return read_scaling(config, own, rules, spec);
   Json both = own.object();
   both.update(older.object());
-  const ConfigFields& where = own.object().empty() ? older : own;
-  const RopeSpec rope = read_scaling(config, {both, where.where()}, rules, spec);
+  const RopeSpec rope = read_scaling(config, {both, older.where()}, rules, spec);
   if (!own.object().empty() && rope != read_scaling(config, own, rules, spec)) {
     spec.add_notice(contradiction(config));
   }

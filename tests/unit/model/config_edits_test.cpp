@@ -167,7 +167,8 @@ TEST_CASE("an edited config is computed as transformers does, refused or named",
   };
   for (const Json& edit : model.golden().at("same")) check(edit, model.golden().at("unedited"));
   for (const Json& row : model.golden().at("changed")) check(row.at(0), row.at(1));
-  CHECK(computed > accepted_there / 2);  // nothing is right that refuses everything
+  // Nothing is right that refuses everything; most that is refused is of other families.
+  CHECK(5 * computed > 2 * accepted_there);
 
   for (const Json& edit : model.golden().at("refused")) {
     CAPTURE(edit.dump());
