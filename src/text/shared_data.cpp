@@ -72,18 +72,16 @@ class ExampleIndex {
   std::vector<std::uint32_t> found_in_;  // who asked last for each example
 };
 
-std::string number_of(std::size_t count, const std::string& thing) {
-  return std::to_string(count) + " " + thing + (count == 1 ? "" : "s");
-}
-
 Notice notice_of(const SourceReport& training, const SourceReport& validation,
                  std::int64_t examples, const std::vector<fs::path>& files) {
   std::string what;
   if (examples > 0) {
-    what = std::to_string(examples) + " of its " +
-           number_of(static_cast<std::size_t>(validation.rows.examples), "sequence") +
-           (examples == 1 ? " stands" : " stand") + " in data.train too (" +
-           training.path.string() + ")";
+    const std::int64_t all = validation.rows.examples;
+    what = all == 1 ? "its only sequence"
+                    : (examples == all ? "all" : std::to_string(examples)) + " of its " +
+                          std::to_string(all) + " sequences";
+    what += std::string(examples == 1 ? " stands" : " stand") + " in data.train too (" +
+            training.path.string() + ")";
   }
   if (!files.empty()) {
     what += (what.empty() ? "" : ", and ") +

@@ -155,7 +155,7 @@ def test_generate_hints_at_the_template_and_reads_it_with_any_line_ends(expandft
 def test_prompts_of_samples_are_questions_where_conversations_are_learned(expandft, tmp_path, chat_model):
     config = write_chat_config(tmp_path, chat_model, ROWS, training__max_steps=150, training__learning_rate=1e-2,
                                expansion__layers="all", training__seed=1,
-                               evaluation={"prompts": ["What is 3 and 3?"]})
+                               evaluation__prompts=["What is 3 and 3?"])
     result = train(expandft, config)
     assert result.rc == 0, result.stderr
     sample, = json.loads((tmp_path / "out/summary.json").read_text())["samples"]

@@ -112,9 +112,9 @@ def test_validation_that_is_trained_on_is_named(expandft, tmp_path, stories):
     write_rows(tmp_path / "ds/data/validation.jsonl", rows[5:])
     config = config_of(tmp_path, stories, [], data__train="ds", data__validation="ds/data/validation.jsonl")
     line, = warnings(train(expandft, config, "--dry-run").stdout)
-    assert "data.validation" in line and "3 of its 3 sequences stand in data.train too" in line
+    assert "data.validation" in line and "all of its 3 sequences stand in data.train too" in line
     assert "its file" in line and "validation.jsonl" in line
-    assert "3 of its 3" in train(expandft, config, "--dry-run", "--strict", rc=2).stderr
+    assert "all of its 3" in train(expandft, config, "--dry-run", "--strict", rc=2).stderr
     # A row of another file.
     write_rows(tmp_path / "other.jsonl", rows[4:5] + [{"prompt": "New", "completion": " one"}])
     other = train(expandft, config, "--dry-run", "--set", "data.validation=" + str(tmp_path / "other.jsonl"))
@@ -127,10 +127,12 @@ def test_validation_that_is_trained_on_is_named(expandft, tmp_path, stories):
 
 
 def test_a_task_on_training_data_is_named(expandft, tmp_path, stories):
-    config = write_config(tmp_path, stories, data__train=["train.txt", "stories.txt"], training__max_steps=1)
+    config = write_config(tmp_path, stories, data__train=["train.txt", "stories.txt"], data__validation=None,
+                          training__max_steps=1)
     line, = warnings(train(expandft, config, "--dry-run").stdout)
     assert "the task stories is measured on this file, which data.train reads too" in line and "stories.txt" in line
-    config = write_config(tmp_path, stories, retention={"weight": 1.0, "text": "stories.txt"}, training__max_steps=1)
+    config = write_config(tmp_path, stories, retention={"weight": 1.0, "text": "stories.txt"}, data__validation=None,
+                          training__max_steps=1)
     line, = warnings(train(expandft, config, "--dry-run").stdout)
     assert "which retention.text reads too" in line
 

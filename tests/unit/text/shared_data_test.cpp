@@ -68,12 +68,12 @@ TEST_CASE("a file is the same by each of its names", "[data]") {
     INFO(name);
     const auto notices = folder.shared({"ds"}, {name});
     REQUIRE(notices.size() == 1);
-    CHECK(notices[0].find("2 of its 2 sequences") != std::string::npos);
+    CHECK(notices[0].find("all of its 2 sequences") != std::string::npos);
     CHECK(notices[0].find("its file ") != std::string::npos);
   }
   const auto copied = folder.shared({"ds"}, {"copy.jsonl"});
   REQUIRE(copied.size() == 1);
-  CHECK(copied[0].find("2 of its 2 sequences") != std::string::npos);
+  CHECK(copied[0].find("all of its 2 sequences") != std::string::npos);
   CHECK(copied[0].find("its file") == std::string::npos);
 
   const auto tasks = shared_files({folder.path() / "soft.jsonl"}, "data.train",
