@@ -46,7 +46,7 @@ def test_a_list_with_weights_and_templates(expandft, tmp_path, stories, shards):
     result = train(expandft, config)
     assert "shards (2 files): 10 rows, 10 sequences" in result.stderr
     assert "at weight 2.5, 25 sequences an epoch" in result.stderr
-    text = int(result.stderr.split("train.txt: ")[1].split(" rows, ")[1].split(" sequences")[0])
+    text = int(result.stderr.split("train.txt: ")[1].split(" row, ")[1].split(" sequences")[0])
     assert f"data.train: 2 sources, {text + 10} sequences" in result.stderr
     assert f"{text + 25} sequences an epoch" in result.stderr
     steps = events(tmp_path / "out", "train")
