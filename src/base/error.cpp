@@ -1,5 +1,6 @@
 #include "base/error.h"
 
+#include "base/counted.h"
 #include "base/printable.h"
 
 #include <algorithm>
@@ -35,7 +36,7 @@ std::string readable(std::string_view text) {
     out += '\n';
     text.remove_prefix(end + 1);
   }
-  return out + "… and " + std::to_string(std::ranges::count(text, '\n') + 1) + " lines more";
+  return out + "… and " + counted(std::ranges::count(text, '\n') + 1, "more line");
 }
 
 }  // namespace

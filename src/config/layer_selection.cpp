@@ -1,5 +1,6 @@
 #include "config/layer_selection.h"
 
+#include "base/counted.h"
 #include "base/error.h"
 #include "config/json_check.h"
 
@@ -119,8 +120,9 @@ std::optional<std::int64_t> LayerSelection::automatic(std::int64_t layers) const
   const Item item = parse_item(items_.front()).value();
   if (item.kind != Item::Kind::kAutomatic) return {};
   if (item.first > layers) {
-    throw input_error(std::to_string(item.first) + " layers are asked for", where_,
-                      "the model has " + std::to_string(layers) + " layers");
+    throw input_error(
+        counted(item.first, "layer") + (item.first == 1 ? " is" : " are") + " asked for", where_,
+        "the model has " + counted(layers, "layer"));
   }
   return item.first;
 }
@@ -135,7 +137,7 @@ std::vector<std::int64_t> LayerSelection::resolve(std::int64_t layers) const {
   if (items_.empty() || layers < 1) throw input_error("no layers are selected", where_, kAllowed);
   const auto refuse = [&](const std::string& item, const std::string& reason) {
     return input_error(shown(Json(item)) + " " + reason, where_,
-                       "the model has " + std::to_string(layers) + " layers: 0 to " +
+                       "the model has " + counted(layers, "layer") + ": 0 to " +
                            std::to_string(layers - 1) + ", or -" + std::to_string(layers) +
                            " to -1");
   };

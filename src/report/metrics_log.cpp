@@ -1,5 +1,6 @@
 #include "report/metrics_log.h"
 
+#include "base/counted.h"
 #include "base/error.h"
 #include "base/system_message.h"
 
@@ -48,7 +49,7 @@ void drop_events_after(std::int64_t step, const fs::path& file) {
     if (found < 0) ++damaged;
     if (found >= 0 && found <= step) kept.append(line) += '\n';
   }
-  if (damaged > 0) spdlog::warn("{}: {} damaged lines dropped", file.string(), damaged);
+  if (damaged > 0) spdlog::warn("{}: {} dropped", file.string(), counted(damaged, "damaged line"));
   if (kept != before) write_file_atomically(file, kept);
 }
 

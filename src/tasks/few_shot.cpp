@@ -1,5 +1,6 @@
 #include "tasks/few_shot.h"
 
+#include "base/counted.h"
 #include "base/error.h"
 #include "text/text_file.h"
 
@@ -31,12 +32,13 @@ FewShot::FewShot(const TaskConfig& task, const std::vector<FormTemplates>& forms
 }
 
 void FewShot::refuse(std::size_t found, std::size_t needed) const {
-  throw input_error(task_.fewshot.data.string() + " has " + std::to_string(found) +
-                        (same_file_ ? " different rows" : " rows") + ", expected " +
-                        std::to_string(needed) + " or more for " + std::to_string(count_) +
-                        " solved examples" +
-                        (same_file_ ? " beside the row that is asked about" : ""),
-                    task_.file.string() + ": fewshot.count");
+  throw input_error(
+      task_.fewshot.data.string() + " has " +
+          counted(static_cast<std::int64_t>(found), same_file_ ? "different row" : "row") +
+          ", expected " + std::to_string(needed) + " or more for " +
+          counted(static_cast<std::int64_t>(count_), "solved example") +
+          (same_file_ ? " beside the row that is asked about" : ""),
+      task_.file.string() + ": fewshot.count");
 }
 
 std::vector<std::size_t> FewShot::draw(const Json& row) {

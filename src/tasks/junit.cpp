@@ -1,5 +1,6 @@
 #include "tasks/junit.h"
 
+#include "base/counted.h"
 #include "report/html.h"
 #include "report/human.h"
 #include "tasks/result_tables.h"
@@ -65,8 +66,8 @@ std::string failure_of(const Comparison& c) {
 }
 
 std::string counts_text(const Comparison& c) {
-  std::string out = std::to_string(c.examples) + " examples, " + std::to_string(c.tokens) +
-                    " tokens, " + std::to_string(c.truncated) + " truncated\n";
+  std::string out = counted(c.examples, "example") + ", " + counted(c.tokens, "token") + ", " +
+                    std::to_string(c.truncated) + " truncated\n";
   if (c.flips) {
     out += fmt::format("answers: {} changed, {} lost, {} gained\n", c.flips->changed, c.flips->lost,
                        c.flips->gained);

@@ -1,5 +1,6 @@
 #include "tasks/text_blocks.h"
 
+#include "base/counted.h"
 #include "base/error.h"
 #include "text/text_file.h"
 
@@ -40,8 +41,8 @@ TextBlocks read_text_blocks(const TaskConfig& task, const Tokenizer& tokenizer,
     ids.resize(static_cast<std::size_t>(task.max_tokens));
   }
   if (ids.size() < 2) {
-    throw input_error("task " + task.name + " has a text of " + std::to_string(ids.size()) +
-                          " tokens; nothing can be predicted",
+    throw input_error("task " + task.name + " has a text of " + counted(std::ssize(ids), "token") +
+                          "; nothing can be predicted",
                       task.data.string());
   }
   const auto length = static_cast<std::size_t>(task.block_length);

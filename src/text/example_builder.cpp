@@ -1,5 +1,6 @@
 #include "text/example_builder.h"
 
+#include "base/counted.h"
 #include "base/error.h"
 #include "base/ordered_work.h"
 #include "text/text_cutter.h"
@@ -9,10 +10,6 @@
 
 namespace expandft {
 namespace {
-
-std::string count_of_rows(std::size_t count) {
-  return std::to_string(count) + (count == 1 ? " row" : " rows");
-}
 
 // "lines 3, 8, 12, …": the first few.
 std::string line_list(const std::vector<std::int64_t>& lines) {
@@ -127,7 +124,7 @@ void ExampleBuilder::add_example(const Example& example) {
 DatasetReport ExampleBuilder::finish() {
   const std::string file = options_.path.string();
   if (!unlearned_lines_.empty()) {
-    throw input_error(count_of_rows(unlearned_lines_.size()) +
+    throw input_error(counted(static_cast<std::int64_t>(unlearned_lines_.size()), "row") +
                           " with an empty answer or none, or with all answers left out of what is "
                           "learned: nothing would be learned from them (" +
                           line_list(unlearned_lines_) + ")",
@@ -135,7 +132,7 @@ DatasetReport ExampleBuilder::finish() {
   }
   if (!too_long_lines_.empty()) {
     throw input_error(
-        count_of_rows(too_long_lines_.size()) +
+        counted(static_cast<std::int64_t>(too_long_lines_.size()), "row") +
             " whose answer alone (of a conversation: whose last exchange that is learned) is "
             "longer than max_length " +
             std::to_string(max_length_) + " (" + line_list(too_long_lines_) +

@@ -164,7 +164,8 @@ def test_a_signal_after_training_is_answered(expandft, binary, tmp_path, stories
     (tmp_path / "stories.txt").write_text("Once upon a time there was a little girl named Lily. " * 10000)
     out = tmp_path / "out"
     process = start(binary, config, quiet=False, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
-    wait_for((out / "adapter/adapter_config.json").exists, process)  # what follows is the evaluation
+    log = iter(process.stderr.readline, "")
+    assert any("evaluating the tasks: at strength" in line for line in log), "it has ended"
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=120)
     assert process.returncode == 128 + signal.SIGINT, stderr

@@ -364,7 +364,7 @@ def test_without_a_terminal_the_log_tells_of_the_steps(expandft, tmp_path, stori
     places = [log.index(stage) for stage in stages]
     assert places == sorted(places), log
     quiet = train(expandft, config, "--restart", "--quiet")
-    assert quiet.stderr == ""
+    assert "info: " not in quiet.stderr and "step" not in quiet.stderr
     many = train(expandft, config, "--restart", "--set", "training.max_steps=100").stderr
     assert 11 <= len(re.findall(r"^info: step +\d+/100  ", many, re.MULTILINE)) <= 60
 

@@ -40,5 +40,5 @@ TEST_CASE("Of very many lines the first are shown", "[error]") {
   for (int i = 0; i < 1000; ++i) problems += "problem " + std::to_string(i) + "\n";
   const std::string shown = input_error(problems + "the last").message();
   CHECK(shown.starts_with("problem 0\nproblem 1\n"));
-  CHECK(shown.ends_with("problem 199\n… and 801 lines more"));
+  CHECK(shown.ends_with("problem 199\n… and 801 more lines"));
 }

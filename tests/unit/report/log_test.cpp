@@ -27,7 +27,7 @@ std::string warning(StderrCapture::Kind kind, const std::string& level, bool qui
 TEST_CASE("log lines are short, and plain where there is no terminal", "[report]") {
   const std::string text = warning(StderrCapture::Kind::kPipe, "info", false);
   CHECK(text.substr(0, 9) == "warning: ");
-  CHECK(has(text, "1 damaged lines dropped\n"));
+  CHECK(has(text, "1 damaged line dropped\n"));
   CHECK_FALSE(has(text, "\033"));
 }
 

@@ -54,7 +54,7 @@ TEST_CASE("resuming drops later events and a torn line, and appends", "[report]"
   CHECK(resumed(kept) == kept);
   CHECK(silence.take().empty());
   CHECK(resumed(kept + "{\"step\":2,\"event\":\"val") == kept);
-  CHECK(has(silence.take(), "m.jsonl: 1 damaged lines dropped\n"));
+  CHECK(has(silence.take(), "m.jsonl: 1 damaged line dropped\n"));
   CHECK(resumed(kept.substr(0, kept.size() - 1)) == kept);  // only the line end was lost
   CHECK(resumed(kept + std::string(5, '\0') + "\n[1]\n{\"event\":\"x\"}\n{\"step\":\"1\"}\n") ==
         kept);

@@ -120,7 +120,7 @@ TEST_CASE("few-shot data that does not do is an error", "[tasks]") {
                      {"has 2 different rows", "expected 3", "beside the row"});
   const std::string row = "{\"q\": \"q\", \"a\": \"a\"}\n";
   const TaskRows equal("generate", generate(R"({"data": "rows.jsonl", "count": 1})"), row + row);
-  expect_input_error([&] { equal.examples(); }, {"has 1 different rows", "expected 2"});
+  expect_input_error([&] { equal.examples(); }, {"has 1 different row", "expected 2"});
   few.write("solved.jsonl", "{\"query\": 1}\n{\"query\": 1}\n{\"query\": 1}\n");
   expect_input_error([&] { few.examples(); }, {"also need: q, a", "solved.jsonl:1"});
   const TaskRows missing("generate", generate(R"({"data": "none.jsonl", "count": 1})"), rows(1));

@@ -82,7 +82,7 @@ TEST_CASE("texts and blocks that cannot be scored are input errors") {
              has_text("blocks of 513 tokens; expected 2 to 512"));
   CHECK_THAT(refuse(task_of(good, 1)).message(), has_text("blocks of 1 "));
   CHECK_THAT(refuse(task_of(empty, 16)).message(),
-             has_text("text of 1 tokens; nothing can be predicted"));
+             has_text("text of 1 token; nothing can be predicted"));
   CHECK_THAT(refuse(task_of(folder / "none.txt", 16)).what(), has_text("none.txt"));
   TaskConfig task = task_of(good, 16);
   task.max_tokens = 1;
