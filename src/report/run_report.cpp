@@ -1,5 +1,6 @@
 #include "report/run_report.h"
 
+#include "base/counted.h"
 #include "report/html.h"
 #include "report/human.h"
 #include "report/json_values.h"
@@ -11,6 +12,7 @@
 #include "report/task_charts.h"
 #include "report/task_table.h"
 
+#include <cmath>
 #include <optional>
 #include <string_view>
 
@@ -51,14 +53,13 @@ std::string early_stop_html(const std::vector<Json>& events) {
   std::string out;
   for (const Json& event : events) {
     if (!event.is_object() || text_at(event, "event") != "early_stop") continue;
-    const auto whole = [&](const char* key) {
-      const std::optional<double> number = number_at(event, key);
-      return number ? fixed(*number, 0) : "-";
-    };
+    const std::optional<double> step = number_at(event, "step"),
+                                validations = number_at(event, "validations");
     out = fmt::format(
-        "<p class=\"quiet\">Training ended early, at step {}: validations in a row that brought no "
-        "lower loss: {}.</p>\n",
-        whole("step"), whole("validations"));
+        "<p class=\"quiet\">Training ended early, at step {}: {} in a row brought no lower "
+        "loss.</p>\n",
+        step ? fixed(*step, 0) : "-",
+        validations ? counted(std::llround(*validations), "validation") : "validations");
   }
   return out;
 }

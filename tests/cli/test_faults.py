@@ -88,10 +88,10 @@ def check_told(fault, code, stderr, left):
     assert any(reason in stderr for reason in reasons[fault]), stderr
 
 
-def check_ended_in_order(stage, number, code, stderr, folder):
+def check_ended_in_order(stage, number, code, stderr, left, folder):
     """A run that a signal ended says so, names a report of what there is, and the command that goes on."""
     stages = list(STAGES["train"])
-    if code == 0 or stages.index(stage) < stages.index("tells of a step"):
+    if left == "whole" or stages.index(stage) < stages.index("tells of a step"):
         return
     assert code == 128 + number, stderr
     assert "; everything is saved" in stderr or "; training is done, and saved" in stderr, stderr
@@ -123,7 +123,7 @@ def test_nothing_is_lost_and_nothing_half_is_whole(binary, shim, inputs, folder,
     left = check_nothing_half(command, folder / OUTPUTS[command], undisturbed[command])
     check_told(fault, code, stderr, left)
     if command == "train" and fault in ("term", "int"):
-        check_ended_in_order(stage, SIGNALS[fault], code, stderr, folder)
+        check_ended_in_order(stage, SIGNALS[fault], code, stderr, left, folder)
     if fault == "full" or (fault in ("term", "int") and command in ("expand", "merge")):
         assert not leftovers(folder)
     if command != "train" and "ended by a signal: " in stderr:
