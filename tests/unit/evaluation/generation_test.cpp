@@ -60,6 +60,20 @@ TEST_CASE("an end token ends the text and is not part of it") {
   CHECK(generation.stop == StopReason::kEnd);
 }
 
+TEST_CASE("generation ends with the token that is enough") {
+  const Stories model;
+  GenerationOptions greedy{.max_tokens = 20, .sampling = {.temperature = 0}};
+  const std::vector<TokenId> all = generate(model.decoder, {1}, greedy).tokens;
+  int shown = 0;
+  greedy.is_enough = [&](TokenId id) {
+    return id == all[static_cast<std::size_t>(shown++)] && shown == 5;
+  };
+  const Generation generation = generate(model.decoder, {1}, greedy);
+  CHECK(generation.tokens == std::vector<TokenId>(all.begin(), all.begin() + 5));
+  CHECK(generation.stop == StopReason::kEnough);
+  CHECK(stop_text(generation.stop) == "enough");
+}
+
 TEST_CASE("generation stops where the model has no more positions") {
   const Stories model;
   const std::vector<TokenId> prompt(510, 5);
