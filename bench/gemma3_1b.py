@@ -159,13 +159,13 @@ def run_steps(options, scratch):
     (scratch / "out").mkdir(exist_ok=True)
 
     table.step("inspect", "inspect", model)
-    table.step("expand", "expand", "--model", model, "--layers", "last:9", "--output", expanded, output=expanded,
-               limited=True)
+    table.step("expand", "expand", "--model", model, "--layers", "last:9", "--output", expanded, "--force",
+               output=expanded, limited=True)
     shutil.rmtree(expanded, ignore_errors=True)
     table.step("dry-run", "train", "--dry-run", "--config", config)
     table.step("train", "train", "--restart", "--config", config, output=run / "merged")
-    table.step("merge", "merge", "--model", model, "--adapter", run / "adapter", "--output", merged, output=merged,
-               limited=True)
+    table.step("merge", "merge", "--model", model, "--adapter", run / "adapter", "--output", merged, "--force",
+               output=merged, limited=True)
     if merged.is_dir() and (run / "merged").is_dir():
         same = filecmp.cmp(merged / "model.safetensors", run / "merged/model.safetensors", shallow=False)
         print(f"merge and train wrote {'the same' if same else 'DIFFERENT'} weights", file=sys.stderr)

@@ -1,7 +1,6 @@
 #include "checkpoint/atomic_directory.h"
 
 #include "base/error.h"
-#include "base/json.h"
 #include "base/printable.h"
 
 #include <algorithm>
@@ -21,7 +20,6 @@
 namespace expandft {
 namespace {
 
-constexpr const char* kMarker = ".expandft";
 constexpr std::uint64_t kReserveBytes = 16u << 20;  // for configs, logs and the file system itself
 
 std::string reason(int error) {
@@ -70,45 +68,28 @@ bool is_mount_point(const fs::path& directory) {
 #endif
 }
 
-struct KindName {
-  OutputKind kind;
-  const char *in_marker, *with_article;
-};
-constexpr std::array kKindNames{KindName{OutputKind::kRun, "run", "a run"},
-                                KindName{OutputKind::kModel, "model", "a model"},
-                                KindName{OutputKind::kAdapter, "adapter", "an adapter"},
-                                KindName{OutputKind::kSnapshot, "snapshot", "a snapshot"}};
-
-const KindName& names_of(OutputKind kind) {
-  return *std::ranges::find(kKindNames, kind, &KindName::kind);
-}
-
-const char* name_of(OutputKind kind) {
-  return names_of(kind).with_article;
-}
-
 /// What to do about an output that is there: the commands that write models have --force.
 const char* way_out(OutputKind kind) {
-  return kind == OutputKind::kModel ? "choose another, or replace it with --force"
-                                    : "choose another, or move this away";
+  return kind == OutputKind::kModel
+             ? "choose another, or move this away: --force replaces only models that expandft wrote"
+             : "choose another, or move this away";
 }
 
-/// The kind that a directory's marker names, if it has one of ours.
-std::optional<OutputKind> kind_of(const fs::path& directory) {
-  const fs::path marker = directory / kMarker;
+/// "a model that expandft wrote", "a directory that expandft did not write (a.txt, b.txt, …)".
+std::string content_of(const fs::path& directory) {
+  if (const auto kind = kind_of(directory)) return name_of(*kind) + " that expandft wrote";
+  constexpr std::size_t kShown = 3;
+  std::vector<std::string> names;
   std::error_code error;
-  if (!is_file(marker) || fs::file_size(marker, error) > 4096 || error) return std::nullopt;
-  try {
-    const Json json = read_json(marker);
-    if (!json.is_object() || json.value("written_by", Json()) != "expandft") return std::nullopt;
-    const Json kind = json.value("kind", Json());
-    for (const KindName& known : kKindNames) {
-      if (kind == known.in_marker) return known.kind;
-    }
-  } catch (const Error&) {
-    // A damaged marker says nothing.
+  for (fs::directory_iterator entry(directory, error), end;
+       !error && entry != end && names.size() <= kShown; entry.increment(error)) {
+    names.push_back(entry->path().filename().string());
   }
-  return std::nullopt;
+  std::string list;
+  for (std::size_t i = 0; i < std::min(names.size(), kShown); ++i)
+    list += (i > 0 ? ", " : "") + names[i];
+  return "a directory that expandft did not write (" + list +
+         (names.size() > kShown ? ", …)" : ")");
 }
 
 /// A target that is, holds or lies in an input would replace it, or change it.
@@ -139,9 +120,7 @@ bool check_existing(const fs::path& target, AtomicDirectory::Existing existing, 
   }
   const std::string name = target.string();
   if (!fs::is_directory(status)) {
-    if (existing == Existing::kReplace && fs::is_regular_file(status)) return true;
-    throw input_error("found a file, expected a new directory", name,
-                      existing == Existing::kReplaceOurs ? way_out(kind) : "choose another");
+    throw input_error("found a file, expected a new directory", name, way_out(kind));
   }
   if (is_mount_point(target)) {
     throw input_error("found a mount point, expected a directory that can be replaced whole", name,
@@ -156,20 +135,15 @@ bool check_existing(const fs::path& target, AtomicDirectory::Existing existing, 
   }
   const bool is_empty = fs::is_empty(target, error);
   if (error) throw input_error("cannot read the output: " + error.message(), name);
-  if (is_empty || existing == Existing::kReplace) return true;
-  if (existing == Existing::kRefuse) {
-    throw input_error("found a directory that is not empty, expected a new one", name,
-                      "choose another");
-  }
-  const std::optional<OutputKind> found = kind_of(target);
-  if (found != kind) {
-    throw input_error(std::string("found ") +
-                          (found ? name_of(*found) + std::string(" that expandft wrote")
-                                 : "a directory that expandft did not write") +
-                          ", expected a new one or " + name_of(kind) + " to replace",
-                      name, way_out(kind));
-  }
-  return true;
+  if (is_empty) return true;
+  const bool same_kind = kind_of(target) == kind;
+  if (same_kind && existing == Existing::kReplaceOurs) return true;
+  throw input_error(
+      "found " + content_of(target) + ", expected a new directory" +
+          (existing == Existing::kReplaceOurs ? " or " + name_of(kind) + " to replace" : ""),
+      name,
+      same_kind && kind == OutputKind::kModel ? "choose another, or replace it with --force"
+                                              : way_out(kind));
 }
 
 void check_parent(const fs::path& target, std::uint64_t needed_bytes) {
@@ -235,17 +209,23 @@ void exchange(const fs::path& fresh, const fs::path& target) {
 
 }  // namespace
 
-bool is_ours(const fs::path& directory, OutputKind kind) {
-  return kind_of(directory) == kind;
-}
-
 void check_target(const fs::path& target, std::uint64_t needed_bytes,
-                  AtomicDirectory::Existing existing, OutputKind kind,
-                  const std::vector<fs::path>& inputs) {
+                  AtomicDirectory::Existing existing, OutputKind kind) {
   const fs::path resolved = resolve(target);
-  check_apart(resolved, inputs);
   check_existing(resolved, existing, kind);
   check_parent(resolved, needed_bytes);
+}
+
+void check_model_target(const fs::path& target, std::uint64_t needed_bytes,
+                        AtomicDirectory::Existing existing, const std::vector<fs::path>& inputs) {
+  const fs::path resolved = resolve(target);
+  check_apart(resolved, inputs);
+  if (const auto run = run_around(resolved)) {
+    throw input_error(
+        "the output lies in the run " + run->string() + ", where only its own training writes",
+        target.string(), "choose an output outside of every run");
+  }
+  check_target(target, needed_bytes, existing, OutputKind::kModel);
 }
 
 AtomicDirectory::AtomicDirectory(fs::path target, std::uint64_t needed_bytes, Existing existing,
@@ -290,8 +270,7 @@ void AtomicDirectory::clear_place() {
 }
 
 void AtomicDirectory::commit() {
-  const Json marker = {{"written_by", "expandft"}, {"kind", names_of(kind_).in_marker}};
-  write_file_atomically(path() / kMarker, marker.dump() + "\n");
+  write_marker(path(), kind_);
   sync_tree(path());
   {
     const std::lock_guard lock(appearing_);

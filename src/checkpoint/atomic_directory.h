@@ -3,6 +3,7 @@
 #include "base/files.h"
 #include "base/made_folders.h"
 #include "base/partial_path.h"
+#include "checkpoint/output_kind.h"
 
 #include <cstdint>
 #include <mutex>
@@ -10,9 +11,6 @@
 #include <vector>
 
 namespace expandft {
-
-/// What an output directory holds; its marker file, ".expandft", says so.
-enum class OutputKind { kRun, kModel, kAdapter, kSnapshot };
 
 /// A directory that appears whole or not at all. Files are written into path(), which lies beside
 /// the target; commit() fsyncs every file and folder and renames it into place. Without commit()
@@ -24,7 +22,6 @@ class AtomicDirectory {
     kRefuse,       // an input error, unless it is an empty directory
     kReplaceOurs,  // replaced when it carries our marker and is of the same kind, else an input
                    // error
-    kReplace,      // replaced whatever it is (--force)
   };
   /// `needed_bytes`: what will be written; a failure that says how much is free when the disk has
   /// no room. Leftovers of ended processes beside the target are removed (where it cannot be told
@@ -58,12 +55,13 @@ class AtomicDirectory {
   bool committed_ = false;  // guarded by appearing_
 };
 
-/// Whether the directory's marker says that expandft wrote it, and that it is of this kind.
-bool is_ours(const fs::path& directory, OutputKind kind);
-/// Refuses early, before work starts, what the constructor would refuse; and, whatever `existing`
-/// is, a target that is one of the `inputs`, holds one or lies in one.
+/// Refuses early, before work starts, what the constructor would refuse.
 void check_target(const fs::path& target, std::uint64_t needed_bytes,
-                  AtomicDirectory::Existing existing, OutputKind kind,
-                  const std::vector<fs::path>& inputs = {});
+                  AtomicDirectory::Existing existing, OutputKind kind);
+/// The same of a model that a user names a place for. Refuses too, whatever `existing` is, a target
+/// that is one of the `inputs`, holds one or lies in one, and one that lies in a run directory,
+/// also by way of links and of "..".
+void check_model_target(const fs::path& target, std::uint64_t needed_bytes,
+                        AtomicDirectory::Existing existing, const std::vector<fs::path>& inputs);
 
 }  // namespace expandft

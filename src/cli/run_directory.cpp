@@ -4,6 +4,8 @@
 #include "checkpoint/atomic_directory.h"
 #include "report/summary.h"
 
+#include <system_error>
+
 namespace expandft {
 namespace {
 
@@ -15,7 +17,13 @@ bool is_empty_folder(const fs::path& path) {
 }  // namespace
 
 RunStart plan_start(const fs::path& run, bool resume, bool restart) {
-  if (!is_there(run) || is_empty_folder(run)) return RunStart::kFresh;
+  if (!is_there(run) || is_empty_folder(run)) {
+    if (const auto other = run_around(run)) {
+      throw input_error("the output lies in another run: " + other->string(), run.string(),
+                        "choose an \"output\" outside of every run");
+    }
+    return RunStart::kFresh;
+  }
   if (!is_ours(run, OutputKind::kRun)) {
     throw input_error("the output is there already, and is no run of expandft's", run.string(),
                       "choose another \"output\", or move this away");
@@ -37,6 +45,19 @@ bool is_to_go_on(const fs::path& run, const Json& resolved_config) {
   for (const char* key : {"epochs", "max_steps", "patience", "output_checkpoint"}) {
     const Json::json_pointer place = Json::json_pointer("/training") / key;
     if (before.contains(place) && before.at(place) != resolved_config.at(place)) return true;
+  }
+  return false;
+}
+
+bool is_file_of_run(const fs::path& path) {
+  const auto run = run_around(path);
+  if (!run) return false;
+  std::error_code error;
+  const fs::path inside = fs::weakly_canonical(path, error).lexically_relative(*run);
+  for (const char* const own :
+       {"adapter", "merged", "checkpoints", ".expandft", "config.resolved.json", "metrics.jsonl",
+        "summary.json", "report.html", kRankingFile, kSelfTextFile, "diverged.json"}) {
+    if (*inside.begin() == own) return true;
   }
   return false;
 }

@@ -69,8 +69,6 @@ def test_merge_never_replaces_its_adapter(expandft, tmp_path, stories, trained):
                      "--force", "--device", "cpu", rc=2)
         assert "input" in result.stderr
     assert state(out) == before
-    run(expandft, "merge", "--model", stories, "--adapter", out / "adapter", "--output", out / "again", "--device",
-        "cpu")
 
 
 def test_a_run_is_not_replaced_by_a_model(expandft, stories, trained):
@@ -78,9 +76,71 @@ def test_a_run_is_not_replaced_by_a_model(expandft, stories, trained):
     before = state(out)
     result = expand(expandft, stories, out, rc=2)
     assert "found a run" in result.stderr and "--force" in result.stderr
-    assert "found an adapter" in expand(expandft, stories, out / "adapter", rc=2).stderr
+    assert "found a run" in expand(expandft, stories, out, "--force", rc=2).stderr
     assert state(out) == before
-    expand(expandft, stories, out / "merged")  # a model
+
+
+@pytest.mark.parametrize("force", [[], ["--force"]])
+def test_nothing_is_written_into_a_run(expandft, tmp_path, stories, trained, force):
+    out, _ = trained
+    (tmp_path / "link").symlink_to(out / "merged")
+    (tmp_path / "alias").symlink_to(out)
+    before = state(out)
+    for name in ("out/merged", "out/again", "out/adapter/x", "out/checkpoints/x/y", "link", "alias/merged",
+                 "alias/new", "out/merged/../again"):
+        output = tmp_path / name
+        for command in (["expand", "--model", stories, "--layers", "all"],
+                        ["merge", "--model", stories, "--adapter", out / "adapter"],
+                        ["unmerge", "--model", out / "merged"]):
+            result = run(expandft, *command, "--output", output, *force, rc=2)
+            assert "the run" in result.stderr or "the input" in result.stderr, result.stderr
+    assert state(out) == before
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["alias", "link", "out", "run.json", "stories.json"]
+
+
+def test_no_run_begins_in_another(expandft, tmp_path, trained):
+    out, config = trained
+    result = run(expandft, "train", "--config", config, "--set", f"output={json.dumps(str(out / 'second'))}", rc=2)
+    assert "another run" in result.stderr and not (out / "second").exists()
+
+
+def test_only_a_model_of_ours_is_replaced_and_only_with_force(expandft, tmp_path, stories):
+    grown = tmp_path / "grown"
+    expand(expandft, stories, grown)
+    before = state(tmp_path)
+    for command in (["expand", "--model", stories, "--layers", "last:1"], ["unmerge", "--model", grown]):
+        target = grown if command[0] == "expand" else tmp_path / "base"
+        if command[0] == "unmerge":
+            run(expandft, *command, "--output", target)
+            before = state(tmp_path)
+        result = run(expandft, *command, "--output", target, rc=2)
+        assert "found a model that expandft wrote" in result.stderr and "--force" in result.stderr
+        assert state(tmp_path) == before
+        if command[0] == "unmerge":
+            run(expandft, *command, "--output", target, "--force")
+    expand(expandft, stories, grown, "--layers", "last:1", "--force")
+    assert state(tmp_path) != before
+    (tmp_path / "empty").mkdir()
+    expand(expandft, stories, tmp_path / "empty")
+
+
+def test_eval_never_writes_over_an_input(expandft, tmp_path, stories, trained):
+    out, _ = trained
+    (tmp_path / "text.txt").write_text("Once upon a time.\n" * 30)
+    (tmp_path / "own.json").write_text(json.dumps({"name": "own", "type": "perplexity", "data": "text.txt"}))
+    (tmp_path / "alias").symlink_to(tmp_path / "text.txt")
+    before = state(tmp_path)
+    command = ["eval", "--base", stories, "--adapter", out / "adapter", "--tasks", tmp_path / "own.json", "--device",
+               "cpu", "--no-cache"]
+    for name in ("own.json", "text.txt", "alias", "out/adapter/new.json", "out/merged/new.json", "out/summary.json",
+                 "out/config.resolved.json", "out/../out/report.html", "out/checkpoints"):
+        for option in ("--json", "--html", "--junit", "--examples"):
+            run(expandft, *command, option, tmp_path / name, rc=2)
+    assert state(tmp_path) == before
+    result = run(expandft, *command, "--json", tmp_path / "a", "--html", tmp_path / "out/../a", rc=2)
+    assert "the same file" in result.stderr
+    run(expandft, *command, "--json", out / "results.json")  # a name that no run uses
+    run(expandft, *command, "--json", out / "results.json")
 
 
 def test_a_restart_replaces_runs_only(expandft, tmp_path, stories, trained):

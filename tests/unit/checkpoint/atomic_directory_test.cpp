@@ -18,7 +18,7 @@ using enum OutputKind;
 
 namespace {
 
-constexpr Existing kAll[] = {Existing::kRefuse, Existing::kReplaceOurs, Existing::kReplace};
+constexpr Existing kAll[] = {Existing::kRefuse, Existing::kReplaceOurs};
 
 void make(const fs::path& target, const std::string& text, Existing existing = Existing::kRefuse,
           OutputKind kind = kModel) {
@@ -97,30 +97,37 @@ TEST_CASE("What may replace what", "[atomic_directory]") {
     write_file_atomically(target / "extra", "x");
     const Error error = refusal(target, Existing::kRefuse);
     CHECK(error.code() == ExitCode::kBadInput);
-    CHECK(has(error.message(), "not empty"));
-    for (const Existing existing : {Existing::kReplaceOurs, Existing::kReplace}) {
-      make(target, "new", existing);
-      CHECK(read_file(target / "a.txt") == "new");
-      CHECK_FALSE(fs::exists(target / "extra"));
-    }
+    CHECK(has(error.message(), "found a model that expandft wrote"));
+    CHECK(has(error.hint(), "--force"));
+    CHECK(fs::exists(target / "extra"));
+    make(target, "new", Existing::kReplaceOurs);
+    CHECK(read_file(target / "a.txt") == "new");
+    CHECK_FALSE(fs::exists(target / "extra"));
   }
-  SECTION("someone else's") {
+  SECTION("someone else's is never replaced") {
     fs::create_directory(target);
     write_file_atomically(target / "thesis.txt", "x");
-    const Error error = refusal(target, Existing::kReplaceOurs);
-    CHECK(error.code() == ExitCode::kBadInput);
-    CHECK(has(error.message(), "did not write"));
-    CHECK(has(error.hint(), "--force"));
-    CHECK(read_file(target / "thesis.txt") == "x");
-    make(target, "new", Existing::kReplace);
-    CHECK_FALSE(fs::exists(target / "thesis.txt"));
+    for (const Existing existing : kAll) {
+      const Error error = refusal(target, existing);
+      CHECK(error.code() == ExitCode::kBadInput);
+      CHECK(has(error.message(), "did not write (thesis.txt)"));
+      CHECK(has(error.hint(), "--force"));
+      CHECK(read_file(target / "thesis.txt") == "x");
+    }
   }
-  SECTION("a file") {
+  SECTION("of many files three are named") {
+    for (const char* const name : {"out/a", "out/b", "out/c", "out/d"})
+      fs::create_directories(temp / name);
+    CHECK(has(refusal(target, Existing::kRefuse).message(), ", …)"));
+  }
+  SECTION("nor is a file") {
     write_file_atomically(target, "x");
-    CHECK(has(refusal(target, Existing::kRefuse).message(), "found a file"));
-    CHECK(has(refusal(target, Existing::kReplaceOurs).hint(), "--force"));
-    make(target, "new", Existing::kReplace);
-    CHECK(read_file(target / "a.txt") == "new");
+    for (const Existing existing : kAll) {
+      const Error error = refusal(target, existing);
+      CHECK(has(error.message(), "found a file"));
+      CHECK(has(error.hint(), "--force"));
+      CHECK(read_file(target) == "x");
+    }
   }
   CHECK(count_entries(temp.path()) == 1);
 }
@@ -232,7 +239,8 @@ TEST_CASE("A mount point is refused before work starts", "[atomic_directory]") {
   const TempDirectory temp;
   fs::create_directory(temp / "out");
   if (::mount("tmpfs", (temp / "out").c_str(), "tmpfs", 0, "size=256k") != 0) return;
-  const Error error = error_of([&] { check_target(temp / "out", 1, Existing::kReplace, kModel); });
+  const Error error =
+      error_of([&] { check_target(temp / "out", 1, Existing::kReplaceOurs, kModel); });
   ::umount((temp / "out").c_str());
   CHECK(error.code() == ExitCode::kBadInput);
   CHECK(has(error.message(), "mount point"));
@@ -267,7 +275,7 @@ TEST_CASE("Targets that cannot be directories of their own are input errors",
           "[atomic_directory]") {
   const TempDirectory temp;
   for (const char* const name : {"", ".", "..", "/", "a/.."}) {
-    CHECK(refusal(name, Existing::kReplace).code() == ExitCode::kBadInput);
+    CHECK(refusal(name, Existing::kReplaceOurs).code() == ExitCode::kBadInput);
   }
   write_file_atomically(temp / "file", "x");
   for (const Existing existing : kAll) {
@@ -282,8 +290,8 @@ TEST_CASE("A directory that holds the working directory is not replaced", "[atom
   const fs::path before = fs::current_path();
   fs::create_directories(temp / "a/b");
   fs::current_path(temp / "a/b");
-  const Error own = refusal(temp / "a/b", Existing::kReplace);
-  const Error above = refusal(temp / "a", Existing::kReplace);
+  const Error own = refusal(temp / "a/b", Existing::kReplaceOurs);
+  const Error above = refusal(temp / "a", Existing::kReplaceOurs);
   fs::current_path(before);
   CHECK(own.code() == ExitCode::kBadInput);
   CHECK(has(own.message(), "working directory"));
@@ -298,7 +306,7 @@ TEST_CASE("A link's target is replaced, and the link stays", "[atomic_directory]
   CHECK(fs::is_symlink(temp / "link"));
   CHECK(read_file(temp / "real/a.txt") == "new");
   fs::create_symlink("nowhere", temp / "dangling");
-  CHECK(has(refusal(temp / "dangling", Existing::kReplace).message(), "leads nowhere"));
+  CHECK(has(refusal(temp / "dangling", Existing::kReplaceOurs).message(), "leads nowhere"));
 }
 
 TEST_CASE("A trailing slash changes nothing", "[atomic_directory]") {
@@ -326,7 +334,8 @@ TEST_CASE("Each kind of output replaces its own kind only", "[atomic_directory]"
       }
     }
   }
-  make(temp / "out", "old", Existing::kReplace, kRun);
+  fs::remove_all(temp / "out");
+  make(temp / "out", "old", Existing::kRefuse, kRun);
   CHECK(has(refusal(temp / "out", Existing::kReplaceOurs).message(), "found a run that expandft"));
 }
 
@@ -342,7 +351,7 @@ TEST_CASE("An output is never one of the inputs, holds none and lies in none",
     CAPTURE(target, input);
     for (const Existing existing : kAll) {
       const Error error = error_of([&] {
-        check_target(target, 1, existing, kModel, {temp / "elsewhere", input});
+        check_model_target(target, 1, existing, {temp / "elsewhere", input});
       });
       CHECK(error.code() == ExitCode::kBadInput);
       CHECK(has(error.message(), message));
@@ -357,7 +366,29 @@ TEST_CASE("An output is never one of the inputs, holds none and lies in none",
   check(model / "inside/deep", model, "lies in the input");
   check(model / "inside", temp / "link", "lies in the input");
   CHECK(read_file(model / "a.txt") == "base");
-  CHECK_NOTHROW(check_target(temp / "runs/model2", 1, Existing::kRefuse, kModel, {model}));
+  CHECK_NOTHROW(check_model_target(temp / "runs/model2", 1, Existing::kRefuse, {model}));
+}
+
+TEST_CASE("A model is never written into a run directory", "[atomic_directory]") {
+  const TempDirectory temp;
+  make(temp / "marked", "run", Existing::kRefuse, kRun);
+  make(temp / "marked/merged", "model");
+  fs::create_directories(temp / "unmarked/checkpoints");
+  write_file_atomically(temp / "unmarked/config.resolved.json", "{}");
+  fs::create_directory_symlink("marked/merged", temp / "link");
+  fs::create_directory_symlink("marked", temp / "alias");
+  for (const char* const name :
+       {"marked/merged", "marked/new", "marked/a/b/c", "unmarked/checkpoints/x", "link",
+        "link/inside", "alias/new", "unmarked/../marked/new", "marked/none/../new"}) {
+    for (const Existing existing : kAll) {
+      const Error error = error_of([&] { check_model_target(temp / name, 1, existing, {}); });
+      CAPTURE(name);
+      CHECK(error.code() == ExitCode::kBadInput);
+      CHECK(has(error.message(), "lies in the run"));
+    }
+  }
+  CHECK_NOTHROW(check_model_target(temp / "marked/../new", 1, Existing::kRefuse, {}));
+  CHECK_NOTHROW(check_target(temp / "marked/adapter", 1, Existing::kRefuse, kAdapter));
 }
 
 TEST_CASE("Parents that were made for nothing go again", "[atomic_directory]") {
