@@ -2,10 +2,11 @@
 
 namespace expandft {
 
-void write_tuned_info(const fs::path& directory, const fs::path& base, const Strength& strength) {
+void write_tuned_info(const fs::path& directory, const std::string& base,
+                      const Strength& strength) {
   const Json info = {{"format", kTunedFormat},
                      {"format_version", 1},
-                     {"base_model_name_or_path", base.string()},
+                     {"base_model_name_or_path", base},
                      {"strength", strength_json(strength)}};
   write_file_atomically(directory / kModelInfoFile, info.dump(2) + "\n");
 }

@@ -5,6 +5,7 @@
 #include "config/strength.h"
 
 #include <optional>
+#include <string>
 
 namespace expandft {
 
@@ -14,8 +15,8 @@ inline constexpr const char* kModelInfoFile = "expandft.json";
 inline constexpr const char* kMergedFormat = "expandft-merged";
 inline constexpr const char* kTunedFormat = "expandft-tuned";
 
-/// expandft.json of a model of kTunedFormat.
-void write_tuned_info(const fs::path& directory, const fs::path& base, const Strength& strength);
+/// expandft.json of a model of kTunedFormat. `base`: its path or name.
+void write_tuned_info(const fs::path& directory, const std::string& base, const Strength& strength);
 
 /// The strength that a model was written at; none where it does not say so, as what others wrote.
 /// Input error for a file that cannot be read.

@@ -82,6 +82,7 @@ std::string dry_run_report(TrainSetup& setup) {
   }
   Summary summary;
   summary.line("plan", setup.description());
+  summary.line("merged model", setup.merged_size());
   summary.line("an epoch", describe(setup.first_epoch));
   summary.line("steps",
                fmt::format("{}, {} of them warm-up", total, warmup_steps(training, total)));

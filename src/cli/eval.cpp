@@ -128,9 +128,7 @@ void setup_eval(CLI::App& app, Context& context) {
                    "of the base's or as a number; TASK=X for one task, mean=X% for the mean of all")
       ->type_name("X")
       ->allow_extra_args(false);
-  command->add_option("--limit", options->limit, "Evaluate the first N examples of each task only")
-      ->type_name("N")
-      ->check(CLI::PositiveNumber);
+  add_measure_options(*command, options->measure);
   command->add_flag("--written", options->written,
                     "Choice tasks: count the answers that the model writes, not likelihoods");
   add_task_data_option(*command, options->task_data);
@@ -146,14 +144,6 @@ void setup_eval(CLI::App& app, Context& context) {
       ->type_name("FILE");
   command->add_option("--html", options->html, "Write a page of the examples whose answers changed")
       ->type_name("FILE");
-  CLI::Option* cache =
-      command
-          ->add_option("--cache", options->cache,
-                       "Folder where outputs are kept, so that none is computed twice and an "
-                       "evaluation that was cut off goes on (default: ~/.cache/expandft)")
-          ->type_name("DIR");
-  command->add_flag("--no-cache", options->no_cache, "Compute all anew, and keep nothing")
-      ->excludes(cache);
   CLI::Option* adapter = command
                              ->add_option("--adapter", options->adapter,
                                           "Adapter to attach to --model, or else to the base")
@@ -167,6 +157,7 @@ void setup_eval(CLI::App& app, Context& context) {
       const EvalPlan plan = plan_evaluation(*options);
       const Rank rank(context.global, *ranks);
       const std::unique_ptr<RankGroup> group = rank.join();
+      report(plan.notices, rank.global());
       return plan.base ? run_comparison(*options, plan, rank.global(), *group)
                        : run_single(*options, plan, rank.global(), *group);
     };

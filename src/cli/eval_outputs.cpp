@@ -23,10 +23,20 @@ void write_or_print(const std::string& file, const Json& json) {
   }
 }
 
-void add_adapter(const EvalPlan& plan, Json& json) {
-  if (!plan.tuned.adapter) return;
-  json["adapter"] = *plan.tuned.adapter;
-  json["strength"] = strength_json(plan.tuned.strength);
+void add_strength(const EvalPlan& plan, Json& json) {
+  if (plan.tuned.adapter) json["adapter"] = *plan.tuned.adapter;
+  json["strength"] = plan.strength ? strength_json(*plan.strength) : Json();
+}
+
+std::string tuned_name(const EvalPlan& plan) {
+  return plan.tuned.adapter.value_or(plan.tuned.model);
+}
+
+/// "measured: runs/a/merged at strength 1"
+std::string measured_text(const EvalPlan& plan) {
+  std::string text = "measured: " + tuned_name(plan);
+  if (plan.strength) text += " at strength " + strength_text(*plan.strength);
+  return text + "\n";
 }
 
 void add_lines(const std::vector<TaskResult>& results, const std::string& model,
@@ -42,11 +52,11 @@ void add_lines(const std::vector<TaskResult>& results, const std::string& model,
 
 void write_results(const EvalOptions& options, const EvalPlan& plan,
                    const std::vector<TaskResult>& results) {
-  if (options.json != "-") print(result_table(results));
+  if (options.json != "-") print(result_table(results) + measured_text(plan));
   Json tasks = Json::array();
   for (const TaskResult& result : results) tasks.push_back(result_json(result));
   Json json = {{"model", plan.tuned.model}};
-  add_adapter(plan, json);
+  add_strength(plan, json);
   json["tasks"] = tasks;
   write_or_print(options.json, json);
   if (options.examples.empty()) return;
@@ -57,9 +67,11 @@ void write_results(const EvalOptions& options, const EvalPlan& plan,
 
 void write_results(const EvalOptions& options, const EvalPlan& plan, const ComparisonReport& report,
                    const std::vector<TaskResult>& base, const std::vector<TaskResult>& tuned) {
-  if (options.json != "-") print(comparison_table(report) + forgetting_text(report));
+  if (options.json != "-") {
+    print(comparison_table(report) + forgetting_text(report) + measured_text(plan));
+  }
   Json json = {{"base", plan.base->model}, {"tuned", plan.tuned.model}};
-  add_adapter(plan, json);
+  add_strength(plan, json);
   json.update(comparison_json(report));
   write_or_print(options.json, json);
   if (!options.examples.empty()) {
@@ -68,13 +80,13 @@ void write_results(const EvalOptions& options, const EvalPlan& plan, const Compa
     add_lines(tuned, "tuned", lines);
     write_file_atomically(options.examples, lines);
   }
-  const std::string tuned_name = plan.tuned.adapter.value_or(plan.tuned.model);
+  const ComparedModels compared{plan.base->model, tuned_name(plan),
+                                plan.strength ? strength_text(*plan.strength) : ""};
   if (!options.junit.empty()) {
-    write_file_atomically(options.junit, junit_xml(report, plan.base->model, tuned_name));
+    write_file_atomically(options.junit, junit_xml(report, compared));
   }
   if (!options.html.empty()) {
-    write_file_atomically(options.html,
-                          answers_page(report, base, tuned, plan.base->model, tuned_name));
+    write_file_atomically(options.html, answers_page(report, base, tuned, compared));
   }
 }
 

@@ -1,30 +1,76 @@
 #include "cli/eval_plan.h"
 
-#include "tasks/output_cache.h"
+#include "checkpoint/model_info.h"
+#include "cli/run_directory.h"
+#include "config/budget_check.h"
 
 #include <algorithm>
+#include <map>
+#include <string_view>
+#include <system_error>
+#include <utility>
 
 namespace expandft {
 namespace {
 
-/// What would keep a result from being written, found before it is computed.
-void check_target(const std::string& option, const std::string& file) {
-  if (file.empty() || (file == "-" && option == "--json")) return;
-  if (file == "-") {
-    throw input_error("\"-\" is stdout, where only --json can go", option, "name a file");
+/// The options that name a file to write, and the file.
+std::vector<std::pair<std::string, std::string>> outputs_of(const EvalOptions& options) {
+  std::vector<std::pair<std::string, std::string>> outputs;
+  for (const auto& [option, file] : {std::pair("--json", options.json),
+                                     {"--examples", options.examples},
+                                     {"--junit", options.junit},
+                                     {"--html", options.html}}) {
+    if (!file.empty() && !(file == "-" && option == std::string_view("--json"))) {
+      outputs.emplace_back(option, file);
+    }
   }
-  if (is_folder(file)) {
-    throw input_error("found a directory, expected a file", option + " " + file);
-  }
-  if (is_folder(parent_of(file))) return;
-  throw input_error("no such folder: " + parent_of(file).string(), option + " " + file);
+  return outputs;
 }
 
+/// What would keep a result from being written, found before it is computed.
 void check_targets(const EvalOptions& options) {
-  check_target("--json", options.json);
-  check_target("--examples", options.examples);
-  check_target("--junit", options.junit);
-  check_target("--html", options.html);
+  std::map<fs::path, std::string> taken;
+  for (const auto& [option, file] : outputs_of(options)) {
+    if (file == "-") {
+      throw input_error("\"-\" is stdout, where only --json can go", option, "name a file");
+    }
+    const std::string where = option + " " + file;
+    if (is_folder(file)) throw input_error("found a directory, expected a file", where);
+    if (!is_folder(parent_of(file))) {
+      throw input_error("no such folder: " + parent_of(file).string(), where);
+    }
+    std::error_code error;
+    const auto [other, is_new] = taken.emplace(fs::weakly_canonical(file, error), option);
+    if (!is_new) throw input_error(other->second + " writes the same file", where, "name another");
+  }
+}
+
+/// What is read is never overwritten, nor what a run has written.
+void check_apart_from_inputs(const EvalOptions& options, const EvalPlan& plan) {
+  std::vector<fs::path> folders{plan.tuned.model}, files;
+  if (plan.tuned.adapter) folders.emplace_back(*plan.tuned.adapter);
+  if (plan.base) folders.emplace_back(plan.base->model);
+  if (!options.config.empty()) files.emplace_back(options.config);
+  for (const auto* tasks : {&plan.originals, &plan.news}) {
+    for (const TaskConfig& task : *tasks) {
+      files.push_back(task.file);
+      files.push_back(task.data);
+      if (task.fewshot.count > 0) files.push_back(task.fewshot.data);
+    }
+  }
+  for (const auto& [option, file] : outputs_of(options)) {
+    const auto refuse = [&, where = option + " " + file](const std::string& what) {
+      throw input_error(what, where, "choose another file");
+    };
+    for (const fs::path& folder : folders) {
+      if (contains(folder, file))
+        refuse("the file would lie in the input " + folder.string() + ", which is never changed");
+    }
+    for (const fs::path& input : files) {
+      if (contains(input, file)) refuse("the file is an input, which would be overwritten");
+    }
+    if (is_file_of_run(file)) refuse("the file is the run's own, which would be overwritten");
+  }
 }
 
 /// Results that compare two models.
@@ -39,25 +85,37 @@ void require_base(const EvalOptions& options) {
   require(!options.html.empty(), "--html");
 }
 
-DropBudgets budgets_of_all(const EvalOptions& options, const RunConfig* run,
-                           const std::vector<TaskConfig>& originals) {
-  if (!options.max_drop.empty()) return read_budgets(options.max_drop, originals);
-  const DropBudgets budgets = run != nullptr ? run->evaluation.max_drop : DropBudgets();
-  check_budgets(budgets, originals, options.config + ": evaluation.max_drop");
-  return budgets;
-}
-
-std::optional<fs::path> cache_folder(const EvalOptions& options) {
-  if (options.no_cache) return std::nullopt;
-  return options.cache.empty() ? default_cache_folder() : fs::path(options.cache);
+/// Of the command line, or else of the run.
+void set_budgets(const EvalOptions& options, const RunConfig* run, EvalPlan& plan) {
+  const bool given = !options.max_drop.empty();
+  const std::string where = given ? "--max-drop" : options.config + ": evaluation.max_drop";
+  if (given) {
+    plan.budgets = read_budgets(options.max_drop, plan.originals);
+  } else if (run != nullptr) {
+    plan.budgets = run->evaluation.max_drop;
+    check_budgets(plan.budgets, plan.originals, where);
+  }
+  plan.notices = budget_notices(plan.budgets, plan.originals, where);
 }
 
 /// What the command line says of all tasks.
 void adjust(std::vector<TaskConfig>& tasks, const EvalOptions& options) {
+  apply_limit(options.measure, tasks);
   for (TaskConfig& task : tasks) {
-    if (options.limit > 0) task.max_examples = options.limit;
     if (options.written && task.type == TaskType::kChoice) task.written = true;
   }
+}
+
+/// A run's merged model may be older than what its config says now.
+void check_strength(const RunConfig& run, EvalPlan& plan) {
+  if (!plan.strength || *plan.strength == run.strength) return;
+  plan.notices.push_back(
+      {.what = "the merged model was made at strength " + strength_text(*plan.strength) +
+               ", and the config says " + strength_text(run.strength) +
+               " now: the merged model is measured",
+       .where = plan.tuned.model,
+       .hint = "--adapter " + (run.output / "adapter").string() + " --strength " +
+               strength_text(run.strength) + " measures the other"});
 }
 
 /// The merged model of a run, or an input error that says how to get one.
@@ -87,10 +145,12 @@ EvalPlan plan_evaluation(const EvalOptions& options) {
                 .strength = options.strength,
                 .precision = options.precision};
   if (plan.tuned.model.empty() && options.adapter) plan.tuned.model = base;
-  if (plan.tuned.model.empty() && run) plan.tuned.model = merged_model(*run);
+  const bool is_of_run = plan.tuned.model.empty() && run;
+  if (is_of_run) plan.tuned.model = merged_model(*run);
   if (plan.tuned.model.empty()) {
     throw input_error("no model to evaluate", "expandft eval", "give --model DIR or --config FILE");
   }
+  plan.strength = options.adapter ? options.strength : written_strength(plan.tuned.model);
   if (!base.empty()) plan.base = ModelOptions{.model = base, .precision = options.precision};
 
   const bool use_config_tasks = options.tasks.empty() && run.has_value();
@@ -114,10 +174,12 @@ EvalPlan plan_evaluation(const EvalOptions& options) {
   }
 
   if (!plan.base) require_base(options);
-  if (plan.base) plan.budgets = budgets_of_all(options, run ? &*run : nullptr, plan.originals);
+  if (plan.base) set_budgets(options, run ? &*run : nullptr, plan);
   adjust(plan.originals, options);
   adjust(plan.news, options);
-  plan.cache = cache_folder(options);
+  plan.cache = cache_folder(options.measure);
+  if (is_of_run) check_strength(*run, plan);
+  check_apart_from_inputs(options, plan);
   return plan;
 }
 

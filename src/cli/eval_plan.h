@@ -1,10 +1,10 @@
 #pragma once
 
 #include "cli/load.h"
+#include "cli/measure_options.h"
 #include "config/run_config.h"
 #include "config/task_config.h"
 
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,10 +17,8 @@ struct EvalOptions {
   std::string json, examples, junit, html;  // files
   std::vector<std::string> max_drop;
   std::vector<fs::path> task_data;  // folders
-  std::string cache;
-  bool no_cache = false;
-  std::int64_t limit = 0;  // examples of each task; 0: all
-  bool written = false;    // choice tasks: the model writes the answer
+  MeasureOptions measure;
+  bool written = false;  // choice tasks: the model writes the answer
   std::optional<std::string> adapter;
   Strength strength;
   bool original_tasks = false;
@@ -32,7 +30,9 @@ struct EvalPlan {
   std::vector<TaskConfig> originals, news;
   std::optional<ModelOptions> base;  // none: one model alone, on `news`
   ModelOptions tuned;
+  std::optional<Strength> strength;  // that `tuned` is measured at; none: it does not say
   DropBudgets budgets;
+  Notices notices = {};           // of the budgets, and of the run's merged model
   std::optional<fs::path> cache;  // folder
 };
 

@@ -61,8 +61,34 @@ EvaluatedModel::EvaluatedModel(ModelOptions options, const GlobalOptions& global
 }
 
 const Decoder& EvaluatedModel::decoder() {
-  if (!decoder_) decoder_ = load_decoder(directory_, options_, device_);
+  if (!decoder_) {
+    ModelOptions plain = options_;
+    plain.adapter.reset();
+    decoder_ = load_decoder(directory_, plain, device_);
+    if (options_.adapter) {
+      adaptation_ = attach(*decoder_, directory_, *options_.adapter, options_.strength);
+    }
+  }
   return *decoder_;
+}
+
+void EvaluatedModel::set_strength(const Strength& strength) {
+  options_.strength = strength;
+  if (!identity_.is_null()) add_adapter_to_identity();
+  if (adaptation_) adaptation_->set_strength(strength);
+}
+
+std::string EvaluatedModel::at_strength() const {
+  return options_.adapter ? " at strength " + strength_text(options_.strength) : "";
+}
+
+void EvaluatedModel::add_adapter_to_identity() {
+  identity_.erase("adapter");
+  identity_.erase("strength");
+  if (!options_.adapter || options_.strength == Strength(0)) return;  // the base, bit for bit
+  if (adapter_fingerprint_.empty()) adapter_fingerprint_ = adapter_fingerprint(*options_.adapter);
+  identity_["adapter"] = adapter_fingerprint_;
+  identity_["strength"] = strength_text(options_.strength);
 }
 
 const Json& EvaluatedModel::identity() {
@@ -74,10 +100,7 @@ const Json& EvaluatedModel::identity() {
                {"device", device_.is_cpu() ? "cpu" : "cuda"},
                {"tokenizer", tokenizer_fingerprint(directory_)},
                {"end_tokens", end_tokens_}};
-  if (options_.adapter) {
-    identity_["adapter"] = adapter_fingerprint(*options_.adapter);
-    identity_["strength"] = strength_text(options_.strength);
-  }
+  add_adapter_to_identity();
   return identity_;
 }
 
@@ -117,13 +140,15 @@ std::vector<TaskResult> EvaluatedModel::evaluate(const std::vector<TaskWork>& wo
           {.end_tokens = end_tokens_,
            .progress =
                [&](const EvaluationProgress& p) {
-                 progress.counting("evaluating " + work.task.name, p.done, p.total, p.seconds_left);
+                 progress.counting("evaluating " + work.task.name + at_strength(), p.done, p.total,
+                                   p.seconds_left);
                },
            .cache = kept ? &*kept : nullptr,
            .group = group}));
     }
     progress.clear();
-    spdlog::info("{} on {}: {} ({})", name(), work.task.name, result_text(results.back()),
+    spdlog::info("{}{} on {}: {} ({})", options_.adapter.value_or(name()), at_strength(),
+                 work.task.name, result_text(results.back()),
                  is_known ? "from the cache" : since(start));
     if (const std::int64_t cut = results.back().truncated(); cut > 0) {
       spdlog::warn(

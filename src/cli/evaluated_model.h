@@ -19,6 +19,8 @@ class EvaluatedModel {
   EvaluatedModel(ModelOptions options, const GlobalOptions& global);
 
   const std::string& name() const { return options_.model; }
+  /// The adapter counts so much from now on. There is one.
+  void set_strength(const Strength& strength);
   const Tokenizer& tokenizer() const { return *tokenizer_; }
   const DecoderSpec& spec() const { return spec_; }
   /// What of the directory's files was not understood.
@@ -39,6 +41,9 @@ class EvaluatedModel {
   const Json& identity();
 
  private:
+  std::string at_strength() const;  // " at strength 0.5"; "" without an adapter
+  void add_adapter_to_identity();
+
   ModelOptions options_;
   ModelDirectory directory_;
   std::unique_ptr<const Tokenizer> tokenizer_;
@@ -46,7 +51,9 @@ class EvaluatedModel {
   at::Device device_;
   std::vector<TokenId> end_tokens_;
   std::optional<Decoder> decoder_;
-  Json identity_;  // once it was asked for
+  std::unique_ptr<Adaptation> adaptation_;  // of the decoder, where there is an adapter
+  Json identity_;                           // once it was asked for
+  std::string adapter_fingerprint_;         // likewise
 };
 
 }  // namespace expandft

@@ -58,10 +58,11 @@ ExitCode run_expand(ExpandOptions options, const GlobalOptions& global) {
   const auto existing = existing_policy(options.force);
   std::vector<fs::path> inputs{options.model};
   if (!options.config.empty()) inputs.emplace_back(options.config);
-  check_target(options.output, merged_bytes(base, spec, folding), existing, OutputKind::kModel,
-               inputs);
+  check_model_target(options.output, merged_bytes(base, spec, folding), existing, inputs);
   const at::Device device = prepare_device(global);
-  spdlog::info("expanding {}", describe(plan, spec));
+  const FoldedSize size = folded_size(base, spec, folding);
+  spdlog::info("expanding {}; it will take {}", describe(plan, spec),
+               describe(size, folding.layout));
 
   const Dtype dtype = base.tensor(spec.names.embedding()).dtype;
   const LogitDifference split = check_identity(base, plan, dtype, device);
@@ -77,6 +78,8 @@ ExitCode run_expand(ExpandOptions options, const GlobalOptions& global) {
          {"layout", layout_name(folding.layout)},
          {"parameters", count_parameters(spec)},
          {"new_parameters", count_new_parameters(plan, spec)},
+         {"weight_bytes", size.bytes},
+         {"padding_bytes", size.zeros},
          {"split_form", {{"worst_logit_difference", split.worst}, {"identical", split.identical}}},
          {"as_written",
           {{"worst_logit_difference", written.worst}, {"largest_logit", written.scale}}}});
@@ -88,6 +91,7 @@ ExitCode run_expand(ExpandOptions options, const GlobalOptions& global) {
                "identical to the base bit for bit (" + std::string(config_name(dtype)) + ")");
   summary.line("as written", describe(written));
   summary.line("written to", options.output + " (layout " + layout_name(folding.layout) + ")");
+  summary.line("size", describe(size, folding.layout));
   print(summary.text());
   return ExitCode::kDone;
 }
@@ -120,7 +124,7 @@ void setup_expand(CLI::App& app, Context& context) {
       ->type_name("K")
       ->check(CLI::Range(2, 64));
   add_layout_option(*command, options->layout);
-  command->add_flag("--force", options->force, "Replace whatever --output is now");
+  add_force_option(*command, options->force);
   command->add_flag("--json", options->json, "Results as JSON");
   command->callback([&context, options] {
     context.run = [&context, options] { return run_expand(*options, context.global); };

@@ -1,5 +1,6 @@
 #include "cli/load.h"
 
+#include "config/budget_check.h"
 #include "config/hub_cache.h"
 #include "expansion/attach.h"
 #include "model/families.h"
@@ -56,9 +57,7 @@ void add_task_data_option(CLI::App& command, std::vector<fs::path>& folders) {
 
 void check_budgets(const DropBudgets& budgets, const std::vector<TaskConfig>& originals,
                    const std::string& where) {
-  std::vector<std::string> names;
-  for (const TaskConfig& task : originals) names.push_back(task.name);
-  if (const auto problem = unknown_budget(budgets, names)) throw input_error(*problem, where);
+  if (const auto problem = budget_problem(budgets, originals)) throw input_error(*problem, where);
 }
 
 DropBudgets read_budgets(const std::vector<std::string>& texts,

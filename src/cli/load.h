@@ -34,7 +34,7 @@ void add_model_options(CLI::App& command, ModelOptions& options);
 /// --task-data
 void add_task_data_option(CLI::App& command, std::vector<fs::path>& folders);
 
-/// Input error at `where` for a budget of a task that is none of the original ones.
+/// Input error at `where` for budget_problem (config/budget_check.h).
 void check_budgets(const DropBudgets& budgets, const std::vector<TaskConfig>& originals,
                    const std::string& where);
 /// The values of --max-drop, checked likewise.

@@ -1,12 +1,15 @@
 #include "base/counted.h"
-#include "cli/end_tokens.h"
+#include "cli/evaluated_model.h"
 #include "cli/load.h"
+#include "cli/measure_options.h"
 #include "cli/model_card.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
 #include "cli/write_model.h"
+#include "config/budget_check.h"
+#include "config/budget_words.h"
 #include "config/hub_cache.h"
-#include "evaluation/evaluate.h"
+#include "config/metric_unit.h"
 #include "expansion/attach.h"
 #include "model/families.h"
 #include "report/progress.h"
@@ -30,6 +33,7 @@ struct MergeOptions {
   std::vector<std::string> tasks, max_drop;
   std::vector<fs::path> task_data;
   Strength strength;
+  MeasureOptions measure;
   bool force = false, json = false;
 };
 
@@ -52,54 +56,44 @@ std::vector<TaskConfig> original_tasks(const MergeOptions& options) {
 }
 
 /// The largest strength within the budget of --max-drop. Exit code 3 when only the base keeps it.
-StrengthSearch search_strength(const MergeOptions& options, const ModelDirectory& base,
-                               const GlobalOptions& global) {
-  const std::vector<TaskConfig> tasks = original_tasks(options);
+StrengthSearch search_strength(const MergeOptions& options, const GlobalOptions& global) {
+  std::vector<TaskConfig> tasks = original_tasks(options);
+  apply_limit(options.measure, tasks);
   const DropBudgets budgets = read_budgets(options.max_drop, tasks);
-  const auto tokenizer = load_tokenizer(base);
-  report(tokenizer->notices(), global);
-  const std::vector<TaskWork> works =
-      prepare_tasks(tasks, *tokenizer, read_spec(base).max_positions);
-  const at::Device device = prepare_device(global);
-  Decoder decoder = Decoder::load(base, compute_dtype(Precision::kAuto, device), device);
-  const auto adaptation = attach(decoder, base, options.adapter, 1.0);
-  const std::vector<TokenId> ends = end_tokens(base, *tokenizer);
+  report(budget_notices(budgets, tasks, "--max-drop"), global);
+  EvaluatedModel model({.model = options.model, .adapter = options.adapter}, global);
+  report(model.tokenizer().notices(), global);
+  const std::vector<TaskWork> works = model.prepare(tasks, model.spec().max_positions);
+  const std::optional<fs::path> cache = cache_folder(options.measure);
   ProgressLine progress(global.quiet);
   const StrengthSearch search = find_strength(
       [&](double strength) {
-        adaptation->set_strength(strength);
-        std::vector<TaskResult> results;
-        for (const TaskWork& work : works) {
-          const std::string what = fmt::format("{} at strength {:.2f}", work.task.name, strength);
-          results.push_back(
-              evaluate(decoder, *tokenizer, work,
-                       {.end_tokens = ends, .progress = [&](const EvaluationProgress& p) {
-                          progress.counting(what, p.done, p.total, p.seconds_left);
-                        }}));
-        }
-        progress.clear();
-        return results;
+        model.set_strength(strength);
+        return model.evaluate(works, cache, progress, RankGroup::alone());
       },
       budgets);
   if (search.strength == 0) {
     print(strength_table(search));
     flush_output();
     throw Error(ExitCode::kDropped,
-                "no strength of the adapter keeps the budget of " + budgets_text(budgets),
+                "no strength of the adapter keeps the budget of " +
+                    budgets_text(budgets, metric_units(tasks)),
                 options.adapter, "allow a larger --max-drop, or train with retention");
   }
   return search;
 }
 
-/// What is written: the name of its layout, and how far its logits are from base + adapter.
+/// What is written: its layout and size, and how far its logits are from base + adapter.
 struct Written {
-  std::string layout;
+  Layout layout;
+  FoldedSize size;
   LogitDifference difference;
 };
 
 void require_room(const MergeOptions& options, std::uint64_t bytes) {
-  check_target(options.output, bytes, existing_policy(options.force), OutputKind::kModel,
-               {options.model, options.adapter});
+  std::vector<fs::path> inputs{options.model, options.adapter};
+  if (!options.config.empty()) inputs.emplace_back(options.config);
+  check_model_target(options.output, bytes, existing_policy(options.force), inputs);
 }
 
 Written write_expanded(const MergeOptions& options, const ModelDirectory& base,
@@ -109,8 +103,9 @@ Written write_expanded(const MergeOptions& options, const ModelDirectory& base,
   const Folding folding{plan, resolve_layout(parse_layout(options.layout), plan, spec),
                         options.strength, spec.layers};
   require_room(options, merged_bytes(base, spec, folding));
-  spdlog::info("merging {}", describe(plan, spec));
-  return {layout_name(folding.layout),
+  const FoldedSize size = folded_size(base, spec, folding);
+  spdlog::info("merging {}; it will take {}", describe(plan, spec), describe(size, folding.layout));
+  return {folding.layout, size,
           write_model(options.output, existing_policy(options.force), base, spec, folding,
                       adapter_tensors(adapter),
                       merged_model_card(base, spec, folding, options.adapter), device)};
@@ -124,8 +119,10 @@ Written write_lora(const MergeOptions& options, const ModelDirectory& base, at::
   const auto lora = attach_lora(decoder, base, PeftAdapter::open(options.adapter));
   lora->set_strength(options.strength);
   spdlog::info("merging LoRA of {}", counted(std::ssize(lora->updates()), "projection"));
-  return {"native",
+  return {Layout::kNative,
+          {tuned_weight_bytes(base, layers)},
           write_tuned_model(options.output, existing_policy(options.force), base, decoder, layers,
+                            options.strength,
                             lora_model_card(base, options.adapter, options.strength))};
 }
 
@@ -142,17 +139,19 @@ ExitCode run_merge(MergeOptions options, const GlobalOptions& global) {
   std::optional<StrengthSearch> search;
   if (!options.max_drop.empty()) {
     require_room(options, 0);
-    search = search_strength(options, base, global);
+    search = search_strength(options, global);
     options.strength = search->strength;
   }
   const at::Device device = prepare_device(global);
-  const auto [layout, written] = expansion ? write_expanded(options, base, *expansion, device)
-                                           : write_lora(options, base, device);
+  const auto [layout, size, written] = expansion ? write_expanded(options, base, *expansion, device)
+                                                 : write_lora(options, base, device);
 
   if (options.json) {
     Json json = {{"output", options.output},
                  {"strength", strength_json(options.strength)},
-                 {"layout", layout},
+                 {"layout", layout_name(layout)},
+                 {"weight_bytes", size.bytes},
+                 {"padding_bytes", size.zeros},
                  {"as_written",
                   {{"worst_logit_difference", written.worst}, {"largest_logit", written.scale}}}};
     if (search) json["strengths"] = strength_json(*search);
@@ -165,7 +164,8 @@ ExitCode run_merge(MergeOptions options, const GlobalOptions& global) {
                fmt::format("{} + {} at strength {}", model_name_and_path(options.model),
                            model_name_and_path(options.adapter), strength_text(options.strength)));
   summary.line("as written", describe(written));
-  summary.line("written to", options.output + " (layout " + layout + ")");
+  summary.line("written to", options.output + " (layout " + layout_name(layout) + ")");
+  summary.line("size", describe(size, layout));
   print(summary.text());
   return ExitCode::kDone;
 }
@@ -211,8 +211,11 @@ void setup_merge(CLI::App& app, Context& context) {
       ->type_name("FILE")
       ->needs(max_drop);
   add_task_data_option(*command, options->task_data);
+  for (CLI::Option* option : add_measure_options(*command, options->measure)) {
+    option->needs(max_drop);
+  }
   add_layout_option(*command, options->layout);
-  command->add_flag("--force", options->force, "Replace whatever --output is now");
+  add_force_option(*command, options->force);
   command->add_flag("--json", options->json, "Results as JSON");
   command->callback([&context, options] {
     context.run = [&context, options] { return run_merge(*options, context.global); };

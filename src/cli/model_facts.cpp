@@ -1,6 +1,8 @@
 #include "base/error.h"
 #include "checkpoint/model_directory.h"
+#include "checkpoint/model_info.h"
 #include "cli/facts.h"
+#include "expansion/merged_directory.h"
 #include "model/deci.h"
 #include "model/families.h"
 #include "text/tokenizer.h"
@@ -103,7 +105,7 @@ Json loads_in(const DecoderSpec& spec, const fs::path& directory) {
 
 Json model_facts(const fs::path& directory) {
   const ModelDirectory model = ModelDirectory::open(directory);
-  const fs::path merged = directory / "expandft.json";
+  const fs::path merged = directory / kModelInfoFile;
   std::int64_t parameters = 0;
   std::set<std::string> dtypes;
   std::set<fs::path> files;
@@ -125,10 +127,21 @@ Json model_facts(const fs::path& directory) {
   facts["parameters"] = parameters;
   facts["dtypes"] = dtypes;
   facts["weight_bytes"] = model.weight_bytes();
+  if (facts["kind"] == "merged model" && facts.contains("layers")) {
+    try {
+      facts["padding_bytes"] = padding_bytes(model);
+    } catch (const Error&) {
+      // Nothing was widened in it, or its expandft.json is damaged.
+    }
+  }
   facts["weight_files"] = files.size();
   facts["tokenizer"] = tokenizer_facts(directory);
   facts["loads_in"] = loads;
-  if (is_there(merged)) facts["expansion"] = read_json(merged);
+  if (is_there(merged)) {
+    const Json info = read_json(merged);
+    const bool is_tuned = info.is_object() && info.value("format", Json()) == kTunedFormat;
+    facts[is_tuned ? "tuning" : "expansion"] = info;
+  }
   facts["parts"] = part_facts(model, parameters);
   return facts;
 }

@@ -28,7 +28,7 @@ LogitDifference write_merged_model(const TrainSetup& setup, const TrainingOutcom
   }
   setup.adaptation().set_strength(setup.run().strength);
   return write_tuned_model(target, kReplaceOurs, setup.base, setup.decoder, setup.method.layers,
-                           card, std::move(on_signal));
+                           setup.run().strength, card, std::move(on_signal));
 }
 
 Json optional_number(const std::optional<double>& number) {

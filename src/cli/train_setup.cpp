@@ -3,16 +3,18 @@
 #include "base/counted.h"
 #include "base/error.h"
 #include "cli/load.h"
+#include "cli/run_directory.h"
+#include "cli/train_checks.h"
 #include "config/hub_cache.h"
 #include "model/families.h"
 #include "report/data_report.h"
 #include "report/human.h"
 #include "report/progress.h"
 #include "runtime/device.h"
-#include "text/shared_data.h"
 #include "text/sources.h"
 #include "training/batch_stream.h"
 #include "training/self_text.h"
+#include "training/tuned_directory.h"
 
 #include <algorithm>
 #include <future>
@@ -71,26 +73,15 @@ Dataset load(const std::vector<DataSource>& sources, const std::string& key, con
   return dataset;
 }
 
-/// A text to be held on: every token of it counts, and no template.
-Dataset load_retention(const fs::path& path, const RunConfig& run, const Tokenizer& tokenizer,
-                       int threads) {
-  Dataset dataset = load_dataset(
-      {.path = path, .max_length = run.data.max_length, .learn_prompt = true, .threads = threads},
-      tokenizer);
-  spdlog::info("{}: {}, {} to be held on", path.filename().string(),
+/// A text to be held on.
+Dataset load_retention(const RunConfig& run, const Tokenizer& tokenizer, int threads) {
+  DatasetOptions options = retention_options(run);
+  options.threads = threads;
+  Dataset dataset = load_dataset(options, tokenizer);
+  spdlog::info("{}: {}, {} to be held on", run.retention.text->filename().string(),
                counted(dataset.report.examples, "sequence"),
                counted(dataset.report.tokens, "token"));
   return dataset;
-}
-
-/// The token that begins a text of the base's: BOS, or, where there is none, EOS, which stands
-/// between texts in training.
-TokenId begin_token(const TrainSetup& setup) {
-  const Tokenizer& tokenizer = *setup.tokenizer;
-  if (const auto bos = tokenizer.bos()) return *bos;
-  if (const auto eos = tokenizer.eos()) return *eos;
-  throw input_error("the tokenizer has neither BOS nor EOS to begin a text with", "retention.text",
-                    "give a text that the base is good at");
 }
 
 /// Texts that the base itself writes.
@@ -101,7 +92,7 @@ Dataset sample_from_base(TrainSetup& setup, bool quiet) {
       setup.decoder,
       {.samples = setup.run().retention.samples,
        .length = std::min(setup.run().retention.sample_length, setup.spec.max_positions),
-       .begin = begin_token(setup),
+       .begin = begin_token(*setup.tokenizer),
        .end = setup.tokenizer->eos(),
        .seed = setup.run().training.seed},
       [&](std::int64_t done, std::int64_t total) {
@@ -116,10 +107,15 @@ Dataset sample_from_base(TrainSetup& setup, bool quiet) {
 
 }  // namespace
 
+std::string TrainSetup::merged_size() const {
+  if (folding) return describe(folded_size(base, spec, *folding), folding->layout);
+  return human_bytes(static_cast<double>(tuned_weight_bytes(base, method.layers)));
+}
+
 void retain_on_self_text(TrainSetup& setup, const fs::path* directory, bool quiet) {
   const RetentionConfig& retention = setup.run().retention;
   if (retention.weight == 0 || retention.text) return;
-  const fs::path file = directory ? *directory / "retention.safetensors" : fs::path();
+  const fs::path file = directory ? *directory / kSelfTextFile : fs::path();
   const RankGroup& group = setup.group;
   const bool is_saved = group.answer_of_first(group.is_first() && directory && is_there(file));
   if (group.is_first() && is_saved) {
@@ -180,102 +176,16 @@ std::vector<LayerScore> choose_layers(RunConfig& run, Decoder& decoder,
   return ranking;
 }
 
-void check_model(const RunConfig& run, const DecoderSpec& spec) {
-  if (run.data.max_length > spec.max_positions) {
-    throw input_error(fmt::format("data.max_length is {}; the model has {} positions",
-                                  run.data.max_length, spec.max_positions),
-                      run.file.string(), "lower data.max_length");
-  }
-  const bool automatic = run.train.expands() && run.expansion.layers.automatic(spec.layers);
-  if (run.train.expands() && !automatic) run.expansion.layers.resolve(spec.layers);
-  if (!run.training.shard_base) return;
-  const bool keeps_layers =
-      run.train.method == Method::kNew || run.train.method == Method::kZeroInit;
-  if (!keeps_layers) {
-    throw input_error("training.shard_base is true, and train is \"" + method_text(run.train) +
-                          "\": the base's layers lie in shares only where nothing but new MLPs is "
-                          "made of them",
-                      run.file.string(),
-                      "set train to new or zero-init, or training.shard_base to false");
-  }
-  if (automatic) {
-    throw input_error(
-        "training.shard_base is true, and expansion.layers ranks the layers, which takes a whole "
-        "model",
-        run.file.string(),
-        "list the layers: expandft inspect --rank-layers --config shows the ranking");
-  }
-}
-
-Folding folding_of(const RunConfig& run, const DecoderSpec& spec) {
-  const ExpansionPlan plan =
-      make_plan(run.expansion.layers, run.expansion.copies, spec, run.train.method);
-  if (plan.copies > 2 && run.expansion.noise == 0) {
-    spdlog::warn(
-        "expansion.copies is {} and expansion.noise 0: copies of one layer start equal and get "
-        "equal gradients, so more than 2 train no better than 2",
-        plan.copies);
-  }
-  return {plan, resolve_layout(run.layout, plan, spec), run.strength, spec.layers};
-}
-
-struct Data {
-  Dataset training;
-  std::optional<Dataset> validation, retention;
-};
-
-Data load_data(const RunConfig& run, const Tokenizer& tokenizer, int threads) {
-  Data data;
+TrainData load_data(const RunConfig& run, const Tokenizer& tokenizer, int threads) {
+  TrainData data;
   if (!run.data.validation.empty()) {
     data.validation = load(run.data.validation, "data.validation", run, tokenizer, threads);
   }
   if (run.retention.weight > 0 && run.retention.text) {
-    data.retention = load_retention(*run.retention.text, run, tokenizer, threads);
+    data.retention = load_retention(run, tokenizer, threads);
   }
   data.training = load(run.data.train, "data.train", run, tokenizer, threads);
   return data;
-}
-
-/// The files that the run's tasks are measured on.
-std::vector<MeasuredFile> task_files(const RunConfig& run, const std::vector<std::string>& names) {
-  std::vector<MeasuredFile> files;
-  for (const TaskConfig& task :
-       find_tasks(names, run.file.parent_path(), run.evaluation.task_data)) {
-    files.push_back({task.data, "the task " + task.name});
-  }
-  return files;
-}
-
-/// What is to be said of the data: fields that nothing reads, and what is trained on and measured
-/// on at once.
-Notices data_notices(const RunConfig& run, const Data& data) {
-  Notices notices = data.training.notices;
-  const auto add = [&](const Notices& more) {
-    notices.insert(notices.end(), more.begin(), more.end());
-  };
-  if (data.validation) {
-    add(data.validation->notices);
-    add(shared_examples(data.training, *data.validation));
-  }
-  std::vector<fs::path> training_files;
-  for (const SourceReport& source : data.training.sources) {
-    training_files.insert(training_files.end(), source.file_paths.begin(), source.file_paths.end());
-  }
-  add(shared_files(training_files, "data.train", task_files(run, run.evaluation.original_tasks)));
-  add(shared_files(training_files, "data.train", task_files(run, run.evaluation.tasks)));
-  if (data.retention) {
-    add(data.retention->notices);
-    add(shared_files({*run.retention.text}, "retention.text",
-                     task_files(run, run.evaluation.original_tasks)));
-  }
-  return notices;
-}
-
-/// What concerns those who train a model.
-Notices notices_of(const DecoderSpec& spec) {
-  Notices notices = spec.notices;
-  notices.insert(notices.end(), spec.training_notices.begin(), spec.training_notices.end());
-  return notices;
 }
 
 }  // namespace
@@ -284,18 +194,17 @@ std::unique_ptr<TrainSetup> set_up_training(ResolvedConfig config, const GlobalO
                                             bool resume, const RankGroup& group) {
   RunConfig& run = config.run;
   check_run_inputs(run);
-  ModelDirectory base = ModelDirectory::open(run.model);
-  const DecoderSpec spec = read_spec(base);
-  check_model(run, spec);
-  Notices notices = notices_of(spec);
+  Problems problems;
+  std::optional<TrainBase> opened = open_train_base(run, problems);
+  problems.throw_if_any();
+  ModelDirectory& base = opened->directory;
+  const DecoderSpec& spec = opened->spec;
+  std::optional<Folding>& folding = opened->folding;
+  std::unique_ptr<const Tokenizer>& tokenizer = opened->tokenizer;
+  Notices notices = config_notices(run);
+  notices.insert(notices.end(), opened->notices.begin(), opened->notices.end());
   report(notices, global);
   const bool automatic = run.train.expands() && run.expansion.layers.automatic(spec.layers);
-  std::optional<Folding> folding;
-  if (run.train.widens() && !automatic) folding = folding_of(run, spec);
-  auto tokenizer = Tokenizer::load(base.path());
-  check_vocabulary(*tokenizer, spec.vocab, base.path().string());
-  report(tokenizer->notices(), global);
-  notices.insert(notices.end(), tokenizer->notices().begin(), tokenizer->notices().end());
 
   const at::Device device = prepare_device(global);
   // Tokenizing and loading weights take about as long: side by side.
@@ -304,7 +213,7 @@ std::unique_ptr<TrainSetup> set_up_training(ResolvedConfig config, const GlobalO
   });
   Decoder decoder = Decoder::load(base, compute_dtype(run.training.precision, device), device,
                                   run.training.shard_base ? group : RankGroup::alone());
-  std::optional<Data> data;
+  std::optional<TrainData> data;
   std::vector<LayerScore> ranking;
   if (automatic) {
     data = loading.get();
@@ -329,6 +238,10 @@ std::unique_ptr<TrainSetup> set_up_training(ResolvedConfig config, const GlobalO
                                                        setup->run().training.seed);
   setup->first_epoch = first_epoch(*setup->epochs);
   spdlog::info("an epoch: {}", describe(setup->first_epoch));
+  const Notices of_batches = batch_notices(setup->config, setup->first_epoch);
+  report(of_batches, global);
+  setup->notices.insert(setup->notices.end(), of_batches.begin(), of_batches.end());
+  spdlog::info("the merged model will take {}", setup->merged_size());
   return setup;
 }
 

@@ -41,10 +41,9 @@ struct TrainSetup {
   const RunConfig& run() const { return config.run; }
   const Adaptation& adaptation() const { return *method.adaptation; }
   std::string description() const { return describe(method, run(), spec); }
+  /// Of the merged model's weights: "1.9 GB (padded: 0.6 GB of zeros)".
+  std::string merged_size() const;
 };
-
-/// The file of a run directory that says how {"auto": N} chose its layers.
-inline constexpr const char* kRankingFile = "layer_ranking.json";
 
 /// Cheap checks come first: a long load should not end in a misspelt path. `resume`: layers that
 /// the run has chosen stay chosen.

@@ -53,9 +53,10 @@ std::string outcome_text(const TrainSetup& setup, const TrainingOutcome& outcome
     summary.line("forgetting", why);
   }
   if (has_adapter(setup)) summary.line("adapter", (run / "adapter").string());
-  std::string merged = (run / "merged").string();
-  if (setup.folding) merged += " (layout " + layout_name(setup.folding->layout) + ")";
-  summary.line("merged", merged);
+  std::string merged = (run / "merged").string() + " (";
+  if (setup.folding) merged += "layout " + layout_name(setup.folding->layout) + ", ";
+  summary.line("merged", merged + "strength " + strength_text(setup.run().strength) + ")");
+  summary.line("size", setup.merged_size());
   summary.line("report", (run / "report.html").string());
   return summary.text();
 }

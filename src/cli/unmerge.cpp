@@ -22,7 +22,7 @@ ExitCode run_unmerge(UnmergeOptions options) {
   read_merged_info(merged.path());  // refuses other models before anything is written
   const std::uint64_t bytes = unmerged_bytes(merged);
   const auto existing = existing_policy(options.force);
-  check_target(options.output, bytes, existing, OutputKind::kModel, {options.model});
+  check_model_target(options.output, bytes, existing, {options.model});
   {
     ModelOutput base(options.output, bytes, existing);
     write_unmerged(base.path(), merged);
@@ -49,7 +49,7 @@ void setup_unmerge(CLI::App& app, Context& context) {
   command->add_option("--output", options->output, "Where to write the base")
       ->type_name("DIR")
       ->required();
-  command->add_flag("--force", options->force, "Replace whatever --output is now");
+  add_force_option(*command, options->force);
   command->callback(
       [&context, options] { context.run = [options] { return run_unmerge(*options); }; });
 }

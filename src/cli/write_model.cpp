@@ -29,8 +29,14 @@ Layout parse_layout(const std::string& name) {
   return Layout::kAuto;  // the option takes no other name
 }
 
+void add_force_option(CLI::App& command, bool& force) {
+  command.add_flag("--force", force,
+                   "Replace the model that expandft has written to --output before; nothing else "
+                   "is ever replaced");
+}
+
 AtomicDirectory::Existing existing_policy(bool force) {
-  return force ? AtomicDirectory::Existing::kReplace : AtomicDirectory::Existing::kReplaceOurs;
+  return force ? AtomicDirectory::Existing::kReplaceOurs : AtomicDirectory::Existing::kRefuse;
 }
 
 LogitDifference write_model(const fs::path& output, AtomicDirectory::Existing existing,
@@ -48,11 +54,11 @@ LogitDifference write_model(const fs::path& output, AtomicDirectory::Existing ex
 
 LogitDifference write_tuned_model(const fs::path& output, AtomicDirectory::Existing existing,
                                   const ModelDirectory& base, const Decoder& decoder,
-                                  const std::vector<LayerOrigin>& layers, const std::string& card,
-                                  OnSignal on_signal) {
+                                  const std::vector<LayerOrigin>& layers, const Strength& strength,
+                                  const std::string& card, OnSignal on_signal) {
   ModelOutput model(output, tuned_bytes(base, layers), existing, std::move(on_signal));
   spdlog::info("writing {}", output.string());
-  write_tuned(model.path(), base, decoder, layers, card);
+  write_tuned(model.path(), base, decoder, layers, strength, card);
   spdlog::info("checking what was written against the model in memory");
   const LogitDifference difference = check_tuned(model.path(), base, decoder, layers);
   model.commit();

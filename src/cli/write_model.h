@@ -17,8 +17,10 @@ namespace expandft {
 void add_layout_option(CLI::App& command, std::string& layout);
 Layout parse_layout(const std::string& name);
 
-/// What may happen to an output that is there: --force replaces anything, else only a model of
-/// ours.
+/// --force
+void add_force_option(CLI::App& command, bool& force);
+/// What may happen to an output that is there: with --force a model of ours is replaced, without it
+/// nothing is.
 AtomicDirectory::Existing existing_policy(bool force);
 
 /// Writes a model with widened MLPs and checks what was written before it appears: a failure leaves
@@ -28,10 +30,10 @@ LogitDifference write_model(const fs::path& output, AtomicDirectory::Existing ex
                             const Folding& folding, const NamedTensors& copies,
                             const std::string& card, at::Device device, OnSignal on_signal = {});
 
-/// The same for what another adaptation made of a decoder, at the strength that is set.
+/// The same for what another adaptation made of a decoder, at the strength that is set and told.
 LogitDifference write_tuned_model(const fs::path& output, AtomicDirectory::Existing existing,
                                   const ModelDirectory& base, const Decoder& decoder,
-                                  const std::vector<LayerOrigin>& layers, const std::string& card,
-                                  OnSignal on_signal = {});
+                                  const std::vector<LayerOrigin>& layers, const Strength& strength,
+                                  const std::string& card, OnSignal on_signal = {});
 
 }  // namespace expandft

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/numbers.h"
+#include "config/budget_words.h"
 
 #include <algorithm>
 #include <string_view>
@@ -39,6 +40,13 @@ bool put(const std::string& name, const DropBudget& budget, DropBudgets& budgets
   return true;
 }
 
+/// budget_hint of what a command line says, where everything is text.
+std::string hint_of_option(const std::string& name, const std::string& amount) {
+  const auto number = parse_number(amount);
+  const Json value = number ? Json(*number) : Json(amount);
+  return budget_hint(name == kMean ? Json({{name, value}}) : value);
+}
+
 }  // namespace
 
 std::optional<DropBudget> DropBudgets::of(const std::string& task) const {
@@ -62,13 +70,14 @@ std::string budget_text(const DropBudget& budget) {
 void add_budget(const std::string& text, const std::string& where, DropBudgets& budgets) {
   const std::size_t equals = text.rfind('=');
   const std::string name = equals == text.npos ? kEach : text.substr(0, equals);
-  const auto budget = parse_budget(equals == text.npos ? text : text.substr(equals + 1));
+  const std::string amount = equals == text.npos ? text : text.substr(equals + 1);
+  const auto budget = parse_budget(amount);
   if (budget && !name.empty() && put(name, *budget, budgets)) return;
   throw input_error("\"" + text +
                         "\" is no budget; expected \"1%\" (of the base's value) or a number from 0 "
                         "(in the metric's unit), with \"TASK=\" before it for one task alone, or "
                         "\"mean=1%\" for the mean of all",
-                    where);
+                    where, hint_of_option(name, amount));
 }
 
 std::optional<std::string> unknown_budget(const DropBudgets& budgets,
@@ -106,14 +115,7 @@ Json budgets_json(const DropBudgets& budgets) {
 }
 
 std::string budgets_text(const DropBudgets& budgets) {
-  std::string text;
-  const auto add = [&](const std::string& name, const DropBudget& budget) {
-    text += (text.empty() ? "" : ", ") + name + budget_text(budget);
-  };
-  for (const auto& [task, budget] : budgets.tasks) add(task + " ", budget);
-  if (budgets.each) add(budgets.tasks.empty() ? "" : "others ", *budgets.each);
-  if (budgets.mean) add("mean ", *budgets.mean);
-  return text;
+  return budgets_text(budgets, {});
 }
 
 }  // namespace expandft

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/numbers.h"
+#include "config/budget_words.h"
 #include "config/fields.h"
 #include "config/hub_cache.h"
 #include "config/json_check.h"
@@ -92,15 +93,24 @@ Field drop_field(std::string path, DropBudgets& member, std::string doc) {
   const char* const words =
       R"("1%" (of the base's value), a number from 0 (in the metric's unit), an object of these )"
       R"(with the keys "each", "mean" (a percentage) and names of tasks,)";
-  return make_nullable(make_field(
-                           std::move(path), schema, std::move(doc),
-                           [&member, words](const Json& value, const fs::path&) {
-                             const std::optional<DropBudgets> budgets = budgets_of(value);
-                             if (!budgets) throw input_error(std::string("expected ") + words);
-                             member = *budgets;
-                           },
-                           [&member] { return budgets_json(member); }))
-      .allowing(words);
+  Field field = make_nullable(make_field(
+                                  path, schema, std::move(doc),
+                                  [&member](const Json& value, const fs::path&) {
+                                    member = budgets_of(value).value_or(DropBudgets());
+                                  },
+                                  [&member] { return budgets_json(member); }))
+                    .allowing(words);
+  field.check = [path, schema = field.schema, allowed = field.allowed](const Json& value,
+                                                                       const fs::path&) {
+    std::vector<FieldProblem> problems;
+    if (!matches(schema, value) || !budgets_of(value)) {
+      const std::string hint = budget_hint(value);
+      problems.push_back({path, "found " + shown(value) + "; allowed: " + allowed +
+                                    (hint.empty() ? "" : "; " + hint)});
+    }
+    return problems;
+  };
+  return field;
 }
 
 Field strength_field(std::string path, Strength& member, std::string doc) {

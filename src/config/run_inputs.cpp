@@ -1,8 +1,10 @@
+#include "config/run_inputs.h"
+
 #include "base/error.h"
+#include "config/budget_check.h"
 #include "config/data_files.h"
 #include "config/fields.h"
 #include "config/hub_cache.h"
-#include "config/run_config.h"
 #include "config/task_config.h"
 
 #include <system_error>
@@ -132,13 +134,13 @@ std::string output_problem(const RunConfig& run) {
   return {};
 }
 
-/// The names of those that are there.
-std::vector<std::string> check_tasks(const std::vector<std::string>& names, const std::string& path,
-                                     const RunConfig& run, Problems& problems) {
-  std::vector<std::string> found;
+/// Those that are there.
+std::vector<TaskConfig> check_tasks(const std::vector<std::string>& names, const std::string& path,
+                                    const RunConfig& run, Problems& problems) {
+  std::vector<TaskConfig> found;
   for (std::size_t i = 0; i < names.size(); ++i) {
     try {
-      found.push_back(find_task(names[i], run.file.parent_path(), run.evaluation.task_data).name);
+      found.push_back(find_task(names[i], run.file.parent_path(), run.evaluation.task_data));
     } catch (const Error& error) {
       problems.emplace_back(path + "[" + std::to_string(i) + "]", in_one(error));
     }
@@ -148,7 +150,7 @@ std::vector<std::string> check_tasks(const std::vector<std::string>& names, cons
 
 }  // namespace
 
-void check_run_inputs(const RunConfig& run) {
+std::vector<std::pair<std::string, std::string>> run_input_problems(const RunConfig& run) {
   Problems problems;
   const auto add = [&](const std::string& path, const std::string& problem) {
     if (!problem.empty()) problems.emplace_back(path, problem);
@@ -158,10 +160,10 @@ void check_run_inputs(const RunConfig& run) {
   check_sources(run.data.train, "data.train", problems);
   check_sources(run.data.validation, "data.validation", problems);
   if (run.retention.text) add("retention.text", file_problem(*run.retention.text));
-  const std::vector<std::string> originals =
+  const std::vector<TaskConfig> originals =
       check_tasks(run.evaluation.original_tasks, "evaluation.original_tasks", run, problems);
   if (originals.size() == run.evaluation.original_tasks.size()) {
-    add("evaluation.max_drop", unknown_budget(run.evaluation.max_drop, originals).value_or(""));
+    add("evaluation.max_drop", budget_problem(run.evaluation.max_drop, originals).value_or(""));
   }
   check_tasks(run.evaluation.tasks, "evaluation.tasks", run, problems);
   if (run.training.patience > 0 &&
@@ -170,6 +172,11 @@ void check_run_inputs(const RunConfig& run) {
         "ends a run by its validations, and there are none while it trains: set data.validation "
         "and training.validate_every");
   }
+  return problems;
+}
+
+void check_run_inputs(const RunConfig& run) {
+  const Problems problems = run_input_problems(run);
   if (problems.empty()) return;
 
   std::string message = problems.front().second, where = problems.front().first;
@@ -181,9 +188,7 @@ void check_run_inputs(const RunConfig& run) {
       where += (where.empty() ? "" : ", ") + path;
     }
   }
-  throw input_error(
-      message, where,
-      "paths in a config are relative to its file, those of --set to the working folder");
+  throw input_error(message, where, kPathHint);
 }
 
 }  // namespace expandft

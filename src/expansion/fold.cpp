@@ -6,6 +6,7 @@
 #include "model/deci.h"
 #include "model/families.h"
 #include "model/tensors.h"
+#include "report/human.h"
 
 #include <algorithm>
 #include <cmath>
@@ -154,6 +155,21 @@ std::uint64_t folded_bytes(const ModelDirectory& base, const DecoderSpec& spec,
     }
   }
   return bytes;
+}
+
+FoldedSize folded_size(const ModelDirectory& base, const DecoderSpec& spec,
+                       const Folding& folding) {
+  Folding narrowest = folding;
+  narrowest.layout = Layout::kRemoteCode;  // each layer has its own width
+  const std::uint64_t bytes = folded_bytes(base, spec, folding);
+  return {bytes, bytes - folded_bytes(base, spec, narrowest)};
+}
+
+std::string describe(const FoldedSize& size, Layout layout) {
+  std::string text = human_bytes(static_cast<double>(size.bytes));
+  if (size.zeros == 0) return text;
+  return text + " (" + layout_name(layout) + ": " + human_bytes(static_cast<double>(size.zeros)) +
+         " of zeros)";
 }
 
 Json folded_config(const Json& base_config, const Folding& folding, const DecoderSpec& spec) {

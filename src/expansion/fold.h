@@ -46,6 +46,14 @@ std::vector<TensorSource> fold(const ModelDirectory& base, const DecoderSpec& sp
 std::uint64_t folded_bytes(const ModelDirectory& base, const DecoderSpec& spec,
                            const Folding& folding);
 
+/// What the tensors of a folded model take, and how much of that only fills narrower layers up.
+struct FoldedSize {
+  std::uint64_t bytes = 0, zeros = 0;
+};
+FoldedSize folded_size(const ModelDirectory& base, const DecoderSpec& spec, const Folding& folding);
+/// "1.9 GB", "1.9 GB (padded: 0.6 GB of zeros)".
+std::string describe(const FoldedSize& size, Layout layout);
+
 /// config.json of the folded model: the base's, with the new width or widths as its layout states
 /// them, and without the names of code files, which are not copied.
 Json folded_config(const Json& base_config, const Folding& folding, const DecoderSpec& spec);

@@ -1,6 +1,7 @@
 #include "expansion/merged_directory.h"
 
 #include "base/error.h"
+#include "checkpoint/model_info.h"
 #include "config/hub_cache.h"
 #include "expansion/mlp_tensors.h"
 #include "expansion/modeling_file.h"
@@ -17,9 +18,7 @@
 namespace expandft {
 namespace {
 
-constexpr const char* kInfoFile = "expandft.json";
 constexpr const char* kRemainderFile = "expandft_unmerge.safetensors";
-constexpr const char* kMergedFormat = "expandft-merged";
 constexpr std::int64_t kMergedVersion = 1;
 constexpr std::int64_t kMaxCopies = 64;  // as the run config allows
 constexpr const char* kMergeAgain = "the model is damaged: merge it again";
@@ -112,7 +111,7 @@ TensorSource unfolded(const std::string& name, const TensorView& view, const Mer
 
 /// expandft.json against the tensors that it speaks of.
 void check_widths(const Merged& merged) {
-  const std::string file = (merged.directory.path() / kInfoFile).string();
+  const std::string file = (merged.directory.path() / kModelInfoFile).string();
   if (merged.info.intermediate_size != merged.base.intermediate) {
     throw input_error("\"base_intermediate_size\" is " +
                           std::to_string(merged.info.intermediate_size) +
@@ -187,13 +186,18 @@ std::map<std::string, TensorView> read_remainder(const Merged& merged) {
 }  // namespace
 
 MergedInfo read_merged_info(const fs::path& directory) {
-  const fs::path file = directory / kInfoFile;
+  const fs::path file = directory / kModelInfoFile;
   if (!is_file(file)) {
     throw input_error("no expandft.json: this model was not merged by expandft", directory.string(),
                       "give the merged/ folder that expandft train, expand or merge wrote");
   }
   const Json json = read_json(file);
   try {
+    if (json.at("format") == kTunedFormat) {
+      throw input_error(
+          "no MLP was widened in this model: the base does not lie inside", directory.string(),
+          "use the base it was made of: " + json.at("base_model_name_or_path").get<std::string>());
+    }
     if (json.at("format") != kMergedFormat ||
         json.at("format_version").get<std::int64_t>() > kMergedVersion) {
       throw input_error("unknown format of a merged model", file.string(), "use a newer expandft");
@@ -238,6 +242,26 @@ MergedInfo read_merged_info(const fs::path& directory) {
   }
 }
 
+std::uint64_t padding_bytes(const ModelDirectory& merged) {
+  const MergedInfo info = read_merged_info(merged.path());
+  const std::string where = (merged.path() / kModelInfoFile).string() + ", base_config";
+  DecoderSpec base = read_spec(parse_json(info.base_config, where), where);
+  base.names = find_tensor_names(merged);
+  std::uint64_t zeros = 0;
+  for (const auto& [name, which] : mlp_tensors(base)) {
+    if (!merged.has(name)) continue;
+    const bool grew = std::ranges::binary_search(info.layers, which.layer);
+    const std::int64_t own = info.intermediate_size * (grew ? info.copies : 1);
+    const TensorView& view = merged.tensor(name);
+    const std::int64_t width =
+        view.shape.at(static_cast<std::size_t>(which.dim())) / which.sections();
+    if (width <= own) continue;
+    zeros += view.bytes.size() / static_cast<std::uint64_t>(width) *
+             static_cast<std::uint64_t>(width - own);
+  }
+  return zeros;
+}
+
 std::uint64_t merged_bytes(const ModelDirectory& base, const DecoderSpec& spec,
                            const Folding& folding) {
   constexpr std::uint64_t kSmallFiles = 1 << 20;  // config, headers, card
@@ -274,7 +298,7 @@ void write_merged(const fs::path& directory, const ModelDirectory& base, const D
   if (folding.layout == Layout::kRemoteCode) {
     write_file_atomically(directory / (std::string(kModelingModule) + ".py"), modeling_file(spec));
   }
-  write_file_atomically(directory / kInfoFile, info_json(info).dump(2) + "\n");
+  write_file_atomically(directory / kModelInfoFile, info_json(info).dump(2) + "\n");
   write_file_atomically(directory / "README.md", card);
 }
 
@@ -292,7 +316,7 @@ void write_unmerged(const fs::path& directory, const ModelDirectory& merged) {
                                                        : ", so its weights were rounded"),
                       merged.path().string(), "use the base it was made of: " + info.base_model);
   }
-  const std::string where = (merged.path() / kInfoFile).string() + ", base_config";
+  const std::string where = (merged.path() / kModelInfoFile).string() + ", base_config";
   DecoderSpec base = read_spec(parse_json(info.base_config, where), where);
   base.names = find_tensor_names(merged);
   const Merged known{merged, info, base, mlp_tensors(base)};

@@ -31,6 +31,10 @@ MergedInfo read_merged_info(const fs::path& directory);
 std::uint64_t merged_bytes(const ModelDirectory& base, const DecoderSpec& spec,
                            const Folding& folding);
 
+/// How many bytes of a merged model's tensors are zeros that fill narrower layers up. Throws
+/// as read_merged_info.
+std::uint64_t padding_bytes(const ModelDirectory& merged);
+
 /// Writes a complete model directory into `directory`, which is there: config.json, weights
 /// (sharded past kMaxShardBytes), the base's tokenizer and generation files, README.md (`card`),
 /// expandft.json, in the layout "remote-code" modeling_expandft.py, and, when some numbers of the

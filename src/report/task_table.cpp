@@ -89,19 +89,20 @@ std::string flips_text(const Json& task, const char* key) {
   return count ? fixed(*count, 0) : kNoValue;
 }
 
-/// A sign, the word, and a colour.
-std::string verdict_html(const std::string& verdict) {
+/// A sign, the word, and a colour; and the budget behind it, where there is one.
+std::string verdict_html(const std::string& verdict, const std::string& budget) {
   if (verdict.empty()) return "";
   const bool good = verdict == "within budget" || verdict == "better";
   const bool bad = verdict == "over budget" || verdict == "worse";
-  return fmt::format("<span class=\"verdict{}\">{} {}</span>",
+  return fmt::format("<span class=\"verdict{}\">{} {}</span>{}",
                      good  ? " good"
                      : bad ? " bad"
                            : "",
                      good  ? "✓"
                      : bad ? "✗"
                            : "=",
-                     html_escaped(verdict));
+                     html_escaped(verdict),
+                     budget.empty() ? "" : " (" + html_escaped(budget) + ")");
 }
 
 void add_task(HtmlTable& table, const Json& task, TaskColumns columns) {
@@ -114,7 +115,7 @@ void add_task(HtmlTable& table, const Json& task, TaskColumns columns) {
     cells.push_back(flips_text(task, "lost"));
     cells.push_back(flips_text(task, "gained"));
   }
-  cells.push_back(verdict_html(text_at(task, "verdict")));
+  cells.push_back(verdict_html(text_at(task, "verdict"), text_at(task, "budget")));
   table.row(html_escaped(text_at(task, "task")), cells);
 }
 

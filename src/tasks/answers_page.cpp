@@ -148,18 +148,19 @@ class TaskSection {
 }  // namespace
 
 std::string answers_page(const ComparisonReport& report, const std::vector<TaskResult>& base,
-                         const std::vector<TaskResult>& tuned, const std::string& base_name,
-                         const std::string& tuned_name) {
+                         const std::vector<TaskResult>& tuned, const ComparedModels& compared) {
   std::string links, sections;
   for (std::size_t i = 0; i < base.size(); ++i) {
     const TaskSection section(base[i], tuned[i], i);
     links += section.link_html();
     sections += section.html();
   }
+  Facts names = {{"Base", compared.base}, {"Tuned", compared.tuned}};
+  if (!compared.strength.empty()) names.emplace_back("Strength", compared.strength);
   std::string body =
       "<header>\n<h1>Answers before and after tuning</h1>\n</header>\n<section "
       "aria-label=\"Models\">\n" +
-      facts_html({{"Base", base_name}, {"Tuned", tuned_name}}, "numbers models") + "</section>\n";
+      facts_html(names, "numbers models") + "</section>\n";
   if (const std::string table =
           task_table_html(comparison_json(report), TaskColumns::kAll, "tasks");
       !table.empty()) {

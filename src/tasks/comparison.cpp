@@ -1,12 +1,15 @@
 #include "tasks/comparison.h"
 
 #include "base/error.h"
+#include "config/budget_words.h"
+#include "config/metric_unit.h"
 #include "report/human.h"
 #include "tasks/paired_statistics.h"
 
 #include <algorithm>
 #include <cmath>
 #include <iterator>
+#include <map>
 #include <numbers>
 
 namespace expandft {
@@ -171,8 +174,15 @@ Comparison compare(const TaskResult& base, const TaskResult& tuned,
     c.metrics.front().p_value = mcnemar_p(c.flips->lost, c.flips->gained);
   }
   c.drop = drop_of(c.judged());
+  c.unit = metric_unit(judged_metric(base.task).metric);
   c.verdict = judge(c);
   return c;
+}
+
+std::string ComparisonReport::budgets_text() const {
+  std::map<std::string, std::string> units;
+  for (const Comparison& c : originals) units[c.task] = c.unit;
+  return expandft::budgets_text(budgets, units);
 }
 
 bool ComparisonReport::within_budget() const {
@@ -223,8 +233,7 @@ std::optional<Error> budget_error(const ComparisonReport& report) {
   }
   return Error(
       ExitCode::kDropped,
-      "original tasks dropped past the budget of " + budgets_text(report.budgets) + ": " + tasks,
-      "",
+      "original tasks dropped past the budget of " + report.budgets_text() + ": " + tasks, "",
       "merge at a lower strength (expandft merge --strength), or train with a lower learning rate");
 }
 

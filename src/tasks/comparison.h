@@ -54,6 +54,7 @@ struct Comparison {
   std::int64_t examples = 0, tokens = 0, truncated = 0;
   std::vector<MetricComparison> metrics;  // the first is judged
   Drop drop;                              // of the judged metric
+  std::string unit = {};                  // of that metric, and of a budget that is no percentage
   std::optional<DropBudget> budget;
   Verdict verdict = Verdict::kSame;
   std::optional<Flips> flips;        // where the judged metric is of right and wrong answers
@@ -86,6 +87,8 @@ struct ComparisonReport {
   DropBudgets budgets;
   std::optional<Forgetting> forgetting;  // with original tasks
 
+  /// All budgets, with units.
+  std::string budgets_text() const;
   /// Whether every task and the mean keep their budgets.
   bool within_budget() const;
 };
@@ -97,6 +100,12 @@ ComparisonReport compare_tasks(const std::vector<TaskResult>& base,
                                const DropBudgets& budgets);
 /// Takes in divergences that were measured apart, of the original tasks in order.
 void add_divergences(const std::vector<double>& divergences, ComparisonReport& report);
+
+/// What the results of a comparison call its models.
+struct ComparedModels {
+  std::string base, tuned;
+  std::string strength = {};  // of the tuned one; "": it does not say
+};
 
 /// An exit-code-3 error that names every task over its budget; none when all keep it.
 std::optional<Error> budget_error(const ComparisonReport& report);

@@ -1,6 +1,7 @@
 #include "tasks/junit.h"
 
 #include "base/counted.h"
+#include "config/budget_words.h"
 #include "report/html.h"
 #include "report/human.h"
 #include "tasks/result_tables.h"
@@ -62,7 +63,7 @@ std::string failure_of(const Comparison& c) {
                                               : metric_text(judged.kind, c.drop.absolute);
   return judged.name + " " + metric_text(judged.kind, judged.base) + " -> " +
          metric_text(judged.kind, judged.tuned) + ": drop " + drop + ", budget " +
-         budget_text(*c.budget);
+         budget_text(*c.budget, c.unit);
 }
 
 std::string counts_text(const Comparison& c) {
@@ -101,16 +102,16 @@ Case mean_case(const ComparisonReport& report) {
 
 }  // namespace
 
-std::string junit_xml(const ComparisonReport& report, const std::string& base,
-                      const std::string& tuned) {
+std::string junit_xml(const ComparisonReport& report, const ComparedModels& compared) {
   std::vector<Case> originals, news;
   for (const Comparison& c : report.originals) originals.push_back(case_of(c, true));
   for (const Comparison& c : report.news) news.push_back(case_of(c, false));
   if (report.budgets.mean && report.forgetting) originals.push_back(mean_case(report));
 
-  const Properties models = {{"base", base}, {"tuned", tuned}};
+  Properties models = {{"base", compared.base}, {"tuned", compared.tuned}};
+  if (!compared.strength.empty()) models.emplace_back("strength", compared.strength);
   Properties with_budgets = models;
-  if (report.budgets.any()) with_budgets.emplace_back("max_drop", budgets_text(report.budgets));
+  if (report.budgets.any()) with_budgets.emplace_back("max_drop", report.budgets_text());
   return fmt::format(
              "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
              "<testsuites name=\"expandft eval\" tests=\"{}\" failures=\"{}\" errors=\"0\">\n",

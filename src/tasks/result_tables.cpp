@@ -1,5 +1,6 @@
 #include "tasks/result_tables.h"
 
+#include "config/budget_words.h"
 #include "report/human.h"
 #include "report/table.h"
 
@@ -39,6 +40,12 @@ std::string error_text(const MetricComparison& metric) {
   return fixed(100 * *metric.standard_error * (1 + metric.relative_change.value_or(0)), 2) + "%";
 }
 
+/// "over budget (0.02 accuracy)", or the verdict alone.
+std::string verdict_cell(const Comparison& c) {
+  if (!c.budget) return verdict_text(c.verdict);
+  return verdict_text(c.verdict) + " (" + budget_text(*c.budget, c.unit) + ")";
+}
+
 enum class Rows { kAll, kJudged };
 
 void add_rows(Table& table, const std::vector<Comparison>& comparisons, bool are_originals,
@@ -50,7 +57,7 @@ void add_rows(Table& table, const std::vector<Comparison>& comparisons, bool are
       table.row({judged ? c.task : "", judged ? (are_originals ? "original" : "new") : "",
                  metric.name, metric_text(metric.kind, metric.base),
                  metric_text(metric.kind, metric.tuned), change_text(metric), error_text(metric),
-                 judged && are_originals ? verdict_text(c.verdict) : ""});
+                 judged && are_originals ? verdict_cell(c) : ""});
     }
   }
 }

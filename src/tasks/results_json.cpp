@@ -1,5 +1,7 @@
 #include "tasks/results_json.h"
 
+#include "config/budget_words.h"
+
 #include <cmath>
 
 namespace expandft {
@@ -59,6 +61,7 @@ Json task_json(const Comparison& c, bool is_original) {
                {"tokens", c.tokens},
                {"truncated", c.truncated},
                {"metric", judged.name},
+               {"unit", c.unit},
                {"base", base},
                {"tuned", tuned},
                {"difference", judged.difference},
@@ -70,7 +73,7 @@ Json task_json(const Comparison& c, bool is_original) {
                {"divergence", or_null(c.divergence)},
                {"metrics", metrics}};
   if (is_original) {
-    json["budget"] = c.budget ? Json(budget_text(*c.budget)) : Json();
+    json["budget"] = c.budget ? Json(budget_text(*c.budget, c.unit)) : Json();
     json["verdict"] = verdict_text(c.verdict);
   }
   return json;

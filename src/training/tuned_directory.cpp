@@ -1,6 +1,8 @@
 #include "training/tuned_directory.h"
 
 #include "base/error.h"
+#include "checkpoint/model_info.h"
+#include "config/hub_cache.h"
 #include "expansion/merged_directory.h"
 #include "model/families.h"
 #include "model/tensors.h"
@@ -158,21 +160,34 @@ std::string rounding_causes(Dtype stored, Dtype computed) {
 
 }  // namespace
 
+std::uint64_t tuned_weight_bytes(const ModelDirectory& base,
+                                 const std::vector<LayerOrigin>& layers) {
+  const TensorNames names = find_tensor_names(base);
+  std::uint64_t bytes = base.weight_bytes();
+  for (const LayerOrigin& origin : layers) {
+    if (!origin.is_added) continue;
+    const std::string prefix = names.layer(origin.layer, "");
+    for (const auto& [name, view] : base.tensors()) {
+      if (name.starts_with(prefix)) bytes += view.bytes.size();
+    }
+  }
+  return bytes;
+}
+
 std::uint64_t tuned_bytes(const ModelDirectory& base, const std::vector<LayerOrigin>& layers) {
-  const auto added = std::ranges::count_if(layers, &LayerOrigin::is_added);
-  const auto own = std::max<std::size_t>(1, layers.size() - static_cast<std::size_t>(added));
-  // At most: as if the base were nothing but layers.
-  return base.weight_bytes() + base.weight_bytes() * static_cast<std::uint64_t>(added) / own +
-         (1 << 20);
+  constexpr std::uint64_t kSmallTunedFiles = 1 << 20;
+  return tuned_weight_bytes(base, layers) + kSmallTunedFiles;
 }
 
 void write_tuned(const fs::path& directory, const ModelDirectory& base, const Decoder& decoder,
-                 const std::vector<LayerOrigin>& layers, const std::string& card) {
+                 const std::vector<LayerOrigin>& layers, const Strength& strength,
+                 const std::string& card) {
   const c10::NoGradGuard no_grad;
   write_sharded_safetensors(directory, tuned_tensors(base, decoder, layers), kMaxShardBytes);
   base.copy_companions(directory);
   write_file_atomically(directory / "config.json",
                         tuned_config(base.config(), decoder.spec(), layers).dump(2) + "\n");
+  write_tuned_info(directory, model_name(base.path()), strength);
   write_file_atomically(directory / "README.md", card);
 }
 

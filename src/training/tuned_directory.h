@@ -11,15 +11,19 @@
 
 namespace expandft {
 
-/// Bytes of the tensors that write_tuned will write.
+/// Bytes of the tensors that write_tuned will write; and of all files, at most.
+std::uint64_t tuned_weight_bytes(const ModelDirectory& base,
+                                 const std::vector<LayerOrigin>& layers);
 std::uint64_t tuned_bytes(const ModelDirectory& base, const std::vector<LayerOrigin>& layers);
 
 /// Writes a complete model directory into `directory`, which is there: the base with what a
 /// decoder's adaptation (LoRA, trained weights, added layers) has made of it at the strength that
 /// is set, in the base's names and dtypes; and README.md (`card`). Tensors that did not train keep
-/// their bytes. `layers`: where the decoder's layers come from.
+/// their bytes. `layers`: where the decoder's layers come from. `strength`: the one that is set,
+/// for expandft.json.
 void write_tuned(const fs::path& directory, const ModelDirectory& base, const Decoder& decoder,
-                 const std::vector<LayerOrigin>& layers, const std::string& card);
+                 const std::vector<LayerOrigin>& layers, const Strength& strength,
+                 const std::string& card);
 
 /// Reads a model that write_tuned wrote with these arguments and compares its logits with the
 /// decoder's. Throws a failure when they differ by more than the rounding of the weights to the

@@ -156,6 +156,8 @@ def test_config(expandft, run_config, damaged, tmp_path):
     assert "verdict" not in found["tasks"][0]
     assert found["max_drop"] == "1%"
 
+    assert found["strength"] is None, "nothing says it"
+
     loose = evaluate(expandft, "--config", config, "--max-drop", "900%")
     assert loose["within_budget"] is True
     other = evaluate(expandft, "--config", config, "--tasks", "learned", "--max-drop", "900%")

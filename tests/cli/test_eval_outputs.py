@@ -43,7 +43,7 @@ def budget_arguments(budgets):
     (["500%", "ending=0.5%"], ["ending"]),
     (["0.5%", "ending=500%"], ["blocks"]),
     (["blocks=0.0001"], ["blocks"]),
-    (["ending=1"], []),
+    (["ending=0.999"], []),
     (["mean=0.5%"], ["mean"]),
     (["mean=500%"], []),
     (["500%", "ending=0.5%", "mean=0.5%"], ["ending", "mean"]),
@@ -72,10 +72,47 @@ def test_budgets(compare, drops, tmp_path, budgets, over):
 
 
 def test_budgets_in_the_results(compare):
-    report = json.loads(compare("--json", "-", "--max-drop", "500%", "--max-drop", "ending=3", "--max-drop",
+    report = json.loads(compare("--json", "-", "--max-drop", "500%", "--max-drop", "ending=0.75", "--max-drop",
                                 "mean=400%").stdout)
-    assert report["max_drop"] == {"each": "500%", "ending": 3, "mean": "400%"}
-    assert [task["budget"] for task in report["original_tasks"]] == ["3", "500%"]
+    assert report["max_drop"] == {"each": "500%", "ending": 0.75, "mean": "400%"}
+    assert [task["budget"] for task in report["original_tasks"]] == ["0.75 accuracy", "500%"]
+    assert [task["unit"] for task in report["original_tasks"]] == ["accuracy", "perplexity"]
+
+
+def test_an_absolute_budget_is_printed_with_its_unit(compare, tmp_path):
+    junit, page = tmp_path / "junit.xml", tmp_path / "page.html"
+    result = compare("--max-drop", "ending=0.01", "--max-drop", "blocks=0.001", "--junit", junit, "--html", page, rc=3)
+    assert "over budget (0.01 accuracy)" in result.stdout and "over budget (0.001 perplexity)" in result.stdout
+    assert "budget of blocks 0.001 perplexity, ending 0.01 accuracy" in result.stderr
+    suites = ElementTree.parse(junit).getroot()
+    failures = [failure.get("message") for failure in suites.iter("failure")]
+    assert failures[0].endswith("budget 0.01 accuracy") and failures[1].endswith("budget 0.001 perplexity")
+    assert {p.get("value") for p in suites.iter("property") if p.get("name") == "max_drop"} == {
+        "blocks 0.001 perplexity, ending 0.01 accuracy"}
+    assert "(0.01 accuracy)" in page.read_text() and "(0.001 perplexity)" in page.read_text()
+
+
+@pytest.mark.parametrize("budget, words", [
+    ("ending=2", ["2 accuracy can never be exceeded", "acc of ending lies from 0 to 1", "0.02 or 2%"]),
+    ("5", ["5 accuracy", "0.05 or 5%"]),
+    ("1", ["1 accuracy", "0.01 or 1%"]),
+    ("ending=250", ["below 1 or a percentage"]),
+])
+def test_a_budget_that_can_never_be_exceeded(compare, budget, words):
+    result = compare("--max-drop", budget, rc=2)
+    assert all(word in result.stderr for word in words), result.stderr
+
+
+def test_a_large_budget_of_a_perplexity_is_one(compare):
+    report = json.loads(compare("--max-drop", "blocks=5000", "--json", "-").stdout)
+    assert report["original_tasks"][1]["budget"] == "5000 perplexity" and report["within_budget"] is True
+
+
+def test_a_percentage_that_can_never_be_exceeded_is_warned_of(compare):
+    result = compare("--max-drop", "ending=100%")
+    assert "never exceeded by ending" in result.stderr
+    assert "never exceeded by" not in compare("--max-drop", "blocks=900%").stderr
+    assert "never exceeded" in compare("--max-drop", "ending=100%", "--strict", rc=2).stderr
 
 
 def test_a_drop_is_compared_with_its_budget_as_it_is(compare, drops):
@@ -91,6 +128,11 @@ def test_a_drop_is_compared_with_its_budget_as_it_is(compare, drops):
     ("=1%", ['"=1%" is no budget']),
     ("-1%", ['"-1%" is no budget']),
     ("nan", ['"nan" is no budget']),
+    ("-1", ["not negative"]),
+    ("1 %", ["without a space: 1%"]),
+    ("0,5%", ['decimal point as ".": 0.5%']),
+    ("ending=0,5", ['decimal point as ".": 0.5']),
+    ("mean=0.5", ["write a percentage"]),
 ])
 def test_wrong_budgets(compare, budget, words):
     result = compare(f"--max-drop={budget}", rc=2)
@@ -119,7 +161,13 @@ def test_budgets_of_a_run_config(expandft, stories, tuned, tasks, tmp_path, max_
     ({"endin": "1%"}, ['"endin"', "ending"]),
     ({"mean": 1}, ["max_drop"]),
     ({"ending": "much"}, ["max_drop"]),
-    ({"ending": -1}, ["max_drop"]),
+    ({"ending": -1}, ["max_drop", "not negative"]),
+    ("1 %", ["without a space: 1%"]),
+    ("0,5%", ['decimal point as ".": 0.5%']),
+    ("0.5", ["without quotes"]),
+    ({"mean": 0.5}, ["write a percentage"]),
+    ({"each": "1%", "ending": 2}, ["0.02 or 2%"]),
+    (2, ["0.02 or 2%"]),
 ])
 def test_wrong_budgets_of_a_run_config(expandft, stories, tuned, tasks, tmp_path, max_drop, words):
     (tmp_path / "train.txt").write_text("text\n")

@@ -175,6 +175,23 @@ def test_merged_model(expandft, stories, tmp_path):
     assert found["intermediate_size"] == 2 * 172
     assert found["expansion"]["layers"] == [0, 1, 2, 3, 4]
     assert "copies" in expandft("inspect", output).stdout
+    assert found["padding_bytes"] == 0
+
+
+@pytest.mark.parametrize("layout, narrow", [("padded", 344), ("remote-code", 172)])
+def test_zeros_of_a_layout(expandft, stories, tmp_path, layout, narrow, read_tensors):
+    """What is written, and how much of it only fills narrower layers up, is said before and after."""
+    output = tmp_path / "expanded"
+    result = expandft("expand", "--model", stories, "--output", output, "--layers", "last:2", "--layout", layout,
+                      "--device", "cpu", "--json")
+    said, found = json.loads(result.stdout), facts(expandft, output)
+    zeros = 3 * 3 * 64 * (narrow - 172) * 4  # layers, projections, hidden size, bytes
+    assert said["padding_bytes"] == found["padding_bytes"] == zeros
+    assert said["weight_bytes"] == found["weight_bytes"] == sum(t.nbytes for t in read_tensors(output).values())
+    text = expandft("expand", "--model", stories, "--output", tmp_path / "again", "--layers", "last:2", "--layout",
+                    layout, "--device", "cpu")
+    assert ("(padded: " in text.stdout) is (zeros > 0) and text.stdout.count(" MB") >= 1
+    assert ("of zeros)" in text.stderr) is (zeros > 0), "the log says it beforehand"
 
 
 @pytest.mark.parametrize("content, message", [

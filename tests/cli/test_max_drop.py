@@ -47,10 +47,42 @@ def test_the_curve_is_printed(expandft, stories, forgetful, tmp_path):
     assert sum("kept: taken" in line for line in lines) == 1 and any("exceeded" in line for line in lines)
 
 
+def test_outputs_are_cached_and_shared_with_eval(expandft, stories, forgetful, tmp_path):
+    cache = tmp_path / "cache"
+    arguments = ["--max-drop", "5%", "--tasks", "./stories.json", "--json"]
+    first = merge(expandft, stories, forgetful, tmp_path / "first", *arguments, "--cache", cache)
+    assert first.rc == 0 and "from the cache" not in first.stderr
+    again = merge(expandft, stories, forgetful, tmp_path / "again", *arguments, "--cache", cache)
+    assert json.loads(again.stdout) | {"output": ""} == json.loads(first.stdout) | {"output": ""}
+    measured = [line for line in again.stderr.splitlines() if " on stories: " in line]
+    assert measured and all("from the cache" in line for line in measured)
+    assert any("at strength 0.5" in line or "at strength 0.9" in line for line in measured)
+
+    compared = expandft("eval", "--base", stories, "--adapter", forgetful / "out/adapter", "--tasks",
+                        forgetful / "stories.json", "--cache", cache, "--device", "cpu")
+    assert compared.rc == 0 and compared.stderr.count("from the cache") == 2
+    fresh = merge(expandft, stories, forgetful, tmp_path / "fresh", *arguments, "--no-cache")
+    assert "from the cache" not in fresh.stderr
+    assert json.loads(fresh.stdout)["strengths"] == json.loads(first.stdout)["strengths"]
+
+
+def test_a_limit(expandft, stories, forgetful, tmp_path):
+    """The curve is that of the first examples."""
+    arguments = ["--max-drop", "900%", "--tasks", "./stories.json", "--json"]
+    whole = json.loads(merge(expandft, stories, forgetful, tmp_path / "whole", *arguments).stdout)
+    few = json.loads(merge(expandft, stories, forgetful, tmp_path / "few", *arguments, "--limit", "2").stdout)
+    compared = expandft("eval", "--base", stories, "--adapter", forgetful / "out/adapter", "--tasks",
+                        forgetful / "stories.json", "--limit", "2", "--json", "-", "--device", "cpu")
+    expected = json.loads(compared.stdout)["original_tasks"][0]["relative_change"]
+    assert few["strengths"][-1]["tasks"][0]["relative_change"] == pytest.approx(expected, rel=1e-6)
+    assert few["strengths"] != whole["strengths"]
+
+
 def test_a_budget_that_only_the_base_keeps(expandft, stories, forgetful, tmp_path):
     result = merge(expandft, stories, forgetful, tmp_path / "merged", "--max-drop", "0.000001", "--tasks",
                    "./stories.json")
     assert result.rc == 3 and "no strength" in result.stderr and "retention" in result.stderr
+    assert "1e-06 perplexity" in result.stderr
     assert not (tmp_path / "merged").exists()
 
 
@@ -59,6 +91,8 @@ def test_a_budget_that_only_the_base_keeps(expandft, stories, forgetful, tmp_pat
     (["--max-drop", "much", "--tasks", "./stories.json"], "--max-drop"),
     (["--max-drop", "2%", "--strength", "0.5", "--tasks", "./stories.json"], "--strength"),
     (["--tasks", "./stories.json"], "--max-drop"),
+    (["--limit", "3"], "--max-drop"),
+    (["--no-cache"], "--max-drop"),
     (["--max-drop", "2%", "--tasks", "no-such-task"], "no-such-task"),
 ])
 def test_wrong_usage(expandft, stories, forgetful, tmp_path, arguments, words):

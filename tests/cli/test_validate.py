@@ -63,6 +63,88 @@ def test_overrides(expandft, config):
     assert "training.seed" in result.stderr and "training.sede" in result.stderr
 
 
+ROWS = [{"prompt": f"Q{i}", "completion": f"A{i} is the answer"} for i in range(20)]
+
+
+def write_rows(file, rows):
+    file.write_text("".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows))
+
+
+def problems(expandft, *arguments, rc=2):
+    result = expandft("validate", *arguments)
+    assert result.rc == rc, result.stderr
+    return result.stderr
+
+
+@pytest.mark.parametrize("changes, words", [
+    ({"expansion": {"layers": "7"}}, ["7"]),
+    ({"expansion": {"layers": {"auto": 9}}}, ["9"]),
+    ({"expansion": {"layers": "0"}, "layout": "native"}, ["every layer to grow"]),
+    ({"expansion": {"layers": {"auto": 2}}, "layout": "native"}, ["every layer to grow"]),
+    ({"expansion": {"layers": "all", "copies": 3}, "train": "zero-init"}, ["copies"]),
+    ({"train": "last:9"}, ["last:9", "5"]),
+    ({"train": "lora", "lora": {"targets": ["q_proj", "wq"]}}, ['"wq"', "down_proj"]),
+    ({"train": "full", "training": {"shard_base": True}}, ["shard_base"]),
+    ({"data": {"train": "text.txt", "max_length": 513}}, ["513", "512 positions"]),
+])
+def test_the_model_shape(expandft, config, changes, words):
+    """As train says it, which asks the same before it loads weights."""
+    file = config(**changes)
+    said = problems(expandft, file)
+    assert all(word in said for word in words), said
+    trained = expandft("train", "--config", file, "--device", "cpu")
+    assert trained.rc == 2 and all(word in trained.stderr for word in words)
+
+
+def test_everything_is_listed_at_once(expandft, config, tmp_path):
+    write_rows(tmp_path / "rows.jsonl", [ROWS[0], '{"prompt": "Q", ', ROWS[1]])
+    write_rows(tmp_path / "valid.jsonl", [ROWS[0], {"prompt": "Q"}])
+    write_rows(tmp_path / "quiz.jsonl", [{"text": "a", "options": ["b", "c"], "answer": 0}, {"text": "a"}])
+    (tmp_path / "quiz.json").write_text(json.dumps({
+        "name": "quiz", "type": "choice", "data": "quiz.jsonl", "prompt": "{text}", "choices": "{options}",
+        "target": "{answer}"}))
+    file = config(expansion={"layers": "9"}, data={"train": "rows.jsonl", "validation": "valid.jsonl",
+                                                   "max_length": 600},
+                  evaluation={"original_tasks": ["quiz"], "tasks": ["none-such"], "max_drop": 2})
+    said = problems(expandft, file)
+    for part in ("rows.jsonl:2", "valid.jsonl:2", "quiz.jsonl:2", "9", "600", "0.02 or 2%", "none-such"):
+        assert part in said, part
+    assert said.count("none-such") == said.count("evaluation.tasks[0]: ")
+    listed = [line for line in said.splitlines() if line.startswith("  - ")]
+    assert len(listed) == 7 and said.startswith("error: 7 problems")
+
+
+def test_a_missing_model_does_not_hide_the_rest(expandft, config, tmp_path):
+    write_rows(tmp_path / "rows.jsonl", [ROWS[0], "{"])
+    said = problems(expandft, config(model="none", data={"train": "rows.jsonl", "validation": "away.txt"}))
+    assert all(part in said for part in ("none", "rows.jsonl:2", "away.txt")) and said.count("away.txt") == 1
+
+
+def test_rows_whose_answers_do_not_fit(expandft, config, tmp_path):
+    write_rows(tmp_path / "rows.jsonl", [*ROWS, {"prompt": "Q", "completion": "word " * 500}])
+    said = problems(expandft, config(data={"train": "rows.jsonl", "max_length": 64}))
+    assert "1 row whose answer alone" in said and "line 21" in said
+    assert expandft("validate", "--skip-data", config(data={"train": "rows.jsonl", "max_length": 64})).rc == 0
+
+
+@pytest.mark.parametrize("batch, words", [({"batch_size": 64}, ["training.batch_size", "64 sequences"]),
+                                          ({"batch_tokens": 99999}, ["training.batch_tokens", "99999 tokens"])])
+def test_a_batch_larger_than_the_epoch(expandft, config, tmp_path, batch, words):
+    write_rows(tmp_path / "rows.jsonl", ROWS)
+    file = config(data={"train": "rows.jsonl"}, training=batch)
+    said = problems(expandft, file, rc=0)
+    assert said.startswith("warning: ") and all(word in said for word in [*words, str(file)])
+    assert all(word in problems(expandft, "--strict", file) for word in words)
+    assert json.loads(expandft("validate", "--json", file).stdout)[0]["warnings"]
+    dry = expandft("train", "--dry-run", "--config", file, "--device", "cpu")
+    assert dry.rc == 0 and "more than an epoch has" in dry.stdout
+
+
+def test_other_warnings(expandft, config):
+    said = problems(expandft, config(expansion={"layers": "all", "copies": 3, "noise": 0}), rc=0)
+    assert "expansion.noise" in said and "no better than 2" in said
+
+
 def test_schema_takes_what_validate_takes(expandft, config):
     result = expandft("schema")
     assert result.rc == 0

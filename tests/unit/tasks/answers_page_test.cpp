@@ -13,7 +13,7 @@ namespace {
 
 std::string page_of(const TaskResult& base, const TaskResult& tuned) {
   const ComparisonReport report = compare_tasks({base}, {tuned}, 1, {});
-  const std::string page = answers_page(report, {base}, {tuned}, "org/base", "runs/tuned");
+  const std::string page = answers_page(report, {base}, {tuned}, {"org/base", "runs/tuned"});
   CHECK(markup_fault(page) == "");
   return page;
 }

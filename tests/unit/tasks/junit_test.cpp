@@ -12,7 +12,8 @@ namespace {
 
 Comparison compared(const std::string& task, double base, double tuned,
                     const std::optional<DropBudget>& budget, Verdict verdict) {
-  Comparison c{.task = task, .type = TaskType::kChoice, .examples = 500, .tokens = 1500};
+  Comparison c{
+      .task = task, .type = TaskType::kChoice, .examples = 500, .tokens = 1500, .unit = "accuracy"};
   c.metrics = {{.name = "acc",
                 .higher_is_better = true,
                 .base = base,
@@ -45,7 +46,7 @@ ComparisonReport example_report() {
 }  // namespace
 
 TEST_CASE("tasks over their budgets are failures of a JUnit suite", "[tasks]") {
-  const std::string xml = junit_xml(example_report(), "org/base", "runs/tuned");
+  const std::string xml = junit_xml(example_report(), {"org/base", "runs/tuned", "0.5"});
   CAPTURE(xml);
   CHECK(markup_fault(xml) == "");
   CHECK(xml.starts_with("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites "));
@@ -54,10 +55,13 @@ TEST_CASE("tasks over their budgets are failures of a JUnit suite", "[tasks]") {
   CHECK(count_of(xml, "<testsuite name=\"new tasks\" tests=\"1\" failures=\"0\"") == 1);
   CHECK(count_of(xml, "<failure ") == 2);
   CHECK(count_of(xml, "message=\"acc 0.8000 -&gt; 0.7000: drop 12.50%, budget 1%\"") == 1);
-  CHECK(count_of(xml, "message=\"acc 0.8000 -&gt; 0.7500: drop 0.0500, budget 0.02\"") == 1);
+  CHECK(count_of(xml, "message=\"acc 0.8000 -&gt; 0.7500: drop 0.0500, budget 0.02 accuracy\"") ==
+        1);
   CHECK(count_of(xml, "<property name=\"base\" value=\"org/base\"/>") == 2);
   CHECK(count_of(xml, "<property name=\"tuned\" value=\"runs/tuned\"/>") == 2);
   CHECK(count_of(xml, "<property name=\"max_drop\" value=\"1%\"/>") == 1);
+  CHECK(count_of(xml, "<property name=\"strength\" value=\"0.5\"/>") == 2);
+  CHECK(count_of(xml, "over budget (0.02 accuracy)") == 1);
   CHECK(count_of(xml, "20 lost, 5 gained") == 5 + 2);  // the failures have the numbers too
   CHECK(count_of(xml, "no budget, so this is no failure") == 1);
 }
@@ -65,7 +69,7 @@ TEST_CASE("tasks over their budgets are failures of a JUnit suite", "[tasks]") {
 TEST_CASE("a budget of the mean is a test of its own", "[tasks]") {
   ComparisonReport report = example_report();
   report.budgets.mean = DropBudget{20, true};
-  std::string xml = junit_xml(report, "a", "b");
+  std::string xml = junit_xml(report, {"a", "b"});
   CHECK(markup_fault(xml) == "");
   CHECK(count_of(xml, "name=\"original tasks\" tests=\"5\" failures=\"2\"") == 1);
   CHECK(count_of(xml,
@@ -73,27 +77,27 @@ TEST_CASE("a budget of the mean is a test of its own", "[tasks]") {
                  "tasks\">") == 1);
   CHECK(count_of(xml, "mean drop +17.00%, worst +37.50% (unjudged)") == 1);
   report.budgets.mean = DropBudget{0.5, true};
-  xml = junit_xml(report, "a", "b");
+  xml = junit_xml(report, {"a", "b"});
   CHECK(count_of(xml, "name=\"original tasks\" tests=\"5\" failures=\"3\"") == 1);
   CHECK(count_of(xml, "message=\"drop 17.00%, budget 0.5%\"") == 1);
   report.forgetting->mean_drop = NAN;
-  CHECK(count_of(junit_xml(report, "a", "b"), "<failure ") == 3);
+  CHECK(count_of(junit_xml(report, {"a", "b"}), "<failure ") == 3);
 }
 
 TEST_CASE("names cannot break the XML", "[tasks]") {
   ComparisonReport report = example_report();
   report.originals[1].task = "<a href=\"&\">]]>\x02\xFF\uFFFE";
-  const std::string xml = junit_xml(report, "<base>", "\"tuned\"");
+  const std::string xml = junit_xml(report, {"<base>", "\"tuned\""});
   CHECK(markup_fault(xml) == "");
   CHECK(count_of(xml, "name=\"&lt;a href=&quot;&amp;&quot;&gt;]]&gt;\uFFFD\uFFFD\uFFFD\"") == 1);
   CHECK(count_of(xml, "value=\"&lt;base&gt;\"") == 2);
 }
 
 TEST_CASE("without tasks there are no suites", "[tasks]") {
-  const std::string xml = junit_xml({}, "a", "b");
+  const std::string xml = junit_xml({}, {"a", "b"});
   CHECK(markup_fault(xml) == "");
   CHECK(count_of(xml, "<testsuite ") == 0);
   ComparisonReport news;
   news.news = example_report().news;
-  CHECK(count_of(junit_xml(news, "a", "b"), "<testsuite ") == 1);
+  CHECK(count_of(junit_xml(news, {"a", "b"}), "<testsuite ") == 1);
 }
