@@ -1,5 +1,6 @@
 #include "base/problems.h"
 
+#include "base/temp_directory.h"
 #include "catch.h"
 
 using namespace expandft;

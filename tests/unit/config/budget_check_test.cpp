@@ -1,5 +1,6 @@
 #include "config/budget_check.h"
 
+#include "base/temp_directory.h"
 #include "catch.h"
 #include "config/budget_words.h"
 #include "config/metric_unit.h"
