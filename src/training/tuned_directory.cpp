@@ -4,6 +4,7 @@
 #include "checkpoint/model_info.h"
 #include "config/hub_cache.h"
 #include "expansion/merged_directory.h"
+#include "model/decoder_tensors.h"
 #include "model/families.h"
 #include "model/tensors.h"
 
