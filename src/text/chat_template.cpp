@@ -7,11 +7,15 @@
 namespace expandft {
 namespace {
 
-/// As Jinja reads its source, CR and CRLF end lines as LF does; an editor's byte order mark is no
-/// part of the template.
-std::string template_text(std::string_view source) {
-  constexpr std::string_view kByteOrderMark = "\uFEFF";
-  if (source.starts_with(kByteOrderMark)) source.remove_prefix(kByteOrderMark.size());
+/// As Jinja reads its source, CR and CRLF end lines as LF does. A byte order mark is text to Jinja,
+/// which writes it into every conversation: surely not what the author means.
+std::string template_text(std::string_view source, const std::string& where) {
+  if (source.starts_with("\uFEFF")) {
+    throw input_error(
+        "the chat template begins with a byte order mark, which transformers writes "
+        "into every conversation",
+        where, "save it as UTF-8 without one");
+  }
   std::string text;
   text.reserve(source.size());
   for (std::size_t i = 0; i < source.size(); ++i) {
@@ -33,7 +37,7 @@ std::optional<ChatTemplate> template_in(const fs::path& file) {
   const Json& value = json["chat_template"];
   if (value.is_null()) return std::nullopt;
   const auto found = [&](const Json& text) {
-    return ChatTemplate{template_text(text.get_ref<const std::string&>()), where};
+    return ChatTemplate{template_text(text.get_ref<const std::string&>(), where), where};
   };
   if (value.is_string()) return found(value);
   if (!value.is_array()) throw input_error("expected a text, or a list of templates", where);
@@ -78,7 +82,7 @@ std::optional<ChatTemplate> read_chat_template(const fs::path& directory) {
       throw input_error("the chat template is not UTF-8, at byte " + std::to_string(at),
                         jinja.string(), "fetch the file again");
     }
-    return ChatTemplate{template_text(source), jinja.string()};
+    return ChatTemplate{template_text(source, jinja.string()), jinja.string()};
   }
   if (auto found = template_in(directory / "tokenizer_config.json")) return found;
   return template_in(directory / "chat_template.json");
