@@ -197,13 +197,16 @@ LogitDifference check_tuned(const fs::path& written, const ModelDirectory& base,
   const c10::NoGradGuard no_grad;
   const ModelDirectory files = ModelDirectory::open(written);
   const TokenTensors probe = probe_tokens(decoder.spec(), decoder.device());
-  const at::Tensor logits = probe_logits(decoder, probe).to(at::kFloat);
-  const auto compare = [&](const StreamedDecoder& model) {
-    return compare_logits(model, model.hidden(probe), [&](std::int64_t begin, std::int64_t count) {
-      return logits.narrow(1, begin, count);
-    });
+  const at::Tensor trained = probe_logits(decoder, probe).to(at::kFloat);
+  const LogitsOf of_trained = [&](std::int64_t begin, std::int64_t count) {
+    return trained.narrow(1, begin, count);
   };
-  LogitDifference difference = compare(StreamedDecoder(files, at::kFloat, decoder.device()));
+  const auto with = [&](const WeightLoader::Replacement& replacement) {
+    return StreamedDecoder(files, at::kFloat, decoder.device(), replacement);
+  };
+  const StreamedDecoder model = with({});
+  const at::Tensor hidden = model.hidden(probe);
+  LogitDifference difference = compare_logits(model, hidden, of_trained);
   const Dtype stored = base.tensor(decoder.spec().names.embedding()).dtype;
   const Dtype computed = dtype_of(decoder.dtype());
   // Twice what healthy float16 runs of LoRA reach, whose merged weights are rounded once more.
@@ -213,15 +216,30 @@ LogitDifference check_tuned(const fs::path& written, const ModelDirectory& base,
   const double tolerance = most(std::max(rounding_of(stored), rounding_of(computed)));
   check_difference(difference.worst, tolerance, difference.scale, "", written);
   if (difference.worst <= summation_tolerance(difference.scale)) return difference;
+
+  // Rounding is to explain it: the weights before they were rounded compute what was trained, and
+  // rounded in memory what the files do.
   const std::map<std::string, MakeTensor> changed = all_changed(base, decoder, layers);
   const auto unrounded = [&](const std::string& name) {
     const auto found = changed.find(name);
     return found == changed.end() ? at::Tensor() : found->second();
   };
-  const LogitDifference before =
-      compare(StreamedDecoder(files, at::kFloat, decoder.device(), unrounded));
+  const StreamedDecoder exact = with(unrounded),
+                        rounded = with([&](const std::string&name) {
+                          const at::Tensor tensor = unrounded(name);
+                          return tensor.defined() ? tensor.to(scalar_type(files.tensor(name).dtype))
+                                                  : tensor;
+                        });
+  const LogitDifference before = compare_logits(exact, exact.hidden(probe), of_trained);
   check_difference(before.worst, most(rounding_of(computed)), before.scale,
                    ", even before its weights are rounded", written);
+  const at::Tensor rounded_hidden = rounded.hidden(probe);
+  const LogitDifference rest =
+      compare_logits(model, hidden, [&](std::int64_t begin, std::int64_t count) {
+        return rounded.logits(rounded_hidden, begin, count);
+      });
+  check_difference(rest.worst, summation_tolerance(rest.scale), rest.scale,
+                   ", rounded as its files are", written);
   difference.expected = {
       .cause = rounding_causes(stored, computed), .most = tolerance, .before = before.worst};
   return difference;

@@ -27,8 +27,9 @@ void write_tuned(const fs::path& directory, const ModelDirectory& base, const De
 
 /// Reads a model that write_tuned wrote with these arguments and compares its logits with the
 /// decoder's. Throws a failure when they differ by more than the rounding of the weights to the
-/// base's dtype and the decoder's own explain, or, where they differ visibly, when those of the
-/// same weights before they were rounded differ by more than the decoder's own explains.
+/// base's dtype and the decoder's own explain; and, where they differ visibly, unless those of the
+/// weights before they were rounded are the decoder's, and those of the weights rounded in memory
+/// the files'.
 LogitDifference check_tuned(const fs::path& written, const ModelDirectory& base,
                             const Decoder& decoder, const std::vector<LayerOrigin>& layers);
 

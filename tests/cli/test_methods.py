@@ -1,11 +1,13 @@
 """expandft train with every method: what it writes, where that loads, and the dial."""
 
 import json
+import shutil
 import signal
 
 import pytest
 import torch
 from peft import PeftModel
+from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM
 
 from live_runs import has_step, start, wait_for
@@ -81,6 +83,21 @@ def test_adapter_and_base_are_the_merged_model(expandft, runs, stories, tmp_path
     assert (logprobs(expandft, tmp_path, "--model", tmp_path / "half") - half).abs().max() < 1e-4
     facts = json.loads(expandft("inspect", out / "adapter", "--json").stdout)
     assert facts["kind"] == "adapter" and facts["parameters"] > 0
+
+
+@pytest.mark.parametrize("name", ["full", "lora"])
+def test_what_rounding_does_to_a_merged_model_is_told(expandft, stories, read_tensors, tmp_path, name):
+    """A bfloat16 base: logits differ from those in memory, and the log says why and how much is expected."""
+    shutil.copytree(stories, tmp_path / "base")
+    tensors = {key: tensor.bfloat16() for key, tensor in read_tensors(stories).items()}
+    save_file(tensors, tmp_path / "base/model.safetensors", metadata={"format": "pt"})
+    config = write_config(tmp_path, tmp_path / "base", **METHODS[name], evaluation=None)
+    told = "rounding of the weights to bfloat16 explains it"
+    assert told in train(expandft, config).stderr
+    if name == "lora":
+        merged = expandft("merge", "--model", tmp_path / "base", "--adapter", tmp_path / "out/adapter", "--output",
+                          tmp_path / "merged", "--device", "cpu")
+        assert merged.rc == 0 and told in merged.stdout
 
 
 @pytest.mark.parametrize("name", ["new", "zero-init"])
