@@ -31,6 +31,10 @@ bool is_link_or_there(const fs::path& path) {
   return fs::exists(fs::symlink_status(path, ignored));
 }
 
+bool is_used(const fs::path& place) {
+  return is_link_or_there(place) || is_link_or_there(aside_of(place));
+}
+
 /// Whether a name's end is "<process id>-<number>".
 bool is_place(std::string_view text) {
   const std::size_t dash = text.find('-');
@@ -84,15 +88,19 @@ PartialPath::PartialPath(const fs::path& target) {
   } while (lock_->state() == FileLock::State::kHeld);  // somebody looks whether it is left over
 }
 
+void PartialPath::release() {
+  if (lock_ && !is_used(path_)) lock_->remove();
+  lock_.reset();
+}
+
 std::vector<fs::path> remove_dead_partials(const fs::path& target) {
   std::vector<fs::path> unknown;
   for (const fs::path& place : places_of(target)) {
     FileLock lock(lock_of(place), FileLock::Missing::kLeave);
     if (lock.state() == FileLock::State::kTaken) {
       clear(place, target);
-      lock.remove();
-    } else if (lock.state() == FileLock::State::kImpossible &&
-               (is_link_or_there(place) || is_link_or_there(aside_of(place)))) {
+      if (!is_used(place)) lock.remove();
+    } else if (lock.state() == FileLock::State::kImpossible && is_used(place)) {
       unknown.push_back(place);
     }
   }

@@ -21,12 +21,13 @@ class PartialPath {
   PartialPath& operator=(const PartialPath&) = delete;
 
   const fs::path& path() const { return path_; }
-  /// Removes the lock file. For when nothing lies at the place any more.
-  void release() { lock_->remove(); }
+  /// Gives the lock back, and removes its file if nothing lies at the place any more: by the file
+  /// the next command knows that what does is left over.
+  void release();
 
  private:
   fs::path path_;
-  std::optional<FileLock> lock_;  // always there
+  std::optional<FileLock> lock_;  // until it is given back
 };
 
 /// Removes what ended processes have left at partial paths of `target`: those whose lock nobody

@@ -91,6 +91,17 @@ TEST_CASE("A lock file alone, left between two removals, goes too", "[partial_pa
   CHECK(entries_in(directory.path()) == 0);
 }
 
+TEST_CASE("What could not be removed keeps its lock file, and goes next time", "[partial_path]") {
+  const TempDirectory directory;
+  {
+    const PartialPath place(directory / "a");
+    fs::create_directory(place.path());
+  }
+  CHECK(entries_in(directory.path()) == 2);
+  CHECK(remove_dead_partials(directory / "a").empty());
+  CHECK(entries_in(directory.path()) == 0);
+}
+
 TEST_CASE("An old target that was renamed aside is put back", "[partial_path]") {
   const TempDirectory directory;
   const fs::path aside = left_by_dead_process(directory / "a", /*aside=*/true);
