@@ -54,14 +54,14 @@ std::string dry_run_report(TrainSetup& setup) {
   AdamW optimizer(setup.adaptation().parameters(), training, setup.group, setup.decoder.dtype());
   double seconds = 0;
   std::int64_t tokens = 0;
-  AddGradients retain;
+  std::optional<FurtherTerm> retain;
   std::optional<Retention> retention;
   if (setup.retention_data) {
     retention.emplace(setup.run().retention, *setup.retention_data, training.seed,
                       setup.method.frozen_layers, share);
-    retain = [&](double factor) {
-      return retention->backward(setup.decoder, setup.adaptation(), 0, factor);
-    };
+    retain = FurtherTerm{retention->divisor(0), [&](double factor) {
+                           return retention->backward(setup.decoder, setup.adaptation(), 0, factor);
+                         }};
   }
   const std::uint64_t cached_states =
       plan_prefix_caches(setup.run(), setup.decoder, setup.method.frozen_layers, setup.epochs,

@@ -25,7 +25,8 @@ at::Tensor activate_backward(const at::Tensor& grad, const at::Tensor& x, std::i
 /// ones of a large vocabulary are lost beside a large one.
 at::Tensor row_log_softmax(const at::Tensor& logits) {
   const at::Tensor wide = logits.to(at::kFloat);
-  return wide - at::logsumexp(wide, -1, /*keepdim=*/true);
+  const at::Tensor shifted = wide - wide.amax(-1, /*keepdim=*/true);
+  return shifted - shifted.exp().sum(-1, /*keepdim=*/true).log_();
 }
 
 }  // namespace

@@ -34,6 +34,8 @@ class AdamW {
         const RankGroup& group = RankGroup::alone(), at::ScalarType compute_dtype = at::kFloat);
 
   void zero_grad() { gradients_.zero_(); }
+  /// What this rank has gathered so far; not once gradients set out.
+  void scale_gradients(double by) { gradients_.mul_(by); }
   /// Says that the next backward is the last of this step, so that gradients may set out.
   void begin_reduction();
   /// Waits for the gradients of this rank's share.

@@ -50,6 +50,16 @@ ExampleGroup Retention::examples_of(std::int64_t step) const {
   return examples;
 }
 
+std::int64_t Retention::tokens_of(const ExampleGroup& examples) const {
+  std::int64_t tokens = 0;
+  for (const std::uint32_t example : examples) tokens += text_.examples.length(example);
+  return tokens;
+}
+
+double Retention::divisor(std::int64_t step) const {
+  return static_cast<double>(tokens_of(examples_of(step))) / config_.weight;
+}
+
 at::Tensor Retention::backward(const Decoder& decoder, const Adaptation& adaptation,
                                std::int64_t step, double factor) const {
   const ExampleGroup all = examples_of(step);
@@ -58,8 +68,7 @@ at::Tensor Retention::backward(const Decoder& decoder, const Adaptation& adaptat
   if (is_idle && !decoder.is_sharded()) {
     return at::zeros({}, at::TensorOptions().device(decoder.device()));
   }
-  std::int64_t all_tokens = 0;
-  for (const std::uint32_t example : all) all_tokens += text_.examples.length(example);
+  const std::int64_t all_tokens = tokens_of(all);
   const TokenTensors tokens = is_idle ? idle_tokens(decoder.device())
                                       : to_device(batch_of(text_, examples), decoder.device());
   at::Tensor frozen;

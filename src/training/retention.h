@@ -32,6 +32,9 @@ class Retention {
   at::Tensor backward(const Decoder& decoder, const Adaptation& adaptation, std::int64_t step,
                       double factor = 1) const;
 
+  /// What a step's sum of divergences is divided by in the loss: its tokens over the weight.
+  double divisor(std::int64_t step) const;
+
   const Dataset& text() const { return text_; }
   /// The sequences of each step until all have come once.
   std::vector<ExampleGroup> first_groups() const;
@@ -40,6 +43,7 @@ class Retention {
 
  private:
   std::int64_t batch_size() const;
+  std::int64_t tokens_of(const ExampleGroup& examples) const;
   /// All sequences, in the order of an epoch.
   const ExampleGroup& order_of(std::int64_t epoch) const;
   ExampleGroup examples_of(std::int64_t step) const;

@@ -20,13 +20,13 @@ bool StepResult::has_overflow() const {
 }
 
 QueuedStep queue_step(const Decoder& decoder, AdamW& optimizer, const StepBatch& batch,
-                      double learning_rate, double clip_norm, const AddGradients& add_gradients,
-                      PrefixCache* prefix, const RankNotes& notes,
-                      std::optional<double> loss_scale) {
+                      double learning_rate, double clip_norm,
+                      const std::optional<FurtherTerm>& further, PrefixCache* prefix,
+                      const RankNotes& notes, std::optional<double> loss_scale) {
   optimizer.zero_grad();
   const auto targets = static_cast<double>(batch.targets);
-  // By which the gradients are larger than the mean's.
-  const double factor = loss_scale ? *loss_scale * targets : 1;
+  // By which the gathered gradients are larger than the loss's.
+  double factor = loss_scale ? *loss_scale * targets : 1;
   at::Tensor loss = at::zeros({}, at::TensorOptions().dtype(at::kDouble).device(decoder.device()));
   const std::int64_t pieces = std::ssize(batch.micro_batches);
   // Idle passes come first: in the last all ranks send gradients, and must do so in one order.
@@ -43,14 +43,19 @@ QueuedStep queue_step(const Decoder& decoder, AdamW& optimizer, const StepBatch&
                 : decoder.loss(tokens);
     }
     const at::Tensor mean = sum / targets;
-    if (i + 1 == pieces && !add_gradients) optimizer.begin_reduction();
+    if (i + 1 == pieces && !further) optimizer.begin_reduction();
     (loss_scale ? sum * *loss_scale : mean).backward();
     loss += mean.detach();
   }
   at::Tensor retention;
-  if (add_gradients) {
+  if (further) {
+    if (loss_scale) {
+      // The scale alone is to be what its sum is multiplied by, too.
+      optimizer.scale_gradients(further->divisor / targets);
+      factor = *loss_scale * further->divisor;
+    }
     optimizer.begin_reduction();
-    retention = add_gradients(factor).to(at::kDouble);
+    retention = further->backward(factor).to(at::kDouble);
   }
   optimizer.finish_reduction();
   std::vector<at::Tensor> numbers = {loss, optimizer.squared_norm()};

@@ -42,9 +42,12 @@ struct QueuedStep {
   std::int64_t tokens = 0, targets = 0;
 };
 
-/// Adds the gradients of a further term of the loss, times `factor`; returns the term's value, a
-/// scalar on the device.
-using AddGradients = std::function<at::Tensor(double factor)>;
+/// A further term of the loss, a sum that is divided.
+struct FurtherTerm {
+  double divisor = 1;
+  /// Adds the term's gradients, times `factor`; returns its value, a scalar on the device.
+  std::function<at::Tensor(double factor)> backward;
+};
 
 /// Gradients of a step's mean loss over all its targets: pieces are weighted by their targets, so
 /// that (8 × 1) equals (1 × 8 accumulated). Then clips, and takes an AdamW step. Nothing waits for
@@ -52,11 +55,11 @@ using AddGradients = std::function<at::Tensor(double factor)>;
 /// until the optimizer's set_steps. `prefix`, where given, has the states that the frozen layers
 /// compute of the batch's examples. The optimizer's ranks all call this, each with its share of the
 /// batch; the numbers are of the whole step on all. `loss_scale`, where given (LossScale), is what
-/// backward's loss, the sum over the targets, is multiplied by; the fp32 gradients are divided by
-/// it and by the targets afterwards.
+/// backward's loss, the sum over the targets, is multiplied by, and the further term's sum as well;
+/// the fp32 gradients are divided by it, and by the targets or the divisor, afterwards.
 QueuedStep queue_step(const Decoder& decoder, AdamW& optimizer, const StepBatch& batch,
                       double learning_rate, double clip_norm,
-                      const AddGradients& add_gradients = {}, PrefixCache* prefix = nullptr,
+                      const std::optional<FurtherTerm>& further = {}, PrefixCache* prefix = nullptr,
                       const RankNotes& notes = {}, std::optional<double> loss_scale = {});
 
 /// Waits for the steps, and says what they did.

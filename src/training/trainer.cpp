@@ -255,11 +255,12 @@ class Loop {
   void queue() {
     const std::int64_t index = queued_to();
     if (queued_.empty()) queued_since_ = Clock::now();
-    AddGradients retain;
+    std::optional<FurtherTerm> retain;
     if (retention_) {
-      retain = [&](double factor) {
-        return retention_->backward(job_.decoder, job_.adaptation, index, factor);
-      };
+      retain =
+          FurtherTerm{retention_->divisor(index), [&](double factor) {
+                        return retention_->backward(job_.decoder, job_.adaptation, index, factor);
+                      }};
     }
     const double rate = learning_rate_at(training_, index, outcome_.total_steps);
     queued_.push_back(queue_step(

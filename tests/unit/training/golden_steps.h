@@ -57,13 +57,13 @@ inline Gaps train_as_golden(const Golden& golden, const std::string& prefix, con
   const auto gap = [&](const char* name, std::int64_t t, double found) {
     return std::abs(found - golden.tensor(prefix + name)[t].item<double>());
   };
-  AddGradients retain;
+  std::optional<FurtherTerm> retain;
   Gaps gaps;
   for (std::int64_t t = 0; t < 20; ++t) {
     if (retention != nullptr) {
-      retain = [&, t](double factor) {
-        return retention->backward(decoder, adaptation, t, factor);
-      };
+      retain = FurtherTerm{retention->divisor(t), [&, t](double factor) {
+                             return retention->backward(decoder, adaptation, t, factor);
+                           }};
     }
     const QueuedStep step =
         queue_step(decoder, optimizer, golden_step(golden, t), learning_rate_at(training, t, 20),
