@@ -40,7 +40,7 @@ TEST_CASE(
   }
   const std::vector<LayerOrigin> layers = lengthened(decoder.spec().layers, {});
   fs::create_directories(temp / "tuned");
-  write_tuned(temp / "tuned", base, decoder, layers, "card");
+  write_tuned(temp / "tuned", base, decoder, layers, 1.0, "card");
   const LogitDifference difference = check_tuned(temp / "tuned", base, decoder, layers);
   REQUIRE(difference.expected);
   CHECK(difference.worst > summation_tolerance(difference.scale));
@@ -68,7 +68,7 @@ TEST_CASE("a float32 model has no rounding to explain") {
   const auto weights = train_all_weights(decoder);
   const std::vector<LayerOrigin> layers = lengthened(decoder.spec().layers, {});
   fs::create_directories(temp / "tuned");
-  write_tuned(temp / "tuned", base, decoder, layers, "card");
+  write_tuned(temp / "tuned", base, decoder, layers, 1.0, "card");
   const LogitDifference difference = check_tuned(temp / "tuned", base, decoder, layers);
   CHECK_FALSE(difference.expected);
   CHECK_THAT(describe(difference), !has_text("rounding"));
