@@ -24,7 +24,7 @@ void check_length(const RunConfig& run, const DecoderSpec& spec) {
   if (run.data.max_length <= spec.max_positions) return;
   throw input_error(fmt::format("data.max_length is {}; the model has {} positions",
                                 run.data.max_length, spec.max_positions),
-                    run.file.string(), "lower data.max_length");
+                    "data.max_length", fmt::format("lower it to {} or less", spec.max_positions));
 }
 
 /// The layers, and the layout of what is made of them.

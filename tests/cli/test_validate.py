@@ -13,6 +13,7 @@ def config(tmp_path, stories):
     def write(name="run.json", **changes):
         values = {"model": str(stories), "output": "run", "expansion": {"layers": "all"},
                   "data": {"train": "text.txt"}, "evaluation": {"original_tasks": ["tinystories"]}} | changes
+        values["data"] = {"max_length": 512} | values["data"]
         file = tmp_path / name
         file.write_text(json.dumps({key: value for key, value in values.items() if value is not None}))
         return file
