@@ -359,7 +359,7 @@ def test_without_a_terminal_the_log_tells_of_the_steps(expandft, tmp_path, stori
     log = train(expandft, config).stderr
     step = r"^info: step +(\d+)/8  loss \d+\.\d{3}  rate \d\.\de-\d\d  [\d.]+( K)? tokens/s"
     assert [int(number) for number, _ in re.findall(step, log, re.MULTILINE)] == list(range(1, 9))
-    stages = ["adapter", "evaluating the tasks: at strength 0.5", "writing samples for", "merged",
+    stages = ["out/adapter", "evaluating the tasks: at strength 0.5", "writing samples for", "out/merged",
               "checking what was written"]
     places = [log.index(stage) for stage in stages]
     assert places == sorted(places), log
