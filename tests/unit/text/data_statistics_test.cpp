@@ -165,6 +165,6 @@ TEST_CASE("the table and the JSON of a data set say its numbers", "[data_statist
 
   const EpochStatistics epoch{
       .examples = 3, .tokens = 90, .targets = 40, .packs = 1, .max_length = 120};
-  CHECK(describe(epoch) == "90 tokens (40 learned) in 3 sequences, 1 packs that are 75.0% full");
+  CHECK(describe(epoch) == "90 tokens (40 learned) in 3 sequences, 1 pack that is 75.0% full");
   CHECK(epoch_json(epoch)["packing_efficiency"] == 0.75);
 }
