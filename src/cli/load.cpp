@@ -127,9 +127,13 @@ void report(const Notices& notices, const GlobalOptions& global) {
   for (const std::string& text : notice_texts(notices)) spdlog::warn("{}", text);
 }
 
+void set_threads(const GlobalOptions& global) {
+  if (global.threads > 0) at::set_num_threads(global.threads);
+}
+
 at::Device prepare_device(const GlobalOptions& global) {
   keep_freed_memory();
-  if (global.threads > 0) at::set_num_threads(global.threads);
+  set_threads(global);
   return select_device(global.device, global.gpu);
 }
 

@@ -60,6 +60,8 @@ Notices joined(Notices first, const Notices& second);
 /// Warns of each notice, once for all ranks. With --strict throws strict_error where there are any.
 void report(const Notices& notices, const GlobalOptions& global);
 
+/// Sets the number of CPU threads that was asked for.
+void set_threads(const GlobalOptions& global);
 /// The device that was asked for, with the number of CPU threads set.
 at::Device prepare_device(const GlobalOptions& global);
 

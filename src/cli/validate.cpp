@@ -1,4 +1,5 @@
 #include "base/printable.h"
+#include "cli/load.h"
 #include "cli/output.h"
 #include "cli/train_checks.h"
 #include "cli/verbs.h"
@@ -19,6 +20,8 @@
 #include <string>
 #include <utility>
 #include <vector>
+
+#include <ATen/Parallel.h>
 
 namespace expandft {
 namespace {
@@ -61,13 +64,14 @@ void check_json_lines(const std::vector<DataSource>& sources) {
 void check_data(const ResolvedConfig& config, const Tokenizer* tokenizer, Findings& findings) {
   const RunConfig& run = config.run;
   Problems& problems = findings.problems;
+  const int threads = at::get_num_threads();
   const auto load = [&](const std::vector<DataSource>& sources, const std::string& key) {
     std::optional<Dataset> data;
     if (findings.is_missing(key)) return data;
     problems.check([&] {
       if (tokenizer == nullptr) return check_json_lines(sources);
-      data = load_sources(sources, key, run, *tokenizer,
-                          [](const DataSource&, const SourceReport&) {});
+      data = load_sources(
+          sources, key, run, *tokenizer, [](const DataSource&, const SourceReport&) {}, threads);
     });
     return data;
   };
@@ -76,7 +80,11 @@ void check_data(const ResolvedConfig& config, const Tokenizer* tokenizer, Findin
   if (!run.data.validation.empty()) data.validation = load(run.data.validation, "data.validation");
   const bool has_retention = run.retention.text && !findings.is_missing("retention.text");
   if (run.retention.weight > 0 && has_retention && tokenizer != nullptr) {
-    problems.check([&] { data.retention = load_dataset(retention_options(run), *tokenizer); });
+    problems.check([&] {
+      DatasetOptions options = retention_options(run);
+      options.threads = threads;
+      data.retention = load_dataset(options, *tokenizer);
+    });
   }
   if (!training || !findings.missing.empty()) return;
   data.training = std::move(*training);
@@ -153,6 +161,7 @@ void print_verdict(const std::string& file, const Findings& findings) {
 
 /// Goes on to the other files after a bad one. Verdicts go to stdout, the first of them included.
 ExitCode run_validate(const ValidateOptions& options, const GlobalOptions& global) {
+  set_threads(global);
   Json verdicts = Json::array();
   bool all_good = true;
   for (const std::string& file : options.configs) {
