@@ -5,7 +5,6 @@
 #include "report/summary.h"
 #include "report/table.h"
 #include "runtime/memory.h"
-#include "training/loss_scale.h"
 #include "training/memory_estimate.h"
 #include "training/prefix_caches.h"
 #include "training/schedule.h"

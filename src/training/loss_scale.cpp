@@ -36,8 +36,4 @@ LossScale LossScale::parse(const Json& json) {
   return scale;
 }
 
-std::optional<LossScale> loss_scale_for(at::ScalarType compute_dtype) {
-  return compute_dtype == at::kHalf ? std::optional(LossScale()) : std::nullopt;
-}
-
 }  // namespace expandft

@@ -3,9 +3,6 @@
 #include "base/json.h"
 
 #include <cstdint>
-#include <optional>
-
-#include <ATen/ATen.h>
 
 namespace expandft {
 
@@ -35,8 +32,5 @@ class LossScale {
   double value_ = kFirst;
   std::int64_t since_ = 0;  // step that it was set at
 };
-
-/// A fresh one where it is needed: for float16.
-std::optional<LossScale> loss_scale_for(at::ScalarType compute_dtype);
 
 }  // namespace expandft

@@ -19,6 +19,10 @@ bool StepResult::has_overflow() const {
          !std::isfinite(gradient_norm);
 }
 
+std::optional<LossScale> loss_scale_for(at::ScalarType compute_dtype) {
+  return compute_dtype == at::kHalf ? std::optional(LossScale()) : std::nullopt;
+}
+
 QueuedStep queue_step(const Decoder& decoder, AdamW& optimizer, const StepBatch& batch,
                       double learning_rate, double clip_norm,
                       const std::optional<FurtherTerm>& further, PrefixCache* prefix,

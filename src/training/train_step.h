@@ -3,6 +3,7 @@
 #include "model/decoder.h"
 #include "training/adamw.h"
 #include "training/batch_stream.h"
+#include "training/loss_scale.h"
 #include "training/prefix_cache.h"
 
 #include <cstdint>
@@ -61,6 +62,9 @@ QueuedStep queue_step(const Decoder& decoder, AdamW& optimizer, const StepBatch&
                       double learning_rate, double clip_norm,
                       const std::optional<FurtherTerm>& further = {}, PrefixCache* prefix = nullptr,
                       const RankNotes& notes = {}, std::optional<double> loss_scale = {});
+
+/// A fresh loss scale where one is needed: for float16.
+std::optional<LossScale> loss_scale_for(at::ScalarType compute_dtype);
 
 /// Waits for the steps, and says what they did.
 std::vector<StepResult> results_of(std::span<const QueuedStep> steps);
