@@ -30,8 +30,8 @@ struct RunReport {
   std::string footer;  // what wrote it
 };
 
-/// The page: outcome, warnings, tasks, their charts, the strength curve, training, samples, plan, data,
-/// config. Complete in itself (html_page).
+/// The page: outcome, warnings, tasks, their charts, the strength curve, training, samples, plan,
+/// data, config. Complete in itself (html_page).
 std::string run_report_html(const RunReport& report);
 
 }  // namespace expandft
