@@ -70,7 +70,8 @@ std::string describe(const LogitDifference& difference) {
   if (!expected || difference.worst <= summation_tolerance(difference.scale)) return text;
   const std::string before =
       expected->before ? fmt::format("; before it they differ by {:.2g}", *expected->before) : "";
-  return fmt::format("{}: {} explains it (up to {:.2g} is expected{})", text, expected->cause,
+  return fmt::format("{}: {} explains it ({} {:.2g} is expected{})", text, expected->cause,
+                     difference.worst <= expected->most ? "up to" : "though no more than",
                      expected->most, before);
 }
 

@@ -18,7 +18,7 @@ TokenTensors probe_tokens(const DecoderSpec& spec, at::Device device);
 /// What may make logits differ though all is right.
 struct ExpectedDifference {
   std::string cause;                  // "rounding of the weights to bfloat16"
-  double most = 0;                    // the check fails above it
+  double most = 0;                    // that is usual
   std::optional<double> before = {};  // what the logits differ by without it, where computed
 };
 

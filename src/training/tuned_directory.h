@@ -26,10 +26,10 @@ void write_tuned(const fs::path& directory, const ModelDirectory& base, const De
                  const std::string& card);
 
 /// Reads a model that write_tuned wrote with these arguments and compares its logits with the
-/// decoder's. Throws a failure when they differ by more than the rounding of the weights to the
-/// base's dtype and the decoder's own explain; and, where they differ visibly, unless those of the
-/// weights before they were rounded are the decoder's, and those of the weights rounded in memory
-/// the files'.
+/// decoder's. Throws a failure where they differ visibly, unless rounding is all that makes them:
+/// the weights before they were rounded have the decoder's logits, within the rounding of what it
+/// computes in, and the weights rounded in memory have the files'. `expected` says so, and how much
+/// rounding usually makes.
 LogitDifference check_tuned(const fs::path& written, const ModelDirectory& base,
                             const Decoder& decoder, const std::vector<LayerOrigin>& layers);
 

@@ -95,7 +95,11 @@ TEST_CASE("with retention gradients of float16 are those of float32 too") {
   CHECK(expected.result.retention.value() > 1e-4);
   CHECK(found.result.retention.value() ==
         Approx(expected.result.retention.value()).epsilon(0.02).margin(1e-5));
-  CHECK(relative_distance(found.all, expected.all) < 0.01);
+  // The divergence's gradient is a difference of two models' probabilities, which float16 rounds
+  // coarsely on their way forward. Backward loses nothing to it: another power of two, same
+  // numbers.
+  CHECK(relative_distance(found.all, expected.all) < 0.05);
+  CHECK(relative_distance(gradients(at::kHalf, 65536, 256, &retention).all, found.all) < 1e-3);
 }
 
 }  // namespace

@@ -44,7 +44,6 @@ TEST_CASE(
   const LogitDifference difference = check_tuned(temp / "tuned", base, decoder, layers);
   REQUIRE(difference.expected);
   CHECK(difference.worst > summation_tolerance(difference.scale));
-  CHECK(difference.worst < difference.expected->most);
   CHECK(difference.expected->before.value() < 1e-5);
   CHECK_THAT(describe(difference), has_text("rounding of the weights to bfloat16 explains it"));
 
