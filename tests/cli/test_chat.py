@@ -145,9 +145,12 @@ def test_generate_hints_at_the_template_and_reads_it_with_any_line_ends(expandft
     assert "--chat" not in ask(expandft, chat_model, "--quiet")[0].stderr
     chat, tokens = ask(expandft, chat_model, "--chat")
     assert "chat template" not in chat.stderr
-    for start in (b"", b"\xef\xbb\xbf"):
-        (chat_model / "chat_template.jinja").write_bytes(start + CHATML.replace("\n", "\r\n").encode())
-        assert ask(expandft, chat_model, "--chat")[1] == tokens
+    windows = CHATML.replace("\n", "\r\n").encode()
+    (chat_model / "chat_template.jinja").write_bytes(windows)
+    assert ask(expandft, chat_model, "--chat")[1] == tokens
+    (chat_model / "chat_template.jinja").write_bytes(b"\xef\xbb\xbf" + windows)
+    marked = expandft("generate", "--model", chat_model, "--chat", "--prompt", "Hi", "--device", "cpu")
+    assert marked.rc == 2 and "byte order mark" in marked.stderr
     (chat_model / "chat_template.jinja").write_text("{{ messages }}")  # not known: no hint that leads nowhere
     assert "--chat" not in ask(expandft, chat_model)[0].stderr
 

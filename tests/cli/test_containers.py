@@ -28,8 +28,8 @@ def test_what_a_process_of_another_container_prepares_stays(binary, container, s
     folder.mkdir()
     shutil.copytree(stories, folder / "model")
     shim = faults.build_shim(tmp_path)
-    other = subprocess.Popen(
-        [*container, binary, *arguments_of("expand")], cwd=folder, start_new_session=True, text=True,
+    other = subprocess.Popen(  # with --force: what it finds at its end is the other's model
+        [*container, binary, *arguments_of("expand"), "--force"], cwd=folder, start_new_session=True, text=True,
         stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
         env=os.environ | {"OMP_NUM_THREADS": "1", "LD_PRELOAD": str(shim), "FAULT_ROOT": str(folder),
                           "FAULT_LOG": str(log), "FAULT": "stop",
