@@ -1,6 +1,7 @@
 #include "cli/train_checks.h"
 
 #include "base/error.h"
+#include "cli/load.h"
 #include "config/budget_check.h"
 #include "config/task_config.h"
 #include "model/families.h"
@@ -14,11 +15,12 @@
 #include <spdlog/fmt/fmt.h>
 
 namespace expandft {
-namespace {
 
 bool chooses_layers(const RunConfig& run, const DecoderSpec& spec) {
   return run.train.expands() && run.expansion.layers.automatic(spec.layers).has_value();
 }
+
+namespace {
 
 void check_length(const RunConfig& run, const DecoderSpec& spec) {
   if (run.data.max_length <= spec.max_positions) return;
@@ -126,8 +128,7 @@ std::optional<TrainBase> open_train_base(const RunConfig& run, Problems& problem
   problems.check([&] {
     auto tokenizer = Tokenizer::load(base->directory.path());
     check_vocabulary(*tokenizer, spec.vocab, base->directory.path().string());
-    base->notices.insert(base->notices.end(), tokenizer->notices().begin(),
-                         tokenizer->notices().end());
+    base->notices = joined(std::move(base->notices), tokenizer->notices());
     base->tokenizer = std::move(tokenizer);
     if (run.retention.weight > 0 && !run.retention.text) begin_token(*base->tokenizer);
   });
@@ -169,9 +170,7 @@ Notices config_notices(const RunConfig& run) {
 
 Notices data_notices(const RunConfig& run, const TrainData& data) {
   Notices notices = data.training.notices;
-  const auto add = [&](const Notices& more) {
-    notices.insert(notices.end(), more.begin(), more.end());
-  };
+  const auto add = [&](const Notices& more) { notices = joined(std::move(notices), more); };
   if (data.validation) {
     add(data.validation->notices);
     add(shared_examples(data.training, *data.validation));
@@ -211,9 +210,7 @@ Notices batch_notices(const ResolvedConfig& config, const EpochStatistics& epoch
 }
 
 Notices notices_of(const DecoderSpec& spec) {
-  Notices notices = spec.notices;
-  notices.insert(notices.end(), spec.training_notices.begin(), spec.training_notices.end());
-  return notices;
+  return joined(spec.notices, spec.training_notices);
 }
 
 }  // namespace expandft

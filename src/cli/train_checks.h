@@ -32,6 +32,9 @@ struct TrainBase {
 /// method, LoRA's targets, tokenizer, retention. None where the model cannot be opened.
 std::optional<TrainBase> open_train_base(const RunConfig& run, Problems& problems);
 
+/// Whether the run's layers are still to be chosen, by {"auto": N}.
+bool chooses_layers(const RunConfig& run, const DecoderSpec& spec);
+
 /// How the merged model is made of a run's base and copies. Input errors of make_plan and
 /// resolve_layout.
 Folding folding_of(const RunConfig& run, const DecoderSpec& spec);

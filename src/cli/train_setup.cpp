@@ -201,10 +201,9 @@ std::unique_ptr<TrainSetup> set_up_training(ResolvedConfig config, const GlobalO
   const DecoderSpec& spec = opened->spec;
   std::optional<Folding>& folding = opened->folding;
   std::unique_ptr<const Tokenizer>& tokenizer = opened->tokenizer;
-  Notices notices = config_notices(run);
-  notices.insert(notices.end(), opened->notices.begin(), opened->notices.end());
+  Notices notices = joined(config_notices(run), opened->notices);
   report(notices, global);
-  const bool automatic = run.train.expands() && run.expansion.layers.automatic(spec.layers);
+  const bool automatic = chooses_layers(run, spec);
 
   const at::Device device = prepare_device(global);
   // Tokenizing and loading weights take about as long: side by side.
@@ -228,7 +227,7 @@ std::unique_ptr<TrainSetup> set_up_training(ResolvedConfig config, const GlobalO
   if (!data) data = loading.get();
   const Notices of_data = data_notices(run, *data);
   report(of_data, global);
-  notices.insert(notices.end(), of_data.begin(), of_data.end());
+  notices = joined(std::move(notices), of_data);
   auto setup = std::make_unique<TrainSetup>(
       TrainSetup{group, std::move(config), device, std::move(base), spec, base_dtype,
                  std::move(tokenizer), folding, std::move(data->training), EpochStatistics(),
