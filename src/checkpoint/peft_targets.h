@@ -1,7 +1,7 @@
 #pragma once
 
-#include "text/json_node.h"
-#include "text/regular_expression.h"
+#include "tokenizer/pipeline/json_node.h"
+#include "tokenizer/pipeline/regular_expression.h"
 
 #include <cstdint>
 #include <memory>

@@ -1,9 +1,9 @@
 #include "cli/eval_outputs.h"
-#include "cli/evaluated_model.h"
 #include "cli/output.h"
-#include "cli/ranks.h"
 #include "cli/verbs.h"
 #include "evaluation/divergence.h"
+#include "run/evaluated_model.h"
+#include "run/ranks.h"
 #include "tasks/divergence_cache.h"
 
 #include <algorithm>

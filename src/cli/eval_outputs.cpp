@@ -2,8 +2,8 @@
 
 #include "cli/output.h"
 #include "config/strength.h"
+#include "pages/answers_page.h"
 #include "report/summary.h"
-#include "tasks/answers_page.h"
 #include "tasks/junit.h"
 #include "tasks/result_tables.h"
 #include "tasks/results_json.h"

@@ -1,8 +1,8 @@
 #include "cli/eval_plan.h"
 
 #include "checkpoint/model_info.h"
-#include "cli/run_directory.h"
 #include "config/budget_check.h"
+#include "run/run_directory.h"
 
 #include <algorithm>
 #include <map>

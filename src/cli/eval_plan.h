@@ -1,9 +1,9 @@
 #pragma once
 
-#include "cli/load.h"
 #include "cli/measure_options.h"
 #include "config/run_config.h"
 #include "config/task_config.h"
+#include "run/load.h"
 
 #include <optional>
 #include <string>

@@ -1,12 +1,12 @@
-#include "cli/load.h"
-#include "cli/model_card.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
-#include "cli/write_model.h"
-#include "expansion/merged_directory.h"
-#include "expansion/verification.h"
-#include "model/families.h"
+#include "export/merged_directory.h"
+#include "export/verification.h"
+#include "families/families.h"
 #include "report/summary.h"
+#include "run/load.h"
+#include "run/model_card.h"
+#include "run/write_model.h"
 
 #include <memory>
 #include <optional>

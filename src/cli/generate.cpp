@@ -1,11 +1,11 @@
-#include "cli/chat_prompt.h"
-#include "cli/end_tokens.h"
-#include "cli/load.h"
+#include "chat/chat_prompt.h"
+#include "chat/chat_template.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
 #include "evaluation/generation.h"
-#include "text/chat_template.h"
-#include "text/stream_decoder.h"
+#include "run/end_tokens.h"
+#include "run/load.h"
+#include "tokenizer/stream_decoder.h"
 
 #include <memory>
 #include <optional>

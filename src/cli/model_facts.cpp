@@ -2,10 +2,10 @@
 #include "checkpoint/model_directory.h"
 #include "checkpoint/model_info.h"
 #include "cli/facts.h"
-#include "expansion/merged_directory.h"
-#include "model/deci.h"
-#include "model/families.h"
-#include "text/tokenizer.h"
+#include "export/merged_directory.h"
+#include "families/deci.h"
+#include "families/families.h"
+#include "tokenizer/tokenizer.h"
 
 #include <map>
 #include <set>

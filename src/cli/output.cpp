@@ -4,8 +4,8 @@
 #include "base/files.h"
 #include "base/printable.h"
 #include "base/system_message.h"
+#include "data/text_file.h"
 #include "report/summary.h"
-#include "text/text_file.h"
 
 #include <cerrno>
 #include <cstdio>

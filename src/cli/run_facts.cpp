@@ -1,8 +1,8 @@
 #include "checkpoint/adapter_directory.h"
 #include "checkpoint/peft_adapter.h"
 #include "cli/facts.h"
-#include "cli/run_state.h"
 #include "report/metrics_log.h"
+#include "run/run_state.h"
 
 #include <algorithm>
 #include <string>

@@ -1,8 +1,8 @@
 #include "evaluation/score.h"
 
-#include "cli/load.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
+#include "run/load.h"
 
 #include <memory>
 #include <optional>

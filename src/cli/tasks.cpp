@@ -1,8 +1,8 @@
-#include "cli/load.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
 #include "config/task_config.h"
 #include "report/table.h"
+#include "run/load.h"
 
 #include <memory>
 #include <string>

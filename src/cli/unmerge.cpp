@@ -1,9 +1,9 @@
-#include "cli/load.h"
-#include "cli/model_output.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
-#include "cli/write_model.h"
 #include "report/summary.h"
+#include "run/load.h"
+#include "run/model_output.h"
+#include "run/write_model.h"
 
 #include <memory>
 #include <string>

@@ -1,16 +1,16 @@
 #include "base/printable.h"
-#include "cli/load.h"
 #include "cli/output.h"
-#include "cli/train_checks.h"
 #include "cli/verbs.h"
-#include "config/data_files.h"
-#include "config/run_inputs.h"
+#include "data/data_files.h"
+#include "data/packed_epochs.h"
+#include "data/sources.h"
+#include "data/text_file.h"
+#include "run/load.h"
+#include "run/run_inputs.h"
+#include "run/train_checks.h"
 #include "tasks/check_task.h"
 #include "tasks/example.h"
 #include "tasks/task_work.h"
-#include "text/packed_epochs.h"
-#include "text/sources.h"
-#include "text/text_file.h"
 
 #include <algorithm>
 #include <cstdio>

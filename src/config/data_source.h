@@ -15,7 +15,7 @@ struct TemplateConfig {
 
 /// One entry of "data.train" or "data.validation".
 struct DataSource {
-  fs::path path;                                // a file, a folder or a glob: config/data_files.h
+  fs::path path;                                // a file, a folder or a glob: data/data_files.h
   double weight = 1;                            // how often its examples come in an epoch
   std::optional<TemplateConfig> text_template;  // none: data.template
 

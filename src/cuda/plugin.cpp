@@ -1,5 +1,5 @@
 #include "cuda/kernels.h"
-#include "model/plain_ops.h"
+#include "kernels/plain_ops.h"
 
 #include <c10/cuda/CUDAException.h>
 #include <c10/cuda/CUDAGuard.h>

@@ -4,7 +4,7 @@
 #include "evaluation/generation.h"
 #include "model/not_finite.h"
 #include "model/rope.h"
-#include "text/stop_finder.h"
+#include "tokenizer/stop_finder.h"
 
 #include <algorithm>
 #include <utility>

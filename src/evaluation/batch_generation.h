@@ -2,7 +2,7 @@
 
 #include "model/decoder.h"
 #include "tasks/prompt_encoder.h"
-#include "text/tokenizer.h"
+#include "tokenizer/tokenizer.h"
 
 #include <cstdint>
 #include <string>

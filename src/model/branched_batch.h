@@ -1,6 +1,6 @@
 #pragma once
 
-#include "text/tokenizer.h"
+#include "tokenizer/tokenizer.h"
 
 #include <cstdint>
 #include <optional>

@@ -1,8 +1,8 @@
 #include "model/decoder.h"
 
-#include "model/attention.h"
+#include "families/families.h"
+#include "kernels/attention.h"
 #include "model/checkpointed.h"
-#include "model/families.h"
 #include "model/layer_shards.h"
 #include "model/linear_cross_entropy.h"
 #include "model/rms_norm.h"

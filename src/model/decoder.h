@@ -1,12 +1,12 @@
 #pragma once
 
 #include "checkpoint/model_directory.h"
+#include "families/spec.h"
 #include "model/batch_cache.h"
 #include "model/branched_batch.h"
 #include "model/decoder_layer.h"
 #include "model/gated_mlp.h"
 #include "model/kv_cache.h"
-#include "model/spec.h"
 #include "model/token_tensors.h"
 #include "model/weights.h"
 #include "runtime/rank_group.h"

@@ -1,8 +1,8 @@
 #pragma once
 
-#include "model/attention.h"
+#include "families/spec.h"
+#include "kernels/attention.h"
 #include "model/gated_mlp.h"
-#include "model/spec.h"
 #include "model/token_tensors.h"
 #include "model/weights.h"
 

@@ -1,7 +1,7 @@
 #include "model/gated_mlp.h"
 
-#include "model/fused_ops.h"
-#include "model/matrix_product.h"
+#include "kernels/fused_ops.h"
+#include "kernels/matrix_product.h"
 
 #include <optional>
 

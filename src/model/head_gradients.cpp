@@ -1,6 +1,6 @@
 #include "model/head_gradients.h"
 
-#include "model/matrix_product.h"
+#include "kernels/matrix_product.h"
 
 namespace expandft {
 namespace {

@@ -1,6 +1,6 @@
 #include "model/linear.h"
 
-#include "model/matrix_product.h"
+#include "kernels/matrix_product.h"
 
 #include <torch/csrc/autograd/custom_function.h>
 

@@ -1,8 +1,8 @@
 #include "model/linear_cross_entropy.h"
 
-#include "model/fused_ops.h"
+#include "kernels/fused_ops.h"
+#include "kernels/matrix_product.h"
 #include "model/head_gradients.h"
-#include "model/matrix_product.h"
 
 #include <torch/csrc/autograd/custom_function.h>
 

@@ -1,6 +1,6 @@
 #include "model/linear_kl_divergence.h"
 
-#include "model/fused_ops.h"
+#include "kernels/fused_ops.h"
 #include "model/head_gradients.h"
 #include "model/linear_cross_entropy.h"
 

@@ -1,6 +1,6 @@
 #include "model/rms_norm.h"
 
-#include "model/fused_ops.h"
+#include "kernels/fused_ops.h"
 
 #include <torch/csrc/autograd/custom_function.h>
 

@@ -1,6 +1,6 @@
 #include "model/rope.h"
 
-#include "model/fused_ops.h"
+#include "kernels/fused_ops.h"
 
 #include <algorithm>
 #include <cmath>

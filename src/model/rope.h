@@ -1,6 +1,6 @@
 #pragma once
 
-#include "model/spec.h"
+#include "families/spec.h"
 
 #include <vector>
 

@@ -1,6 +1,6 @@
 #include "model/streamed_decoder.h"
 
-#include "model/families.h"
+#include "families/families.h"
 #include "model/linear_cross_entropy.h"
 #include "model/rms_norm.h"
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "text/batch.h"
+#include "data/batch.h"
 
 #include <cstdint>
 #include <vector>

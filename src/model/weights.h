@@ -1,8 +1,8 @@
 #pragma once
 
 #include "checkpoint/model_directory.h"
+#include "families/spec.h"
 #include "model/linear.h"
-#include "model/spec.h"
 
 #include <cstdint>
 #include <functional>

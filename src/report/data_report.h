@@ -1,7 +1,7 @@
 #pragma once
 
 #include "base/json.h"
-#include "text/data_statistics.h"
+#include "data/data_statistics.h"
 
 #include <string>
 

@@ -1,6 +1,6 @@
 #include "tasks/check_task.h"
 
-#include "tasks/answer_matching.h"
+#include "metrics/answer_matching.h"
 #include "tasks/form_templates.h"
 
 namespace expandft {

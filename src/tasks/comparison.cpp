@@ -3,8 +3,8 @@
 #include "base/error.h"
 #include "config/budget_words.h"
 #include "config/metric_unit.h"
+#include "metrics/paired_statistics.h"
 #include "report/human.h"
-#include "tasks/paired_statistics.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,10 +1,10 @@
 #include "tasks/example.h"
 
 #include "base/error.h"
+#include "base/python_words.h"
+#include "data/text_file.h"
 #include "tasks/few_shot.h"
 #include "tasks/form_templates.h"
-#include "text/python_words.h"
-#include "text/text_file.h"
 
 #include <algorithm>
 

@@ -2,7 +2,7 @@
 
 #include "base/counted.h"
 #include "config/budget_words.h"
-#include "report/html.h"
+#include "pages/html.h"
 #include "report/human.h"
 #include "tasks/result_tables.h"
 

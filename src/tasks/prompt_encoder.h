@@ -1,7 +1,7 @@
 #pragma once
 
 #include "tasks/example.h"
-#include "text/tokenizer.h"
+#include "tokenizer/tokenizer.h"
 
 #include <cstdint>
 #include <string>

@@ -1,9 +1,9 @@
 #include "tasks/result.h"
 
 #include "base/error.h"
-#include "tasks/answer_matching.h"
-#include "tasks/bleu.h"
-#include "tasks/chrf.h"
+#include "metrics/answer_matching.h"
+#include "metrics/bleu.h"
+#include "metrics/chrf.h"
 
 #include <algorithm>
 #include <array>

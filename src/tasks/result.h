@@ -1,8 +1,8 @@
 #pragma once
 
 #include "config/task_config.h"
+#include "metrics/metric.h"
 #include "tasks/example.h"
-#include "tasks/metric.h"
 #include "tasks/outputs.h"
 
 #include <cstdint>

@@ -2,7 +2,7 @@
 
 #include "base/counted.h"
 #include "base/error.h"
-#include "text/text_file.h"
+#include "data/text_file.h"
 
 #include <algorithm>
 

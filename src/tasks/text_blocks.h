@@ -1,7 +1,7 @@
 #pragma once
 
 #include "config/task_config.h"
-#include "text/tokenizer.h"
+#include "tokenizer/tokenizer.h"
 
 #include <cstdint>
 #include <vector>

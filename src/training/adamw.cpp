@@ -1,7 +1,7 @@
 #include "training/adamw.h"
 
+#include "kernels/squared_norm.h"
 #include "model/flat_buffer.h"
-#include "model/squared_norm.h"
 #include "model/tensors.h"
 
 #include <algorithm>

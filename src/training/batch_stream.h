@@ -1,9 +1,9 @@
 #pragma once
 
 #include "config/run_config.h"
-#include "text/batch.h"
-#include "text/dataset.h"
-#include "text/packed_epochs.h"
+#include "data/batch.h"
+#include "data/dataset.h"
+#include "data/packed_epochs.h"
 
 #include <cstdint>
 #include <iterator>

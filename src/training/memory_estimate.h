@@ -1,7 +1,7 @@
 #pragma once
 
-#include "expansion/plan.h"
-#include "model/spec.h"
+#include "families/spec.h"
+#include "growth/plan.h"
 
 #include <cstdint>
 #include <string_view>

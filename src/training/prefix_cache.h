@@ -1,8 +1,8 @@
 #pragma once
 
 #include "base/scratch_space.h"
+#include "data/dataset.h"
 #include "model/decoder.h"
-#include "text/dataset.h"
 #include "training/prefix_layout.h"
 
 #include <cstdint>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "text/dataset.h"
+#include "data/dataset.h"
 #include "training/batch_stream.h"
 
 #include <cstdint>

@@ -1,9 +1,9 @@
 #pragma once
 
 #include "config/run_config.h"
+#include "data/dataset.h"
 #include "model/adaptation.h"
 #include "model/decoder.h"
-#include "text/dataset.h"
 #include "training/prefix_cache.h"
 
 #include <cstdint>

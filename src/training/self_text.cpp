@@ -1,8 +1,8 @@
 #include "training/self_text.h"
 
 #include "base/error.h"
+#include "data/random.h"
 #include "model/tensors.h"
-#include "text/random.h"
 
 #include <algorithm>
 #include <functional>

@@ -1,8 +1,8 @@
 #pragma once
 
 #include "base/json.h"
+#include "data/dataset.h"
 #include "model/decoder.h"
-#include "text/dataset.h"
 
 #include <cstdint>
 #include <functional>

@@ -1,5 +1,5 @@
+#include "chat/chat_template.h"
 #include "fuzz.h"
-#include "text/chat_template.h"
 
 using namespace expandft;
 

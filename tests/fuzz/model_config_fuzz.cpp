@@ -1,5 +1,5 @@
+#include "families/families.h"
 #include "fuzz.h"
-#include "model/families.h"
 
 using namespace expandft;
 

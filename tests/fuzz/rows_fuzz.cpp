@@ -1,6 +1,6 @@
+#include "data/dataset.h"
 #include "fuzz.h"
-#include "text/dataset.h"
-#include "text/json_tokenizer.h"
+#include "tokenizer/json_tokenizer.h"
 
 using namespace expandft;
 

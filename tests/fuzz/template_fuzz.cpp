@@ -1,6 +1,6 @@
+#include "base/utf8.h"
+#include "data/template.h"
 #include "fuzz.h"
-#include "text/template.h"
-#include "text/utf8.h"
 
 using namespace expandft;
 

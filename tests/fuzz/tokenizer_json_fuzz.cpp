@@ -1,6 +1,6 @@
 #include "fuzz.h"
-#include "text/json_tokenizer.h"
-#include "text/stream_decoder.h"
+#include "tokenizer/json_tokenizer.h"
+#include "tokenizer/stream_decoder.h"
 
 using namespace expandft;
 

@@ -1,5 +1,5 @@
 #include "fuzz.h"
-#include "text/sentencepiece_model.h"
+#include "tokenizer/sentencepiece_model.h"
 
 using namespace expandft;
 

@@ -1,7 +1,7 @@
-#include "model/flash_attention.h"
+#include "kernels/flash_attention.h"
 
 #include "cuda/gpu.h"
-#include "model/attention.h"
+#include "kernels/attention.h"
 
 namespace expandft {
 namespace {

@@ -1,6 +1,6 @@
 #include "cuda/gpu.h"
-#include "model/fused_ops.h"
-#include "model/plain_ops.h"
+#include "kernels/fused_ops.h"
+#include "kernels/plain_ops.h"
 #include "runtime/memory.h"
 
 namespace expandft {

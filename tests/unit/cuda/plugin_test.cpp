@@ -1,6 +1,6 @@
 #include "base/temp_directory.h"
 #include "cuda/gpu.h"
-#include "model/fused_ops.h"
+#include "kernels/fused_ops.h"
 #include "runtime/cuda_plugin.h"
 
 #include <dlfcn.h>

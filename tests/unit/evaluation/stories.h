@@ -2,7 +2,7 @@
 
 #include "checkpoint/model_directory.h"
 #include "model/decoder.h"
-#include "text/tokenizer.h"
+#include "tokenizer/tokenizer.h"
 
 #include <memory>
 

@@ -1,9 +1,9 @@
 #include "model/layer_shards.h"
 
 #include "catch.h"
-#include "expansion/expansion.h"
+#include "families/families.h"
 #include "golden.h"
-#include "model/families.h"
+#include "growth/expansion.h"
 #include "runtime/rank_threads.h"
 
 #include <map>

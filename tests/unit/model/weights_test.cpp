@@ -2,8 +2,8 @@
 
 #include "base/temp_directory.h"
 #include "catch.h"
+#include "families/families.h"
 #include "golden.h"
-#include "model/families.h"
 
 namespace expandft {
 namespace {

@@ -1,10 +1,10 @@
 #include "tasks/example.h"
 
+#include "base/expect_error.h"
 #include "catch.h"
+#include "data/gzip.h"
 #include "tasks/check_task.h"
 #include "tasks/task_rows.h"
-#include "text/expect_error.h"
-#include "text/gzip.h"
 
 using namespace expandft;
 using namespace expandft::testing;

@@ -1,6 +1,6 @@
+#include "base/expect_error.h"
 #include "catch.h"
 #include "tasks/task_rows.h"
-#include "text/expect_error.h"
 
 using namespace expandft;
 using namespace expandft::testing;

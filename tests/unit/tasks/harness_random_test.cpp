@@ -1,9 +1,9 @@
 // Draws equal those of Python's random (tests/golden/metrics/samples.json).
 #include "tasks/harness_random.h"
 
+#include "base/expect_error.h"
 #include "catch.h"
-#include "metric_golden.h"
-#include "text/expect_error.h"
+#include "metrics/metric_golden.h"
 
 using namespace expandft;
 

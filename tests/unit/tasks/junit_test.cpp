@@ -1,7 +1,7 @@
 #include "tasks/junit.h"
 
 #include "catch.h"
-#include "report/markup_check.h"
+#include "pages/markup_check.h"
 
 #include <cmath>
 

@@ -3,7 +3,7 @@
 #include "base/error.h"
 #include "base/temp_directory.h"
 #include "catch.h"
-#include "text/stories_tokenizer.h"
+#include "tokenizer/stories_tokenizer.h"
 
 using namespace expandft;
 using expandft::testing::error_of;

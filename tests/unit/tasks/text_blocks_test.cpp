@@ -3,8 +3,8 @@
 #include "base/error.h"
 #include "base/temp_directory.h"
 #include "catch.h"
-#include "text/gzip.h"
-#include "text/stories_tokenizer.h"
+#include "data/gzip.h"
+#include "tokenizer/stories_tokenizer.h"
 
 using namespace expandft;
 using expandft::testing::error_of;

@@ -1,7 +1,7 @@
 #include "training/adamw.h"
 
 #include "catch.h"
-#include "expansion/verification.h"
+#include "export/verification.h"
 #include "training/saved_state.h"
 #include "training/small_run.h"
 

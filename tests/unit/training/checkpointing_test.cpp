@@ -1,8 +1,8 @@
 #include "catch.h"
 #include "learned_batch.h"
+#include "methods/method.h"
 #include "model/checkpointed.h"
 #include "model/decoder.h"
-#include "training/method.h"
 
 namespace expandft {
 namespace {

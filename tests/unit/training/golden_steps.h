@@ -1,7 +1,7 @@
 #pragma once
 
+#include "data/dataset.h"
 #include "golden.h"
-#include "text/dataset.h"
 #include "training/retention.h"
 #include "training/schedule.h"
 #include "training/train_step.h"

@@ -1,8 +1,8 @@
 #include "training/loss_scale.h"
 
 #include "catch.h"
+#include "methods/trained_weights.h"
 #include "training/golden_steps.h"
-#include "training/trained_weights.h"
 
 namespace expandft {
 namespace {

@@ -1,7 +1,7 @@
 #include "training/memory_estimate.h"
 
 #include "catch.h"
-#include "model/families.h"
+#include "families/families.h"
 
 #include <map>
 

@@ -1,8 +1,8 @@
 #include "base/temp_directory.h"
 #include "catch.h"
+#include "data/data_statistics.h"
 #include "learned_batch.h"
-#include "text/data_statistics.h"
-#include "training/method.h"
+#include "methods/method.h"
 #include "training/prefix_caches.h"
 
 #include <algorithm>

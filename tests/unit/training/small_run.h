@@ -1,7 +1,7 @@
 #pragma once
 
-#include "expansion/expansion.h"
 #include "golden.h"
+#include "growth/expansion.h"
 #include "training/adamw.h"
 
 #include <utility>

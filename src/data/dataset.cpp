@@ -1,0 +1,162 @@
+#include "data/dataset.h"
+
+#include "base/error.h"
+#include "base/ordered_work.h"
+#include "chat/chat_template.h"
+#include "data/chat_rows.h"
+#include "data/data_files.h"
+#include "data/example_builder.h"
+#include "data/rows.h"
+#include "data/text_file.h"
+
+#include <mutex>
+#include <utility>
+
+namespace expandft {
+namespace {
+
+DataForm form_of(const fs::path& file) {
+  if (const auto form = data_form(file)) return *form;
+  const std::string ending =
+      (file.extension() == ".gz" ? file.stem() : file.filename()).extension().string();
+  throw input_error("cannot tell the form of the data from the name's ending \"" + ending + "\"",
+                    file.string(), std::string("expected ") + kDataEndings);
+}
+
+/// Makes of a row's line what the row gives. Threads may share it.
+class RowReader {
+ public:
+  RowReader(const DatasetOptions& options, const Tokenizer& tokenizer)
+      : options_(options),
+        tokenizer_(tokenizer),
+        renderer_(options),
+        encoder_(options, tokenizer) {}
+
+  /// Counts the fields that nothing reads.
+  EncodedRow read(std::string_view text, std::int64_t line, UnreadFields& unread) const {
+    const std::string where = options_.path.string() + ":" + std::to_string(line);
+    const Json row = parse_row(text, where);
+    if (renderer_.has_template()) {
+      return encoder_.encode(renderer_.render(row, unread, where), line);
+    }
+    const RowForm form = row_form(row, where);
+    check_row_fields(row, form, unread, where);
+    if (form != RowForm::kChat) return encoder_.encode(render_row(row, form, where), line);
+    const std::vector<ChatMessage> messages =
+        read_messages(row, options_.learn_prompt, unread, where);
+    return encoder_.encode(messages, chat_format(), where, line);
+  }
+
+ private:
+  /// Looked up when a row needs it.
+  const ChatFormat& chat_format() const {
+    std::call_once(format_known_, [&] {
+      format_ = chat_format_of(options_.model, options_.chat_format, tokenizer_);
+    });
+    return format_;
+  }
+
+  const DatasetOptions& options_;
+  const Tokenizer& tokenizer_;
+  RowRenderer renderer_;
+  RowEncoder encoder_;
+  mutable std::once_flag format_known_;
+  mutable ChatFormat format_;
+};
+
+/// Lines that are read and encoded together, and what they give.
+struct Lines {
+  struct Line {
+    std::int64_t number = 0;
+    std::size_t end = 0;  // in the text; it begins where the one before ends
+  };
+  std::string text;
+  std::vector<Line> lines;
+};
+struct EncodedRows {
+  std::vector<EncodedRow> rows;
+  UnreadFields unread;
+};
+
+void read_rows(const DatasetOptions& options, const RowReader& reader, ExampleBuilder& builder) {
+  constexpr std::size_t kBytes = 1u << 16;  // read together: much work for a thread, little memory
+  OrderedWork<EncodedRows> work(options.threads, [&](const EncodedRows& done) {
+    for (const EncodedRow& row : done.rows) builder.add(row);
+    builder.unread() += done.unread;
+  });
+  Lines read;
+  const auto encode = [&] {
+    work.add([&reader, part = std::exchange(read, {})] {
+      EncodedRows done;
+      std::size_t begin = 0;
+      for (const auto& [number, end] : part.lines) {
+        const std::string_view text = std::string_view(part.text).substr(begin, end - begin);
+        done.rows.push_back(reader.read(text, number, done.unread));
+        begin = end;
+      }
+      return done;
+    });
+  };
+  // A row's error comes before that of a later line, which may be one of reading.
+  work.finish_after([&] {
+    try {
+      for_each_line(options.path, [&](std::string_view text, std::int64_t line) {
+        read.text += text;
+        read.lines.push_back({line, read.text.size()});
+        if (read.text.size() >= kBytes) encode();
+      });
+    } catch (...) {
+      if (!read.lines.empty()) encode();
+      throw;
+    }
+    if (!read.lines.empty()) encode();
+  });
+}
+
+}  // namespace
+
+DatasetReport& DatasetReport::operator+=(const DatasetReport& other) {
+  rows += other.rows;
+  examples += other.examples;
+  tokens += other.tokens;
+  targets += other.targets;
+  truncated_rows += other.truncated_rows;
+  truncated_tokens += other.truncated_tokens;
+  conversations += other.conversations;
+  unread += other.unread;
+  return *this;
+}
+
+void name_unread(const UnreadFields& unread, const fs::path& source, Notices& notices) {
+  if (unread.empty()) return;
+  notices.push_back({"nothing reads the fields " + unread.text(), source.string(),
+                     "take them out, or say with data.template how a row becomes text"});
+}
+
+Dataset load_dataset(const DatasetOptions& options, const Tokenizer& tokenizer) {
+  Dataset dataset;
+  const DatasetReport report = append_dataset(options, tokenizer, dataset);
+  if (!options.completion) name_unread(report.unread, options.path, dataset.notices);
+  return dataset;
+}
+
+DatasetReport append_dataset(const DatasetOptions& options, const Tokenizer& tokenizer,
+                             Dataset& dataset) {
+  const bool is_plain_text = form_of(options.path) == DataForm::kPlainText;
+  const RowReader reader(options, tokenizer);
+  ExampleBuilder builder(options, tokenizer, dataset);
+  if (is_plain_text) {
+    if (options.prompt || options.completion) {
+      throw input_error("a template needs rows with fields, and this is plain text",
+                        options.path.string(),
+                        "use JSON lines, or leave " + options.template_key + " out");
+    }
+    TextStream text(options.path);
+    builder.add_stream(text);
+  } else {
+    read_rows(options, reader, builder);
+  }
+  return builder.finish();
+}
+
+}  // namespace expandft

@@ -1,0 +1,68 @@
+#pragma once
+
+#include "chat/chat_format.h"
+#include "data/dataset.h"
+#include "data/rows.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace expandft {
+
+/// Ids of a prompt and of the completion that follows it. Together they are the ids of the joined
+/// text where the tokenizer allows that; where the prompt's last token would merge with the
+/// completion, both are encoded apart, so that the completion's ids decode to its exact text.
+struct PromptAndCompletion {
+  std::vector<TokenId> prompt, completion;
+};
+/// `continuation`: other tokens stand before the prompt.
+PromptAndCompletion encode_prompt_and_completion(const Tokenizer& tokenizer,
+                                                 const std::string& prompt,
+                                                 const std::string& completion,
+                                                 bool continuation = false);
+
+/// What a row gives.
+struct EncodedRow {
+  enum class Kind {
+    kExample,
+    kText,       // its tokens, to be cut into blocks
+    kUnlearned,  // none of its tokens would be learned
+    kTooLong,    // no example: `tokens` are more than fit
+  };
+  std::int64_t line = 0;
+  bool is_conversation = false;
+  Kind kind = Kind::kUnlearned;
+  Example example;
+  std::size_t tokens = 0;
+  std::size_t truncated_tokens = 0;  // of an example
+};
+
+/// Makes tokens of rows. Threads may share it.
+class RowEncoder {
+ public:
+  /// Both must outlive the encoder.
+  RowEncoder(const DatasetOptions& options, const Tokenizer& tokenizer);
+
+  /// One row of JSON lines: BOS, prompt, completion, EOS. Earlier exchanges stand before, each
+  /// ended by EOS and learned likewise; the oldest are left out where all do not fit.
+  EncodedRow encode(const RenderedRow& row, std::int64_t line) const;
+  /// A conversation in the format. One that is too long loses its oldest exchanges.
+  EncodedRow encode(const std::vector<ChatMessage>& messages, const ChatFormat& format,
+                    const std::string& where, std::int64_t line) const;
+
+ private:
+  struct EncodedExchange {
+    std::vector<TokenId> bos, prompt, answer;
+    std::size_t size() const { return bos.size() + prompt.size() + answer.size(); }
+  };
+  EncodedExchange encode_exchange(const Exchange& exchange, bool is_first) const;
+  void append(const EncodedExchange& exchange, Example& example) const;
+  std::size_t encode_with_earlier(const RenderedRow& row, EncodedRow& encoded) const;
+
+  const DatasetOptions& options_;
+  const Tokenizer& tokenizer_;
+  const std::size_t max_length_;
+};
+
+}  // namespace expandft

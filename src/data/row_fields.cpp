@@ -1,0 +1,192 @@
+#include "data/row_fields.h"
+
+#include "base/error.h"
+#include "base/python_text.h"
+#include "base/written_number.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+
+namespace expandft {
+namespace {
+
+constexpr std::array<std::string_view, 3> kSystemFields = {"system", "system_prompt",
+                                                           "system_message"};
+
+using Names = std::vector<std::string_view>;
+
+bool holds(const Names& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+const Names& read_by(RowForm form) {
+  static const std::map<RowForm, Names> all = {
+      {RowForm::kPrompt, {"prompt", "completion"}},
+      {RowForm::kInstruction,
+       {"instruction", "input", "output", "history", "system", "system_prompt", "system_message"}},
+      {RowForm::kChat, {"system", "system_prompt", "system_message"}},
+      {RowForm::kText, {"text"}},
+  };
+  return all.at(form);
+}
+
+const char* const kToolsHint =
+    "conversations with tools are not read in this version: write them into the messages as the "
+    "model does, or take these rows out";
+const char* const kTextHint = "only text is learned from: take these rows out";
+const char* const kPlaceHint =
+    "put it into the prompt, or say with data.template how a row becomes text";
+
+struct Refused {
+  Names names;
+  const char* hint;
+};
+
+/// What would change the context of rows and messages of any form.
+const std::vector<Refused>& refused_everywhere() {
+  static const std::vector<Refused> all = {
+      {{"tools", "functions", "function_call", "tool_calls"}, kToolsHint},
+      {{"documents", "chat_template_kwargs"}, "say with data.template how a row becomes text"},
+      {{"image", "images", "video", "videos", "audio", "audios"}, kTextHint},
+  };
+  return all;
+}
+
+const std::vector<Refused>& refused_in(RowForm form) {
+  static const std::vector<Refused> prompt = {
+      {{"system", "system_prompt", "system_message", "history", "input", "context"}, kPlaceHint}};
+  static const std::vector<Refused> instruction = {{{"context"}, kPlaceHint}};
+  static const std::vector<Refused> chat = {
+      {{"history"}, "put its turns into the list of messages"}};
+  static const std::vector<Refused> none;
+  switch (form) {
+    case RowForm::kPrompt:
+      return prompt;
+    case RowForm::kInstruction:
+      return instruction;
+    case RowForm::kChat:
+      return chat;
+    case RowForm::kText:
+      break;
+  }
+  return none;
+}
+
+const std::vector<Refused>& refused_in_messages() {
+  static const char* const hint = "leave it out, or write it into the message as the model does";
+  static const std::vector<Refused> all = {
+      {{"reasoning_content", "reasoning", "thinking", "refusal", "tool_call_id"}, hint},
+      {{"train_detail", "training_detail", "loss_scale", "loss_weight", "loss_mask", "mask"},
+       "a message is learned or not, as a whole: \"weight\" 0 or 1, or \"train\" true or false"},
+  };
+  return all;
+}
+
+/// Whether the field is one of those that are refused; it says nothing then.
+bool is_refused(const std::vector<Refused>& refused, const std::string& name, const Json& value,
+                const std::string& owner, const std::string& where) {
+  const auto found = std::find_if(refused.begin(), refused.end(),
+                                  [&](const Refused& one) { return holds(one.names, name); });
+  if (found == refused.end()) return false;
+  if (is_blank(value)) return true;
+  throw input_error(owner + " has " + name + ", which is not read in this version", where,
+                    found->hint);
+}
+
+/// Whether the field is a row's weight; it is 1 then.
+bool is_even_weight(const std::string& name, const Json& value, const std::string& where) {
+  if (name != "weight" && name != "sample_weight") return false;
+  const std::string text = scalar_text(value).value_or(json_excerpt(value));
+  if (text == "1" || text == "1.0") return true;
+  throw input_error("the row's " + name + " is " + text + ": all rows of a source count alike",
+                    where,
+                    "give these rows a source with a weight; if the field means something else, "
+                    "say with data.template how a row becomes text");
+}
+
+/// Fields that tell a good answer from a bad one, as in KTO.
+void check_is_wanted(const std::string& name, const Json& value, const std::string& where) {
+  if ((name != "label" && name != "kto_tag" && name != "train") || value != false) return;
+  throw input_error("the row's " + name + " is false: its answer is not to be learned", where,
+                    "take such rows out; if the field means something else, say with "
+                    "data.template how a row becomes text");
+}
+
+}  // namespace
+
+RowForm row_form(const Json& row, const std::string& where) {
+  if (row.contains("prompt") && row.contains("completion")) return RowForm::kPrompt;
+  if (row.contains("instruction") && row.contains("output")) return RowForm::kInstruction;
+  if (row.contains("messages") || row.contains("conversations")) return RowForm::kChat;
+  if (row.contains("text")) return RowForm::kText;
+  std::string fields;
+  for (const std::string& name : member_names(row)) fields += (fields.empty() ? "" : ", ") + name;
+  const bool is_preference = row.contains("chosen") && row.contains("rejected");
+  throw input_error(
+      "expected the fields prompt and completion, or instruction and output, or messages, or text; "
+      "found: " +
+          (fields.empty() ? "no fields" : fields),
+      where,
+      is_preference ? "answers are learned here, not preferences: say with data.template how the "
+                      "chosen answer becomes text"
+                    : "say with data.template how a row becomes text");
+}
+
+std::string found_kind(const Json& value) {
+  return value.is_null() ? "null" : std::string("of type ") + json_type_name(value);
+}
+
+bool is_blank(const Json& value) {
+  if (value.is_null()) return true;
+  if (value.is_structured()) return value.empty();
+  if (!value.is_string()) return false;
+  const std::string_view text = python_strip(value.get_ref<const std::string&>());
+  return text.empty() || text == "[]" || text == "{}" || text == "null";
+}
+
+void check_row_fields(const Json& row, RowForm form, UnreadFields& unread,
+                      const std::string& where) {
+  const Names& read = read_by(form);
+  const char* const list = row.contains("messages") ? "messages" : "conversations";
+  for (const auto& [name, value] : row.get_ref<const Json::object_t&>()) {
+    if (holds(read, name) || (form == RowForm::kChat && name == list) || value.is_null()) continue;
+    if (is_even_weight(name, value, where)) continue;
+    if (form != RowForm::kText) {  // a text is whole: nothing stands before it
+      if (is_refused(refused_everywhere(), name, value, "the row", where)) continue;
+      if (is_refused(refused_in(form), name, value, "the row", where)) continue;
+      check_is_wanted(name, value, where);
+    }
+    unread.add(name);
+  }
+}
+
+bool is_blank_of_refused(const std::string& name, const Json& value, const std::string& path,
+                         const std::string& where) {
+  return is_refused(refused_everywhere(), name, value, path, where) ||
+         is_refused(refused_in_messages(), name, value, path, where);
+}
+
+std::string system_text(const Json& row, const std::string& where) {
+  std::string text;
+  std::string_view from;
+  for (const std::string_view name : kSystemFields) {
+    if (!row.contains(name) || row[name].is_null()) continue;
+    const Json& value = row[name];
+    if (!value.is_string()) {
+      throw input_error(
+          "the field \"" + std::string(name) + "\" is " + found_kind(value) + ", expected a text",
+          where);
+    }
+    if (value.get_ref<const std::string&>().empty()) continue;
+    if (!from.empty() && value != text) {
+      throw input_error("the row's " + std::string(from) + " and " + std::string(name) + " differ",
+                        where, "keep the one that the model is to be given");
+    }
+    from = name;
+    text = value.get<std::string>();
+  }
+  return text;
+}
+
+}  // namespace expandft

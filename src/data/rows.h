@@ -1,0 +1,49 @@
+#pragma once
+
+#include "data/dataset.h"
+#include "data/row_fields.h"
+#include "data/template.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace expandft {
+
+struct Exchange {
+  std::string prompt, completion;
+};
+
+/// A row's text. Without a prompt field (`text` rows) everything is learned.
+struct RenderedRow {
+  std::string prompt, completion;
+  bool whole_text = false;  // completion is a text of its own, which may be cut into blocks
+  std::string system = {};  // stands before the first prompt
+  std::vector<Exchange> earlier = {};  // exchanges that went before, the oldest first
+};
+
+/// Turns JSON rows into prompt and completion: with templates when the options have them, else
+/// - {"prompt", "completion"}: as they are;
+/// - {"instruction", "input", "output"}: the prompt is "instruction\n\n", then "input\n\n" if there
+///   is one that is not empty; the completion is the output. A "system" text and "\n\n" come first,
+///   then the "history", a list of [instruction, output];
+/// - {"text"}: the whole text is learned.
+class RowRenderer {
+ public:
+  /// Input error for a damaged template and for a prompt without a completion template.
+  explicit RowRenderer(const DatasetOptions& options);
+
+  bool has_template() const { return completion_.has_value(); }
+  /// With the template. Input errors, at `where`, for fields that it names and the row lacks;
+  /// fields that it does not name are counted.
+  RenderedRow render(const Json& row, UnreadFields& unread, const std::string& where) const;
+
+ private:
+  std::optional<TextTemplate> prompt_, completion_;
+};
+
+/// A row of any form but kChat (data/chat_rows.h), without a template. Input errors, at `where`,
+/// for fields that are of another type.
+RenderedRow render_row(const Json& row, RowForm form, const std::string& where);
+
+}  // namespace expandft

@@ -1,0 +1,93 @@
+#include "data/sources.h"
+
+#include "base/counted.h"
+#include "base/error.h"
+#include "data/data_files.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <spdlog/fmt/fmt.h>
+
+namespace expandft {
+namespace {
+
+struct FoundSource {
+  const DataSource& source;
+  std::string key;
+  std::vector<fs::path> files;
+};
+
+/// All files are looked for before the first is read.
+std::vector<FoundSource> find_all(const std::vector<DataSource>& sources, const std::string& key) {
+  std::vector<FoundSource> found;
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    std::string at = source_key(key, sources, i);
+    try {
+      found.push_back({sources[i], at, find_data_files(sources[i].path)});
+    } catch (const Error& error) {
+      throw input_error(error.message(), at, error.hint());
+    }
+  }
+  return found;
+}
+
+bool has_rows(const std::vector<FoundSource>& sources) {
+  return std::ranges::any_of(sources, [](const FoundSource& one) {
+    return std::ranges::any_of(
+        one.files, [](const fs::path& file) { return data_form(file) == DataForm::kJsonLines; });
+  });
+}
+
+}  // namespace
+
+Dataset load_sources(
+    const std::vector<DataSource>& sources, const std::string& key, const RunConfig& run,
+    const Tokenizer& tokenizer,
+    const std::function<void(const DataSource& source, const SourceReport& report)>& loaded,
+    int threads) {
+  const DataConfig& data = run.data;
+  const std::vector<FoundSource> found = find_all(sources, key);
+  const bool rows_have_template = has_rows(found);
+  Dataset whole;
+  for (const auto& [source, at, files] : found) {
+    SourceReport report{.path = source.path, .weight = source.weight};
+    for (const fs::path& file : files) {
+      DatasetOptions options{.path = file,
+                             .max_length = data.max_length,
+                             .learn_prompt = data.learn_prompt,
+                             .model = run.model,
+                             .chat_format = data.chat_format,
+                             .threads = threads};
+      const bool is_rows = data_form(file) != DataForm::kPlainText;
+      if (source.text_template) {
+        options.prompt = source.text_template->prompt;
+        options.completion = source.text_template->completion;
+        options.template_key = at + ".template";
+        report.has_template = true;
+      } else if (data.text_template && (is_rows || !rows_have_template)) {
+        options.prompt = data.text_template->prompt;
+        options.completion = data.text_template->completion;
+        report.has_template = true;
+      }
+      report.rows += append_dataset(options, tokenizer, whole);
+      report.file_paths.push_back(file);
+    }
+    whole.parts.push_back({static_cast<std::size_t>(report.rows.examples), source.weight});
+    report.drawn = drawn_examples(whole.parts.back());
+    if (report.drawn == 0) {
+      throw input_error(fmt::format("a weight of {} takes none of the source's {} in an epoch",
+                                    source.weight, counted(report.rows.examples, "example")),
+                        at + ".weight", "raise the weight, or leave the source out");
+    }
+    if (!report.has_template) name_unread(report.rows.unread, source.path, whole.notices);
+    loaded(source, report);
+    whole.sources.push_back(std::move(report));
+  }
+  const bool is_even =
+      std::ranges::all_of(whole.parts, [](auto& part) { return part.weight == 1; });
+  if (is_even) whole.parts.clear();  // where one source ends is of no matter then
+  return whole;
+}
+
+}  // namespace expandft

@@ -1,0 +1,66 @@
+#include "export/modeling_file.h"
+
+#include "base/error.h"
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+#include <spdlog/fmt/fmt.h>
+
+namespace expandft {
+namespace {
+
+/// The class of the transformers package that AutoModelForCausalLM takes for a family.
+constexpr std::pair<std::string_view, std::string_view> kStockClasses[] = {
+    {"llama", "LlamaForCausalLM"},        {"mistral", "MistralForCausalLM"},
+    {"gemma", "GemmaForCausalLM"},        {"gemma2", "Gemma2ForCausalLM"},
+    {"gemma3_text", "Gemma3ForCausalLM"}, {"gemma3", "Gemma3ForConditionalGeneration"},
+    {"qwen2", "Qwen2ForCausalLM"},        {"qwen3", "Qwen3ForCausalLM"},
+    {"phi3", "Phi3ForCausalLM"},
+};
+
+/// {stock}: the class above; {expanded}: ours.
+constexpr const char* kModelingText =
+    R"py("""A {stock} whose layers have MLPs of different widths, written by expandft.
+
+config.json lists the widths as layer_intermediate_sizes; intermediate_size is the original model's.
+Load it with AutoModelForCausalLM.from_pretrained(directory, trust_remote_code=True).
+"""
+
+from copy import deepcopy
+
+from transformers import {stock}
+
+
+class {expanded}({stock}):
+    def __init__(self, config):
+        super().__init__(config)
+        config = deepcopy(config.get_text_config())
+        layers = self.get_decoder().layers
+        for layer, config.intermediate_size in zip(layers, config.layer_intermediate_sizes, strict=True):
+            layer.mlp = type(layer.mlp)(config)
+        self.post_init()
+)py";
+
+std::string_view stock_class(const DecoderSpec& spec) {
+  const auto* const found = std::ranges::find(
+      kStockClasses, spec.family, &std::pair<std::string_view, std::string_view>::first);
+  if (found != std::end(kStockClasses)) return found->second;
+  throw input_error(
+      "the layout \"remote-code\" is not known for the family \"" + spec.family + "\"", "layout",
+      "use layout \"padded\"");
+}
+
+}  // namespace
+
+std::string modeling_class(const DecoderSpec& spec) {
+  return "Expanded" + std::string(stock_class(spec));
+}
+
+std::string modeling_file(const DecoderSpec& spec) {
+  return fmt::format(kModelingText, fmt::arg("stock", stock_class(spec)),
+                     fmt::arg("expanded", modeling_class(spec)));
+}
+
+}  // namespace expandft

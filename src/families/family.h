@@ -1,0 +1,43 @@
+#pragma once
+
+#include "families/rope_config.h"
+
+#include <optional>
+#include <string_view>
+
+namespace expandft {
+
+/// Which layers see a window only, where the config has no layer_types.
+enum class WindowRule {
+  kNone,        // none: sliding_window is not read
+  kAll,         // every layer, where sliding_window is a number
+  kAllButEach,  // all but each `window_period`-th
+  kFromLayer,   // from max_window_layers on, where use_sliding_window is true
+};
+
+enum class Bias { kNever, kAlways, kByConfig };
+
+/// What is peculiar to a family of models, as data. Reference: the transformers package, 5.24.
+struct Family {
+  std::string_view model_type;
+  /// Values of fields that published checkpoints leave out, as JSON.
+  std::string_view defaults = "{}";
+  RopeRules rope;
+  std::optional<RopeRules> window_rope;  // of layers that see a window, where it is another
+  WindowRule windows = WindowRule::kNone;
+  std::int64_t window_period = 2;
+  bool reads_window_period = false;  // sliding_window_pattern
+  Bias qkv_bias = Bias::kNever, output_bias = Bias::kNever, mlp_bias = Bias::kNever;
+  const char* activation_key = "hidden_act";
+  bool gelu_means_tanh = false;
+  bool scales_embedding = false;  // by the square root of hidden_size
+  bool norm_adds_one = false, norms_after_blocks = false, query_key_norm = false;
+  bool query_pre_attn_scalar = false;  // the scale of q·k is its inverse square root
+  bool attention_softcap = false, logit_softcap = false;
+  bool fused_projections = false;
+};
+
+/// The families that can be computed, or an input error that names `model_type` and lists them.
+const Family& find_family(std::string_view model_type, const std::string& where);
+
+}  // namespace expandft

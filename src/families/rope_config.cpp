@@ -1,0 +1,221 @@
+#include "families/rope_config.h"
+
+#include "base/printable.h"
+
+#include <cmath>
+
+namespace expandft {
+namespace {
+
+constexpr const char* kParameters = "rope_parameters";
+constexpr const char* kScaling = "rope_scaling";
+constexpr const char* kTakeOneOut = "take one of them out";
+constexpr const char* kFullAttention = "full_attention";
+constexpr const char* kSlidingAttention = "sliding_attention";
+
+ConfigFields no_fields(const ConfigFields& config) {
+  return {Json::object(), config.where()};
+}
+
+/// An object of the config; where it is missing, null or {}, an empty one.
+ConfigFields object_in(const ConfigFields& config, const char* key) {
+  return config.has(key) ? config.inside(key) : no_fields(config);
+}
+
+/// Whether rope_parameters says something of each type of layer.
+bool is_nested(const ConfigFields& parameters) {
+  return parameters.has(kFullAttention) || parameters.has(kSlidingAttention);
+}
+
+void check_nesting(const ConfigFields& config, const char* key, const ConfigFields& parameters,
+                   bool by_layer_type) {
+  if (parameters.object().empty() || is_nested(parameters) == by_layer_type) return;
+  config.refuse(key, by_layer_type ? "an object with \"full_attention\" and "
+                                     "\"sliding_attention\" inside"
+                                   : "one object for all layers of this family");
+}
+
+void read_llama3(const ConfigFields& scaling, RopeSpec& rope) {
+  rope.scaling = RopeScaling::kLlama3;
+  rope.factor = scaling.number("factor");
+  rope.low_freq_factor = scaling.number("low_freq_factor");
+  rope.high_freq_factor = scaling.number("high_freq_factor");
+  if (rope.high_freq_factor <= rope.low_freq_factor) {
+    scaling.refuse("high_freq_factor", "more than low_freq_factor");
+  }
+}
+
+/// YaRN (arXiv 2309.00071): the attention factor that the config leaves out.
+double yarn_attention_factor(const ConfigFields& scaling, double factor) {
+  const auto of = [factor](double mscale) {
+    return factor <= 1 ? 1.0 : 0.1 * mscale * std::log(factor) + 1.0;
+  };
+  const auto mscale = scaling.optional_number("mscale");
+  const auto all_dim = scaling.optional_number("mscale_all_dim");
+  return mscale && all_dim ? of(*mscale) / of(*all_dim) : of(1.0);
+}
+
+/// Of max_position_embeddings to the original context: the factor that a config leaves out.
+double context_ratio(const RopeSpec& rope, const DecoderSpec& spec) {
+  return static_cast<double>(spec.max_positions) / static_cast<double>(rope.original_max_positions);
+}
+
+void read_yarn(const ConfigFields& scaling, const RopeRules& rules, const DecoderSpec& spec,
+               RopeSpec& rope) {
+  rope.scaling = RopeScaling::kYarn;
+  // Without a factor transformers fails; with null it takes the ratio of the contexts.
+  rope.factor = scaling.is_null("factor") ? context_ratio(rope, spec) : scaling.number("factor");
+  rope.beta_fast = scaling.optional_number("beta_fast").value_or(rope.beta_fast);
+  rope.beta_slow = scaling.optional_number("beta_slow").value_or(rope.beta_slow);
+  // Where parameters are told by layer type, transformers looks for it beside them.
+  if (!rules.by_layer_type) rope.truncate = scaling.boolean("truncate", true);
+  const double default_factor = yarn_attention_factor(scaling, rope.factor);
+  rope.attention_factor = scaling.optional_number("attention_factor").value_or(default_factor);
+}
+
+/// LongRoPE (arXiv 2402.13753).
+void read_long_rope(const ConfigFields& scaling, const DecoderSpec& spec, RopeSpec& rope) {
+  rope.scaling = RopeScaling::kLongRope;
+  const auto pairs = static_cast<std::size_t>(spec.rotary_dim / 2);
+  rope.short_factor = scaling.numbers("short_factor", pairs);
+  rope.long_factor = scaling.numbers("long_factor", pairs);
+  rope.factor = scaling.optional_number("factor").value_or(context_ratio(rope, spec));
+  const auto original = static_cast<double>(rope.original_max_positions);
+  rope.attention_factor =
+      scaling.optional_number("attention_factor")
+          .value_or(rope.factor <= 1 ? 1.0
+                                     : std::sqrt(1 + std::log(rope.factor) / std::log(original)));
+}
+
+/// Sets spec.rotary_dim.
+void read_rotary_share(const ConfigFields& config, const ConfigFields& scaling,
+                       const RopeRules& rules, DecoderSpec& spec) {
+  constexpr const char* kPartial = "partial_rotary_factor";
+  const ConfigFields& partial = scaling.has(kPartial) ? scaling : config;
+  const double share =
+      rules.partial ? partial.number(kPartial, 1.0) : partial.optional_number(kPartial).value_or(1);
+  if (share > 1 || (share != 1 && !rules.partial)) {
+    partial.refuse(kPartial,
+                   rules.partial ? "a number up to 1" : "1.0: this family rotates whole heads");
+  }
+  spec.rotary_dim = static_cast<std::int64_t>(static_cast<double>(spec.head_dim) * share);
+  if (spec.rotary_dim % 2 != 0 || spec.rotary_dim == 0) {
+    partial.refuse(kPartial, "a share of head_dim that is an even number: RoPE turns pairs");
+  }
+}
+
+/// "rope_type", or "type" as it was called.
+std::string read_type(const ConfigFields& scaling, const RopeRules& rules, DecoderSpec& spec) {
+  const std::string older = scaling.text("type", "default");
+  std::string type = scaling.text("rope_type", older);
+  if (scaling.has("type") && type != older) {
+    spec.add_notice(
+        {"\"type\" and \"rope_type\" contradict each other: the latter counts, as in "
+         "transformers",
+         scaling.where(), kTakeOneOut});
+  }
+  if (rules.long_rope_only && (type == "su" || type == "yarn")) type = "longrope";
+  return type;
+}
+
+Notice contradiction(const ConfigFields& config) {
+  return {
+      "\"rope_scaling\" and \"rope_parameters\" contradict each other: the former counts, as in "
+      "transformers",
+      config.where(), kTakeOneOut};
+}
+
+/// What an object of RoPE's parameters says, with what stands beside it in the config.
+RopeSpec read_scaling(const ConfigFields& config, const ConfigFields& scaling,
+                      const RopeRules& rules, DecoderSpec& spec) {
+  RopeSpec rope;
+  const double outside = config.number(rules.theta_key, rules.default_theta);
+  rope.theta = scaling.number("rope_theta", outside);
+  if (config.has(rules.theta_key) && rope.theta != outside) {
+    spec.add_notice({std::string("field \"") + rules.theta_key +
+                         "\" is not what \"rope_theta\" says further inside, which counts",
+                     config.where(), kTakeOneOut});
+  }
+  read_rotary_share(config, scaling, rules, spec);
+
+  constexpr const char* kOriginal = "original_max_position_embeddings";
+  const bool beside = !rules.by_layer_type && config.has(kOriginal);
+  const std::int64_t inside = scaling.integer(kOriginal, spec.max_positions);
+  rope.original_max_positions = beside ? config.integer(kOriginal) : inside;
+  if (scaling.has(kOriginal) && rope.original_max_positions != inside) {
+    spec.add_notice(
+        {std::string("field \"") + kOriginal +
+             "\" is not what stands further inside: " + "the outer counts, as in transformers",
+         config.where(), kTakeOneOut});
+  }
+  const std::string type = read_type(scaling, rules, spec);
+  if (type == "longrope") {
+    read_long_rope(scaling, spec, rope);
+  } else if (type == "linear" && !rules.long_rope_only) {
+    rope.scaling = RopeScaling::kLinear;
+    rope.factor = scaling.number("factor");
+  } else if (type == "llama3" && !rules.long_rope_only) {
+    read_llama3(scaling, rope);
+  } else if (type == "yarn") {
+    read_yarn(scaling, rules, spec, rope);
+  } else if (type == "dynamic" && !rules.long_rope_only) {
+    // Sets in past max_position_embeddings, where nothing is computed here.
+    scaling.number("factor");
+  } else if (type != "default") {
+    scaling.refuse(
+        scaling.has("rope_type") ? "rope_type" : "type",
+        rules.long_rope_only
+            ? "\"default\" or \"longrope\""
+            : "\"default\", \"dynamic\", \"linear\", \"llama3\", \"yarn\" or \"longrope\"",
+        "other kinds of RoPE scaling are not supported");
+  }
+  if (const auto unread = scaling.unread(); !unread.empty()) {
+    spec.add_notice({quoted_list(unread) + ": not read for RoPE of type \"" + type + "\"",
+                     scaling.where(),
+                     "if it changes what the model computes, expandft computes something else"});
+  }
+  return rope;
+}
+
+/// The parameters of a family whose layers are told apart, with the older rope_scaling laid over
+/// those of the layers that see everything.
+RopeSpec read_nested(const ConfigFields& config, const RopeRules& rules,
+                     const std::string& layer_type, DecoderSpec& spec) {
+  const ConfigFields parameters = object_in(config, kParameters);
+  const ConfigFields older = object_in(config, kScaling);
+  check_nesting(config, kParameters, parameters, true);
+  for (const char* key : {kFullAttention, kSlidingAttention}) parameters.has(key);
+  if (const auto unread = parameters.unread(); !unread.empty()) {
+    spec.add_notice({quoted_list(unread) + ": no type of layer, and not read", parameters.where(),
+                     "what is meant for layers stands inside \"full_attention\" or "
+                     "\"sliding_attention\""});
+  }
+  const ConfigFields own = object_in(parameters, layer_type.c_str());
+  if (!rules.scaled || older.object().empty()) return read_scaling(config, own, rules, spec);
+  Json both = own.object();
+  both.update(older.object());
+  const RopeSpec rope = read_scaling(config, {both, older.where()}, rules, spec);
+  if (!own.object().empty() && rope != read_scaling(config, own, rules, spec)) {
+    spec.add_notice(contradiction(config));
+  }
+  return rope;
+}
+
+}  // namespace
+
+RopeSpec read_rope(const ConfigFields& config, const RopeRules& rules,
+                   const std::string& layer_type, DecoderSpec& spec) {
+  if (rules.by_layer_type) return read_nested(config, rules, layer_type, spec);
+  const ConfigFields parameters = object_in(config, kParameters);
+  const ConfigFields older = object_in(config, kScaling);
+  check_nesting(config, kParameters, parameters, false);
+  check_nesting(config, kScaling, older, false);
+  if (older.object().empty()) return read_scaling(config, parameters, rules, spec);
+  const RopeSpec rope = read_scaling(config, older, rules, spec);
+  if (!parameters.object().empty() && rope != read_scaling(config, parameters, rules, spec)) {
+    spec.add_notice(contradiction(config));
+  }
+  return rope;
+}
+
+}  // namespace expandft

@@ -1,0 +1,68 @@
+#include "growth/attach.h"
+
+#include "base/error.h"
+#include "families/families.h"
+#include "growth/expansion.h"
+
+#include <string>
+
+namespace expandft {
+namespace {
+
+/// The adapter's own words on its base, and its biases, against what the base is.
+void check_sizes(const AdapterDirectory& adapter, const ModelDirectory& base) {
+  const DecoderSpec spec = read_spec(base);
+  const AdapterInfo& info = adapter.info();
+  const std::string config = (adapter.path() / "adapter_config.json").string();
+  const std::string hint =
+      "the adapter is damaged, or of another base: it was trained on " + info.base_model;
+  const auto check = [&](const char* name, std::int64_t found, std::int64_t expected) {
+    if (found == expected) return;
+    throw input_error("the adapter's " + std::string(name) + " is " + std::to_string(found) +
+                          ", that of the base " + base.path().string() + " is " +
+                          std::to_string(expected),
+                      config, hint);
+  };
+  check("num_hidden_layers", info.num_hidden_layers, spec.layers);
+  check("hidden_size", info.hidden_size, spec.hidden);
+  check("intermediate_size", info.intermediate_size, spec.intermediate);
+  for (const std::int64_t layer : info.layers) {
+    for (std::int64_t copy = 1; copy < info.copies; ++copy) {
+      for (const char* projection : {"gate_proj", "up_proj"}) {
+        const std::string name = copy_tensor_name(layer, projection, copy, "bias");
+        if (adapter.tensors().contains(name) == spec.mlp_bias) continue;
+        throw input_error("the adapter has " + std::string(spec.mlp_bias ? "no" : "a") +
+                              " tensor \"" + name + "\", but the MLPs of the base " +
+                              base.path().string() + (spec.mlp_bias ? " have" : " have no") +
+                              " biases",
+                          (adapter.path() / "adapter_model.safetensors").string(), hint);
+      }
+    }
+  }
+}
+
+}  // namespace
+
+ExpansionPlan plan_of(const AdapterInfo& info) {
+  return {info.layers, info.copies, info.method};
+}
+
+AdapterDirectory open_adapter(const fs::path& adapter, const ModelDirectory& base) {
+  AdapterDirectory opened = AdapterDirectory::open(adapter);
+  const std::string found = base.fingerprint();
+  if (opened.info().base_fingerprint != found) {
+    throw input_error("the adapter was trained on another base: it asks for fingerprint " +
+                          opened.info().base_fingerprint + ", the model's is " + found,
+                      adapter.string() + " on " + base.path().string(),
+                      "give the base it was trained on: " + opened.info().base_model);
+  }
+  check_sizes(opened, base);
+  return opened;
+}
+
+Expansion attach_adapter(Decoder& decoder, const ModelDirectory& base, const fs::path& adapter) {
+  const AdapterDirectory opened = open_adapter(adapter, base);
+  return expand(decoder, plan_of(opened.info()), adapter_tensors(opened), decoder.dtype());
+}
+
+}  // namespace expandft

@@ -1,0 +1,108 @@
+#include "kernels/plain_ops.h"
+
+#include "families/spec.h"
+
+namespace expandft::plain {
+namespace {
+
+const char* gelu_approximation(std::int64_t activation) {
+  return activation == static_cast<std::int64_t>(Activation::kGeluTanh) ? "tanh" : "none";
+}
+bool is_silu(std::int64_t activation) {
+  return activation == static_cast<std::int64_t>(Activation::kSilu);
+}
+
+at::Tensor activate(const at::Tensor& x, std::int64_t activation) {
+  return is_silu(activation) ? at::silu(x) : at::gelu(x, gelu_approximation(activation));
+}
+
+at::Tensor activate_backward(const at::Tensor& grad, const at::Tensor& x, std::int64_t activation) {
+  return is_silu(activation) ? at::silu_backward(grad, x)
+                             : at::gelu_backward(grad, x, gelu_approximation(activation));
+}
+
+/// log softmax in fp32. LibTorch's own sums a row's terms in one go on a CPU, where the many small
+/// ones of a large vocabulary are lost beside a large one.
+at::Tensor row_log_softmax(const at::Tensor& logits) {
+  const at::Tensor wide = logits.to(at::kFloat);
+  const at::Tensor shifted = wide - wide.amax(-1, /*keepdim=*/true);
+  return shifted - shifted.exp().sum(-1, /*keepdim=*/true).log_();
+}
+
+}  // namespace
+
+std::tuple<at::Tensor, at::Tensor> rms_norm_forward(const at::Tensor& x, const at::Tensor& weight,
+                                                    double eps, bool adds_one) {
+  const at::Tensor wide = x.to(at::kFloat);
+  const at::Tensor rstd = wide.square().mean(-1, /*keepdim=*/true).add_(eps).rsqrt_();
+  at::Tensor normed = wide * rstd;
+  if (adds_one) return {normed.mul_(weight.to(at::kFloat) + 1).to(x.scalar_type()), rstd};
+  return {normed.to(x.scalar_type()).mul_(weight), rstd};
+}
+
+// With n = x·r: dx = r·(g − n·mean(g·n)), where g = dy·w (or dy·(1 + w)).
+at::Tensor rms_norm_backward(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& weight,
+                             const at::Tensor& rstd, bool adds_one) {
+  const at::Tensor wide = dy.to(at::kFloat), normed = x.to(at::kFloat) * rstd;
+  at::Tensor g = adds_one ? wide * (weight.to(at::kFloat) + 1) : wide * weight;
+  const at::Tensor projection = (g * normed).mean(-1, /*keepdim=*/true);
+  return g.addcmul_(normed, projection, -1).mul_(rstd).to(x.scalar_type());
+}
+
+at::Tensor rotate(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin, bool back) {
+  const std::int64_t half = cos.size(-1);
+  const at::Tensor first = x.narrow(-1, 0, half), second = x.narrow(-1, half, half);
+  const at::Tensor c = cos.unsqueeze(1), s = sin.unsqueeze(1);
+  at::Tensor out = at::empty_like(x, at::MemoryFormat::Contiguous);
+  at::Tensor out_first = out.narrow(-1, 0, half), out_second = out.narrow(-1, half, half);
+  at::mul_out(out_first, first, c);
+  at::mul_out(out_second, second, c);
+  out_first.addcmul_(second, s, back ? 1 : -1);
+  out_second.addcmul_(first, s, back ? -1 : 1);
+  if (const std::int64_t rest = x.size(-1) - 2 * half; rest > 0) {
+    out.narrow(-1, 2 * half, rest).copy_(x.narrow(-1, 2 * half, rest));
+  }
+  return out;
+}
+
+at::Tensor gated_activation(const at::Tensor& gate, const at::Tensor& up, std::int64_t activation) {
+  return activate(gate, activation).mul_(up);
+}
+
+std::tuple<at::Tensor, at::Tensor, at::Tensor> gated_activation_backward(const at::Tensor& grad,
+                                                                         const at::Tensor& gate,
+                                                                         const at::Tensor& up,
+                                                                         std::int64_t activation,
+                                                                         bool wants_value) {
+  const at::Tensor activated = activate(gate, activation);
+  return {wants_value ? activated * up : at::Tensor(),
+          activate_backward(grad * up, gate, activation), grad * activated};
+}
+
+at::Tensor cross_entropy(at::Tensor& logits, const at::Tensor& targets,
+                         std::optional<double> softcap, bool wants_grad) {
+  const at::Tensor log_probs = row_log_softmax(logits);
+  const at::Tensor target = targets.unsqueeze(1);
+  const at::Tensor losses = log_probs.gather(1, target).squeeze(1).neg();
+  if (!wants_grad) return losses;
+  // d loss / d logits = softmax - onehot(target)
+  at::Tensor dlogits = log_probs.exp();
+  dlogits.scatter_add_(1, target, at::full_like(target, -1, dlogits.options()));
+  if (softcap) dlogits.mul_((logits.to(at::kFloat) / *softcap).square_().neg_().add_(1));
+  logits.copy_(dlogits);
+  return losses;
+}
+
+at::Tensor kl_divergence(at::Tensor& logits, const at::Tensor& reference,
+                         std::optional<double> softcap, bool wants_grad) {
+  const at::Tensor log_q = row_log_softmax(logits), log_p = row_log_softmax(reference);
+  const at::Tensor p = log_p.exp();
+  const at::Tensor divergences = (p * (log_p - log_q)).sum(-1);
+  if (!wants_grad) return divergences;
+  at::Tensor dlogits = log_q.exp().sub_(p);
+  if (softcap) dlogits.mul_((logits.to(at::kFloat) / *softcap).square_().neg_().add_(1));
+  logits.copy_(dlogits);
+  return divergences;
+}
+
+}  // namespace expandft::plain

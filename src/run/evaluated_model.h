@@ -1,0 +1,59 @@
+#pragma once
+
+#include "evaluation/evaluate.h"
+#include "report/progress.h"
+#include "run/load.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace expandft {
+
+/// A model that is measured. Its weights are loaded once something has to be computed: results that
+/// are in a cache need none.
+class EvaluatedModel {
+ public:
+  /// Opens the directory, and reads the tokenizer and the spec.
+  EvaluatedModel(ModelOptions options, const GlobalOptions& global);
+
+  const std::string& name() const { return options_.model; }
+  /// The adapter counts so much from now on. There is one.
+  void set_strength(const Strength& strength);
+  const Tokenizer& tokenizer() const { return *tokenizer_; }
+  const DecoderSpec& spec() const { return spec_; }
+  /// What of the directory's files was not understood.
+  Notices notices() const { return joined(spec_.notices, tokenizer_->notices()); }
+  const Decoder& decoder();
+
+  /// prepare_tasks, for a model that reads so many positions.
+  std::vector<TaskWork> prepare(const std::vector<TaskConfig>& tasks,
+                                std::int64_t max_positions) const;
+  /// The results of each task. With a cache folder, what is there is not computed again, and what
+  /// is computed goes there. The ranks of a group share the work; rank 0 has the cache.
+  std::vector<TaskResult> evaluate(const std::vector<TaskWork>& works,
+                                   const std::optional<fs::path>& cache, ProgressLine& progress,
+                                   const RankGroup& group);
+
+  /// All that outputs depend on but the work. Files are read the first time, and what came out is
+  /// kept.
+  const Json& identity();
+
+ private:
+  std::string at_strength() const;  // " at strength 0.5"; "" without an adapter
+  void add_adapter_to_identity();
+
+  ModelOptions options_;
+  ModelDirectory directory_;
+  std::unique_ptr<const Tokenizer> tokenizer_;
+  DecoderSpec spec_;
+  at::Device device_;
+  std::vector<TokenId> end_tokens_;
+  std::optional<Decoder> decoder_;
+  std::unique_ptr<Adaptation> adaptation_;  // of the decoder, where there is an adapter
+  Json identity_;                           // once it was asked for
+  std::string adapter_fingerprint_;         // likewise
+};
+
+}  // namespace expandft

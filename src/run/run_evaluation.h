@@ -1,0 +1,52 @@
+#pragma once
+
+#include "evaluation/evaluate.h"
+#include "run/train_setup.h"
+#include "tasks/comparison.h"
+#include "training/trainer.h"
+
+#include <map>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace expandft {
+
+/// Measures a run's tasks: while it trains, and on what came of it. What is measured once is not
+/// measured again.
+class RunEvaluation {
+ public:
+  /// The setup must outlive it. Input errors as prepare_task's.
+  RunEvaluation(TrainSetup& setup, bool quiet);
+
+  /// What TrainingJob::evaluate is to be: empty without tasks.
+  EvaluateFn while_training();
+  /// Base against tuned, at the config's strength. `outcome` says which weights the model holds.
+  ComparisonReport compare(const TrainingOutcome& outcome);
+  /// The tasks at strength 0, the config's (a line over depth apart), and those of
+  /// evaluation.strengths, ascending:
+  /// [{"strength", "tasks": [{"task", "original", "metric", "value", "higher_is_better",
+  /// "loss"}]}]. After compare.
+  Json strengths();
+
+ private:
+  using Results = std::vector<TaskResult>;
+
+  Results measure(const std::string& which, const std::function<bool()>& stop = {});
+  /// Of the outputs' weights.
+  const Results& at_strength(const Strength& strength);
+  Json results_json(const Results& results) const;
+  std::vector<TaskWork> original_works() const;
+
+  TrainSetup& setup_;
+  std::vector<TaskWork> works_;  // the original tasks' first
+  std::vector<TokenId> end_tokens_;
+  bool quiet_;
+  std::optional<Results> base_;    // measured before the first step
+  Results latest_;                 // … while training
+  std::int64_t latest_step_ = -1;  // and at which step
+  // After training, by the strength in the first and in the last layer.
+  std::map<std::pair<double, double>, Results> by_strength_;
+};
+
+}  // namespace expandft

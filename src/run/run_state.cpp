@@ -1,0 +1,178 @@
+#include "run/run_state.h"
+
+#include "base/counted.h"
+#include "checkpoint/output_lock.h"
+#include "cli/shell_word.h"
+#include "report/json_values.h"
+#include "training/divergence.h"
+#include "training/snapshot.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <utility>
+
+namespace expandft {
+namespace {
+
+std::string kind_of(const Json& event) {
+  return text_at(event, "event");
+}
+
+Json number_or_null(const std::optional<double>& number) {
+  return number ? Json(static_cast<std::int64_t>(*number)) : Json();
+}
+
+std::string state_of(const fs::path& directory, bool is_held, const std::vector<Json>& events) {
+  if (is_held) return "running";
+  if (is_there(directory / "summary.json")) return "finished";
+  if (is_there(divergence_file(directory))) return "diverged";
+  const std::string last = events.empty() ? "" : kind_of(events.back());
+  return last == "interrupted" ? "interrupted" : last == "end" ? "trained" : "ended";
+}
+
+/// Of a new task, judged as `compare` judges original ones without a budget.
+std::string new_verdict(const Json& task) {
+  const auto difference = number_at(task, "difference"), error = number_at(task, "standard_error");
+  if (!difference || !error) return "";
+  const Json metrics = task.value("metrics", Json());
+  const bool is_higher_better = metrics.is_array() && !metrics.empty() &&
+                                metrics.front().is_object() &&
+                                metrics.front().value("higher_is_better", Json()) == Json(true);
+  const double gain = is_higher_better ? *difference : -*difference;
+  return gain > 2 * *error ? "learned" : gain < -2 * *error ? "worse" : "same";
+}
+
+void add_measured(const Json& tasks, bool are_originals, Json& out) {
+  if (!tasks.is_array()) return;
+  for (const Json& task : tasks) {
+    if (!task.is_object()) continue;
+    const std::string metric = text_at(task, "metric");
+    const auto value = [&](const char* model) -> Json {
+      const Json values = task.value(model, Json());
+      return values.is_object() ? values.value(metric, Json()) : Json();
+    };
+    out.push_back({{"task", text_at(task, "task")},
+                   {"original", are_originals},
+                   {"metric", metric},
+                   {"base", value("base")},
+                   {"tuned", value("tuned")},
+                   {"verdict", are_originals ? text_at(task, "verdict") : new_verdict(task)}});
+  }
+}
+
+/// A file's size, or that of all files in a folder; links are not followed.
+std::uint64_t size_of_all(const fs::path& path) {
+  std::error_code error;
+  if (!is_folder(path)) {
+    const std::uint64_t size = fs::file_size(path, error);
+    return error ? 0 : size;
+  }
+  std::uint64_t sum = 0;
+  for (fs::recursive_directory_iterator entry(path, error), end; !error && entry != end;
+       entry.increment(error)) {
+    std::error_code unknown;
+    if (!entry->is_regular_file(unknown) || entry->is_symlink(unknown)) continue;
+    const std::uint64_t size = entry->file_size(unknown);
+    if (!unknown) sum += size;
+  }
+  return sum;
+}
+
+std::string snapshots_in_words(const fs::path& directory) {
+  const std::vector<fs::path> snapshots = snapshot_folders(directory);
+  if (snapshots.empty()) return "no snapshot yet";
+  return counted(std::ssize(snapshots), "snapshot") + ", the newest " +
+         snapshots.front().filename().string() + ": --resume goes on from it";
+}
+
+}  // namespace
+
+Json run_state(const fs::path& directory, const std::vector<Json>& events) {
+  const std::optional<std::string> holder = lock_holder(directory);
+  const std::string state = state_of(directory, holder.has_value(), events);
+  std::optional<double> step, total;
+  for (const Json& event : events) {
+    const std::optional<double> at = number_at(event, "step");
+    if (at && (!step || *at > *step)) step = at;
+    if (const auto steps = number_at(event, "total_steps")) total = steps;
+  }
+  Json out = {{"state", state},
+              {"step", number_or_null(step)},
+              {"total_steps", number_or_null(total)},
+              {"process", holder ? Json(*holder) : Json()}};
+  if (is_file(divergence_file(directory))) out["diverged"] = read_json(divergence_file(directory));
+  const bool is_to_go_on = state != "running" && state != "finished";
+  out["continue"] =
+      is_to_go_on ? Json("expandft train --config " +
+                         shell_word((directory / "config.resolved.json").string()) + " --resume")
+                  : Json();
+  return out;
+}
+
+Json run_tasks(const Json& summary, const std::vector<Json>& events) {
+  Json tasks = Json::array();
+  const Json evaluation = summary.is_object() ? summary.value("evaluation", Json()) : Json();
+  if (evaluation.is_object() && !evaluation.empty()) {
+    add_measured(evaluation.value("original_tasks", Json()), true, tasks);
+    add_measured(evaluation.value("tasks", Json()), false, tasks);
+    return tasks;
+  }
+  const auto is_evaluation = [](const Json& event) { return kind_of(event) == "evaluation"; };
+  const auto first = std::ranges::find_if(events, is_evaluation);
+  if (first == events.end()) return tasks;
+  const auto last = std::find_if(events.rbegin(), events.rend(), is_evaluation);
+  const Json before = first->value("tasks", Json()), after = last->value("tasks", Json());
+  for (std::size_t i = 0; before.is_array() && i < before.size(); ++i) {
+    if (!before[i].is_object()) continue;
+    const bool is_measured =
+        &*first != &*last && after.is_array() && i < after.size() && after[i].is_object();
+    tasks.push_back({{"task", text_at(before[i], "task")},
+                     {"original", before[i].value("original", Json(false))},
+                     {"metric", text_at(before[i], "metric")},
+                     {"base", before[i].value("value", Json())},
+                     {"tuned", is_measured ? after[i].value("value", Json()) : Json()},
+                     {"verdict", ""}});
+  }
+  return tasks;
+}
+
+Json run_files(const fs::path& directory) {
+  const std::vector<std::pair<std::string, std::string>> known = {
+      {"merged", "the whole model, as transformers, vLLM and expandft load it"},
+      {"adapter", "what was learned alone: expandft merge folds it into the base"},
+      {"report.html", "the report for people: charts, tasks, samples"},
+      {"summary.json", "the results for programs"},
+      {"metrics.jsonl", "what was measured at each step"},
+      {"config.resolved.json", "the config with every default"},
+      {"checkpoints", ""},
+      {"layer_ranking.json", "how the layers were chosen"},
+      {"retention.safetensors", "what the base wrote, to be held on"},
+      {"diverged.json", "where training diverged"}};
+  Json files = Json::array();
+  const auto add = [&](const std::string& name, const std::string& what) {
+    const fs::path path = directory / name;
+    files.push_back({{"name", name + (is_folder(path) ? "/" : "")},
+                     {"bytes", size_of_all(path)},
+                     {"what", what}});
+  };
+  for (const auto& [name, what] : known) {
+    if (!is_there(directory / name)) continue;
+    add(name, name == "checkpoints" ? snapshots_in_words(directory) : what);
+  }
+  std::vector<std::string> others;
+  std::error_code error;
+  for (fs::directory_iterator entry(directory, error), end; !error && entry != end;
+       entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
+    const bool is_known =
+        std::ranges::any_of(known, [&](const auto& one) { return one.first == name; });
+    if (!is_known && !name.starts_with('.')) others.push_back(name);
+  }
+  std::ranges::sort(others);
+  for (const std::string& name : others) add(name, "");
+  return files;
+}
+
+}  // namespace expandft

@@ -1,0 +1,160 @@
+#include "run/write_report.h"
+
+#include "base/counted.h"
+#include "base/error.h"
+#include "pages/run_report.h"
+#include "report/data_report.h"
+#include "report/human.h"
+#include "report/metrics_log.h"
+#include "runtime/memory.h"
+
+#include <utility>
+
+#include <spdlog/fmt/fmt.h>
+#include <spdlog/spdlog.h>
+
+namespace expandft {
+namespace {
+
+std::string file_name(const fs::path& path) {
+  return without_trailing_separator(path).filename().string();
+}
+
+RunReport::Facts outcome_facts(const TrainSetup& setup, const TrainingOutcome& outcome) {
+  const auto change = [](double before, double after) {
+    return fmt::format("{:.3f} → {:.3f}", before, after);
+  };
+  const bool is_partial = outcome.signal != 0 && outcome.state.step < outcome.total_steps;
+  RunReport::Facts facts = {
+      {"Steps", is_partial ? fmt::format("{} of {}", outcome.state.step, outcome.total_steps)
+                           : std::to_string(outcome.state.step)},
+      {"Tokens", human_count(static_cast<double>(outcome.state.tokens))}};
+  if (outcome.state.step > 0) {
+    facts.emplace_back("Training loss", change(outcome.first_loss, outcome.last_loss));
+  }
+  if (outcome.validation_before && outcome.validation_after) {
+    facts.emplace_back("Validation loss",
+                       change(*outcome.validation_before, *outcome.validation_after));
+  }
+  facts.emplace_back(
+      "Trained parameters",
+      human_count(static_cast<double>(count_trained_parameters(setup.adaptation()))));
+  if (outcome.output_step != outcome.state.step) {
+    facts.emplace_back("Outputs are of step", std::to_string(outcome.output_step));
+  }
+  if (outcome.stopped_early) {
+    facts.emplace_back("Ended early, of", counted(outcome.total_steps, "step"));
+  }
+  if (outcome.tokens_per_second > 0) {
+    facts.emplace_back("Tokens a second", human_count(outcome.tokens_per_second));
+    facts.emplace_back("Time since the last start", human_duration(outcome.seconds));
+  }
+  facts.emplace_back("Peak memory",
+                     human_bytes(static_cast<double>(peak_memory_bytes(setup.device))));
+  return facts;
+}
+
+RunReport::Facts plan_facts(const TrainSetup& setup) {
+  RunReport::Facts facts = {
+      {"Method", method_text(setup.run().train)},
+      {"Plan", setup.description()},
+      {"Parameters of the base", human_count(static_cast<double>(count_parameters(setup.spec)))},
+      {"Strength of the merged model", strength_text(setup.run().strength)}};
+  if (setup.folding) {
+    const ExpansionPlan& plan = setup.folding->plan;
+    facts.emplace_back("Layers that grow, counted from 0",
+                       fmt::format("{}", fmt::join(plan.layers, ", ")));
+    facts.emplace_back(
+        "Width of their MLPs",
+        fmt::format("{} → {} ({} copies, the original included)", setup.spec.intermediate,
+                    setup.spec.intermediate * plan.copies, plan.copies));
+    facts.emplace_back("Layout of the merged model", layout_name(setup.folding->layout));
+  }
+  facts.emplace_back("Base", setup.base.path().string());
+  return facts;
+}
+
+std::string describe(const Dataset& data) {
+  const DatasetReport& report = data.report;
+  const LengthStatistics lengths = length_statistics(data.examples, 0, data.examples.size());
+  std::string text = fmt::format("{}; {}, {} of them learned, in {} of {} to {} tokens, median {}",
+                                 counted(report.rows, "row"), counted(report.tokens, "token"),
+                                 report.targets, counted(report.examples, "sequence"),
+                                 lengths.least, lengths.most, lengths.median);
+  if (report.truncated_rows > 0) {
+    text += fmt::format("; {} truncated by {}", counted(report.truncated_rows, "row"),
+                        counted(report.truncated_tokens, "token"));
+  }
+  return text;
+}
+
+/// A path as the resolved config has it, or its JSON.
+std::string text_of(const Json& value) {
+  return value.is_string() ? value.get<std::string>()
+                           : value.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+RunReport::Facts data_section(const TrainSetup& setup) {
+  const Json& data = setup.config.resolved.at("data");
+  RunReport::Facts facts = {{"Training data", text_of(data.at("train"))},
+                            {"Read as", describe(setup.training_data)},
+                            {"First epoch", describe(setup.first_epoch)}};
+  if (setup.validation_data) {
+    facts.emplace_back("Validation data", text_of(data.at("validation")));
+    facts.emplace_back("Read as", describe(*setup.validation_data));
+  }
+  if (setup.retention_data) {
+    const std::optional<fs::path>& text = setup.run().retention.text;
+    facts.emplace_back("Retention text", text ? text->string() : "sampled from the base itself");
+    facts.emplace_back("Read as", describe(*setup.retention_data));
+  }
+  return facts;
+}
+
+/// `state` is a sentence on a run that is not finished; empty for one that is.
+void write_report_of(const TrainSetup& setup, const TrainingOutcome& outcome,
+                     const ReportResults& results, const std::string& state) {
+  const fs::path& run = setup.run().output;
+  const Strength& own = setup.run().strength;
+  const RunReport report{
+      .name = file_name(run),
+      .opening = file_name(setup.base.path()) + ", fine-tuned: " + setup.description() + "." +
+                 (state.empty() ? "" : " " + state),
+      .outcome = outcome_facts(setup, outcome),
+      .comparison = results.comparison,
+      .events = read_metrics(run / "metrics.jsonl"),
+      .strengths = results.strengths,
+      .strength = own.first == own.last ? std::optional(own.first) : std::nullopt,
+      .samples = results.samples,
+      .warnings = notice_texts(setup.notices),
+      .plan = plan_facts(setup),
+      .data = data_section(setup),
+      .config = setup.config.resolved,
+      .footer = "Written by expandft " EXPANDFT_VERSION
+                " from metrics.jsonl, config.resolved.json and the results in summary.json."};
+  write_file_atomically(run / "report.html", run_report_html(report));
+}
+
+}  // namespace
+
+void write_report(const TrainSetup& setup, const TrainingOutcome& outcome,
+                  const ReportResults& results) {
+  write_report_of(setup, outcome, results, "");
+}
+
+void write_unfinished_report(const TrainSetup& setup, const TrainingOutcome& outcome) {
+  const std::string state =
+      outcome.signal != 0
+          ? fmt::format("Interrupted after step {} of {}: train --resume goes on from there.",
+                        outcome.state.step, outcome.total_steps)
+          : std::string(
+                "Training is done; what follows it was not finished: evaluation, samples and the "
+                "merged model. train --resume does that.");
+  try {
+    write_report_of(setup, outcome, {Json::object(), Json::array(), Json::array()}, state);
+  } catch (const Error& error) {  // it must not end a run
+    spdlog::warn("the report is not written: {}", error.message());
+  }
+}
+
+}  // namespace expandft

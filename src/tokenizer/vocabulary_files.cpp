@@ -1,0 +1,139 @@
+#include "tokenizer/vocabulary_files.h"
+
+#include "base/error.h"
+#include "base/printable.h"
+#include "tokenizer/sentencepiece_model.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace expandft {
+namespace {
+
+constexpr const char* kWhichCounts =
+    "tokenizer.json counts, as in transformers; remove the file that does not belong to this model";
+
+/// The member of an object, or null.
+const Json& member(const Json& json, const char* key) {
+  static const Json nothing;
+  const auto found = json.is_object() ? json.find(key) : json.end();
+  return json.is_object() && found != json.end() ? *found : nothing;
+}
+
+/// Ids by token: of the vocabulary and of the added tokens, as far as they can be read.
+class KnownTokens {
+ public:
+  explicit KnownTokens(const Json& json) {
+    const Json& vocabulary = member(member(json, "model"), "vocab");
+    if (vocabulary.is_object()) {
+      for (const auto& [token, id] : vocabulary.items()) add(token, id);
+    }
+    const Json& added = member(json, "added_tokens");
+    if (!added.is_array()) return;
+    for (const Json& token : added) {
+      if (!token.is_object() || !token.contains("content") || !token.contains("id")) continue;
+      if (token["content"].is_string()) add(token["content"].get<std::string>(), token["id"]);
+    }
+  }
+
+  /// The first of the tokens that is not there or has another id, in words.
+  std::optional<std::string> difference(const std::string& token, std::int64_t id) const {
+    const auto found = ids_.find(token);
+    if (found != ids_.end() && found->second == id) return std::nullopt;
+    return "\"" + printable(token) + "\" has id " + std::to_string(id) + " there, " +
+           (found == ids_.end() ? "and none here" : std::to_string(found->second) + " here");
+  }
+
+ private:
+  void add(const std::string& token, const Json& id) {
+    if (id.is_number_integer()) ids_.insert_or_assign(token, id.get<std::int64_t>());
+  }
+
+  std::unordered_map<std::string, std::int64_t> ids_;
+};
+
+std::optional<std::string> difference_of_model(const std::string& bytes, const fs::path& file,
+                                               const KnownTokens& known) {
+  if (!bytes.starts_with('\n')) return std::nullopt;  // tiktoken's: a text of ranks
+  const SentencePieceModel model = parse_sentencepiece_model(bytes, file.string());
+  for (std::size_t id = 0; id < model.pieces.size(); ++id) {
+    const auto found = known.difference(model.pieces[id].text, static_cast<std::int64_t>(id));
+    if (found) return found;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> difference_of_vocabulary(const Json& vocabulary,
+                                                    const KnownTokens& known) {
+  if (!vocabulary.is_object()) return "it is no object of tokens and ids";
+  for (const auto& [token, id] : vocabulary.items()) {
+    if (!id.is_number_integer()) return "\"" + printable(token) + "\" has no id there";
+    if (auto found = known.difference(token, id.get<std::int64_t>())) return found;
+  }
+  return std::nullopt;
+}
+
+/// The merges of merges.txt, a line each, against those of the model.
+std::optional<std::string> difference_of_merges(std::string_view text, const Json& merges) {
+  if (!merges.is_array()) return std::nullopt;
+  std::size_t next = 0;
+  for (std::size_t begin = 0, line = 1; begin < text.size(); ++line) {
+    const std::size_t end = std::min(text.find('\n', begin), text.size());
+    std::string_view merge = text.substr(begin, end - begin);
+    begin = end + 1;
+    if (merge.ends_with('\r')) merge.remove_suffix(1);
+    if (merge.empty() || (line == 1 && merge.starts_with("#version"))) continue;
+    const Json* const known = next < merges.size() ? &merges[next] : nullptr;
+    ++next;
+    const bool is_pair = known != nullptr && known->is_array() && known->size() == 2 &&
+                         (*known)[0].is_string() && (*known)[1].is_string();
+    const std::string here =
+        is_pair ? (*known)[0].get<std::string>() + " " + (*known)[1].get<std::string>()
+        : known != nullptr && known->is_string() ? known->get<std::string>()
+                                                 : std::string();
+    if (merge == here) continue;
+    return "line " + std::to_string(line) + " merges \"" + printable(std::string(merge)) +
+           "\" there, " +
+           (known == nullptr ? "and nothing here" : "\"" + printable(here) + "\" here");
+  }
+  if (next == merges.size()) return std::nullopt;
+  return "it has " + std::to_string(next) + " merges there, " + std::to_string(merges.size()) +
+         " here";
+}
+
+}  // namespace
+
+Notices contradicting_files(const fs::path& directory, const Json& json) {
+  const fs::path model = directory / "tokenizer.model", vocabulary = directory / "vocab.json",
+                 merges = directory / "merges.txt";
+  Notices notices;
+  if (!json.is_object() || !(is_file(model) || is_file(vocabulary) || is_file(merges))) {
+    return notices;
+  }
+  const KnownTokens known(json);
+  const auto compare = [&](const fs::path& file, const auto& difference) {
+    if (!is_file(file)) return;
+    std::optional<std::string> found;
+    try {
+      found = difference();
+    } catch (const Error& error) {
+      found = error.message();  // nothing else reads it
+    }
+    if (!found) return;
+    notices.push_back({file.filename().string() + " and tokenizer.json differ: " + *found,
+                       file.string(), kWhichCounts});
+  };
+  compare(model, [&] { return difference_of_model(read_file(model), model, known); });
+  compare(vocabulary, [&] { return difference_of_vocabulary(read_json(vocabulary), known); });
+  compare(merges, [&] {
+    return difference_of_merges(read_file(merges), member(member(json, "model"), "merges"));
+  });
+  return notices;
+}
+
+}  // namespace expandft

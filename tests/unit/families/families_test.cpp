@@ -1,0 +1,346 @@
+#include "families/families.h"
+
+#include "base/error.h"
+#include "catch.h"
+#include "golden.h"
+
+namespace expandft {
+namespace {
+
+Json llama_json() {
+  return Json::parse(R"({"model_type": "llama", "vocab_size": 512, "hidden_size": 64,
+    "intermediate_size": 172, "num_hidden_layers": 5, "num_attention_heads": 8,
+    "num_key_value_heads": 4, "hidden_act": "silu", "rope_theta": 10000.0})");
+}
+
+std::string message_of(const Json& config) {
+  try {
+    read_spec(config, "config.json");
+  } catch (const Error& error) {
+    CHECK(error.code() == ExitCode::kBadInput);
+    return error.what();
+  }
+  FAIL("no error for " << config.dump());
+  return {};
+}
+
+TEST_CASE("both dialects of config.json give the same RoPE") {
+  Json old_dialect = llama_json(), new_dialect = llama_json();
+  const Json scaling = {{"rope_type", "llama3"},
+                        {"factor", 8.0},
+                        {"low_freq_factor", 1.0},
+                        {"high_freq_factor", 4.0},
+                        {"original_max_position_embeddings", 16}};
+  old_dialect["rope_theta"] = 5000.0;
+  old_dialect["rope_scaling"] = scaling;
+  new_dialect.erase("rope_theta");
+  new_dialect["rope_parameters"] = scaling;
+  new_dialect["rope_parameters"]["rope_theta"] = 5000.0;
+  const DecoderSpec a = read_spec(old_dialect, ""), b = read_spec(new_dialect, "");
+  for (const DecoderSpec& spec : {a, b}) {
+    CHECK(spec.attention(0).rope.theta == 5000.0);
+    CHECK(spec.attention(0).rope.scaling == RopeScaling::kLlama3);
+    CHECK(spec.attention(0).rope.factor == 8.0);
+    CHECK(spec.attention(0).rope.original_max_positions == 16);
+  }
+}
+
+TEST_CASE("defaults of a llama config") {
+  const DecoderSpec spec = read_spec(llama_json(), "");
+  CHECK(spec.head_dim == 8);
+  CHECK_FALSE(spec.tied);
+  CHECK_FALSE(spec.qkv_bias);
+  CHECK_FALSE(spec.attention(0).window);
+  CHECK(spec.norm_eps == 1e-6);
+}
+
+TEST_CASE("special tokens outside the vocabulary are read") {
+  Json config = llama_json();
+  config["bos_token_id"] = 600;
+  config["eos_token_id"] = Json{2, 3};
+  const DecoderSpec spec = read_spec(config, "");
+  CHECK(spec.bos == 600);
+  CHECK(spec.eos == 2);
+}
+
+TEST_CASE("what is not supported is named") {
+  const auto with = [](const char* key, Json value) {
+    Json config = llama_json();
+    config[key] = std::move(value);
+    return message_of(config);
+  };
+  CHECK_THAT(with("model_type", "mamba"), has_text("mamba") && has_text("model_type"));
+  CHECK_THAT(with("hidden_act", "relu"), has_text("hidden_act") && has_text("relu"));
+  CHECK_THAT(with("quantization_config", Json{{"bits", 4}}), has_text("quantization_config"));
+  CHECK_THAT(with("rope_scaling", Json{{"type", "ntk"}, {"factor", 4.0}}), has_text("ntk"));
+  CHECK_THAT(with("hidden_size", -4), has_text("hidden_size") && has_text("-4"));
+  CHECK_THAT(with("hidden_size", "64"), has_text("hidden_size"));
+  CHECK_THAT(with("num_hidden_layers", 94534131),
+             has_text("num_hidden_layers") && has_text("94534131") && has_text("10000"));
+  CHECK_THAT(with("num_key_value_heads", 3), has_text("num_key_value_heads"));
+  CHECK_THAT(with("head_dim", 7), has_text("head_dim"));
+  CHECK_THAT(with("rms_norm_eps", 0), has_text("rms_norm_eps"));
+  CHECK_THAT(with("bos_token_id", -1), has_text("bos_token_id") && has_text("-1"));
+  CHECK_THAT(with("eos_token_id", Json{-2, 5}), has_text("eos_token_id") && has_text("-2"));
+  CHECK_THAT(with("tie_word_embeddings", 1), has_text("tie_word_embeddings"));
+  Json missing = llama_json();
+  missing.erase("vocab_size");
+  CHECK_THAT(message_of(missing), has_text("vocab_size") && has_text("config.json"));
+}
+
+TEST_CASE("a published multimodal Gemma 3 leaves most sizes to the defaults") {
+  // As gemma-3-4b-it has it.
+  const Json config = Json::parse(R"({"model_type": "gemma3", "eos_token_id": [1, 106],
+    "text_config": {"hidden_size": 2560, "intermediate_size": 10240, "model_type": "gemma3_text",
+                    "num_hidden_layers": 34, "sliding_window": 1024,
+                    "rope_scaling": {"factor": 8.0, "rope_type": "linear"}},
+    "vision_config": {"hidden_size": 1152}})");
+  const DecoderSpec spec = read_spec(config, "config.json");
+  CHECK(spec.vocab == 262208);
+  CHECK(spec.heads == 8);
+  CHECK(spec.kv_heads == 4);
+  CHECK(spec.head_dim == 256);
+  CHECK(spec.tied);
+  CHECK(spec.attention(0).window == 1024);
+  CHECK(spec.attention(0).rope == RopeSpec{.original_max_positions = 131072});
+  CHECK_FALSE(spec.attention(5).window);
+  CHECK(spec.attention(5).rope.theta == 1e6);
+  CHECK(spec.attention(5).rope.scaling == RopeScaling::kLinear);
+  CHECK(spec.attention(5).rope.factor == 8.0);
+}
+
+TEST_CASE("a family's fields that would change the arithmetic are named") {
+  const auto of = [](const char* family, const char* key, Json value) {
+    Json config = llama_json();
+    config["model_type"] = family;
+    config[key] = std::move(value);
+    return message_of(config);
+  };
+  CHECK_THAT(of("mistral", "attention_bias", true), has_text("attention_bias"));
+  CHECK_THAT(of("qwen2", "mlp_bias", true), has_text("mlp_bias"));
+  CHECK_THAT(of("llama", "final_logit_softcapping", 30.0), has_text("final_logit_softcapping"));
+  CHECK_THAT(of("gemma3_text", "attn_logit_softcapping", 50.0), has_text("attn_logit_softcapping"));
+  CHECK_THAT(of("gemma3_text", "use_bidirectional_attention", true),
+             has_text("use_bidirectional_attention"));
+  CHECK_THAT(of("gemma3_text", "rope_parameters", Json{{"rope_theta", 5.0}}),
+             has_text("full_attention"));
+  CHECK_THAT(of("llama", "num_local_experts", 8), has_text("num_local_experts"));
+  CHECK_THAT(of("llama", "partial_rotary_factor", 0.5), has_text("partial_rotary_factor"));
+  CHECK_THAT(of("phi3", "partial_rotary_factor", 0.2), has_text("an even number"));
+  CHECK_THAT(of("phi3", "rope_scaling", Json{{"type", "linear"}, {"factor", 2.0}}),
+             has_text("longrope"));
+  CHECK_THAT(
+      of("phi3", "rope_scaling",
+         Json{{"type", "longrope"}, {"short_factor", Json{1.0}}, {"long_factor", Json{1.0}}}),
+      has_text("short_factor") && has_text("4 positive numbers"));
+  const Json types = {"full_attention", "sliding_attention", "chunked_attention", "x", "x"};
+  CHECK_THAT(of("gemma2", "layer_types", types), has_text("layer_types") && has_text("chunked"));
+  CHECK_THAT(of("gemma2", "layer_types", Json{"full_attention"}), has_text("a list of 5 strings"));
+  const Json mixed = {"full_attention", "sliding_attention", "full_attention", "full_attention",
+                      "full_attention"};
+  CHECK_THAT(of("mistral", "layer_types", mixed), has_text("layer_types"));
+  CHECK_THAT(of("qwen2", "layer_types", mixed), has_text("sliding_window"));
+  CHECK_THAT(of("llama", "layer_intermediate_sizes", Json{1, 2}), has_text("each of the 5 layers"));
+}
+
+/// What reading a config warns of, a line each.
+std::string notices_of(const Json& config) {
+  std::string lines;
+  for (const Notice& notice : read_spec(config, "config.json").notices) {
+    lines += notice_text(notice) + "\n";
+  }
+  return lines;
+}
+
+std::string notices_with(const char* key, Json value) {
+  Json config = llama_json();
+  config[key] = std::move(value);
+  return notices_of(config);
+}
+
+TEST_CASE("fields that nobody knows are named, and what says nothing is not") {
+  Json config = llama_json();
+  config["nobody_knows"] = 3;
+  config["nor_this"] = {{"a", 1}};
+  CHECK_THAT(notices_of(config), has_text("\"nobody_knows\" and \"nor_this\" are not known") &&
+                                     has_text("config.json") && has_text("something else"));
+  for (const Json& nothing : {Json(), Json(false), Json(""), Json::array(), Json::object()}) {
+    CAPTURE(nothing);
+    CHECK(notices_with("nobody_knows", nothing).empty());
+    CHECK(notices_with("num_experts", nothing).empty());
+  }
+  CHECK_THAT(notices_with("sliding_window", 16), has_text("sliding_window"));
+}
+
+TEST_CASE("fields that change nothing pass in silence, of the right type") {
+  // As checkpoints of every family are published.
+  const Json harmless = {{"architectures", {"LlamaForCausalLM"}},
+                         {"transformers_version", "4.44.0"},
+                         {"torch_dtype", "bfloat16"},
+                         {"_name_or_path", "meta-llama/Llama-3.2-1B"},
+                         {"use_cache", true},
+                         {"initializer_range", 0.02},
+                         {"pretraining_tp", 1},
+                         {"attention_dropout", 0.0},
+                         {"pad_token_id", 0},
+                         {"attention_bias", false},
+                         {"mlp_bias", false},
+                         {"id2label", {{"0", "LABEL_0"}}},
+                         {"temperature", 0.6},
+                         {"is_causal", true},
+                         {"unsloth_fixed", true},
+                         {"num_experts", 0},
+                         {"logit_scale", 1.0},
+                         {"hidden_activation", "swish"}};
+  Json config = llama_json();
+  config.update(harmless);
+  CHECK(notices_of(config).empty());
+  CHECK_THAT(notices_with("use_cache", "true"),
+             has_text("\"use_cache\" is \"true\", not true or false"));
+  CHECK_THAT(notices_with("torch_dtype", "int3"), has_text("torch_dtype"));
+  CHECK_THAT(notices_with("pad_token_id", 512), has_text("pad_token_id"));
+  CHECK(notices_with("pad_token_id", -1).empty());
+}
+
+TEST_CASE("dropout concerns those who train alone") {
+  Json config = llama_json();
+  config["attention_dropout"] = 0.1;
+  const DecoderSpec spec = read_spec(config, "config.json");
+  CHECK(spec.notices.empty());
+  REQUIRE(spec.training_notices.size() == 1);
+  CHECK_THAT(notice_text(spec.training_notices.front()),
+             has_text("attention_dropout") && has_text("without dropout"));
+}
+
+TEST_CASE("what is not causal is refused, also where null means it") {
+  for (const Json& value : {Json(false), Json(), Json(0), Json("true"), Json(1)}) {
+    Json config = llama_json();
+    config["is_causal"] = value;
+    CHECK_THAT(message_of(config), has_text("is_causal"));
+    config = {{"model_type", "gemma3"}, {"text_config", Json::object()}, {"is_causal", value}};
+    CHECK_THAT(message_of(config), has_text("is_causal"));
+  }
+}
+
+TEST_CASE("null is refused where something must be there") {
+  for (const char* key : {"attention_bias", "tie_word_embeddings", "rms_norm_eps", "rope_theta",
+                          "hidden_act", "max_position_embeddings"}) {
+    Json config = llama_json();
+    config[key] = nullptr;
+    CHECK_THAT(message_of(config), has_text(key) && has_text("null"));
+  }
+  CHECK(read_spec(llama_json(), "").kv_heads == 4);
+  Json config = llama_json();
+  config["num_key_value_heads"] = nullptr;
+  config["head_dim"] = nullptr;
+  CHECK(read_spec(config, "").kv_heads == 8);
+  CHECK(read_spec(config, "").head_dim == 8);
+}
+
+TEST_CASE("of two fields that contradict each other, the one that transformers reads counts") {
+  const Json linear = {{"rope_type", "linear"}, {"factor", 4.0}};
+  const Json plain = {{"rope_type", "default"}, {"rope_theta", 500.0}};
+  Json config = llama_json();
+  config["rope_scaling"] = linear;
+  config["rope_parameters"] = plain;
+  const RopeSpec rope = read_spec(config, "").attention(0).rope;
+  CHECK(rope.scaling == RopeScaling::kLinear);
+  CHECK(rope.theta == 10000.0);
+  CHECK_THAT(notices_of(config), has_text("\"rope_scaling\" and \"rope_parameters\" contradict"));
+  config["rope_parameters"] = linear;
+  CHECK(notices_of(config).empty());
+  config["rope_scaling"] = nullptr;
+  config["rope_parameters"] = plain;
+  CHECK(read_spec(config, "").attention(0).rope.theta == 500.0);
+  CHECK_THAT(notices_of(config), has_text("rope_theta"));
+
+  Json gemma = llama_json();
+  gemma.update({{"model_type", "gemma"}, {"head_dim", 8}});
+  gemma["hidden_act"] = "gelu";
+  gemma["hidden_activation"] = "gelu_pytorch_tanh";
+  CHECK(notices_of(gemma).empty());
+  gemma["hidden_activation"] = "silu";
+  CHECK(read_spec(gemma, "").activation == Activation::kGeluTanh);
+  CHECK_THAT(notices_of(gemma), has_text("hidden_activation") && has_text("hidden_act\""));
+}
+
+TEST_CASE("what RoPE of a type does not read, or says twice, is named") {
+  CHECK_THAT(notices_with("rope_scaling",
+                          Json{{"rope_type", "linear"}, {"type", "yarn"}, {"factor", 2.0}}),
+             has_text("\"type\" and \"rope_type\" contradict"));
+  Json twice = llama_json();
+  twice["rope_scaling"] = {
+      {"rope_type", "yarn"}, {"factor", 2.0}, {"original_max_position_embeddings", 64}};
+  twice["original_max_position_embeddings"] = 128;
+  CHECK(read_spec(twice, "").attention(0).rope.original_max_positions == 128);
+  CHECK_THAT(notices_of(twice), has_text("original_max_position_embeddings"));
+  Json gemma = llama_json();
+  gemma.update({{"model_type", "gemma3_text"}, {"sliding_window_pattern", 2}});
+  gemma.erase("hidden_act");
+  gemma["layer_types"] = {"sliding_attention", "full_attention", "sliding_attention",
+                          "full_attention", "sliding_attention"};
+  CHECK(notices_of(gemma).empty());
+  gemma["sliding_window_pattern"] = 3;
+  CHECK_THAT(notices_of(gemma), has_text("sliding_window_pattern") && has_text("layer_types"));
+  CHECK_THAT(notices_with("rope_scaling", Json{{"factor", 4.0}}),
+             has_text("\"factor\"") && has_text("\"default\"") && has_text("rope_scaling"));
+  CHECK_THAT(notices_with("rope_scaling",
+                          Json{{"rope_type", "linear"}, {"factor", 2.0}, {"beta_fast", 3}}),
+             has_text("beta_fast"));
+  CHECK(notices_with("rope_scaling",
+                     Json{{"rope_type", "linear"}, {"type", "linear"}, {"factor", 2.0}})
+            .empty());
+}
+
+TEST_CASE("a multimodal Gemma 3 is judged inside and outside") {
+  Json config = {{"model_type", "gemma3"},
+                 {"text_config", {{"model_type", "gemma3_text"}}},
+                 {"vision_config", {{"hidden_size", 1152}}},
+                 {"mm_tokens_per_image", 256},
+                 {"image_token_index", 262144},
+                 {"eos_token_id", {1, 106}},
+                 {"initializer_range", 0.02}};
+  CHECK(notices_of(config).empty());
+  config["hidden_size"] = 5;
+  config["text_config"]["nobody_knows"] = 3;
+  CHECK_THAT(notices_of(config), has_text("config.json: field \"hidden_size\"") &&
+                                     has_text("text_config: field \"nobody_knows\""));
+  config["text_config"]["tie_word_embeddings"] = false;
+  CHECK(read_spec(config, "").tied);
+  CHECK_THAT(notices_of(config), has_text("tie_word_embeddings"));
+  // transformers' multimodal class does not cap.
+  config["text_config"]["final_logit_softcapping"] = 30.0;
+  CHECK_FALSE(read_spec(config, "").logit_softcap);
+  CHECK_THAT(notices_of(config), has_text("final_logit_softcapping"));
+}
+
+TEST_CASE("windows are where the family's rule puts them") {
+  const auto windowed = [](Json config) {
+    config["num_hidden_layers"] = 5;
+    const DecoderSpec spec = read_spec(config, "");
+    std::string layers;
+    for (std::int64_t i = 0; i < spec.layers; ++i) layers += spec.attention(i).window ? 'w' : '-';
+    return layers;
+  };
+  Json config = llama_json();
+  config["sliding_window"] = 16;
+  CHECK(windowed(config) == "-----");
+  config["model_type"] = "mistral";
+  CHECK(windowed(config) == "wwwww");
+  config["sliding_window"] = nullptr;
+  CHECK(windowed(config) == "-----");
+  config["sliding_window"] = 16;
+  config["model_type"] = "gemma2";
+  CHECK(windowed(config) == "w-w-w");
+  config["model_type"] = "gemma3_text";
+  config["sliding_window_pattern"] = 3;
+  CHECK(windowed(config) == "ww-ww");
+  config["model_type"] = "qwen3";
+  config["max_window_layers"] = 3;
+  CHECK(windowed(config) == "-----");
+  config["use_sliding_window"] = true;
+  CHECK(windowed(config) == "---ww");
+}
+
+}  // namespace
+}  // namespace expandft

@@ -1,0 +1,99 @@
+#include "tokenizer/stop_finder.h"
+
+#include "base/utf8.h"
+#include "catch.h"
+#include "golden_tokenizers.h"
+
+#include <random>
+
+using namespace expandft;
+
+namespace {
+
+using Ids = std::vector<TokenId>;
+
+/// The token after which a text first holds a stop, by decoding all of it each time; -1: none.
+int first_stop(const Tokenizer& tokenizer, const Ids& ids, const std::vector<std::string>& stops) {
+  Ids begun;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    begun.push_back(ids[i]);
+    if (find_stop(tokenizer.decode(begun), stops) != std::string::npos) return static_cast<int>(i);
+  }
+  return -1;
+}
+
+int found_stop(const Tokenizer& tokenizer, const Ids& ids, const std::vector<std::string>& stops) {
+  StopFinder finder(tokenizer, stops);
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (finder.push(ids[i])) return static_cast<int>(i);
+  }
+  return -1;
+}
+
+/// Tokens of a hard text, or any: halves of characters, bytes, special ones, ids past the end.
+Ids random_ids(const Tokenizer& tokenizer, const std::vector<std::string>& texts,
+               std::mt19937& random) {
+  const auto below = [&](std::int64_t bound) {
+    return static_cast<TokenId>(random() % static_cast<std::uint64_t>(bound));
+  };
+  Ids ids;
+  if (below(2) == 0) {
+    ids = tokenizer.encode(texts[random() % texts.size()] + texts[random() % texts.size()]);
+    if (ids.size() > 60) ids.resize(60);
+  }
+  const int extra = static_cast<int>(below(12));
+  for (int i = 0; i < extra; ++i) {
+    const auto at = ids.begin() + below(std::ssize(ids) + 1);
+    const TokenId id = below(3) == 0 ? below(tokenizer.size() + 2)
+                                     : below(std::min<std::int64_t>(tokenizer.size(), 300));
+    ids.insert(at, id);
+  }
+  return ids;
+}
+
+/// A stretch of what the tokens say at some point, or something else.
+std::string random_stop(const Tokenizer& tokenizer, Ids ids, std::mt19937& random) {
+  if (ids.empty() || random() % 8 == 0) return random() % 2 == 0 ? "\uFFFD" : "";
+  ids.resize(1 + random() % ids.size());
+  const std::string text = tokenizer.decode(ids);
+  if (text.empty()) return " ";
+  const std::size_t begin = random() % text.size();
+  return text.substr(begin, 1 + random() % 9);
+}
+
+}  // namespace
+
+TEST_CASE("a stop text is found at the token that decoding all of them finds it at",
+          "[stop_finder]") {
+  const auto name = GENERATE(from_range(golden_tokenizer_names()));
+  CAPTURE(name);
+  const auto tokenizer = golden_tokenizer(name);
+  const std::vector<std::string> texts = hard_texts();
+  std::mt19937 random(7);
+  int found = 0, wrong = 0;
+  for (int i = 0; i < 1500; ++i) {
+    const Ids ids = random_ids(*tokenizer, texts, random);
+    std::vector<std::string> stops(1 + random() % 3);
+    for (std::string& stop : stops) stop = random_stop(*tokenizer, ids, random);
+    const int expected = first_stop(*tokenizer, ids, stops);
+    if (expected >= 0) ++found;
+    if (found_stop(*tokenizer, ids, stops) == expected) continue;
+    ++wrong;
+    CAPTURE(ids, stops, expected);
+    CHECK(found_stop(*tokenizer, ids, stops) == expected);
+  }
+  CHECK(wrong == 0);
+  CHECK(found > 300);
+}
+
+TEST_CASE("a stop text that goes across tokens is found, and nothing without one",
+          "[stop_finder]") {
+  const auto tokenizer = golden_tokenizer("mistral-v1");
+  const Ids ids = tokenizer->encode("Question: why?\n\nQuestion: how?");
+  const std::vector<std::string> stops = {"\n\nQuestion:", "never"};
+  const int at = found_stop(*tokenizer, ids, stops);
+  REQUIRE(at > 0);
+  CHECK(tokenizer->decode({ids.begin(), ids.begin() + at + 1}) == "Question: why?\n\nQuestion:");
+  CHECK(found_stop(*tokenizer, ids, {}) == -1);
+  CHECK(found_stop(*tokenizer, ids, {""}) == -1);
+}

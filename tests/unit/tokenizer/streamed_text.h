@@ -1,0 +1,16 @@
+#pragma once
+
+#include "tokenizer/stream_decoder.h"
+#include "tokenizer/tokenizer.h"
+
+#include <string>
+#include <vector>
+
+/// What the tokens say when they are decoded one after the other, as they are generated.
+inline std::string streamed_text(const expandft::Tokenizer& tokenizer,
+                                 const std::vector<expandft::TokenId>& ids, bool skip_special) {
+  expandft::StreamDecoder decoder(tokenizer, false, skip_special);
+  std::string text;
+  for (const expandft::TokenId id : ids) text += decoder.push(id);
+  return text + decoder.finish();
+}
