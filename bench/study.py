@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""What each method learns and forgets on the real small model, under equal token budgets.
+"""What each method learns and forgets on the small real model, at equal token budgets.
 
     scripts/study                  # runs what is missing, then writes docs/results.md and docs/results.svg
-    scripts/study --only lora      # some methods, for a look; writes nothing
+    scripts/study --only lora      # some methods only; writes nothing
 
-Every method is tried at several learning rates with one seed. The rate with the lowest loss on held-out text
-of the new domain is taken, and run with further seeds. All runs see the same tokens in the same batches. Results
-are kept in build/study and not made again.
+Each method runs at several learning rates with one seed. The rate with the lowest loss on held-out text of the new
+domain then runs with further seeds. All runs see the same tokens in the same batches. Finished runs are cached in
+build/study.
 """
 
 import argparse
@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs/results.md"
 STRENGTHS = (0.25, 0.5, 0.75)
 RETENTION_WEIGHTS = (0.0, 1.0)
-BUDGET = 0.10  # of forgetting, nats a token
+BUDGET = 0.10  # of forgetting, nats per token
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ METHODS = (
 
 @dataclass(frozen=True)
 class Outcome:
-    """Losses in nats a token; `original` and `new` of the tuned model at full strength."""
+    """Losses in nats per token; `original` and `new` are the tuned model's at full strength."""
 
     original_before: float
     new_before: float
@@ -67,7 +67,7 @@ class Outcome:
         return self.original - self.original_before
 
     def new_within(self, budget):
-        """Loss on the new domain at the largest strength that forgets no more: on the line between those measured."""
+        """Loss on the new domain at the largest strength that forgets at most `budget`, by linear interpolation."""
         points = [(original - self.original_before, new) for _, original, new in self.curve]
         if points[-1][0] <= budget:
             return points[-1][1]
@@ -81,7 +81,7 @@ def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--binary", type=Path,
                         default=os.environ.get("EXPANDFT_BINARY", ROOT / "build/release/bin/expandft"))
-    parser.add_argument("--only", help="methods, comma-separated")
+    parser.add_argument("--only", help="run only these methods, comma-separated")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=120)
     parser.add_argument("--threads", type=int, default=2)
@@ -91,11 +91,11 @@ def parse_arguments():
     if not options.only and importlib.util.find_spec("matplotlib") is None:
         parser.error(f"the plot needs matplotlib: {sys.executable} -m pip install matplotlib")
     if not options.binary.is_file():
-        parser.error(f"{options.binary} is not there: build expandft first")
+        parser.error(f"{options.binary} does not exist: build expandft first")
     names = [method.name for method in METHODS]
     options.methods = [m for m in METHODS if not options.only or m.name in options.only.split(",")]
     if not options.methods:
-        parser.error(f"--only: expected some of {', '.join(names)}")
+        parser.error(f"--only: expected one or more of {', '.join(names)}")
     return options
 
 
@@ -144,7 +144,7 @@ def outcome_of(method, rate, retention, seed, options):
 
 
 def study(options):
-    """(method, retention) -> (rate taken, outcomes of all seeds at it, outcome of each rate)."""
+    """(method, retention) -> (rate taken, outcomes of all seeds at that rate, outcome at each rate with seed 1)."""
     results = {}
     for method in options.methods:
         for retention in RETENTION_WEIGHTS:
@@ -156,20 +156,20 @@ def study(options):
 
 
 def spread_text(values, sign):
-    """Mean and standard deviation; of one value, the value."""
+    """Mean and standard deviation; a single value as it is."""
     mean = format(statistics.mean(values), sign + ".3f")
     return f"{mean} ± {statistics.stdev(values):.3f}" if len(values) > 1 else mean
 
 
 def is_dominated(point, others):
-    """Whether another point forgets no more and learns no less, and one of the two better."""
+    """Whether another point is at least as good in forgetting and in learning, and better in one of them."""
     return any(x <= point[0] and y <= point[1] and (x, y) != point for x, y in others)
 
 
 def table(results):
     points = {key: (statistics.mean(o.forgetting for o in outcomes), statistics.mean(o.new for o in outcomes))
               for key, (_, outcomes, _) in results.items()}
-    lines = [f"| method | retention | rate | new domain | forgetting | new, dialled to forget {BUDGET:.2f} | front |",
+    lines = [f"| method | retention | rate | new domain | forgetting | new domain at {BUDGET:.2f} forgetting | front |",
              "|---|---|---|---|---|---|---|"]
     for (method, retention), (rate, outcomes, _) in results.items():
         within = statistics.mean(o.new_within(BUDGET) for o in outcomes)
@@ -181,7 +181,7 @@ def table(results):
 
 
 def sweep_table(results):
-    lines = [f"| method | retention | rate | new domain | forgetting | new, dialled to forget {BUDGET:.2f} |",
+    lines = [f"| method | retention | rate | new domain | forgetting | new domain at {BUDGET:.2f} forgetting |",
              "|---|---|---|---|---|---|"]
     for (method, retention), (_, _, by_rate) in results.items():
         for rate, outcome in by_rate.items():
@@ -191,7 +191,7 @@ def sweep_table(results):
 
 
 def plot(results, file):
-    """New skill against forgetting: the mean of the seeds, and the dial of each method as a line."""
+    """New skill against forgetting: the mean over the seeds, and each method's strengths as a line."""
     import matplotlib
     matplotlib.use("svg")
     matplotlib.rcParams["svg.hashsalt"] = "expandft"  # the same file for the same results
@@ -210,9 +210,9 @@ def plot(results, file):
             axes.plot(*zip(*line), color=colours(i), lw=1, ls="-" if retention else ":", alpha=0.7)
             axes.plot(*line[-1], color=colours(i), ls="", marker="o" if retention else "s",
                       mfc=colours(i) if retention else "none", label=method.title if retention else None)
-    axes.set_xlabel("forgetting: rise of the loss on the original domain (nats a token)")
-    axes.set_ylabel("loss on the new domain (nats a token)")
-    axes.set_title("Filled: with retention 1. Hollow: without. Lines: the strength dial from 0 to 1.", fontsize=9)
+    axes.set_xlabel("forgetting: rise of the loss on the original domain (nats per token)")
+    axes.set_ylabel("loss on the new domain (nats per token)")
+    axes.set_title("Filled: with retention 1. Hollow: without. Lines: strengths from 0 to 1.", fontsize=9)
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)
     figure.tight_layout()
@@ -223,7 +223,7 @@ def write_page(results):
     any_outcome = next(iter(results.values()))[1][0]
     seeds = len(next(iter(results.values()))[1])
     body = (f"Seeds: {seeds}. Before training: new domain {any_outcome.new_before:.3f}, original domain "
-            f"{any_outcome.original_before:.3f} nats a token.\n\n{table(results)}\n\n"
+            f"{any_outcome.original_before:.3f} nats per token.\n\n{table(results)}\n\n"
             f"### All learning rates, seed 1\n\n{sweep_table(results)}\n")
     page.write_between(PAGE, "study", body)
 
