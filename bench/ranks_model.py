@@ -1,12 +1,12 @@
-"""A model of what a step costs as ranks are added: bytes moved against arithmetic.
+"""Models what a step costs as ranks are added: bytes moved against arithmetic.
 
-    bench/ranks_model.py            # the tables of docs/distributed.md; --write puts them there
-    bench/ranks_model.py --check    # predicts what scripts/bench scaling measures, from this machine's Gloo
+    bench/ranks_model.py                # prints the tables of docs/distributed.md; --write puts them there
+    bench/ranks_model.py --check 340    # predicts what scripts/bench scaling measures, from this machine's Gloo
 
-A step of a rank: it computes its tokens; it sends every gradient (fp32) once towards the rank that owns it, and gets
-every weight (in what is computed in) once from its owner. Gradients set out while the last micro-batch's backward goes
-on; weights are waited for. With the base in shares each micro-batch gathers all layers on its way forward, and those
-from the lowest expanded one up on its way back, while it computes the layer before.
+In a step a rank computes its tokens, sends every gradient (fp32) once towards the rank that owns it, and receives every
+weight (in the compute dtype) once from its owner. Gradients overlap with the last micro-batch's backward pass; weights
+do not overlap. With a sharded base, each micro-batch gathers all layers in its forward pass, and those from the lowest
+expanded one upwards in its backward pass, while it computes the layer before.
 """
 
 import argparse
@@ -28,12 +28,12 @@ GEMMA3_27B = {"model_type": "gemma3_text", "hidden_size": 5376, "num_hidden_laye
 
 @dataclass(frozen=True)
 class Machine:
-    """What a rank reaches: of arithmetic, and of sending to the others; half of what is promised on paper."""
-    flops: float            # a second
-    node_bytes: float       # a second, to ranks of its machine
-    network_bytes: float    # a second, to others
+    """The arithmetic and bandwidth that a rank reaches: about half of what the data sheet promises."""
+    flops: float            # per second
+    node_bytes: float       # per second, to ranks of the same machine
+    network_bytes: float    # per second, to other machines
     ranks_a_node: int
-    message_seconds: float  # that an exchange costs however small it is
+    message_seconds: float  # the fixed cost of an exchange
 
     def bytes_a_second(self, ranks):
         return self.node_bytes if ranks <= self.ranks_a_node else self.network_bytes
@@ -45,11 +45,11 @@ H100 = Machine(flops=400e12, node_bytes=200e9, network_bytes=25e9, ranks_a_node=
 @dataclass(frozen=True)
 class Job:
     shapes: work.Shapes
-    expanded: int        # the last so many layers
+    expanded: int        # how many of the last layers
     length: int
-    micro_batches: int   # a rank and step
+    micro_batches: int   # per rank and step
     micro_tokens: int
-    element: int = 2     # bytes of what is computed in
+    element: int = 2     # bytes per number, of the compute dtype
     shard_base: bool = False
 
     @property
@@ -90,7 +90,7 @@ def step(job, machine, ranks):
     if job.shard_base and ranks > 1:
         passes = job.shapes.layers + job.expanded
         a_layer = job.layer_bytes * others / rate + machine.message_seconds
-        # Each is gathered while the one before it computes: what is longer counts.
+        # Each is gathered while the one before it computes: the longer of the two counts.
         gathers = job.micro_batches * passes * max(0, a_layer - micro / passes)
     forward = 2 * job.shapes.forward(job.length) * job.micro_tokens / machine.flops
     hidden = min(gradients, max(0, micro - forward))
@@ -102,11 +102,11 @@ def seconds(value):
 
 
 def table(name, job, machine, counts):
-    lines = [f"{name}: {job.trained / 1e9:.2f}e9 weights train; {job.micro_batches} × {job.micro_tokens} tokens a rank "
+    lines = [f"{name}: {job.trained / 1e9:.2f}e9 weights train; {job.micro_batches} × {job.micro_tokens} tokens per rank "
              f"and step; {4 * job.trained / 1e9:.1f} GB of gradients and {job.element * job.trained / 1e9:.1f} GB of "
-             "weights a step" + (f"; {job.layer_bytes / 1e9:.2f} GB a layer gathered" if job.shard_base else "") + ".",
+             "weights per step" + (f"; {job.layer_bytes / 1e9:.2f} GB per gathered layer" if job.shard_base else "") + ".",
              "",
-             "| ranks | compute, s | gradients, s | weights, s | waiting for layers, s | a step, s | efficiency |",
+             "| ranks | compute, s | gradients, s | weights, s | waiting for layers, s | step, s | efficiency |",
              "|---|---|---|---|---|---|---|"]
     for ranks in counts:
         found = step(job, machine, ranks)
@@ -119,11 +119,11 @@ def tables():
     small = Job(work.Shapes.of_config(bench_models.config_of(bench_models.find("gemma3-1b"))), 13, 2048, micro_batches=4, micro_tokens=8192)
     large = Job(work.Shapes.of_config(GEMMA3_27B), 20, 2048, micro_batches=4, micro_tokens=4096, shard_base=True)
     return "\n\n".join([table("Gemma 3 1B, the upper 13 layers", small, H100, (8, 64, 512)),
-                        table("Gemma 3 27B, the upper 20 layers, the base in shares", large, H100, (8, 64, 512))])
+                        table("Gemma 3 27B, the upper 20 layers, the base sharded", large, H100, (8, 64, 512))])
 
 
 def gloo_rate(numbers):
-    """Bytes a second at which two ranks of this machine sum such gradients at their owners, and share the weights."""
+    """Bytes per second at which two ranks of this machine sum such gradients at their owners and share the weights."""
     import time
 
     import torch
@@ -160,26 +160,26 @@ def gloo_rate(numbers):
 
 
 def check(tokens_per_second, tokens):
-    """What two ranks of one thread each would reach, from what one does and from Gloo alone."""
+    """Predicts two ranks of one thread each, from the speed of one rank and of Gloo alone."""
     import scaling
 
     shapes = work.Shapes.of_config(bench_models.config_of(bench_models.find(scaling.MODEL)))
     rate = gloo_rate(shapes.layers * shapes.mlp)
     flops = 2 * work.new_width(shapes, 256, 0, shapes.layers, 2) * tokens_per_second
-    # On a CPU the exchange takes the cores that compute: nothing of it is hidden.
+    # On a CPU the exchange takes the cores that compute, so none of it overlaps.
     job = Job(shapes, shapes.layers, 256, micro_batches=1, micro_tokens=tokens // 2, element=4)
     found = step(job, Machine(flops, rate, rate, 2, 0), 2)
     efficiency = found.compute / (found.compute + found.gradients + found.weights)
-    print(f"Gloo between two ranks: {rate / 1e9:.2f} GB/s; {8 * job.trained / 1e6:.0f} MB a step\n"
+    print(f"Gloo between two ranks: {rate / 1e9:.2f} GB/s; {8 * job.trained / 1e6:.0f} MB per step\n"
           f"compute {found.compute:.2f} s, exchange {found.gradients + found.weights:.2f} s: "
-          f"efficiency {efficiency:.0%} expected of 2 ranks")
+          f"expected efficiency of 2 ranks {efficiency:.0%}")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", type=float, metavar="TOKENS_PER_SECOND",
-                        help="of one rank, as scripts/bench scaling says: predict two ranks of this machine")
-    parser.add_argument("--write", action="store_true", help=f"put the tables into {PAGE.name}")
+                        help="speed of one rank, as scripts/bench scaling reports it: predict two ranks of this machine")
+    parser.add_argument("--write", action="store_true", help=f"write the tables into {PAGE.name}")
     options = parser.parse_args()
     if options.check:
         check(options.check, 8 * 256)
