@@ -12,10 +12,10 @@ BEGIN, END = "<!-- faults: begin -->\n", "<!-- faults: end -->\n"
 
 
 def rows(results):
-    """Markdown: for each command a table of stages × faults; a cell is the exit code and what lay there after it."""
+    """Markdown: for each command a table of stages × faults. A cell: the exit code, and what was at the output's place."""
     cells = {tuple(line[:3]): f"{line[3]}, {line[4]}" for line in map(json.loads, results.splitlines())}
     for command, stages in STAGES.items():
-        yield f"**`{command}`**, before it …\n"
+        yield f"**`{command}`**, just before it …\n"
         yield "| | " + " | ".join(TITLES[fault] for fault in FAULTS) + " |"
         yield "|---" * (len(FAULTS) + 1) + "|"
         for stage in stages:

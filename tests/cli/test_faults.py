@@ -91,7 +91,7 @@ def check_told(fault, code, stderr, left):
 def check_ended_in_order(stage, number, code, stderr, left, folder):
     """A run that a signal ended says so, names a report of what there is, and the command that goes on."""
     stages = list(STAGES["train"])
-    if left == "whole" or stages.index(stage) < stages.index("tells of a step"):
+    if left == "whole" or stages.index(stage) < stages.index("logs a step"):
         return
     assert code == 128 + number, stderr
     assert "; everything is saved" in stderr or "; training is done, and saved" in stderr, stderr
@@ -159,9 +159,9 @@ def disk(folder):
 
 
 @pytest.mark.parametrize("command, stage", [
-    ("expand", "writes the first tensor"), ("expand", "writes config.json"), ("merge", "makes the folder"),
-    ("train", "gives the run its name"), ("train", "tells of a step"), ("train", "writes the adapter"),
-    ("eval", "keeps a model's numbers"), ("eval", "writes the result")])
+    ("expand", "writes the first tensor"), ("expand", "writes config.json"), ("merge", "creates the folder"),
+    ("train", "renames the run directory"), ("train", "logs a step"), ("train", "writes the adapter"),
+    ("eval", "caches the base's outputs"), ("eval", "writes the result")])
 def test_a_disk_that_is_full(binary, shim, inputs, undisturbed, disk, command, stage):
     """Not an error that is made up: another file takes all that is left of a small disk."""
     fresh_copy(inputs, disk)
