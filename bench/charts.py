@@ -9,19 +9,19 @@ BAR, GAP = 18, 8
 
 
 def speed(all_measured, title):
-    """Tokens a second of each program, one group of bars a model, with the limit of products marked; SVG text.
+    """Tokens per second of each program, one group of bars a model, with the limit of products marked; SVG text.
 
     `title`: (method, job) -> the label of a bar.
     """
-    drawing = svg.Drawing(WIDTH, "Training speed: tokens a second of each program, by model")
+    drawing = svg.Drawing(WIDTH, "Training speed: tokens per second of each program, by model")
     y = 8
     for measured in all_measured:
         methods = [method for method in measured.runs if measured.has(method)]
         if methods:
             y = group(drawing, measured, methods, title, y) + 22
     drawing.line(LEFT + 7, y - 10, LEFT + 7, y + 4, "mark")
-    drawing.text(LEFT + 16, y + 1, "the limit: matrix products of the same shapes alone, in the same run; "
-                 "(%): what was reached of it", "faint")
+    drawing.text(LEFT + 16, y + 1, "limit: matrix products of the same shapes alone, in the same run; "
+                 "(%): share reached", "faint")
     return drawing.written(y + 16)
 
 
@@ -32,7 +32,7 @@ def group(drawing, measured, methods, title, y):
     scale = (WIDTH - LEFT - RIGHT) / most
     bottom = y + 26 + len(methods) * (BAR + GAP)
     drawing.text(12, y + 14, measured.model.name, "title")
-    drawing.text(LEFT, y + 14, "tokens a second", "faint")
+    drawing.text(LEFT, y + 14, "tokens per second", "faint")
     for tick in svg.ticks(most):
         x = LEFT + tick * scale
         drawing.line(x, y + 22, x, bottom, "grid")
@@ -56,14 +56,14 @@ NAMES = {"expandft": "expandft", "lora": "PEFT LoRA", "full": "transformers, ful
 
 
 def cost(dimensions):
-    """Small charts, one a dimension of size: tokens a second above, peak memory below; SVG text.
+    """Small charts, one a dimension of size: tokens per second above, peak memory below; SVG text.
 
-    dimensions: {name: {method: [(value, tokens a second, peak bytes)]}}, the values ascending.
+    dimensions: {name: {method: [(value, tokens per second, peak bytes)]}}, the values ascending.
     """
     left = 48
     drawing = svg.Drawing(left + len(dimensions) * (PANEL + BETWEEN), "Cost against size")
     methods = list(dict.fromkeys(method for of in dimensions.values() for method in of))
-    drawing.text(8, 16, "tokens a second", "title")
+    drawing.text(8, 16, "tokens per second", "title")
     drawing.text(8, 16 + HEIGHT + 74, "peak memory, MiB", "title")
     for which, top, unit in ((1, 30, 1), (2, 30 + HEIGHT + 74, 2**20)):
         most = 1.06 * max(point[which] / unit for of in dimensions.values() for points in of.values()
@@ -103,5 +103,5 @@ def panel(drawing, x, top, name, most, lines):
 
 
 def points_of(runs):
-    """(tokens a second, peak bytes) of several runs: medians."""
+    """(tokens per second, peak bytes) of several runs: medians."""
     return (statistics.median(run.tokens_per_second for run in runs), statistics.median(run.peak_bytes for run in runs))

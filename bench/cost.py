@@ -1,4 +1,4 @@
-"""Cost against size: tokens a second and memory as one thing grows at a time, on the body-heavy model."""
+"""Cost against size: tokens per second and memory as one dimension grows at a time, on the body-heavy model."""
 
 import sys
 
@@ -65,10 +65,10 @@ def table(found, options):
                 body.append([name, str(value), *([method] if options.peers else []),
                              tables.spread([run.tokens_per_second for run in of], 0), f"{peak / 2**20:.0f}",
                              f"{adds / 1e6:.1f}", f"{adds * speed / 1e9:.1f}"])
-    head = ["grows", "to", *(["program"] if options.peers else []), "tokens/s", "peak memory, MiB",
-            "multiply-adds a token, M", "reached, G/s"]
+    head = ["varied", "value", *(["program"] if options.peers else []), "tokens/s", "peak memory, MiB",
+            "multiply-adds per token, M", "reached, G/s"]
     rounds = tables.counted(options.rounds)
-    return (f"random27M, batch 4 × 256 tokens, the last 3 of 8 layers, k = 2, vocabulary 4096, but for what grows; "
+    return (f"random27M, batch 4 × 256 tokens, the last 3 of 8 layers, k = 2, vocabulary 4096, except where varied; "
             f"{options.threads} threads, {options.precision}; median (least–most) of {rounds}.\n\n"
             + tables.rows(head, body))
 

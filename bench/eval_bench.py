@@ -143,8 +143,8 @@ def measure(options):
 def table(ours, whole, theirs, rows, options):
     lines = [f"{device.machine()} random15M, {options.threads} threads, float32; seconds, median (least–most) of "
              f"{options.rounds} rounds.", "",
-             "| task | rows | expandft | lm-evaluation-harness | its best batch size | harness / expandft | expandft's "
-             "whole process |", "|---|---|---|---|---|---|---|"]
+             "| task | rows | expandft | lm-evaluation-harness | the harness's best batch size | harness / expandft | "
+             "expandft, whole process |", "|---|---|---|---|---|---|---|"]
     totals = [0.0, 0.0]
     for task in options.tasks:
         best = min(theirs[task], key=lambda size: statistics.median(theirs[task][size]))

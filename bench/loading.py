@@ -134,7 +134,7 @@ def measure(options):
 
 def table(found, options):
     names = list(found[0].times)
-    head = "".join(f" {name}, s | its processors, s |" for name in names)
+    head = "".join(f" {name}, s | CPU, s |" for name in names)
     lines = [f"| tokenizer of | data |{head} tokenizers / expandft |",
              "|---|---|" + "--:|--:|" * len(names) + "--:|"]
     for one in found:

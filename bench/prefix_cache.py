@@ -20,7 +20,7 @@ WANTED = 0.9
 
 @dataclass
 class Speeds:
-    """Tokens a second, the median over the steps of an epoch or several; one number a round."""
+    """Tokens per second, the median over the steps of one or several epochs; one number per round."""
 
     first: list = field(default_factory=list)
     later: list = field(default_factory=list)
@@ -81,9 +81,9 @@ def table(job, shapes, found):
         body.append([f"`{mode}`", tables.spread([1000 * tokens / speed for speed in speeds.first], 0),
                      tables.spread([1000 * tokens / speed for speed in speeds.later], 0),
                      *compared, tables.spread([peak / 2**20 for peak in speeds.peak_bytes], 0)])
-    head = [f"`{KEY}`", "step of epoch 1, ms", f"of epochs 2 to {EPOCHS}, ms", "time saved", "arithmetic saved",
-            "of the predicted gain", f"≥ {WANTED:.0%}", "peak memory, MiB"]
+    head = [f"`{KEY}`", "step in epoch 1, ms", f"in epochs 2 to {EPOCHS}, ms", "time saved", "arithmetic saved",
+            "share of the predicted gain", f"≥ {WANTED:.0%}", "peak memory, MiB"]
     rounds = tables.counted(len(found["none"].later))
-    return (f"random27M, last 3 of {shapes.layers} layers, k = {job.copies}, {job.batch} × {job.length} tokens a step, "
+    return (f"random27M, last 3 of {shapes.layers} layers, k = {job.copies}, {job.batch} × {job.length} tokens per step, "
             f"{job.threads} threads, {job.precision}; median (least–most) of {rounds}.\n\n"
             + tables.rows(head, body))

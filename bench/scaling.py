@@ -81,6 +81,6 @@ def table(job, found):
         body.append([str(count), tables.spread([run.tokens_per_second for run in runs], 0),
                      f"{speed / (count * base):.0%}", tables.spread([run.peak_bytes / 2**20 for run in runs], 0)])
     rounds = tables.counted(len(found[fewest]))
-    return (f"{MODEL}, all layers, k = {job.copies}, {job.batch} × {job.length} tokens a step on all ranks together, one "
-            f"thread a rank, {job.precision}; median (least–most) of {rounds}.\n\n"
-            + tables.rows(["ranks", "tokens/s", "efficiency", "peak memory of a rank, MiB"], body))
+    return (f"{MODEL}, all layers, k = {job.copies}, {job.batch} × {job.length} tokens per step over all ranks, one "
+            f"thread per rank, {job.precision}; median (least–most) of {rounds}.\n\n"
+            + tables.rows(["ranks", "tokens/s", "efficiency", "peak memory per rank, MiB"], body))

@@ -43,8 +43,8 @@ def row(method, measured):
 def results(measured):
     job = measured.job
     rounds = max(map(len, measured.runs.values()), default=0)
-    head = ["", "tokens/s", "× LoRA", "× full", "peak memory, MiB", "first step, s", "multiply-adds a token, M",
-            "reached, G/s", "product rate, G/s", "of the product rate"]
+    head = ["", "tokens/s", "× LoRA", "× full", "peak memory, MiB", "first step, s", "multiply-adds per token, M",
+            "reached, G/s", "product rate, G/s", "share of it"]
     memory = "" if job.device == "cpu" else ", memory of the GPU"
     text = (f"**{measured.model.name}** ({measured.model.about}): batch {job.batch} × {job.length} tokens, "
             f"{job.threads} threads, {job.precision}{memory}; median (least–most) of {counted(rounds)}.\n\n")
@@ -71,10 +71,10 @@ def goals(measured):
             add(what, limit, speed / measured.tokens_per_second(peer), True, ".2f")
     if wanted.product_rate is not None:
         share = measured.reached("expandft") / measured.product_rate("expandft")
-        add("of the product rate", wanted.product_rate, share, True, ".1%")
+        add("share of the product rate", wanted.product_rate, share, True, ".1%")
     peers = [measured.median(peer, "peak_bytes") for peer in ("lora", "full") if measured.has(peer)]
     if wanted.memory is not None and peers:
-        add("peak memory, × the peers' smaller one", wanted.memory,
+        add("peak memory, × the smaller peer's", wanted.memory,
             measured.median("expandft", "peak_bytes") / min(peers), False, ".2f")
     if wanted.first_step is not None:
         add("first step after launch, s", wanted.first_step, measured.median("expandft", "first_step_at"), False, ".2f")
@@ -83,4 +83,4 @@ def goals(measured):
 
 def goal_table(all_measured):
     found = [line for measured in all_measured for line in goals(measured)]
-    return rows(["model", "goal", "wanted", "found", "reached"], found) if found else ""
+    return rows(["model", "goal", "target", "measured", "met"], found) if found else ""

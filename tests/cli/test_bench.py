@@ -69,7 +69,7 @@ def test_each_program_has_a_row_with_work_time_and_rate(written):
 
 def test_goals_say_what_was_found_and_whether_that_is_enough(written):
     goals = cells((written / "page.md").read_text(), "stories260K")
-    assert [row[1] for row in goals] == ["peak memory, × the peers' smaller one", "first step after launch, s"]
+    assert [row[1] for row in goals] == ["peak memory, × the smaller peer's", "first step after launch, s"]
     for row in goals:
         sign, limit = row[2].split()
         assert sign == "≤"
