@@ -6,6 +6,11 @@
 
 namespace expandft {
 
+Notices joined(Notices first, const Notices& second) {
+  first.insert(first.end(), second.begin(), second.end());
+  return first;
+}
+
 std::string notice_text(const Notice& notice) {
   std::string text = notice.where.empty() ? notice.what : notice.where + ": " + notice.what;
   if (!notice.hint.empty()) text += "; " + notice.hint;

@@ -17,8 +17,11 @@ struct Notice {
   bool operator==(const Notice&) const = default;
 };
 
-/// Those who read a file keep its notices beside what they read; `cli` reports them.
+/// Whoever reads a file keeps its notices beside its content; run/ reports them.
 using Notices = std::vector<Notice>;
+
+/// The first, then the second.
+Notices joined(Notices first, const Notices& second);
 
 /// "where: what; hint": one line.
 std::string notice_text(const Notice& notice);

@@ -1,6 +1,6 @@
 #include "cli/app.h"
 
-#include "base/json.h"
+#include "base/version.h"
 #include "cli/help_formatter.h"
 #include "cli/output.h"
 #include "cli/usage_error.h"
@@ -9,7 +9,6 @@
 #include "runtime/signals.h"
 
 #include <memory>
-#include <sstream>
 
 #include <torch/version.h>
 
@@ -31,63 +30,11 @@ constexpr const char* kFooter =
     "past\n"
     "the budget (eval only), 4 diverged, 128+n ended by signal n after saving.";
 
-void add_global_options(CLI::App& app, GlobalOptions& options) {
-  app.add_option("--device", options.device, "auto, cpu, cuda or cuda:N")
-      ->type_name("NAME")
-      ->capture_default_str()
-      ->group("Global options");
-  app.add_option("--threads", options.threads, "CPU threads; 0: as LibTorch chooses, one per core")
-      ->type_name("N")
-      ->capture_default_str()
-      ->check(in_range(0, 4096))
-      ->group("Global options");
-  app.add_option("--log-level", options.log_level, "trace, debug, info, warn, error or off")
-      ->type_name("LEVEL")
-      ->capture_default_str()
-      ->check(one_of({"trace", "debug", "info", "warn", "error", "off"}))
-      ->group("Global options");
-  app.add_flag("--quiet", options.quiet, "No progress, and only warnings and errors in the log")
-      ->group("Global options");
-  app.add_flag("--strict", options.strict,
-               "Warnings of what is not understood, or has no effect, are errors")
-      ->group("Global options");
-  app.set_help_flag("-h,--help", "Print this help")->group("Global options");
-}
-
 std::string version() {
-  return std::string("expandft ") + EXPANDFT_VERSION + " (LibTorch " + TORCH_VERSION + ")";
+  return std::string("expandft ") + program_version() + " (LibTorch " + TORCH_VERSION + ")";
 }
 
 }  // namespace
-
-CLI::Validator one_of(std::vector<std::string> values) {
-  CLI::Validator validator("");
-  validator.operation([values](std::string& found) -> std::string {
-    std::string list;
-    for (const std::string& value : values) {
-      if (value == found) return {};
-      list += (list.empty() ? "" : ", ") + value;
-    }
-    const std::string near = nearest(found, values);
-    return "\"" + found + "\" is none of " + list +
-           (near.empty() ? std::string() : "; did you mean " + near + "?");
-  });
-  return validator;
-}
-
-CLI::Validator in_range(double low, double high) {
-  CLI::Validator validator("");
-  validator.operation([low, high](std::string& found) -> std::string {
-    double number = 0;
-    if (!CLI::detail::lexical_cast(found, number)) return "\"" + found + "\" is no number";
-    if (number >= low && number <= high) return {};
-    std::ostringstream out;
-    out.precision(15);
-    out << found << " is not from " << low << " to " << high;
-    return out.str();
-  });
-  return validator;
-}
 
 CLI::App* add_command(CLI::App& app, Context& context, const std::string& name,
                       const std::string& description, const std::string& example) {
@@ -95,15 +42,6 @@ CLI::App* add_command(CLI::App& app, Context& context, const std::string& name,
   add_global_options(*command, context.global);
   command->footer("Example:\n  " + example);
   return command;
-}
-
-void add_set_option(CLI::App& command, std::vector<std::string>& overrides) {
-  command
-      .add_option("--set", overrides,
-                  "A value to use in place of the config's, as training.learning_rate=2e-4; may "
-                  "stand several times")
-      ->type_name("KEY=VALUE")
-      ->allow_extra_args(false);
 }
 
 void setup_app(CLI::App& app, Context& context) {
@@ -147,7 +85,7 @@ ExitCode run_program(int argc, const char* const* argv) {
     flush_output();
     return ExitCode::kDone;
   }
-  configure_logging(context.global.log_level, context.global.quiet);
+  configure_logging(context.global.log_level, context.global.process.quiet);
   const SignalThread signals;  // before LibTorch starts threads
   const ExitCode code = context.run();
   flush_output();

@@ -3,7 +3,6 @@
 #include "cli/verbs.h"
 #include "evaluation/divergence.h"
 #include "run/evaluated_model.h"
-#include "run/ranks.h"
 #include "tasks/divergence_cache.h"
 
 #include <algorithm>
@@ -30,11 +29,11 @@ void check_same_tokens(const EvaluatedModel& base, const EvaluatedModel& other) 
       base.name() + ", " + other.name(), "compare a tuned model with the base it came from");
 }
 
-ExitCode run_single(const EvalOptions& options, const EvalPlan& plan, const GlobalOptions& global,
+ExitCode run_single(const EvalOptions& options, const EvalPlan& plan, const ProcessOptions& process,
                     const RankGroup& group) {
-  ProgressLine progress(global.quiet);
-  EvaluatedModel model(plan.tuned, global);
-  report(model.notices(), global);
+  ProgressLine progress(process.quiet);
+  EvaluatedModel model(plan.tuned, process);
+  report_notices(model.notices(), process);
   const std::vector<TaskWork> works = model.prepare(plan.news, model.spec().max_positions);
   const std::vector<TaskResult> results = model.evaluate(works, plan.cache, progress, group);
   if (group.is_first()) write_results(options, plan, results);
@@ -55,10 +54,10 @@ Json divergence_key(EvaluatedModel& base, EvaluatedModel& tuned,
 }
 
 ExitCode run_comparison(const EvalOptions& options, const EvalPlan& plan,
-                        const GlobalOptions& global, const RankGroup& group) {
-  ProgressLine progress(global.quiet);
-  EvaluatedModel tuned(plan.tuned, global);
-  report(tuned.notices(), global);
+                        const ProcessOptions& process, const RankGroup& group) {
+  ProgressLine progress(process.quiet);
+  EvaluatedModel tuned(plan.tuned, process);
+  report_notices(tuned.notices(), process);
   std::vector<TaskWork> originals, works;
   std::vector<TaskResult> base_results;
   std::optional<BaseStates> states;
@@ -66,8 +65,8 @@ ExitCode run_comparison(const EvalOptions& options, const EvalPlan& plan,
   std::optional<std::vector<double>> divergences;
   {
     // One model at a time: two need not fit in memory together.
-    EvaluatedModel base(*plan.base, global);
-    if (base.notices() != tuned.notices()) report(base.notices(), global);
+    EvaluatedModel base(*plan.base, process);
+    if (base.notices() != tuned.notices()) report_notices(base.notices(), process);
     check_same_tokens(base, tuned);
     const std::int64_t positions = std::min(base.spec().max_positions, tuned.spec().max_positions);
     originals = base.prepare(plan.originals, positions);
@@ -155,11 +154,10 @@ void setup_eval(CLI::App& app, Context& context) {
   command->callback([&context, options, ranks] {
     context.run = [&context, options, ranks] {
       const EvalPlan plan = plan_evaluation(*options);
-      const Rank rank(context.global, *ranks);
-      const std::unique_ptr<RankGroup> group = rank.join();
-      report(plan.notices, rank.global());
-      return plan.base ? run_comparison(*options, plan, rank.global(), *group)
-                       : run_single(*options, plan, rank.global(), *group);
+      const auto [process, group] = join_job(context.global, *ranks);
+      report_notices(plan.notices, process);
+      return plan.base ? run_comparison(*options, plan, process, *group)
+                       : run_single(*options, plan, process, *group);
     };
   });
 }

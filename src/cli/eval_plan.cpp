@@ -151,7 +151,7 @@ EvalPlan plan_evaluation(const EvalOptions& options) {
     throw input_error("no model to evaluate", "expandft eval", "give --model DIR or --config FILE");
   }
   plan.strength = options.adapter ? options.strength : written_strength(plan.tuned.model);
-  if (!base.empty()) plan.base = ModelOptions{.model = base, .precision = options.precision};
+  if (!base.empty()) plan.base = ModelSource{.model = base, .precision = options.precision};
 
   const bool use_config_tasks = options.tasks.empty() && run.has_value();
   std::vector<fs::path> data = options.task_data;

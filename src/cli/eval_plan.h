@@ -1,9 +1,9 @@
 #pragma once
 
-#include "cli/measure_options.h"
+#include "cli/options.h"
 #include "config/run_config.h"
 #include "config/task_config.h"
-#include "run/load.h"
+#include "run/open_model.h"
 
 #include <optional>
 #include <string>
@@ -13,7 +13,8 @@ namespace expandft {
 
 /// What was typed after `expandft eval`.
 struct EvalOptions {
-  std::string config, model, base, precision = "auto";
+  std::string config, model, base;
+  Precision precision = Precision::kAuto;
   std::string json, examples, junit, html;  // files
   std::vector<std::string> max_drop;
   std::vector<fs::path> task_data;  // folders
@@ -28,8 +29,8 @@ struct EvalOptions {
 /// What is to be done.
 struct EvalPlan {
   std::vector<TaskConfig> originals, news;
-  std::optional<ModelOptions> base;  // none: one model alone, on `news`
-  ModelOptions tuned;
+  std::optional<ModelSource> base;  // none: one model alone, on `news`
+  ModelSource tuned;
   std::optional<Strength> strength;  // that `tuned` is measured at; none: it does not say
   DropBudgets budgets;
   Notices notices = {};           // of the budgets, and of the run's merged model

@@ -4,8 +4,8 @@
 #include "export/verification.h"
 #include "families/families.h"
 #include "report/summary.h"
-#include "run/load.h"
 #include "run/model_card.h"
+#include "run/open_model.h"
 #include "run/write_model.h"
 
 #include <memory>
@@ -19,9 +19,11 @@ namespace expandft {
 namespace {
 
 struct ExpandOptions {
-  std::string model, output, config, layers, layout = "auto";
+  std::string model, output, config, layers;
+  Layout layout = Layout::kAuto;
   std::optional<std::int64_t> copies;
-  bool force = false, json = false;
+  bool json = false;
+  AtomicDirectory::Existing existing = AtomicDirectory::Existing::kRefuse;
 };
 
 /// Layers, copies and layout from the config, or from the command line, which wins.
@@ -43,23 +45,23 @@ Wanted wanted(const ExpandOptions& options) {
   }
   if (!options.layers.empty()) out.layers = LayerSelection::parse(options.layers, "--layers");
   if (options.copies) out.copies = *options.copies;
-  if (options.layout != "auto") out.layout = parse_layout(options.layout);
+  if (options.layout != Layout::kAuto) out.layout = options.layout;
   return out;
 }
 
-ExitCode run_expand(ExpandOptions options, const GlobalOptions& global) {
+ExitCode run_expand(ExpandOptions options, const ProcessOptions& process) {
   options.model = found_model(options.model);
   const Wanted wish = wanted(options);
   const ModelDirectory base = ModelDirectory::open(options.model);
   const DecoderSpec spec = read_spec(base);
-  report(spec.notices, global);
+  report_notices(spec.notices, process);
   const ExpansionPlan plan = make_plan(wish.layers, wish.copies, spec);
   const Folding folding{plan, resolve_layout(wish.layout, plan, spec), 1.0};
-  const auto existing = existing_policy(options.force);
+  const auto existing = options.existing;
   std::vector<fs::path> inputs{options.model};
   if (!options.config.empty()) inputs.emplace_back(options.config);
   check_model_target(options.output, merged_bytes(base, spec, folding), existing, inputs);
-  const at::Device device = prepare_device(global);
+  const at::Device device = prepare_device(process);
   const FoldedSize size = folded_size(base, spec, folding);
   spdlog::info("expanding {}; it will take {}", describe(plan, spec),
                describe(size, folding.layout));
@@ -124,10 +126,10 @@ void setup_expand(CLI::App& app, Context& context) {
       ->type_name("K")
       ->check(CLI::Range(2, 64));
   add_layout_option(*command, options->layout);
-  add_force_option(*command, options->force);
+  add_force_option(*command, options->existing);
   command->add_flag("--json", options->json, "Results as JSON");
   command->callback([&context, options] {
-    context.run = [&context, options] { return run_expand(*options, context.global); };
+    context.run = [&context, options] { return run_expand(*options, context.global.process); };
   });
 }
 

@@ -3,8 +3,7 @@
 #include "cli/output.h"
 #include "cli/verbs.h"
 #include "evaluation/generation.h"
-#include "run/end_tokens.h"
-#include "run/load.h"
+#include "run/open_model.h"
 #include "tokenizer/stream_decoder.h"
 
 #include <memory>
@@ -18,7 +17,7 @@ namespace expandft {
 namespace {
 
 struct GenerateOptions {
-  ModelOptions model;
+  ModelSource model;
   std::optional<std::string> prompt, prompt_file;
   GenerationOptions generation;
   bool chat = false;
@@ -56,9 +55,9 @@ Question ask(const std::string& prompt, const GenerateOptions& options, const Lo
   return question;
 }
 
-ExitCode run_generate(GenerateOptions options, const GlobalOptions& global) {
+ExitCode run_generate(GenerateOptions options, const ProcessOptions& process) {
   const std::string prompt = read_prompt(options);
-  const LoadedModel model = load_model(options.model, global);
+  const LoadedModel model = load_model(options.model, process);
   const Question question = ask(prompt, options, model);
   options.generation.end_tokens = question.end_tokens;
 
@@ -149,7 +148,7 @@ void setup_generate(CLI::App& app, Context& context) {
   command->add_flag("--json", options->json, "Text, tokens and the reason for the end as JSON");
   add_model_options(*command, options->model);
   command->callback([&context, options] {
-    context.run = [&context, options] { return run_generate(*options, context.global); };
+    context.run = [&context, options] { return run_generate(*options, context.global.process); };
   });
 }
 

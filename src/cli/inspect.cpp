@@ -7,7 +7,7 @@
 #include "report/human.h"
 #include "report/summary.h"
 #include "report/table.h"
-#include "run/load.h"
+#include "run/open_model.h"
 #include "run/train_setup.h"
 #include "runtime/device.h"
 #include "training/memory_estimate.h"
@@ -83,12 +83,12 @@ std::string parts_table(const Json& parts) {
 }
 
 /// How {"auto": N} would rank the layers of a run's model.
-ExitCode show_ranking(const InspectOptions& options, const GlobalOptions& global) {
+ExitCode show_ranking(const InspectOptions& options, const ProcessOptions& process) {
   if (options.config.empty() || !options.directory.empty()) {
     throw input_error("--rank-layers reads a run config, and no directory", "expandft inspect",
                       "expandft inspect --rank-layers --config run.json");
   }
-  const auto ranking = rank_layers_of(load_run_config(options.config).run, global);
+  const auto ranking = rank_layers_of(load_run_config(options.config).run, process);
   if (options.json) {
     print_json(ranking_json(ranking));
   } else {
@@ -116,7 +116,7 @@ Notices notices_of_model(const fs::path& directory) {
 }
 
 /// What each rank of a run would hold in memory; of the model, config.json is enough.
-ExitCode show_memory(const InspectOptions& options, const GlobalOptions& global) {
+ExitCode show_memory(const InspectOptions& options, const ProcessOptions& process) {
   if (options.config.empty() || !options.directory.empty()) {
     throw input_error("--memory reads a run config, and no directory", "expandft inspect",
                       "expandft inspect --memory 8 --config run.json");
@@ -124,7 +124,7 @@ ExitCode show_memory(const InspectOptions& options, const GlobalOptions& global)
   const RunConfig run = load_run_config(options.config).run;
   const fs::path file = run.model / "config.json";
   const DecoderSpec spec = read_spec(read_json(file), file.string());
-  report(spec.notices, global);
+  report_notices(spec.notices, process);
   if (!run.train.widens() || run.expansion.layers.automatic(spec.layers)) {
     throw input_error(
         "the memory is known beforehand of listed layers, and of train new, "
@@ -166,15 +166,15 @@ ExitCode show_memory(const InspectOptions& options, const GlobalOptions& global)
   return ExitCode::kDone;
 }
 
-ExitCode run_inspect(const InspectOptions& options, const GlobalOptions& global) {
-  if (options.rank_layers) return show_ranking(options, global);
-  if (options.memory_ranks > 0) return show_memory(options, global);
+ExitCode run_inspect(const InspectOptions& options, const ProcessOptions& process) {
+  if (options.rank_layers) return show_ranking(options, process);
+  if (options.memory_ranks > 0) return show_memory(options, process);
   if (options.directory.empty()) {
     throw input_error("no directory is given", "expandft inspect", "expandft inspect DIR");
   }
   const fs::path directory = found_model(options.directory);
   const Json facts = facts_of(directory);
-  if (is_there(directory / "config.json")) report(notices_of_model(directory), global);
+  if (is_there(directory / "config.json")) report_notices(notices_of_model(directory), process);
   if (options.json) {
     print_json(facts);
     return ExitCode::kDone;
@@ -219,7 +219,7 @@ void setup_inspect(CLI::App& app, Context& context) {
       ->type_name("FILE");
   command->add_flag("--json", options->json, "As JSON, with exact numbers");
   command->callback([&context, options] {
-    context.run = [&context, options] { return run_inspect(*options, context.global); };
+    context.run = [&context, options] { return run_inspect(*options, context.global.process); };
   });
 }
 

@@ -1,5 +1,5 @@
 #include "base/counted.h"
-#include "cli/measure_options.h"
+#include "cli/options.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
 #include "config/budget_check.h"
@@ -12,8 +12,8 @@
 #include "report/progress.h"
 #include "report/summary.h"
 #include "run/evaluated_model.h"
-#include "run/load.h"
 #include "run/model_card.h"
+#include "run/open_model.h"
 #include "run/write_model.h"
 #include "runtime/device.h"
 #include "tasks/strength_search.h"
@@ -29,12 +29,14 @@ namespace expandft {
 namespace {
 
 struct MergeOptions {
-  std::string model, adapter, output, layout = "auto", config;
+  std::string model, adapter, output, config;
+  Layout layout = Layout::kAuto;
   std::vector<std::string> tasks, max_drop;
   std::vector<fs::path> task_data;
   Strength strength;
   MeasureOptions measure;
-  bool force = false, json = false;
+  bool json = false;
+  AtomicDirectory::Existing existing = AtomicDirectory::Existing::kRefuse;
 };
 
 /// The original tasks that --max-drop is held against.
@@ -56,16 +58,16 @@ std::vector<TaskConfig> original_tasks(const MergeOptions& options) {
 }
 
 /// The largest strength within the budget of --max-drop. Exit code 3 when only the base keeps it.
-StrengthSearch search_strength(const MergeOptions& options, const GlobalOptions& global) {
+StrengthSearch search_strength(const MergeOptions& options, const ProcessOptions& process) {
   std::vector<TaskConfig> tasks = original_tasks(options);
   apply_limit(options.measure, tasks);
   const DropBudgets budgets = read_budgets(options.max_drop, tasks);
-  report(budget_notices(budgets, tasks, "--max-drop"), global);
-  EvaluatedModel model({.model = options.model, .adapter = options.adapter}, global);
-  report(model.tokenizer().notices(), global);
+  report_notices(budget_notices(budgets, tasks, "--max-drop"), process);
+  EvaluatedModel model({.model = options.model, .adapter = options.adapter}, process);
+  report_notices(model.tokenizer().notices(), process);
   const std::vector<TaskWork> works = model.prepare(tasks, model.spec().max_positions);
   const std::optional<fs::path> cache = cache_folder(options.measure);
-  ProgressLine progress(global.quiet);
+  ProgressLine progress(process.quiet);
   const StrengthSearch search = find_strength(
       [&](double strength) {
         model.set_strength(strength);
@@ -93,22 +95,22 @@ struct Written {
 void require_room(const MergeOptions& options, std::uint64_t bytes) {
   std::vector<fs::path> inputs{options.model, options.adapter};
   if (!options.config.empty()) inputs.emplace_back(options.config);
-  check_model_target(options.output, bytes, existing_policy(options.force), inputs);
+  check_model_target(options.output, bytes, options.existing, inputs);
 }
 
 Written write_expanded(const MergeOptions& options, const ModelDirectory& base,
                        const AdapterDirectory& adapter, at::Device device) {
   const DecoderSpec spec = read_spec(base);
   const ExpansionPlan plan = plan_of(adapter.info());
-  const Folding folding{plan, resolve_layout(parse_layout(options.layout), plan, spec),
-                        options.strength, spec.layers};
+  const Folding folding{plan, resolve_layout(options.layout, plan, spec), options.strength,
+                        spec.layers};
   require_room(options, merged_bytes(base, spec, folding));
   const FoldedSize size = folded_size(base, spec, folding);
   spdlog::info("merging {}; it will take {}", describe(plan, spec), describe(size, folding.layout));
-  return {folding.layout, size,
-          write_model(options.output, existing_policy(options.force), base, spec, folding,
-                      adapter_tensors(adapter),
-                      merged_model_card(base, spec, folding, options.adapter), device)};
+  return {
+      folding.layout, size,
+      write_model(options.output, options.existing, base, spec, folding, adapter_tensors(adapter),
+                  merged_model_card(base, spec, folding, options.adapter), device)};
 }
 
 /// Updates leave every width as it is, so that there is one layout: the base's.
@@ -119,30 +121,30 @@ Written write_lora(const MergeOptions& options, const ModelDirectory& base, at::
   const auto lora = attach_lora(decoder, base, PeftAdapter::open(options.adapter));
   lora->set_strength(options.strength);
   spdlog::info("merging LoRA of {}", counted(std::ssize(lora->updates()), "projection"));
-  return {Layout::kNative,
-          {tuned_weight_bytes(base, layers)},
-          write_tuned_model(options.output, existing_policy(options.force), base, decoder, layers,
-                            options.strength,
-                            lora_model_card(base, options.adapter, options.strength))};
+  return {
+      Layout::kNative,
+      {tuned_weight_bytes(base, layers)},
+      write_tuned_model(options.output, options.existing, base, decoder, layers, options.strength,
+                        lora_model_card(base, options.adapter, options.strength))};
 }
 
-ExitCode run_merge(MergeOptions options, const GlobalOptions& global) {
+ExitCode run_merge(MergeOptions options, const ProcessOptions& process) {
   options.model = found_model(options.model);
   options.adapter = found_model(options.adapter);
   const ModelDirectory base = ModelDirectory::open(options.model);
-  report(read_spec(base).notices, global);
+  report_notices(read_spec(base).notices, process);
   std::optional<AdapterDirectory> expansion;
   if (!is_peft_adapter(options.adapter)) {
     expansion = open_adapter(options.adapter, base);
-    resolve_layout(parse_layout(options.layout), plan_of(expansion->info()), read_spec(base));
+    resolve_layout(options.layout, plan_of(expansion->info()), read_spec(base));
   }
   std::optional<StrengthSearch> search;
   if (!options.max_drop.empty()) {
     require_room(options, 0);
-    search = search_strength(options, global);
+    search = search_strength(options, process);
     options.strength = search->strength;
   }
-  const at::Device device = prepare_device(global);
+  const at::Device device = prepare_device(process);
   const auto [layout, size, written] = expansion ? write_expanded(options, base, *expansion, device)
                                                  : write_lora(options, base, device);
 
@@ -215,10 +217,10 @@ void setup_merge(CLI::App& app, Context& context) {
     option->needs(max_drop);
   }
   add_layout_option(*command, options->layout);
-  add_force_option(*command, options->force);
+  add_force_option(*command, options->existing);
   command->add_flag("--json", options->json, "Results as JSON");
   command->callback([&context, options] {
-    context.run = [&context, options] { return run_merge(*options, context.global); };
+    context.run = [&context, options] { return run_merge(*options, context.global.process); };
   });
 }
 

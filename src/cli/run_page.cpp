@@ -1,11 +1,11 @@
 #include "cli/run_page.h"
 
 #include "base/counted.h"
-#include "cli/shell_word.h"
 #include "report/human.h"
 #include "report/json_values.h"
 #include "report/summary.h"
 #include "report/table.h"
+#include "run/resume_command.h"
 
 #include <cmath>
 #include <optional>

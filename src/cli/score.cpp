@@ -2,7 +2,7 @@
 
 #include "cli/output.h"
 #include "cli/verbs.h"
-#include "run/load.h"
+#include "run/open_model.h"
 
 #include <memory>
 #include <optional>
@@ -13,7 +13,7 @@ namespace expandft {
 namespace {
 
 struct ScoreOptions {
-  ModelOptions model;
+  ModelSource model;
   std::string text_file, ids_file, dash;
 };
 
@@ -37,13 +37,13 @@ std::vector<TokenId> parse_ids(const std::string& text, const std::string& where
   return ids;
 }
 
-ExitCode run_score(const ScoreOptions& options, const GlobalOptions& global) {
+ExitCode run_score(const ScoreOptions& options, const ProcessOptions& process) {
   const bool is_ids = !options.ids_file.empty();
   const std::string source = is_ids ? options.ids_file : options.dash + options.text_file;
   const std::string where = source == "-" ? "stdin" : source;
   const std::string text = read_text(source);  // before the model: a missing file shows at once
-  const LoadedModel model =
-      load_model(options.model, global, is_ids ? TokenizerUse::kOptional : TokenizerUse::kRequired);
+  const LoadedModel model = load_model(options.model, process,
+                                       is_ids ? TokenizerUse::kOptional : TokenizerUse::kRequired);
   const std::vector<TokenId> ids =
       is_ids ? parse_ids(text, where, model.decoder.spec().vocab)
              : model.tokenizer->encode(text, {.bos = model.tokenizer->adds_bos()});
@@ -83,7 +83,7 @@ void setup_score(CLI::App& app, Context& context) {
   input->require_option(1);
   add_model_options(*command, options->model);
   command->callback([&context, options] {
-    context.run = [&context, options] { return run_score(*options, context.global); };
+    context.run = [&context, options] { return run_score(*options, context.global.process); };
   });
 }
 

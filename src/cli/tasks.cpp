@@ -2,7 +2,7 @@
 #include "cli/verbs.h"
 #include "config/task_config.h"
 #include "report/table.h"
-#include "run/load.h"
+#include "run/open_model.h"
 
 #include <memory>
 #include <string>

@@ -1,10 +1,9 @@
 #include "checkpoint/output_lock.h"
 #include "cli/output.h"
-#include "cli/shell_word.h"
 #include "cli/verbs.h"
 #include "report/summary.h"
 #include "run/finishing.h"
-#include "run/ranks.h"
+#include "run/resume_command.h"
 #include "run/run_directory.h"
 #include "run/run_evaluation.h"
 #include "run/samples.h"
@@ -150,11 +149,9 @@ void evaluate_run(RunEvaluation& evaluation, const TrainingOutcome& outcome, Run
   }
 }
 
-ExitCode run_train(const TrainOptions& options, const GlobalOptions& all) {
+ExitCode run_train(const TrainOptions& options, const GlobalOptions& global) {
   ResolvedConfig config = load_run_config(options.config, options.overrides);
-  const Rank rank(all, options.ranks);
-  const GlobalOptions& global = rank.global();
-  const std::unique_ptr<RankGroup> group = rank.join();
+  const auto [process, group] = join_job(global, options.ranks);
   check_ranks(config.run, *group);
   std::unique_ptr<OutputLock> lock = lock_output(config.run, options, *group);
   const RunStart start = start_of_ranks(config.run, config.resolved, options, *group);
@@ -164,11 +161,12 @@ ExitCode run_train(const TrainOptions& options, const GlobalOptions& all) {
     }
     return ExitCode::kDone;
   }
-  const auto setup = set_up_training(std::move(config), global, start == RunStart::kResume, *group);
-  RunEvaluation evaluation(*setup, global.quiet);  // finds what is wrong with tasks
+  const auto setup =
+      set_up_training(std::move(config), process, start == RunStart::kResume, *group);
+  RunEvaluation evaluation(*setup, process.quiet);  // finds what is wrong with tasks
   const std::vector<SamplePrompt> prompts = sample_prompts(*setup);
   if (options.dry_run) {
-    retain_on_self_text(*setup, nullptr, global.quiet);
+    retain_on_self_text(*setup, nullptr, process.quiet);
     const std::string report = dry_run_report(*setup);
     if (group->is_first()) print(report);
     return ExitCode::kDone;
@@ -179,7 +177,7 @@ ExitCode run_train(const TrainOptions& options, const GlobalOptions& all) {
   if (group->is_first()) prepare_run_directory(*setup, start, bytes);
   report_start(*setup);
 
-  retain_on_self_text(*setup, &setup->run().output, global.quiet);
+  retain_on_self_text(*setup, &setup->run().output, process.quiet);
   const Dataset* retention_data = setup->retention_data ? &*setup->retention_data : nullptr;
 
   const TrainingJob job{
@@ -197,7 +195,7 @@ ExitCode run_train(const TrainOptions& options, const GlobalOptions& all) {
                                     retention_data ? fingerprint(*retention_data) : ""),
       .resume = start == RunStart::kResume,
       .evaluate = evaluation.while_training(),
-      .quiet = global.quiet,
+      .quiet = process.quiet,
       .queued_steps = {},
       .group = *group};
   const SignalWatch signals;
@@ -215,7 +213,7 @@ ExitCode run_train(const TrainOptions& options, const GlobalOptions& all) {
   finishing.compute("evaluating the tasks", [&] { evaluate_run(evaluation, outcome, results); });
   if (group->is_first() || setup->decoder.is_sharded()) {
     finishing.compute("writing samples",
-                      [&] { results.samples = make_samples(*setup, prompts, global.quiet); });
+                      [&] { results.samples = make_samples(*setup, prompts, process.quiet); });
   }
   if (!group->is_first()) return ExitCode::kDone;
   finish_run(*setup, outcome, results, finishing);

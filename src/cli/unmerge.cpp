@@ -1,8 +1,8 @@
 #include "cli/output.h"
 #include "cli/verbs.h"
 #include "report/summary.h"
-#include "run/load.h"
 #include "run/model_output.h"
+#include "run/open_model.h"
 #include "run/write_model.h"
 
 #include <memory>
@@ -13,7 +13,7 @@ namespace {
 
 struct UnmergeOptions {
   std::string model, output;
-  bool force = false;
+  AtomicDirectory::Existing existing = AtomicDirectory::Existing::kRefuse;
 };
 
 ExitCode run_unmerge(UnmergeOptions options) {
@@ -21,7 +21,7 @@ ExitCode run_unmerge(UnmergeOptions options) {
   const ModelDirectory merged = ModelDirectory::open(options.model);
   read_merged_info(merged.path());  // refuses other models before anything is written
   const std::uint64_t bytes = unmerged_bytes(merged);
-  const auto existing = existing_policy(options.force);
+  const auto existing = options.existing;
   check_model_target(options.output, bytes, existing, {options.model});
   {
     ModelOutput base(options.output, bytes, existing);
@@ -49,7 +49,7 @@ void setup_unmerge(CLI::App& app, Context& context) {
   command->add_option("--output", options->output, "Where to write the base")
       ->type_name("DIR")
       ->required();
-  add_force_option(*command, options->force);
+  add_force_option(*command, options->existing);
   command->callback(
       [&context, options] { context.run = [options] { return run_unmerge(*options); }; });
 }

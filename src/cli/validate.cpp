@@ -5,7 +5,7 @@
 #include "data/packed_epochs.h"
 #include "data/sources.h"
 #include "data/text_file.h"
-#include "run/load.h"
+#include "run/open_model.h"
 #include "run/run_inputs.h"
 #include "run/train_checks.h"
 #include "tasks/check_task.h"
@@ -160,13 +160,13 @@ void print_verdict(const std::string& file, const Findings& findings) {
 }
 
 /// Goes on to the other files after a bad one. Verdicts go to stdout, the first of them included.
-ExitCode run_validate(const ValidateOptions& options, const GlobalOptions& global) {
-  set_threads(global);
+ExitCode run_validate(const ValidateOptions& options, const ProcessOptions& process) {
+  set_threads(process);
   Json verdicts = Json::array();
   bool all_good = true;
   for (const std::string& file : options.configs) {
     Findings findings = examine(file, options);
-    if (global.strict && !findings.notices.empty()) {
+    if (process.strict && !findings.notices.empty()) {
       findings.problems.add(strict_error(findings.notices));
       findings.notices.clear();
     }
@@ -198,7 +198,7 @@ void setup_validate(CLI::App& app, Context& context) {
                     "Read no rows, only see that the files are there: for data that takes long");
   command->add_flag("--json", options->json, "Verdicts as JSON");
   command->callback([&context, options] {
-    context.run = [&context, options] { return run_validate(*options, context.global); };
+    context.run = [&context, options] { return run_validate(*options, context.global.process); };
   });
 }
 

@@ -126,10 +126,6 @@ struct ResolvedConfig {
 ResolvedConfig load_run_config(const fs::path& file,
                                const std::vector<std::string>& overrides = {});
 
-/// Checks that the model, the data and the tasks are there and that the output can be a folder. One
-/// input error names all that are missing; `where` is the JSON path.
-void check_run_inputs(const RunConfig& run);
-
 /// "training.learning_rate  0.0002  (command line)", a line for each value, aligned.
 std::string describe_origins(const ResolvedConfig& config);
 

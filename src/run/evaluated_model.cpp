@@ -2,12 +2,13 @@
 
 #include "base/counted.h"
 #include "base/hash.h"
+#include "base/version.h"
 #include "checkpoint/peft_adapter.h"
 #include "config/strength.h"
 #include "families/families.h"
 #include "growth/attach.h"
 #include "report/human.h"
-#include "run/end_tokens.h"
+#include "run/open_model.h"
 #include "runtime/device.h"
 #include "tasks/result_tables.h"
 
@@ -48,53 +49,53 @@ std::string adapter_fingerprint(const fs::path& adapter) {
 
 }  // namespace
 
-EvaluatedModel::EvaluatedModel(ModelOptions options, const GlobalOptions& global)
-    : options_(found_model(std::move(options))),
-      directory_(ModelDirectory::open(options_.model)),
+EvaluatedModel::EvaluatedModel(ModelSource source, const ProcessOptions& process)
+    : source_(found_model(std::move(source))),
+      directory_(ModelDirectory::open(source_.model)),
       tokenizer_(load_tokenizer(directory_)),
       spec_(read_spec(directory_)),
-      device_(prepare_device(global)),
+      device_(prepare_device(process)),
       end_tokens_(end_tokens(directory_, *tokenizer_)) {
-  if (options_.adapter && !is_peft_adapter(*options_.adapter)) {
-    open_adapter(*options_.adapter, directory_);  // another base's is refused before any work
+  if (source_.adapter && !is_peft_adapter(*source_.adapter)) {
+    open_adapter(*source_.adapter, directory_);  // another base's is refused before any work
   }
 }
 
 const Decoder& EvaluatedModel::decoder() {
   if (!decoder_) {
-    ModelOptions plain = options_;
+    ModelSource plain = source_;
     plain.adapter.reset();
     decoder_ = load_decoder(directory_, plain, device_);
-    if (options_.adapter) {
-      adaptation_ = attach(*decoder_, directory_, *options_.adapter, options_.strength);
+    if (source_.adapter) {
+      adaptation_ = attach(*decoder_, directory_, *source_.adapter, source_.strength);
     }
   }
   return *decoder_;
 }
 
 void EvaluatedModel::set_strength(const Strength& strength) {
-  options_.strength = strength;
+  source_.strength = strength;
   if (!identity_.is_null()) add_adapter_to_identity();
   if (adaptation_) adaptation_->set_strength(strength);
 }
 
 std::string EvaluatedModel::at_strength() const {
-  return options_.adapter ? " at strength " + strength_text(options_.strength) : "";
+  return source_.adapter ? " at strength " + strength_text(source_.strength) : "";
 }
 
 void EvaluatedModel::add_adapter_to_identity() {
   identity_.erase("adapter");
   identity_.erase("strength");
-  if (!options_.adapter || options_.strength == Strength(0)) return;  // the base, bit for bit
-  if (adapter_fingerprint_.empty()) adapter_fingerprint_ = adapter_fingerprint(*options_.adapter);
+  if (!source_.adapter || source_.strength == Strength(0)) return;  // the base, bit for bit
+  if (adapter_fingerprint_.empty()) adapter_fingerprint_ = adapter_fingerprint(*source_.adapter);
   identity_["adapter"] = adapter_fingerprint_;
-  identity_["strength"] = strength_text(options_.strength);
+  identity_["strength"] = strength_text(source_.strength);
 }
 
 const Json& EvaluatedModel::identity() {
   if (!identity_.is_null()) return identity_;
-  const at::ScalarType dtype = compute_dtype(parse_precision(options_.precision), device_);
-  identity_ = {{"program", EXPANDFT_VERSION},
+  const at::ScalarType dtype = compute_dtype(source_.precision, device_);
+  identity_ = {{"program", program_version()},
                {"weights", directory_.fingerprint()},
                {"dtype", c10::toString(dtype)},
                {"device", device_.is_cpu() ? "cpu" : "cuda"},
@@ -147,7 +148,7 @@ std::vector<TaskResult> EvaluatedModel::evaluate(const std::vector<TaskWork>& wo
            .group = group}));
     }
     progress.clear();
-    spdlog::info("{}{} on {}: {} ({})", options_.adapter.value_or(name()), at_strength(),
+    spdlog::info("{}{} on {}: {} ({})", source_.adapter.value_or(name()), at_strength(),
                  work.task.name, result_text(results.back()),
                  is_known ? "from the cache" : since(start));
     if (const std::int64_t cut = results.back().truncated(); cut > 0) {

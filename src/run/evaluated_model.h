@@ -2,7 +2,7 @@
 
 #include "evaluation/evaluate.h"
 #include "report/progress.h"
-#include "run/load.h"
+#include "run/open_model.h"
 
 #include <memory>
 #include <optional>
@@ -16,9 +16,9 @@ namespace expandft {
 class EvaluatedModel {
  public:
   /// Opens the directory, and reads the tokenizer and the spec.
-  EvaluatedModel(ModelOptions options, const GlobalOptions& global);
+  EvaluatedModel(ModelSource source, const ProcessOptions& process);
 
-  const std::string& name() const { return options_.model; }
+  const std::string& name() const { return source_.model; }
   /// The adapter counts so much from now on. There is one.
   void set_strength(const Strength& strength);
   const Tokenizer& tokenizer() const { return *tokenizer_; }
@@ -44,7 +44,7 @@ class EvaluatedModel {
   std::string at_strength() const;  // " at strength 0.5"; "" without an adapter
   void add_adapter_to_identity();
 
-  ModelOptions options_;
+  ModelSource source_;
   ModelDirectory directory_;
   std::unique_ptr<const Tokenizer> tokenizer_;
   DecoderSpec spec_;

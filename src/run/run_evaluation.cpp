@@ -3,7 +3,7 @@
 #include "base/error.h"
 #include "evaluation/divergence.h"
 #include "report/progress.h"
-#include "run/end_tokens.h"
+#include "run/open_model.h"
 #include "tasks/result_tables.h"
 
 #include <set>

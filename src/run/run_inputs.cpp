@@ -14,7 +14,7 @@
 namespace expandft {
 namespace {
 
-using Problems = std::vector<std::pair<std::string, std::string>>;  // JSON path, what is wrong
+using InputProblems = std::vector<std::pair<std::string, std::string>>;  // JSON path, what is wrong
 
 /// What an error says, in one text.
 std::string in_one(const Error& error) {
@@ -73,7 +73,7 @@ std::vector<fs::path> files_of(const std::vector<DataSource>& sources) {
 }
 
 void check_sources(const std::vector<DataSource>& sources, const std::string& key,
-                   Problems& problems) {
+                   InputProblems& problems) {
   for (std::size_t i = 0; i < sources.size(); ++i) {
     try {
       find_data_files(sources[i].path);
@@ -136,7 +136,7 @@ std::string output_problem(const RunConfig& run) {
 
 /// Those that are there.
 std::vector<TaskConfig> check_tasks(const std::vector<std::string>& names, const std::string& path,
-                                    const RunConfig& run, Problems& problems) {
+                                    const RunConfig& run, InputProblems& problems) {
   std::vector<TaskConfig> found;
   for (std::size_t i = 0; i < names.size(); ++i) {
     try {
@@ -151,7 +151,7 @@ std::vector<TaskConfig> check_tasks(const std::vector<std::string>& names, const
 }  // namespace
 
 std::vector<std::pair<std::string, std::string>> run_input_problems(const RunConfig& run) {
-  Problems problems;
+  InputProblems problems;
   const auto add = [&](const std::string& path, const std::string& problem) {
     if (!problem.empty()) problems.emplace_back(path, problem);
   };
@@ -176,7 +176,7 @@ std::vector<std::pair<std::string, std::string>> run_input_problems(const RunCon
 }
 
 void check_run_inputs(const RunConfig& run) {
-  const Problems problems = run_input_problems(run);
+  const InputProblems problems = run_input_problems(run);
   if (problems.empty()) return;
 
   std::string message = problems.front().second, where = problems.front().first;

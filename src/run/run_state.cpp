@@ -2,8 +2,8 @@
 
 #include "base/counted.h"
 #include "checkpoint/output_lock.h"
-#include "cli/shell_word.h"
 #include "report/json_values.h"
+#include "run/resume_command.h"
 #include "training/divergence.h"
 #include "training/snapshot.h"
 

@@ -8,7 +8,7 @@
 #include "chat/chat_template.h"
 #include "evaluation/generation.h"
 #include "report/progress.h"
-#include "run/end_tokens.h"
+#include "run/open_model.h"
 #include "tokenizer/stream_decoder.h"
 
 #include <algorithm>

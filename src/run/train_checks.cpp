@@ -5,7 +5,7 @@
 #include "config/task_config.h"
 #include "data/shared_data.h"
 #include "families/families.h"
-#include "run/load.h"
+#include "run/open_model.h"
 
 #include <algorithm>
 #include <set>

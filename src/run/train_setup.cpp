@@ -9,8 +9,9 @@
 #include "report/data_report.h"
 #include "report/human.h"
 #include "report/progress.h"
-#include "run/load.h"
+#include "run/open_model.h"
 #include "run/run_directory.h"
+#include "run/run_inputs.h"
 #include "run/train_checks.h"
 #include "runtime/device.h"
 #include "training/batch_stream.h"
@@ -190,7 +191,7 @@ TrainData load_data(const RunConfig& run, const Tokenizer& tokenizer, int thread
 
 }  // namespace
 
-std::unique_ptr<TrainSetup> set_up_training(ResolvedConfig config, const GlobalOptions& global,
+std::unique_ptr<TrainSetup> set_up_training(ResolvedConfig config, const ProcessOptions& process,
                                             bool resume, const RankGroup& group) {
   RunConfig& run = config.run;
   check_run_inputs(run);
@@ -202,10 +203,10 @@ std::unique_ptr<TrainSetup> set_up_training(ResolvedConfig config, const GlobalO
   std::optional<Folding>& folding = opened->folding;
   std::unique_ptr<const Tokenizer>& tokenizer = opened->tokenizer;
   Notices notices = joined(config_notices(run), opened->notices);
-  report(notices, global);
+  report_notices(notices, process);
   const bool automatic = chooses_layers(run, spec);
 
-  const at::Device device = prepare_device(global);
+  const at::Device device = prepare_device(process);
   // Tokenizing and loading weights take about as long: side by side.
   auto loading = std::async(std::launch::async, [&, threads = at::get_num_threads()] {
     return load_data(run, *tokenizer, threads);
@@ -226,7 +227,7 @@ std::unique_ptr<TrainSetup> set_up_training(ResolvedConfig config, const GlobalO
   const Dtype base_dtype = base.tensor(spec.names.embedding()).dtype;
   if (!data) data = loading.get();
   const Notices of_data = data_notices(run, *data);
-  report(of_data, global);
+  report_notices(of_data, process);
   notices = joined(std::move(notices), of_data);
   auto setup = std::make_unique<TrainSetup>(
       TrainSetup{group, std::move(config), device, std::move(base), spec, base_dtype,
@@ -245,18 +246,18 @@ std::unique_ptr<TrainSetup> set_up_training(ResolvedConfig config, const GlobalO
   return setup;
 }
 
-std::vector<LayerScore> rank_layers_of(const RunConfig& run, const GlobalOptions& global) {
+std::vector<LayerScore> rank_layers_of(const RunConfig& run, const ProcessOptions& process) {
   check_run_inputs(run);
   const ModelDirectory base = ModelDirectory::open(run.model);
   const auto tokenizer = Tokenizer::load(base.path());
   const DecoderSpec spec = read_spec(base);
-  report(notices_of(spec), global);
+  report_notices(notices_of(spec), process);
   check_vocabulary(*tokenizer, spec.vocab, base.path().string());
-  report(tokenizer->notices(), global);
-  const at::Device device = prepare_device(global);
+  report_notices(tokenizer->notices(), process);
+  const at::Device device = prepare_device(process);
   const Dataset training_data =
       load(run.data.train, "data.train", run, *tokenizer, at::get_num_threads());
-  report(training_data.notices, global);
+  report_notices(training_data.notices, process);
   Decoder decoder = Decoder::load(base, compute_dtype(run.training.precision, device), device);
   return rank_layers_for(run, decoder, training_data);
 }

@@ -2,13 +2,13 @@
 
 #include "base/notice.h"
 #include "checkpoint/model_directory.h"
-#include "cli/app.h"
 #include "config/run_config.h"
 #include "data/data_statistics.h"
 #include "export/fold.h"
 #include "growth/layer_ranking.h"
 #include "methods/method.h"
 #include "model/decoder.h"
+#include "run/process_options.h"
 #include "runtime/rank_group.h"
 #include "tokenizer/tokenizer.h"
 
@@ -47,13 +47,13 @@ struct TrainSetup {
 
 /// Cheap checks come first: a long load should not end in a misspelt path. `resume`: layers that
 /// the run has chosen stay chosen.
-std::unique_ptr<TrainSetup> set_up_training(ResolvedConfig config, const GlobalOptions& global,
+std::unique_ptr<TrainSetup> set_up_training(ResolvedConfig config, const ProcessOptions& process,
                                             bool resume = false,
                                             const RankGroup& group = RankGroup::alone());
 
 /// The ranking of all layers on the beginning of the run's training data, as {"auto": N} takes it.
 /// Nothing but the model and that data is loaded.
-std::vector<LayerScore> rank_layers_of(const RunConfig& run, const GlobalOptions& global);
+std::vector<LayerScore> rank_layers_of(const RunConfig& run, const ProcessOptions& process);
 
 /// With "retention.text": "self", reads the texts that the base wrote for this run, or has it write
 /// them, and keeps them in the run directory (in memory only when `directory` is null). Input error

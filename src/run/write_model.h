@@ -9,19 +9,7 @@
 
 #include <string>
 
-#include <CLI/CLI.hpp>
-
 namespace expandft {
-
-/// --layout, one of kLayoutNames.
-void add_layout_option(CLI::App& command, std::string& layout);
-Layout parse_layout(const std::string& name);
-
-/// --force
-void add_force_option(CLI::App& command, bool& force);
-/// What may happen to an output that is there: with --force a model of ours is replaced, without it
-/// nothing is.
-AtomicDirectory::Existing existing_policy(bool force);
 
 /// Writes a model with widened MLPs and checks what was written before it appears: a failure leaves
 /// nothing, and neither does a signal (ModelOutput has `on_signal`).

@@ -2,6 +2,7 @@
 
 #include "base/counted.h"
 #include "base/error.h"
+#include "base/version.h"
 #include "pages/run_report.h"
 #include "report/data_report.h"
 #include "report/human.h"
@@ -89,18 +90,18 @@ std::string describe(const Dataset& data) {
 }
 
 /// A path as the resolved config has it, or its JSON.
-std::string text_of(const Json& value) {
+std::string config_text(const Json& value) {
   return value.is_string() ? value.get<std::string>()
                            : value.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 RunReport::Facts data_section(const TrainSetup& setup) {
   const Json& data = setup.config.resolved.at("data");
-  RunReport::Facts facts = {{"Training data", text_of(data.at("train"))},
+  RunReport::Facts facts = {{"Training data", config_text(data.at("train"))},
                             {"Read as", describe(setup.training_data)},
                             {"First epoch", describe(setup.first_epoch)}};
   if (setup.validation_data) {
-    facts.emplace_back("Validation data", text_of(data.at("validation")));
+    facts.emplace_back("Validation data", config_text(data.at("validation")));
     facts.emplace_back("Read as", describe(*setup.validation_data));
   }
   if (setup.retention_data) {
@@ -130,7 +131,7 @@ void write_report_of(const TrainSetup& setup, const TrainingOutcome& outcome,
       .plan = plan_facts(setup),
       .data = data_section(setup),
       .config = setup.config.resolved,
-      .footer = "Written by expandft " EXPANDFT_VERSION
+      .footer = std::string("Written by expandft ") + program_version() +
                 " from metrics.jsonl, config.resolved.json and the results in summary.json."};
   write_file_atomically(run / "report.html", run_report_html(report));
 }

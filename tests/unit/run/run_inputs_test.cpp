@@ -1,7 +1,7 @@
 #include "base/temp_directory.h"
 #include "catch.h"
 #include "config/config_files.h"
-#include "config/run_config.h"
+#include "run/run_inputs.h"
 
 using namespace expandft;
 using namespace expandft::testing;

@@ -1,4 +1,4 @@
-#include "cli/shell_word.h"
+#include "run/resume_command.h"
 
 #include <algorithm>
 #include <cctype>

@@ -1,0 +1,56 @@
+#pragma once
+
+#include "checkpoint/model_directory.h"
+#include "config/run_config.h"
+#include "model/adaptation.h"
+#include "model/decoder.h"
+#include "run/process_options.h"
+#include "tokenizer/tokenizer.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace expandft {
+
+/// Which model to open, with which adapter, and the precision to compute in.
+struct ModelSource {
+  std::string model;                   // directory, or hub name
+  std::optional<std::string> adapter;  // likewise; attached to the model when given
+  Strength strength;                   // of the adapter
+  Precision precision = Precision::kAuto;
+};
+
+/// The directory of a model or adapter (find_model). The log says where a hub name led to.
+std::string found_model(const std::string& name);
+/// The same source with directories in place of hub names.
+ModelSource found_model(ModelSource source);
+
+/// Attaches an adapter, expandft's own or a PEFT LoRA, to a decoder of `base` at a strength from 0
+/// (the base) to 1 (as trained). Input errors as attach_adapter's and attach_lora's.
+std::unique_ptr<Adaptation> attach(Decoder& decoder, const ModelDirectory& base,
+                                   const fs::path& adapter, const Strength& strength);
+
+/// The directory's tokenizer, checked against the vocabulary.
+std::unique_ptr<const Tokenizer> load_tokenizer(const ModelDirectory& directory);
+/// The directory's weights, with the adapter attached.
+Decoder load_decoder(const ModelDirectory& directory, const ModelSource& source, at::Device device);
+
+/// All ids that end a text: the tokenizer's, config.json's and generation_config.json's.
+std::vector<TokenId> end_tokens(const ModelDirectory& directory, const Tokenizer& tokenizer);
+
+struct LoadedModel {
+  ModelDirectory directory;
+  std::unique_ptr<const Tokenizer> tokenizer;  // null when it is not needed and cannot be read
+  Decoder decoder;
+};
+
+enum class TokenizerUse { kRequired, kOptional };
+
+/// Opens the directory, reads the tokenizer and checks it against the vocabulary, loads the weights
+/// and attaches the adapter. Reports the notices of the model's files.
+LoadedModel load_model(const ModelSource& source, const ProcessOptions& options,
+                       TokenizerUse tokenizer_use = TokenizerUse::kRequired);
+
+}  // namespace expandft
