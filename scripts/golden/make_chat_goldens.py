@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Writes the chat goldens: texts, ids and learned tokens of conversations by the transformers package.
+"""Writes the chat goldens: the text, ids and learned tokens that the transformers package gives for conversations.
 
-Needs what make_tokenizer_goldens.py needs. The templates are in tests/golden/chat/templates.
+Has the same requirements as make_tokenizer_goldens.py. The templates are in tests/golden/chat/templates.
 
     python scripts/golden/make_chat_goldens.py
 """
@@ -68,7 +68,7 @@ LLAMA3 = added("<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", 
 CHATML = added("<|im_start|>", "<|im_end|>", "<think>", "</think>", bos=None, eos="<|im_end|>")
 PHI3 = added("<|endoftext|>", "<|assistant|>", "<|system|>", "<|end|>", "<|user|>", bos="<s>", eos="<|endoftext|>", rstrip=True)
 GEMMA = config("GemmaTokenizer", added_tokens_decoder={"2": token("<bos>"), "4": token("<start_of_turn>"), "5": token("<end_of_turn>")})
-# name: model, tokenizer_config.json, template, end of a turn
+# name: model, tokenizer_config.json, template, end of turn
 CASES = {
     "gemma": ("gemma-test", GEMMA, "gemma", "<end_of_turn>"),
     "gemma3": ("gemma-test", GEMMA, "gemma3", "<end_of_turn>"),
@@ -106,7 +106,7 @@ def render(tokenizer, messages, prompt=False):
 
 
 def render_system_in_last_question(tokenizer, messages):
-    """The template's text for the question with the system text, and the answer that follows it without."""
+    """The template's text for a question with a system text, and for the answer that follows it without one."""
     if messages[-1]["role"] != A:
         return render(tokenizer, messages)
     plain = messages[1:]
@@ -115,10 +115,10 @@ def render_system_in_last_question(tokenizer, messages):
 
 
 def learned(tokenizer, messages, text, ids, end_of_turn):
-    """1 for each token of an answer and its end of turn; None where prefixes of the conversation do not tell."""
+    """1 for each token of an answer and its end of turn; None where prefixes of the conversation cannot tell."""
     encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
     assert encoded["input_ids"] == ids
-    special = set(tokenizer.added_tokens_decoder)  # may take white space of the answer with them
+    special = set(tokenizer.added_tokens_decoder)  # may merge with white space of the answer
     marks = [0] * len(ids)
     for i, message in enumerate(messages):
         if message["role"] != A:

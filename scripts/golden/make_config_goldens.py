@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Makes tests/golden/configs: every field of every family's config.json edited, and what transformers makes of it.
+"""Makes tests/golden/configs: edits every field of every family's config.json, and records what transformers computes.
 
     python scripts/golden/make_config_goldens.py [--output tests/golden/configs] [MODEL …]
 
-Reads the checkpoints that make_model_goldens.py wrote. About ten minutes on one core for all of them.
-Needs torch, transformers and safetensors. tests/golden/configs/README.md says what the files hold.
+Reads the checkpoints that make_model_goldens.py wrote. Takes about ten minutes on one core for all of them.
+Needs torch, transformers and safetensors. tests/golden/configs/README.md describes the files.
 """
 
 import argparse
@@ -21,10 +21,10 @@ from transformers.utils import logging
 
 BASES = ["gqa", "bias", "llama3-rope", "linear-rope", "mistral", "gemma", "gemma2", "gemma3", "gemma3-nested",
          "gemma3-multimodal", "qwen2", "qwen3", "phi3"]
-ABSENT = {"absent": True}  # in the place of a value: the field is taken out
+ABSENT = {"absent": True}  # instead of a value: removes the field
 FAMILIES = ["llama", "mistral", "gemma", "gemma2", "gemma3_text", "gemma3", "qwen2", "qwen3", "phi3"]
-LENGTHS = (40, 12)  # past and below every window and LongRoPE's original context
-# Transformers' own bookkeeping, and what loads other code or depends on what is installed.
+LENGTHS = (40, 12)  # longer and shorter than every window and LongRoPE's original context
+# transformers' own bookkeeping, and fields that load other code or depend on what is installed.
 NOT_EDITED = {"model_type", "attn_implementation", "_attn_implementation", "auto_map"}
 ACTIVATIONS = ["silu", "swish", "gelu", "gelu_new", "gelu_pytorch_tanh", "quick_gelu", "relu", "none"]
 LINEAR, LLAMA3 = {"rope_type": "linear", "factor": 4.0}, {
@@ -32,7 +32,7 @@ LINEAR, LLAMA3 = {"rope_type": "linear", "factor": 4.0}, {
     "original_max_position_embeddings": 16, "rope_theta": 10000.0}
 YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32}
 DEFAULT = {"rope_type": "default", "rope_theta": 500.0}
-# Values that a field takes beside those made from the one it has.
+# Values to try for a field, besides those derived from its present value.
 VALUES = {
     "hidden_act": ACTIVATIONS, "hidden_activation": ACTIVATIONS, "rms_norm_eps": [0.05], "sliding_window": [3, 9, "3"],
     "head_dim": [6, 8, 10, 12, 16], "num_key_value_heads": [1, 2, 3, 4], "max_position_embeddings": [64, 512],
@@ -63,7 +63,7 @@ VALUES = {
     "id2label": [{"0": "A", "1": "B"}], "num_labels": [3], "architectures": [["Other"], "Other", []],
     "attention_chunk_size": [4], "num_hidden_layers": [1, 2, 3, 4],
 }
-# Fields that no family here has: of other families, of other programs, of nobody.
+# Fields that no family here has: those of other families, of other programs, and invented ones.
 FOREIGN = {
     "num_experts": 4, "num_local_experts": 4, "n_routed_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 8,
     "decoder_sparse_step": 2, "mlp_only_layers": [0], "router_aux_loss_coef": 0.1, "output_router_logits": True,
@@ -91,7 +91,7 @@ FOREIGN = {
     "transformers_weights": "other.safetensors", "configuration_files": ["config.4.0.0.json"],
     "text_config": {"hidden_size": 8}, "decoder": {"hidden_size": 8}, "vision_config": {"hidden_size": 8},
 }
-BY_DEFAULT = {"is_causal": True}  # fields that transformers asks for and no config class has
+BY_DEFAULT = {"is_causal": True}  # fields that transformers reads and no config class has
 
 
 def fields_of(model_type):
@@ -101,7 +101,7 @@ def fields_of(model_type):
 
 
 def other_values(key, value):
-    """Values to put in the place of `value`."""
+    """Values to try instead of `value`."""
     out = list(VALUES.get(key, []))
     if isinstance(value, bool):
         out += [not value, str(value).lower(), int(value)]
@@ -125,7 +125,7 @@ def path_of(*keys):
 
 
 def nested_edits(config, prefix):
-    """Edits of what lies inside the objects of RoPE."""
+    """Edits inside the RoPE objects."""
     for key, value in config.items():
         if not key.startswith("rope_") or not isinstance(value, dict):
             continue
@@ -148,7 +148,7 @@ def nested_edits(config, prefix):
 
 
 def joint_edits(prefix):
-    """Fields that mean something together, or contradict each other."""
+    """Combinations of fields that belong together or contradict each other."""
     def at(**fields):
         return {path_of(*prefix, key): value for key, value in fields.items()}
 
@@ -191,7 +191,7 @@ def joint_edits(prefix):
 
 
 def edits_of(config):
-    """Every edit of a config.json, each once: {JSON pointer: value}, ABSENT for a field taken out."""
+    """Every edit of a config.json, each once: {JSON pointer: value}, ABSENT to remove a field."""
     foreign = dict(FOREIGN)
     for family in FAMILIES:
         for key, value in fields_of(family).items():
@@ -233,7 +233,7 @@ def edited(config, edit):
 
 
 def log_probs(directory, ids):
-    """Of each next token, as users' code gets them; None where transformers refuses, or lacks a weight."""
+    """The log-probability of each next token; None if transformers refuses the config or a weight is missing."""
     try:
         model, report = AutoModelForCausalLM.from_pretrained(
             directory, dtype=torch.float32, attn_implementation="eager", trust_remote_code=False, output_loading_info=True)
@@ -245,7 +245,7 @@ def log_probs(directory, ids):
                 logits = model.eval()(sequence[None], use_cache=False, return_dict=True).logits[0].float()
                 found.append(logits.log_softmax(-1)[:-1].gather(1, sequence[1:, None])[:, 0])
             return torch.cat(found)
-    except Exception:  # whatever it is: users get no logits
+    except Exception:  # any error: the user gets no logits
         return None
 
 
@@ -276,7 +276,7 @@ def write_goldens(model, output):
 
 
 def write_lines(file, ids, unedited, outcomes):
-    """JSON with a line for each edit."""
+    """JSON with one line per edit."""
     def text(value):
         return json.dumps(value, separators=(",", ":"))
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Writes the goldens of tokenizer.json: small tokenizers in the manner of published ones, with the ids
-and texts that the tokenizers package gives (through transformers, which reads the files beside them).
+"""Writes the goldens of tokenizer.json: small tokenizers built like published ones, with the ids
+and texts that the tokenizers package gives (through transformers, which reads the files next to them).
 
-Needs transformers (5.24 writes the committed files) with tokenizers (0.23).
+Needs transformers (the committed files are from 5.24) with tokenizers (0.23).
 
-    python scripts/golden/make_json_tokenizer_goldens.py                     # ids and texts anew
+    python scripts/golden/make_json_tokenizer_goldens.py                     # new ids and texts
     python scripts/golden/make_json_tokenizer_goldens.py --train a.txt b.gz  # the tokenizers too
 """
 
@@ -75,7 +75,7 @@ def train_byte_level(corpus, size, normalizer, pre_tokenizer, **options):
 
 
 def train_marked(corpus, size, names, byte_fallback=True, **options):
-    """A vocabulary of words that begin with the space mark: names, bytes, then what training finds."""
+    """A vocabulary of words that begin with the space marker: names, bytes, then the trained pieces."""
     trained = Tokenizer(BPE())
     trained.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always")
     trained.train_from_iterator(corpus, BpeTrainer(vocab_size=size, limit_alphabet=90, show_progress=False))
@@ -181,7 +181,7 @@ def metaspace_never(corpus):
 
 
 def medley(corpus):
-    """What no published tokenizer puts together: every other part once."""
+    """A combination that no published tokenizer has: every remaining part once."""
     normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase(), normalizers.Strip(),
                                        normalizers.Replace(Regex("[\u2018\u2019]"), "'"), normalizers.Replace("…", "...")])
     steps = sequence(split(r"[\r\n]+", "removed"), split(r"\p{L}+", "merged_with_previous", True), split(r"[=-]", "contiguous"),
@@ -197,9 +197,9 @@ def config(**values):
     return {"tokenizer_class": "PreTrainedTokenizerFast"} | values
 
 
-# Class rules in place of the file's own.
+# The rules of a tokenizer class instead of the file's own.
 LLAMA_CLASS = config(tokenizer_class="LlamaTokenizer", bos_token="<s>", eos_token="</s>", unk_token="<unk>", legacy=False)
-# name: how it is made, files beside tokenizer.json
+# name: how it is made, files next to tokenizer.json
 CASES = {
     "llama3": (llama3, {"tokenizer_config.json": config(bos_token="<|begin_of_text|>", eos_token="<|end_of_text|>")}),
     "qwen2": (qwen2, {"tokenizer_config.json": config(
@@ -231,7 +231,7 @@ def read_corpus(files):
 
 def compact(tokenizer, legacy_merges):
     content = json.loads(tokenizer.to_str())
-    if legacy_merges:  # the form that files had before tokenizers 0.20
+    if legacy_merges:  # the format of files before tokenizers 0.20
         content["model"]["merges"] = [" ".join(merge) for merge in content["model"]["merges"]]
     return content
 
@@ -250,7 +250,7 @@ def golden(content, files):
         if not files:
             assert ids == alone.encode(text, add_special_tokens=False).ids, text
         row = {"ids": ids}
-        # Left out where they say nothing new: most rows.
+        # Left out where they are redundant, as in most rows.
         for key, value, usual in [
             ("plain_ids", tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True), ids),
             ("decoded", tokenizer.decode(ids), text),

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Makes methods.safetensors in tests/golden/models: twenty steps of each training method; and PEFT's own adapters.
+"""Makes methods.safetensors in tests/golden/models: twenty steps of each training method, and PEFT's own adapters.
 
     python scripts/golden/make_method_goldens.py [--models tests/golden/models] [--output tests/golden/models]
 
-Reads the models that make_model_goldens.py wrote; that script begins their folders anew, so run this one after it.
-Needs torch, transformers, peft and safetensors. tests/golden/models/README.md says what the files hold.
+Reads the models that make_model_goldens.py wrote; that script recreates their folders, so run this one after it.
+Needs torch, transformers, peft and safetensors. tests/golden/models/README.md describes the files.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from make_model_goldens import (EXPANSIONS, MICRO_BATCH_SEQUENCES, RETENTION_WEI
                                 micro_batches, sequences, training_batches, write_with_settings)
 
 FEW = ("mlp", "llama-pro", "lora", "full", "last:1")
-# Layers and methods; gemma3's layers are of both kinds, and move the layers after them to other places.
+# Layers and methods; gemma3's layers are of both kinds, and shift the layers after them.
 CASES = {
     "gqa": (EXPANSIONS["gqa"][0], ("new-k3", "zero-init", *FEW, "full+retention", "lora+retention", "mlp+retention")),
     "bias": ([0, 1], FEW),
@@ -33,11 +33,11 @@ CASES = {
     "phi3": ([0, 2], FEW),
 }
 PEFT_ADAPTERS = ("gqa", "phi3")
-# High enough to lower the losses by a tenth of a nat in twenty steps.
+# High enough to lower the loss by a tenth of a nat in twenty steps.
 LEARNING_RATES = {"full": 3e-3}
 LEARNING_RATE = 1e-2
-# The trained tensors to keep: not all, for size. Not k_proj.bias:
-# softmax cancels most of it, so that its gradient is near zero and AdamW makes steps of the rounding.
+# The trained tensors to keep: not all, to save space. Not k_proj.bias: softmax cancels most of it, so its
+# gradient is near zero and AdamW's steps are mostly rounding error.
 LAST = r"layers\.{last}\."
 FINALS = {
     "new-k3": LAST + r"mlp\.(gate_proj\.copy2|down_proj\.copy1)",
@@ -51,14 +51,14 @@ FINALS = {
     "lora+retention": r"layers\.0\.self_attn\.k_proj",
     "mlp+retention": LAST + r"mlp\.down_proj\.weight",
 }
-# Of the logits at step 0 from the base's; bit for bit where nothing is said.
+# Difference of the logits at step 0 from the base's; 0 (bit for bit) where not given.
 START_TOLERANCES = {("gqa", "new-k3"): 1e-4, ("phi3", "mlp"): 1e-5}
 LOSS_TOLERANCE = 2e-4  # float32 against float64
 LEAST_GAIN = 0.1
 
 
 def prepare(kind, model, layers, seed):
-    """The Method of this kind, and its settings."""
+    """The Method of this name, and its settings."""
     if kind == "new-k3":
         return (methods.new(model, layers, 3, torch.Generator().manual_seed(seed)),
                 {"layers": layers, "copies": 3, "noise": methods.NOISE})
@@ -102,7 +102,7 @@ def random_initial(kind, tensors):
 
 
 class Case:
-    """One golden model: its batches, and what the untouched model makes of them."""
+    """One golden model: its batches, and the outputs of the untouched model."""
 
     def __init__(self, directory, seed):
         self.directory, self.seed = directory, seed
@@ -123,7 +123,7 @@ class Case:
             return reference.flat_logits(model, self.golden["ids"], self.golden["offsets"])
 
     def train(self, name, layers, dtype):
-        """Trains by this method: the Method, settings, initial tensors, and reference.train's results."""
+        """Trains with this method. Returns the Method, settings, initial tensors, and reference.train's results."""
         kind, _, retained = name.partition("+")
         method, settings = prepare(kind, load_base(self.directory).to(dtype), layers, self.seed)
         initial = values(method.parameters)
@@ -145,13 +145,13 @@ class Case:
 
     @staticmethod
     def frozen(method):
-        """Every tensor of the model that does not train."""
+        """Every tensor of the model that is not trained."""
         trained = {parameter.data_ptr() for parameter in method.parameters.values()}
         return {name: tensor.clone() for name, tensor in method.model.state_dict().items()
                 if tensor.data_ptr() not in trained}
 
     def method_tensors(self, name, layers, adapter_directory):
-        """What methods.safetensors holds of one method, without its prefix; and the method's settings."""
+        """The entries of methods.safetensors for one method, without the prefix; and the method's settings."""
         method, settings, initial, start, results = self.train(name, layers, torch.float32)
         twin, _, twin_initial, _, twin_results = self.train(name, layers, torch.float64)
         assert greatest_difference(initial, twin_initial) == 0, f"{name}: starts differ between dtypes"
@@ -214,14 +214,14 @@ def check_merge(case, model):
 
 
 def check_depth(case, model):
-    """transformers itself, given the deeper config and weights, computes the same."""
+    """Checks that transformers itself, given the deeper config and weights, computes the same."""
     deeper = AutoModelForCausalLM.from_config(copy.deepcopy(model.config), attn_implementation="eager").eval()
     deeper.load_state_dict(model.state_dict())
     assert torch.equal(case.logits(deeper), case.logits(model)), "a deeper model made anew differs"
 
 
 def write_adapter(method, base_name, directory):
-    """PEFT's own files of the adapter, less what changes from run to run or names this machine."""
+    """PEFT's own files of the adapter, without what changes between runs or names this machine."""
     saved = get_peft_model_state_dict(method.model)
     assert saved.keys() == method.parameters.keys(), "names differ from those in an adapter's file"
     config = method.model.peft_config["default"]

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Writes the goldens of evaluation metrics: what sacrebleu and Python itself give.
+"""Writes the goldens of evaluation metrics: the results of sacrebleu and of Python itself.
 
     python scripts/golden/make_metric_goldens.py [--output tests/golden/metrics]
 
-Needs sacrebleu. tests/golden/metrics/README.md says what the files hold.
+Needs sacrebleu. tests/golden/metrics/README.md describes the files.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from sacrebleu.metrics import BLEU, CHRF
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# Corpora: (hypothesis, references) pairs, as many references in each pair of one corpus.
+# Corpora: (hypothesis, references) pairs; all pairs of a corpus have the same number of references.
 CORPORA = {
     "plain": [
         ("The cat sat on the mat.", ["The cat sat upon the mat."]),
@@ -79,7 +79,7 @@ CORPORA = {
     ],
 }
 
-# Pattern, and texts in which it is looked for.
+# Pattern, and the texts to search.
 PATTERNS = [
     (r"(?s).*#### ", ["a\nb #### 5\nc #### 7", "none"]),
     (r".*#### ", ["a\nb #### 5\nc #### 7"]),
@@ -189,7 +189,7 @@ def regular_expressions():
 
 
 def extracted(settings, written):
-    """As lm-evaluation-harness's regex filter does, by what its documentation says."""
+    """Like lm-evaluation-harness's regex filter, according to its documentation."""
     if "extract" not in settings:
         return written
     matches = re.findall(settings["extract"], written)
@@ -237,7 +237,7 @@ def samples():
         cases.append({"seed": seed, "draws": [{"size": size, "count": count, "drawn": draw.sample(range(size), count)}
                                               for size, count in draws]})
     many = random.Random(99)
-    for _ in range(400):  # the engine's 624 words are used up and made anew
+    for _ in range(400):  # uses up the generator's 624 words, so that it makes new ones
         last = many.sample(range(50), 5)
     return {"seeds": cases, "after_400": {"seed": 99, "size": 50, "count": 5, "drawn": last}}
 

@@ -3,8 +3,8 @@
 
     python scripts/golden/make_model_goldens.py [--output tests/golden/models]
 
-Begins each model's folder anew: make_method_goldens.py, which adds to some, is to be run after it.
-Needs torch, transformers and safetensors. tests/golden/models/README.md says what the files hold.
+Recreates the folder of each model: run make_method_goldens.py, which adds to some, after it.
+Needs torch, transformers and safetensors. tests/golden/models/README.md describes the files.
 """
 
 import argparse
@@ -32,7 +32,7 @@ LLAMA = {
     "max_position_embeddings": 128, "bos_token_id": 1, "eos_token_id": 2, "rms_norm_eps": 1e-5,
     "attention_bias": False, "mlp_bias": False, "tie_word_embeddings": False,
 }
-# The fields of a published config of each family; sizes are ours. Widths that no block size divides.
+# The fields of a published config of each family, with small sizes. No block size divides the widths.
 SMALL = {"hidden_size": 24, "num_hidden_layers": 3, "num_attention_heads": 4, "num_key_value_heads": 2,
          "head_dim": 10, "intermediate_size": 36, "vocab_size": 70, "max_position_embeddings": 128}
 GEMMA = SMALL | {"bos_token_id": 2, "eos_token_id": 1, "pad_token_id": 0, "rms_norm_eps": 1e-6,
@@ -42,7 +42,7 @@ GEMMA3 = GEMMA | {"architectures": ["Gemma3ForCausalLM"], "model_type": "gemma3_
                   "final_logit_softcapping": None, "attn_logit_softcapping": None}
 VISION = {"model_type": "siglip_vision_model", "hidden_size": 16, "intermediate_size": 20, "num_hidden_layers": 1,
           "num_attention_heads": 2, "image_size": 28, "patch_size": 14}
-# As published, the text part states only what differs from the family's defaults; here that is all of its sizes.
+# As published, the text part lists only what differs from the family's defaults; here, all its sizes differ.
 GEMMA3_MULTIMODAL = {
     "architectures": ["Gemma3ForConditionalGeneration"], "model_type": "gemma3", "mm_tokens_per_image": 4,
     "image_token_index": 66, "boi_token_index": 67, "eoi_token_index": 68, "vision_config": VISION,
@@ -58,7 +58,7 @@ MODELS = {
         "head_dim": 12, "intermediate_size": 80, "vocab_size": 96, "tie_word_embeddings": True,
         "rope_theta": 10000.0, "torch_dtype": "float32",
     },
-    # Every bias a Llama can have; no head_dim in the config: it follows from the sizes.
+    # Every bias a Llama can have. No head_dim in the config: it follows from the sizes.
     "bias": {
         "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 4,
         "intermediate_size": 44, "vocab_size": 64, "attention_bias": True, "mlp_bias": True,
@@ -79,7 +79,7 @@ MODELS = {
         "rope_parameters": {"rope_type": "linear", "factor": 2.0, "rope_theta": 10000.0},
         "dtype": "float32",
     },
-    # Every layer sees a window that is shorter than two of the sequences.
+    # Every layer has a window that is shorter than two of the sequences.
     "mistral": SMALL | {
         "architectures": ["MistralForCausalLM"], "model_type": "mistral", "hidden_act": "silu",
         "bos_token_id": 1, "eos_token_id": 2, "rms_norm_eps": 1e-5, "sliding_window": 7, "rope_theta": 10000.0,
@@ -88,7 +88,7 @@ MODELS = {
     # The legacy "gelu" of the published Gemma 1 configs, which means the tanh approximation.
     "gemma": GEMMA | {"architectures": ["GemmaForCausalLM"], "model_type": "gemma", "hidden_act": "gelu",
                       "num_key_value_heads": 1, "rope_theta": 10000.0},
-    # Caps so low that they bend; windows in every other layer.
+    # Caps low enough to take effect; windows in every other layer.
     "gemma2": GEMMA | {
         "architectures": ["Gemma2ForCausalLM"], "model_type": "gemma2", "hidden_act": "gelu_pytorch_tanh",
         "hidden_activation": "gelu_pytorch_tanh", "query_pre_attn_scalar": 14, "sliding_window": 6,
@@ -116,7 +116,7 @@ MODELS = {
         "use_sliding_window": False, "sliding_window": None, "tie_word_embeddings": False, "dtype": "float32",
         "rope_parameters": {"rope_type": "dynamic", "factor": 2.0, "rope_theta": 1000000.0},
     },
-    # Fused projections, half of each head turned, other frequencies past 16 tokens.
+    # Fused projections, half of each head rotated, other frequencies beyond 16 tokens.
     "phi3": SMALL | {
         "architectures": ["Phi3ForCausalLM"], "model_type": "phi3", "hidden_act": "silu", "hidden_size": 48,
         "head_dim": None, "rms_norm_eps": 1e-5, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0,
@@ -136,7 +136,7 @@ PUBLISHED_NAMES = {"language_model.model.": "model.language_model.", "vision_tow
 
 
 def randomise(model, generator):
-    """Random weights, norms and biases included, with logits of about +-3 at every place."""
+    """Random weights, norms and biases included, with logits of about +-3 at every position."""
     config = model.config.get_text_config()
     hidden = config.hidden_size
     center = 0.0 if config.model_type.startswith("gemma") else 1.0  # Gemma's norms multiply by 1 + w
@@ -157,7 +157,7 @@ def randomise(model, generator):
 def write_base(directory, settings, seed):
     config = settings if "model_type" in settings else LLAMA | settings
     config = {key: value for key, value in config.items() if value is not None or "cap" in key}
-    # The config class takes nested values over as its own: it gets copies.
+    # The config class keeps nested values, so it gets copies.
     model = AutoModelForCausalLM.from_config(AutoConfig.for_model(**copy.deepcopy(config)))
     randomise(model, torch.Generator().manual_seed(seed))
     tensors = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
@@ -189,7 +189,7 @@ def sequences(lengths, vocabulary, generator):
 
 
 def learnable_sequences(lengths, vocabulary, generator):
-    """As sequences(), but three tokens of four follow from the one before: there is something to learn."""
+    """Like sequences(), but three of four tokens follow from the one before, so there is something to learn."""
     ids, offsets = sequences(lengths, vocabulary, generator)
     follows = torch.rand(len(ids), generator=generator) < 0.75
     follows[offsets[:-1]] = False
@@ -199,7 +199,7 @@ def learnable_sequences(lengths, vocabulary, generator):
 
 
 def write_with_settings(tensors, file, settings):
-    # One metadata key: safetensors writes several in an order that changes from run to run.
+    # A single metadata key: safetensors writes several in an order that changes between runs.
     save_file(tensors, file, metadata={"settings": json.dumps(settings)})
 
 
@@ -213,11 +213,11 @@ def write_golden(directory, seed):
 
 
 def check_expansion(directory, layers, k, golden):
-    """The reference's own invariants: step 0 and strength 0 are the base bit for bit, folding agrees."""
+    """Checks the reference itself: step 0 and strength 0 equal the base bit for bit, and folding agrees."""
     model = reference.expand(load_base(directory), layers, k)
     with torch.no_grad():
         start = reference.flat_logits(model, golden["ids"], golden["offsets"])
-        # Products of a projection taken apart are rounded differently.
+        # Products of a split projection are rounded differently.
         fused = "gate_up_proj" in str(load_base(directory))
         assert (start - golden["logits"]).abs().max() <= (1e-5 if fused else 0), "step 0 differs from the base"
         reference.perturb_copies(model, NOISE, torch.Generator().manual_seed(1))
@@ -271,7 +271,7 @@ def training_batches(vocabulary, generator):
 
 
 def micro_batches(ids, offsets, targets):
-    """Cuts a step's sequences into pieces of MICRO_BATCH_SEQUENCES."""
+    """Splits a step's sequences into micro-batches of MICRO_BATCH_SEQUENCES."""
     pieces = []
     for first in range(0, len(offsets) - 1, MICRO_BATCH_SEQUENCES):
         part = offsets[first:first + MICRO_BATCH_SEQUENCES + 1]

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Writes the golden of tokenizer_config.json: what becomes of a text's ids when one of its fields is edited, as
-AutoTokenizer of transformers gives them (5.24 wrote the committed file).
+"""Writes the golden of tokenizer_config.json: the ids of texts when one of its fields is edited, as
+transformers' AutoTokenizer gives them (the committed file is from 5.24).
 
     python scripts/golden/make_tokenizer_config_goldens.py
 """
@@ -20,7 +20,7 @@ from make_tokenizer_goldens import ROOT  # noqa: E402
 FOLDER = ROOT / "tests/golden/tokenizers"
 TEXTS = ["Hello world", " it's <tool> upon</s> a time\n\nLINE 123", "<|im_start|>user\nHi<|im_end|>\n<s>x <bos>é🙂",
          "a <|eot_id|> b<start_of_turn>c two words <unk>"]
-# Bases by the goldens that hold their files; what tokenizer_config.json says instead, where it differs.
+# Bases, named by the goldens that hold their files; and tokenizer_config.json's content where it differs.
 LLAMA = {"tokenizer_class": "LlamaTokenizer", "add_bos_token": True, "legacy": False, "bos_token": "<s>",
          "eos_token": "</s>", "unk_token": "<unk>"}
 BASES = {"json/llama3": {}, "json/qwen2": {}, "json/gpt2": {}, "json/phi3": {}, "json/llama-class": {},

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Writes the tokenizer goldens: ids and texts that the transformers package gives.
+"""Writes the tokenizer goldens: the ids and texts that the transformers package gives.
 
-Needs transformers (5.24 writes the committed files), sentencepiece and protobuf.
+Needs transformers (the committed files are from 5.24), sentencepiece and protobuf.
 
     python scripts/golden/make_tokenizer_goldens.py
 """
@@ -68,7 +68,7 @@ ADDED = {
     "32003": token("<extra>", special=False, lstrip=True, rstrip=True),
     "32004": token("<extra2>", special=False), "32005": token("<norm>", special=False, normalized=True, lstrip=True),
 }
-# name: model, class, files beside the model
+# name: model, class, files next to the model
 CASES = {
     "stories260K": ("stories260K", LlamaTokenizer, {}),
     "mistral-v1": ("mistral-v1", LlamaTokenizer, {"tokenizer_config.json": config("LlamaTokenizer", legacy=False, **LLAMA)}),
@@ -88,7 +88,7 @@ CASES = {
 
 
 def use_merges_of_model(tokenizer, model_file):
-    """Orders merges by the pieces' scores, as the published tokenizer.json files have them.
+    """Orders merges by the pieces' scores, as in the published tokenizer.json files.
 
     Where there is no tokenizer.json, transformers 5.24 orders them by id instead. That is the same but
     for runs of spaces in Llama's and Mistral's models, whose pieces have low ids and the lowest scores;
@@ -117,7 +117,7 @@ def golden(model_file, tokenizer_class, files):
                      "decoded_skip_special": tokenizer.decode(ids, skip_special_tokens=True)})
     draw = random.Random(7)
     decodes = []
-    for _ in range(40):  # bytes and special tokens sit in the first few hundred ids
+    for _ in range(40):  # bytes and special tokens are among the first few hundred ids
         ids = [draw.randrange(min(len(tokenizer), draw.choice([4, 300, 1200, 40000]))) for _ in range(draw.randrange(1, 12))]
         decodes.append({"ids": ids, "decoded": tokenizer.decode(ids),
                         "decoded_skip_special": tokenizer.decode(ids, skip_special_tokens=True)})

@@ -1,6 +1,6 @@
-"""The training methods in PyTorch: each prepares a transformers model and says what of it trains.
+"""The training methods in PyTorch: each prepares a transformers model and says which parameters train.
 
-Every function here takes an untouched model, changes it in place so that it still computes what it did, and
+Every function here takes an untouched model, changes it in place without changing what it computes, and
 returns a Method. Layers are named by their index in the untouched model.
 """
 
@@ -15,7 +15,7 @@ from torch import nn
 
 import reference
 
-NOISE = 0.02  # of the down projections of three copies, relative to the original's root mean square
+NOISE = 0.02  # noise of the down projections of three copies, relative to the original's root mean square
 ORIGINAL_LEARNING_RATE_SCALE = 0.1
 RANK, ALPHA = 4, 8
 LORA_TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj", "qkv_proj",
@@ -25,7 +25,7 @@ LORA_TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", 
 @dataclass
 class Method:
     model: nn.Module
-    parameters: dict  # name -> what trains, everything else is frozen
+    parameters: dict  # name -> trained parameter; everything else is frozen
     set_strength: Callable  # after training: 1 is the trained model, 0 the untouched one
     scales: dict = field(default_factory=dict)  # name -> factor on the learning rate, where it is not 1
 
@@ -51,7 +51,7 @@ class WeightStrength:
 
 
 def new(model, layers, k, generator):
-    """The copies alone train. k = 3 starts from W_down + n and W_down - n: equal copies would stay equal."""
+    """Only the copies train. k = 3 starts from W_down + n and W_down - n: equal copies would stay equal."""
     reference.expand(model, layers, k)
     if k == 3:
         with torch.no_grad():
@@ -65,7 +65,7 @@ def new(model, layers, k, generator):
 
 
 def mlp(model, layers, k):
-    """The copies train at the rate, the original MLPs, down's bias included, at a tenth of it.
+    """The copies train at the full rate, the original MLPs (with down's bias) at a tenth of it.
 
     The original bias of down stays outside the copies' differences: y = T_0 + sum_j (1/k)(T_j - T_0) + b_down.
     """
@@ -96,13 +96,13 @@ class AddedMlp(reference.SplitMlp):
 
 
 def zero_init(model, layers):
-    """New width that adds nothing at first and is not averaged with the old."""
+    """New width that initially adds nothing and is not averaged with the original."""
     reference.expand(model, layers, 2, AddedMlp)
     return Method(model, reference.copy_parameters(model), lambda s: reference.set_strength(model, s))
 
 
 def silenced(layer):
-    """Sets what a layer's two blocks end with so that the layer adds nothing; returns these parameters."""
+    """Sets the last parameters of a layer's two blocks so that the layer adds nothing; returns them."""
     if hasattr(layer, "post_feedforward_layernorm"):  # norms after the blocks, which multiply by 1 + w
         norms = layer.post_attention_layernorm.weight, layer.post_feedforward_layernorm.weight
         for weight in norms:
@@ -115,7 +115,7 @@ def silenced(layer):
 
 
 def llama_pro(model, layers):
-    """A copy of each of `layers` after it, adding nothing at first. Names are those of the deeper model."""
+    """A copy of each of `layers` after it, initially adding nothing. Names are those of the deeper model."""
     model.requires_grad_(False)
     decoder = model.get_decoder()
     kinds = getattr(decoder.config, "layer_types", None)
@@ -132,10 +132,10 @@ def llama_pro(model, layers):
             origins.append(i)
     decoder.layers = deeper
     decoder.config.num_hidden_layers = len(deeper)
-    # The decoder picks masks and RoPE angles by a layer's index in this list.
+    # The decoder selects masks and RoPE angles by a layer's index in this list.
     if kinds is not None:
         decoder.config.layer_types = [kinds[i] for i in origins]
-    # Layers keep the layer_idx of their origin: only a key-value cache, which is not used, goes by it.
+    # Layers keep the layer_idx of their origin; only a key-value cache, which is not used here, needs it.
     return Method(model, inserted, WeightStrength(ends))
 
 
@@ -158,8 +158,8 @@ def lora(model, seed):
 
 def full(model):
     """Every parameter trains, a tied embedding once."""
-    # torch gives the row of the padding token no gradient. expandft pads nothing, and such a token in a text is a
-    # token as any other.
+    # torch gives no gradient to the row of the padding token. expandft does not pad, and this token in a text is a
+    # token like any other.
     model.get_input_embeddings().padding_idx = None
     parameters = dict(model.named_parameters())
     return Method(model, parameters, WeightStrength(parameters.values()))

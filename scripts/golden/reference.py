@@ -5,9 +5,9 @@ An expanded layer computes its MLP in the split form
     y = MLP(x) + sum_j strength * (1/k) * (S_j(x) - S_base(x)),    j = 1 .. k-1
     S(x) = W_down . (act(W_gate x + b_gate) * (W_up x + b_up))
 
-where S_j is made of the copies and S_base of the original weights. S holds no bias of the down
-projection: that bias belongs to the original MLP alone, is added once and has no copy. The biases
-of gate and up are copied, and train, with their weights.
+where S_j uses the copies and S_base the original weights. S does not include the bias of the down
+projection: it belongs to the original MLP, is added once and has no copy. The biases of gate and up
+are copied and trained with their weights.
 Method: "Grow, Don't Overwrite: Fine-tuning Without Forgetting", arXiv 2603.08647.
 """
 
@@ -22,7 +22,7 @@ NO_TARGET = -100
 
 
 class UnfusedMlp(nn.Module):
-    """An MLP whose gate_up_proj = [gate; up] is taken apart (Phi-3): the same function."""
+    """An MLP whose gate_up_proj = [gate; up] is split (Phi-3): the same function."""
 
     def __init__(self, mlp):
         super().__init__()
@@ -79,8 +79,8 @@ class SplitMlp(nn.Module):
         base = self.base
         inner = base.act_fn(base.gate_proj(x)) * base.up_proj(x)
         unbiased = functional.linear(inner, base.down_proj.weight)
-        # With the bias inside the product, as the base model has it, so that equal copies leave
-        # the base's output as it is, bit for bit.
+        # With the bias inside the product, as in the base model, so that equal copies leave the base's
+        # output unchanged, bit for bit.
         y = base.down_proj(inner)
         for copy in self.copies:
             y = y + (self.strength / self.k) * (copy(x) - unbiased)
@@ -128,7 +128,7 @@ def perturb_copies(model, noise, generator):
 
 @torch.no_grad()
 def fold(model):
-    """Makes every split MLP one ordinary MLP of k times the width (at its strength), in place."""
+    """Turns every split MLP into one ordinary MLP of k times the width (at its strength), in place."""
     for layer in decoder_layers(model):
         split = layer.mlp
         if not isinstance(split, SplitMlp):
@@ -147,7 +147,7 @@ def fold(model):
 
 
 def flat_logits(model, ids, offsets):
-    """Logits (tokens, vocabulary) of sequences laid end to end, each computed apart.
+    """Logits (tokens, vocabulary) of sequences laid end to end, each computed separately.
 
     ids (tokens); offsets (sequences + 1): sequence i is ids[offsets[i]:offsets[i + 1]].
     """
@@ -157,7 +157,7 @@ def flat_logits(model, ids, offsets):
 
 
 def next_token_targets(ids, offsets, learned):
-    """Targets (tokens): the next token of the same sequence where that token is learned, else NO_TARGET."""
+    """Targets (tokens): the next token of the same sequence if that token is learned, else NO_TARGET."""
     targets = torch.full_like(ids, NO_TARGET)
     targets[:-1] = torch.where(learned[1:], ids[1:], NO_TARGET)
     targets[offsets[1:] - 1] = NO_TARGET
@@ -165,7 +165,7 @@ def next_token_targets(ids, offsets, learned):
 
 
 def summed_loss(logits, targets):
-    """Cross-entropy summed over the places that have a target."""
+    """Cross-entropy summed over the positions that have a target."""
     return functional.cross_entropy(logits, targets.long(), ignore_index=NO_TARGET, reduction="sum")
 
 
@@ -190,8 +190,8 @@ def train(model, parameters, batches, settings, retention=None, scales=None):
 
     batches: per step, a list of micro-batches (ids, offsets, targets). A step's loss is the mean
     over the targets of all its micro-batches; the loss returned is the one before the update.
-    scales: name -> factor on the learning rate, 1 where none is given; the gradient norm knows no factors.
-    Weight decay (decoupled, so under the same factor) applies to matrices, not to biases and norms.
+    scales: name -> factor on the learning rate, 1 by default; the gradient norm ignores the factors.
+    Weight decay (decoupled, so with the same factor) applies to matrices, not to biases and norms.
     """
     optimizer = torch.optim.AdamW(
         [{"params": [parameter], "scale": (scales or {}).get(name, 1.0),

@@ -1,4 +1,4 @@
-"""What the tests on tests/golden/models share: loading with transformers, logits, copies of other dtypes."""
+"""Helpers for the tests on tests/golden/models: loading with transformers, logits, copies in other dtypes."""
 
 import json
 import sys
@@ -10,7 +10,7 @@ from transformers import AutoModelForCausalLM
 
 MODELS = Path(__file__).parent / "models"
 NAMES = sorted(directory.name for directory in MODELS.iterdir() if directory.is_dir())
-# One of each way in which a checkpoint holds its MLPs: plain, with biases, under a prefix, fused.
+# One of each way in which checkpoints store MLPs: plain, with biases, under a prefix, fused.
 STORED_APART = ["gqa", "bias", "gemma3-multimodal", "phi3"]
 
 sys.path.append(str(Path(__file__).parents[2] / "scripts/golden"))
@@ -34,7 +34,7 @@ def golden(name):
 
 
 def load_in_transformers(directory):
-    """The model in stock transformers, float32, no remote code; every tensor must find its place."""
+    """The model in stock transformers, float32, no remote code; every tensor must be used."""
     model, report = AutoModelForCausalLM.from_pretrained(
         directory, dtype=torch.float32, attn_implementation="eager", trust_remote_code=False,
         output_loading_info=True)
@@ -68,7 +68,7 @@ def tensors_of(directory):
 
 
 def describe_difference(expected, found):
-    """'' where two tensors have the same dtype, shape and bytes, else what differs."""
+    """'' if two tensors have the same dtype, shape and bytes, else what differs."""
     if expected.dtype != found.dtype or expected.shape != found.shape:
         return f"{expected.dtype} {tuple(expected.shape)} became {found.dtype} {tuple(found.shape)}"
     if torch.equal(expected.contiguous().view(torch.uint8), found.contiguous().view(torch.uint8)):

@@ -1,16 +1,16 @@
-"""What lm-evaluation-harness makes of a model on local data: the reference of test_lm_eval_parity.py.
+"""lm-evaluation-harness's results for a model on local data: the reference of test_lm_eval_parity.py.
 
     python lm_eval_oracle.py --model DIR --data tests/golden/tasks --tasks piqa,gsm8k --output oracle.json
 
-The harness's own tasks run as they are: its yaml, its functions, its few-shot examples, its metrics. Only where a
-task asks for its data set, JSON lines from --data answer: <task>.jsonl, and <task>.train.jsonl for the training
-split where it is there. Nothing is downloaded. Tasks are called as expandft calls them.
+The harness's own tasks run unchanged: its yaml, its functions, its few-shot examples, its metrics. Only the data
+set of a task is replaced by JSON lines from --data: <task>.jsonl, and <task>.train.jsonl for the training split if
+it exists. Nothing is downloaded. Tasks have expandft's names.
 
 The output: {"tasks": {task: {"examples": […], "metrics": {…}, "standard_errors": {…}, "seconds": S}}}. An example
-has "requests" (what the model was asked), "log_probs" and "greedy" or "text", and "metrics"; examples are in the
-data's order. Metrics are called as in the harness's results, "acc,none": the metric, a comma, the filter.
+has "requests" (the model's inputs), "log_probs" and "greedy" or "text", and "metrics"; examples are in the
+data's order. Metrics are named as in the harness's results, "acc,none": the metric, a comma, the filter.
 
-A process of its own: the harness is slow to import, and is told by the environment to stay offline.
+This is a separate process, because the harness is slow to import and environment variables keep it offline.
 """
 
 import argparse
@@ -20,7 +20,7 @@ import tempfile
 import time
 from pathlib import Path
 
-# Where the harness calls a task otherwise, and where its folder does not have the task's name.
+# Tasks with another name in the harness, and folders that are not named after the task.
 HARNESS_NAMES = {"wmt14_en_fr": "wmt14-en-fr"}
 FOLDERS = {"arc_easy": "arc", "arc_challenge": "arc", "boolq": "super_glue/boolq", "lambada_openai": "lambada",
            "rte": "glue/rte", "wmt14_en_fr": "translation"}
@@ -40,7 +40,7 @@ def parse_arguments():
 
 
 def stay_local(cache):
-    """For this process, before the first import of datasets and transformers."""
+    """Keeps this process offline; call before the first import of datasets and transformers."""
     os.environ.update(HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1", TRANSFORMERS_OFFLINE="1", HF_HOME=str(cache),
                       HF_DATASETS_CACHE=str(cache / "datasets"), HF_MODULES_CACHE=str(cache / "modules"),
                       CUDA_VISIBLE_DEVICES="", TOKENIZERS_PARALLELISM="false", DISABLE_MULTIPROC="1",
@@ -48,7 +48,7 @@ def stay_local(cache):
 
 
 def serve_data(data, task):
-    """Lets whatever data set is asked for be the task's JSON lines, in all splits but training its own."""
+    """Replaces every data set by the task's JSON lines; the training split has its own file."""
     import datasets
 
     if not hasattr(serve_data, "load"):
@@ -62,13 +62,13 @@ def serve_data(data, task):
 
 
 def load_task(data, name, shots):
-    """The harness's task on local data, set up as its simple_evaluate sets it up."""
+    """The harness's task on local data, configured as by its simple_evaluate."""
     from lm_eval import tasks
 
     serve_data(data, name)
     folder = Path(tasks.__file__).parent / FOLDERS.get(name, name)
     called = HARNESS_NAMES.get(name, name)
-    # Only this folder: to index all of the harness's tasks takes seconds.
+    # Only this folder: indexing all of the harness's tasks takes seconds.
     task = tasks.TaskManager(include_path=str(folder), include_defaults=False).load([called])["tasks"][called]
     if shots is not None:
         task.set_config(key="num_fewshot", value=shots)
@@ -79,7 +79,7 @@ def load_task(data, name, shots):
 
 
 def example_of(samples):
-    """One example from what the harness logged of it, once for each of its filters."""
+    """One example, from the samples that the harness logged for it, one per filter."""
     first, example = samples[0], {}
     answers = [responses[0] for responses in first["resps"]]
     example["requests"] = [[part for part in arguments if isinstance(part, str)] for arguments in first["arguments"]]
@@ -135,7 +135,7 @@ def evaluate(options):
         name, _, shots = asked.partition(":")
         task = load_task(options.data.resolve(), name, int(shots) if shots else None)
         start = time.monotonic()
-        # Bootstrapped errors are not compared: two draws keep the closed forms, which it would leave out with none.
+        # Bootstrapped errors are not compared. Two draws keep the closed forms, which the harness omits with none.
         found = lm_eval.evaluate(lm=model, task_dict={"tasks": {name: task}}, limit=options.limit, bootstrap_iters=2)
         metrics, errors = values_of(found["results"][name])
         tasks[asked] = {"examples": examples_of(found["samples"][name]), "metrics": metrics,

@@ -1,4 +1,4 @@
-"""The goldens of edited configs are what the installed transformers makes of them: a sample, for an upgrade to show."""
+"""The goldens of edited configs match the installed transformers: a sample, so that an upgrade shows differences."""
 
 import json
 import os
@@ -8,10 +8,10 @@ import golden_models
 import pytest
 import torch
 
-from make_config_goldens import ABSENT, edited, log_probs  # golden_models knows where it lies
+from make_config_goldens import ABSENT, edited, log_probs  # found through golden_models
 
 CONFIGS = Path(__file__).parent / "configs"
-EVERY = 23  # of the edits: all of them take minutes
+EVERY = 23  # a sample: all edits would take minutes
 
 
 def rows(golden):

@@ -7,14 +7,14 @@ import torch
 from golden_models import MODELS, NAMES, describe_difference, flat_logits, golden, logits_of, read_config, tensors_of
 from transformers import AutoModelForCausalLM, dynamic_module_utils
 
-TOLERANCE = 1e-4  # to the base: the wide MLP adds in another order
-SAME = 1e-5       # between layouts: only zeros more or less
+TOLERANCE = 1e-4  # to the base: the wide MLP sums in another order
+SAME = 1e-5       # between layouts: only the padding differs
 STORY = "Once upon a time, there was a little girl named Lily. She loved to play outside in the park. " * 6
 
 
 @pytest.fixture(autouse=True)
 def modules_cache(tmp_path, monkeypatch):
-    """Where transformers puts remote code: not the user's cache."""
+    """Keeps transformers' remote code out of the user's cache."""
     monkeypatch.setattr(dynamic_module_utils, "HF_MODULES_CACHE", str(tmp_path / "modules"))
 
 
@@ -94,7 +94,7 @@ def test_remote_code_is_saved_and_loaded_by_transformers(expandft, tmp_path, nam
 
 @pytest.mark.parametrize("name", NAMES)
 def test_remote_code_without_weights(expandft, tmp_path, name):
-    """A model of the config alone: every MLP is initialised as the family's are."""
+    """A model built from the config alone initialises every MLP like the family's."""
     config = load_remote_code(expand(expandft, name, tmp_path / "remote", "remote-code")).config
     model = AutoModelForCausalLM.from_config(config, trust_remote_code=True)
     for layer in model.get_decoder().layers:
@@ -103,7 +103,7 @@ def test_remote_code_without_weights(expandft, tmp_path, name):
 
 
 def test_remote_code_needs_trust(expandft, tmp_path):
-    """Stock code does not take it for a model of one width."""
+    """Stock code refuses it as a model of one width."""
     output = expand(expandft, "gqa", tmp_path / "remote", "remote-code")
     with pytest.raises(RuntimeError, match="size mismatch|mismatch"):
         AutoModelForCausalLM.from_pretrained(output, trust_remote_code=False)
@@ -151,7 +151,7 @@ def test_deci_is_refused(expandft, tmp_path, name):
 
 @pytest.mark.parametrize("layout", ["remote-code", "deci"])
 def test_every_verb_works_on_stories(expandft, tmp_path, stories, layout):
-    """generate, score and eval give what they give on the base; so does a base that is taken out."""
+    """generate, score and eval give the same as on the base, and so does the base after unmerge."""
     grown = tmp_path / "grown"
     run(expandft, "expand", "--model", stories, "--output", grown, "--layers", "1,3", "--layout", layout,
         "--device", "cpu")

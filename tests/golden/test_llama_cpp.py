@@ -1,7 +1,7 @@
 """Merged models in llama.cpp: converted to GGUF, they give transformers' logits of the base.
 
 Needs the package llama_cpp, and in $LLAMA_CPP_DIR a llama.cpp source tree with convert_hf_to_gguf.py. The source
-package of llama-cpp-python holds one, as vendor/llama.cpp.
+package of llama-cpp-python contains one, as vendor/llama.cpp.
 """
 
 import os
@@ -23,7 +23,7 @@ if not CONVERTER.is_file():
 IDS = [1, 403, 407, 261, 378, 432, 440, 383, 285, 268, 426, 338, 267, 337, 411, 503, 32, 511, 264, 310]
 LLAMA3_ROPE = dict(rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0,
                    original_max_position_embeddings=16, rope_theta=10000.0)
-# What sets the model apart, of which layers grow, in which layout. Widths of DeciLM's are multiples of 256.
+# What is special about the model, which layers are expanded, in which layout. DeciLM's widths are multiples of 256.
 CASES = {
     "stories-native": ({}, "all", "native"),
     "stories-padded": ({}, "1,3", "padded"),
@@ -41,7 +41,7 @@ def convert(directory, target):
 
 @pytest.fixture
 def make_base(tmp_path, stories, tiny_model):
-    """stories260K, or a random Llama, with tokenizer.json too: DeciLM's converter reads no other."""
+    """stories260K, or a random Llama, with a tokenizer.json, the only tokenizer that DeciLM's converter reads."""
 
     def make(settings):
         base = tiny_model("base", **settings) if settings else shutil.copytree(stories, tmp_path / "base")

@@ -17,7 +17,7 @@ DATA = FOLDER / "tasks"
 QUERY_DATA = DATA / "query"
 MODELS = ["llama_stories", "random_qwen2"]  # fixtures
 
-# What expandft calls a metric, and the harness, by task.
+# For each task: expandft's name of a metric, and the harness's.
 ACC = {"acc": "acc,none"}
 ACC_NORM = ACC | {"acc_norm": "acc_norm,none"}
 METRICS = {
@@ -31,21 +31,21 @@ METRICS = {
 }
 TASKS = list(METRICS)
 GENERATING = ["gsm8k", "wmt14_en_fr", "squad_completion"]
-# Tasks that are also asked after so many solved examples, from <task>.train.jsonl. The harness draws one more than it
-# shows where a task has no test split, as WinoGrande.
+# Tasks that are also tested with so many few-shot examples, from <task>.train.jsonl. For a task without a test split,
+# such as WinoGrande, the harness draws one more than it shows.
 FEW_SHOT = {"arc_easy": 3, "winogrande": 2}
-# Sets that also come with ready-made prompts, the same ones.
+# Data sets that also come with ready-made prompts, with the same content.
 WITH_QUERIES = ["winogrande", "piqa", "arc_easy", "arc_challenge", "boolq", "openbookqa", "lambada_openai", "gsm8k"]
 
 LOG_PROB_TOLERANCE = 1e-3
-# Metrics: relative where they are perplexities or bits, absolute elsewhere.
+# Tolerances of metrics: relative for perplexities and bits, absolute for the rest.
 RELATIVE = {"perplexity": 1e-4, "word_perplexity": 1e-4, "byte_perplexity": 1e-4, "bits_per_byte": 1e-4}
 ABSOLUTE = {"bleu": 0.01, "chrf": 0.01}
 
 
 @pytest.fixture(scope="session")
 def random_qwen2(tmp_path_factory):
-    """A model that knows no BOS, with the tokenizer of tokenizers/json/qwen2.json."""
+    """A model without BOS, with the tokenizer of tokenizers/json/qwen2.json."""
     import torch
     from transformers import Qwen2Config, Qwen2ForCausalLM
 
@@ -64,7 +64,7 @@ def random_qwen2(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def llama_stories(stories, tmp_path_factory):
-    """With the file that tells transformers which tokenizer's class it is, and that BOS stands before texts."""
+    """With the file that tells transformers the tokenizer's class, and that BOS precedes texts."""
     directory = shutil.copytree(stories, tmp_path_factory.mktemp("models") / "stories260K")
     (directory / "tokenizer_config.json").write_text(json.dumps(
         {"tokenizer_class": "LlamaTokenizer", "add_bos_token": True, "bos_token": "<s>", "eos_token": "</s>",
@@ -79,7 +79,7 @@ def model(request):
 
 @pytest.fixture(scope="session")
 def harness(model, tmp_path_factory):
-    """The harness's tasks, as lm_eval_oracle.py writes them, by name."""
+    """The harness's results by task, as lm_eval_oracle.py writes them."""
     output = tmp_path_factory.mktemp("harness") / "oracle.json"
     tasks = TASKS + [f"{task}:{count}" for task, count in FEW_SHOT.items()]
     done = subprocess.run([sys.executable, FOLDER / "lm_eval_oracle.py", "--model", model, "--data", DATA, "--tasks",
@@ -89,7 +89,7 @@ def harness(model, tmp_path_factory):
 
 
 def evaluate(expandft, model, tasks, data, folder):
-    """({task: its part of --json}, {task: its lines of --examples}). Tasks are evaluated in one run."""
+    """({task: its entry in --json}, {task: its lines of --examples}), all tasks in one run."""
     results, examples = folder / "results.json", folder / "examples.jsonl"
     done = expandft("eval", "--model", model, "--tasks", ",".join(tasks), "--task-data", data, "--no-cache",
                     "--examples", examples, "--json", results, "--device", "cpu", "--precision", "float32",
@@ -114,7 +114,7 @@ def ours_from_queries(expandft, model, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def ours_few_shot(expandft, source, model, tmp_path_factory):
-    """Of task files made of the built-in ones."""
+    """With task files derived from the built-in ones."""
     folder = tmp_path_factory.mktemp("few-shot")
     for task, count in FEW_SHOT.items():
         content = json.loads((source / f"configs/tasks/{task}.json").read_text())
@@ -125,7 +125,7 @@ def ours_few_shot(expandft, source, model, tmp_path_factory):
 
 
 def tolerance(metric, value):
-    """Of a metric, or of its standard error, whose value is this."""
+    """For a metric, or its standard error, with this value."""
     return RELATIVE[metric] * abs(value) if metric in RELATIVE else ABSOLUTE.get(metric, 1e-6)
 
 
@@ -162,7 +162,7 @@ def test_metrics(harness, ours, task):
 
 @pytest.mark.parametrize("task", TASKS)
 def test_metrics_of_each_example(harness, ours, task):
-    """Where the mean over the examples is the metric."""
+    """For metrics that are a mean over examples."""
     checked = 0
     for theirs, example in zip(harness[task]["examples"], ours[1][task], strict=True):
         for metric, name in METRICS[task].items():
@@ -175,7 +175,7 @@ def test_metrics_of_each_example(harness, ours, task):
 
 @pytest.mark.parametrize("task", TASKS)
 def test_standard_errors_of_means(harness, ours, task):
-    """The closed form; errors that the harness draws at random are not compared."""
+    """Only closed forms; errors that the harness computes from random draws are not compared."""
     expected, found = harness[task]["standard_errors"], ours[0][task]["standard_errors"]
     for metric, theirs in METRICS[task].items():
         if metric not in RELATIVE and metric not in ABSOLUTE and theirs in expected:
@@ -183,7 +183,7 @@ def test_standard_errors_of_means(harness, ours, task):
 
 
 def test_slices_tell_right_from_wrong(harness):
-    """In each task but a few, some answers of this model are right and some wrong, and some texts are cut short."""
+    """In most tasks, some answers of this model are right and some wrong, and some texts stop early."""
     mixed = sum(any(0 < harness[task]["metrics"][theirs] < 1 for metric, theirs in METRICS[task].items()
                     if metric not in RELATIVE and metric not in ABSOLUTE) for task in TASKS)
     assert mixed >= 8
@@ -212,7 +212,7 @@ def test_few_shot(harness, ours_few_shot, task):
 
 
 def test_truncation_is_counted(harness, ours):
-    """Passages longer than the model's context are cut at their beginning, and that is said."""
+    """Passages longer than the model's context lose their beginning, and are counted."""
     assert ours[0]["boolq"]["truncated"] > 0
     assert ours[0]["rte"]["truncated"] >= 1
     assert ours[0]["winogrande"]["truncated"] == 0

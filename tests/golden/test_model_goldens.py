@@ -1,4 +1,4 @@
-"""The goldens are what the installed transformers computes: an upgrade that changes it shows here."""
+"""The goldens match what the installed transformers computes, so that an upgrade that changes it shows up."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The benchmark's multiply-adds a token are those that torch counts."""
+"""The benchmark's multiply-adds per token are those that torch counts."""
 
 import dataclasses
 import sys
@@ -29,7 +29,7 @@ SHAPES = EagerShapes.of_config(read_config(MODELS / "gqa"))
 
 
 def counted(model):
-    """Multiply-adds a token of a training step, forward and backward."""
+    """Multiply-adds per token of a training step, forward and backward."""
     ids = torch.arange(2 * LENGTH).view(2, LENGTH)
     counter = FlopCounterMode(display=False)
     with counter:

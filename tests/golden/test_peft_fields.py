@@ -1,5 +1,5 @@
 """Every field of PEFT's LoraConfig, edited one at a time: expandft computes what PEFT computes, or refuses the field
-by name. The fields are those of the installed PEFT, so that a later one's are tested too."""
+by name. The fields are those of the installed PEFT, so the fields of later versions are tested too."""
 
 import copy
 import dataclasses
@@ -13,9 +13,9 @@ from peft import LoraConfig, PeftModel
 from transformers import AutoModelForCausalLM
 
 FIELDS = [field.name for field in dataclasses.fields(LoraConfig)]
-# What a hand, another program or a later version may put into any field.
+# What a person, another program or a later version might put into any field.
 VALUES = [True, "true", [0], {}, {"x": 1}, None]
-# What makes sense for one field, and changes what is computed or which modules have updates.
+# Values that make sense for one field, and change the computation or which modules have updates.
 MORE = {
     "init_lora_weights": [False, "gaussian", "eva", "orthogonal", "mica", "pissa", "pissa_niter_4", "PISSA", "olora",
                           "corda", "loftq", "lora_ga", "OLoRA", "new"],
@@ -44,7 +44,7 @@ def loaded(base):
 
 
 def of_peft(base, adapter):
-    """The log-probabilities, or None where PEFT cannot load it either."""
+    """The log-probabilities, or None if PEFT cannot load it either."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -85,7 +85,7 @@ def test_each_field_is_honoured_or_refused(expandft, source, tmp_path, adapter, 
                 wrong.append((value, result.stderr))
             continue
         expected = of_peft(base, folder)
-        if expected is None:  # nobody can say what it computes
+        if expected is None:  # its result is undefined
             continue
         found = torch.tensor([json.loads(line)["logprob"] for line in result.stdout.splitlines()[1:]])
         if (found - expected).abs().max() > 1e-4:

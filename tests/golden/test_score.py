@@ -53,7 +53,7 @@ def test_expanded(expandft, tmp_path, name, layers):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_bfloat16_checkpoint(expandft, tmp_path, name):
-    """Computed in float32, as both do on a CPU unless told otherwise."""
+    """In float32, the default of both on a CPU."""
     directory = cast_model(MODELS / name, tmp_path / "base", "bfloat16")
     base = golden(name)
     begin, end = base["offsets"][1:3]

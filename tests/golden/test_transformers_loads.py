@@ -44,7 +44,7 @@ def test_some_layers_padded(expandft, tmp_path, name, layers, indices, copies):
         assert tensors[mlp + "down_proj.weight"].shape[1] == copies * width
         if i in indices:
             continue
-        # A layer that does not grow: the original, then zeros.
+        # A layer that is not expanded: the original, then zeros.
         assert torch.equal(tensors[mlp + "down_proj.weight"][:, :width], base[mlp + "down_proj.weight"])
         assert not tensors[mlp + "down_proj.weight"][:, width:].any()
         for projection in ("gate_proj", "up_proj"):

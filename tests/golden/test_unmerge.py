@@ -1,4 +1,4 @@
-"""`expandft unmerge` takes the base back out byte for byte where k is a power of two."""
+"""`expandft unmerge` restores the base byte for byte if k is a power of two."""
 
 import pytest
 import torch
@@ -25,7 +25,7 @@ def check_same_bytes(base, unmerged):
     assert intermediate_size(unmerged) == intermediate_size(base)
 
 
-# The float16 cases hold weights below k * 2^-14, whose k-th part is subnormal and may lose its last
+# The float16 cases have weights below k * 2^-14, whose k-th part is subnormal and may lose its last
 # bits: W_down / k alone does not give these back.
 @pytest.mark.parametrize("copies", ["2", "4"])
 @pytest.mark.parametrize("dtype", DTYPES)
