@@ -10,7 +10,7 @@
 namespace expandft {
 namespace {
 
-/// Whether the open file still lies under the name: who had it before may have removed it.
+/// Whether the name still leads to the open file: the previous holder may have removed it.
 bool is_at(int descriptor, const fs::path& file) {
   struct stat open {
   }, named{};

@@ -4,28 +4,28 @@
 
 namespace expandft {
 
-/// The kernel's lock (flock) on a file, which goes with the process however it ends, and is known
-/// to other containers and, on a shared disk that has locks, to other hosts.
+/// The kernel's lock (flock) on a file. It ends with the process, however that ends. Other
+/// containers see it, and so do other hosts if the file is on a shared disk with locks.
 class FileLock {
  public:
   enum class State {
     kTaken,       // by this object
-    kHeld,        // by another
-    kImpossible,  // no such file, none that can be written, or a file system without locks
+    kHeld,        // by another holder
+    kImpossible,  // no such file, no write permission, or a file system without locks
   };
-  enum class Missing { kCreate, kLeave };  // what is done about a file that is not there
+  enum class Missing { kCreate, kLeave };  // what to do when there is no such file
 
-  /// Tries to take it, without waiting.
+  /// Tries to take the lock, without waiting.
   FileLock(fs::path file, Missing missing);
-  /// Gives it back; the file stays.
+  /// Releases the lock; the file stays.
   ~FileLock() { close(); }
   FileLock(const FileLock&) = delete;
   FileLock& operator=(const FileLock&) = delete;
 
   State state() const { return state_; }
-  /// Of the open file; -1 when it is kImpossible.
+  /// Of the open file; -1 when the state is kImpossible.
   int descriptor() const { return descriptor_; }
-  /// Removes the file and gives its lock back, if it is taken.
+  /// Removes the file and releases its lock, if taken.
   void remove();
 
  private:

@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 #include "base/partial_path.h"
-#include "base/system_message.h"
+#include "base/wording.h"
 
 #include <algorithm>
 #include <array>
@@ -116,7 +116,7 @@ std::string read_file(const fs::path& file) {
 }
 
 std::shared_ptr<const MappedFile> MappedFile::open(const fs::path& file) {
-  // Before it is opened: opening a pipe waits for its writer.
+  // Checked before opening, because opening a pipe waits for its writer.
   struct stat before {};
   if (::stat(file.c_str(), &before) == 0 && !S_ISREG(before.st_mode) && !S_ISDIR(before.st_mode)) {
     throw input_error("found a device or pipe, expected a regular file", file.string());
@@ -139,8 +139,8 @@ MappedFile::~MappedFile() {
 
 void MappedFile::release(std::span<const std::byte> part) const {
   if (part.empty()) return;
-  // A fault may map all that one page table reaches (2 MB where a page has 4 KB), and so bring back
-  // neighbours that were released: they go with the part, and come back when they are read.
+  // A page fault may map all that one page table covers (2 MB with pages of 4 KB), including
+  // neighbours that were released before. So they are released with the part.
   static const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
   static const std::uintptr_t reach = page * (page / sizeof(void*));
   const auto start = reinterpret_cast<std::uintptr_t>(bytes_.data());
@@ -148,7 +148,7 @@ void MappedFile::release(std::span<const std::byte> part) const {
   const std::uintptr_t first = std::max(begin / reach * reach, start);
   const std::uintptr_t last =
       std::min((begin + part.size() + reach - 1) / reach * reach, start + bytes_.size());
-  // Advice: where it is not taken, the pages stay.
+  // Only advice: a system that ignores it keeps the pages.
   ::madvise(const_cast<std::byte*>(bytes_.data()) + (first - start), last - first, MADV_DONTNEED);
 }
 
@@ -156,7 +156,7 @@ OutputFile::OutputFile(fs::path file) : path_(std::move(file)) {
   descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (descriptor_ < 0) {
     throw failure("cannot create the file: " + system_message(errno), path_.string(),
-                  "check that the folder is there and can be written");
+                  "check that the folder exists and can be written");
   }
 }
 
@@ -167,8 +167,9 @@ OutputFile::~OutputFile() {
 void OutputFile::check(int error) const {
   if (error == 0) return;
   const bool full = error == ENOSPC || error == EDQUOT;
-  throw failure("cannot write past byte " + std::to_string(written_) + ": " + system_message(error),
-                path_.string(), full ? "free some space, or choose another output" : "");
+  throw failure(
+      "cannot write beyond byte " + std::to_string(written_) + ": " + system_message(error),
+      path_.string(), full ? "free some space, or choose another output" : "");
 }
 
 int OutputFile::put(std::span<const std::byte> bytes) {
@@ -192,16 +193,16 @@ void OutputFile::write(std::span<const std::byte> bytes) {
 
 void OutputFile::copy(const MappedFile& from, std::span<const std::byte> bytes) {
   const int error = put(bytes);
-  if (error == EFAULT) {  // no page of the file lies there any more
+  if (error == EFAULT) {  // the file has no such page any more
     throw failure("the file became shorter while it was read, or its disk failed",
-                  from.path().string(), "put the whole file back, and run the command again");
+                  from.path().string(), "restore the file and run the command again");
   }
   check(error);
 }
 
 void OutputFile::start_writeback() {
-  // Without this the system may keep gigabytes back until the sync. It is no promise: errors, and
-  // files that cannot be synced, show in sync_and_close.
+  // Without this the system may hold gigabytes back until the sync. Errors, and files that cannot
+  // be synced, are reported by sync_and_close.
   ::sync_file_range(descriptor_, static_cast<off64_t>(started_),
                     static_cast<off64_t>(written_ - started_), SYNC_FILE_RANGE_WRITE);
   started_ = written_;
@@ -212,14 +213,14 @@ void OutputFile::reserve(std::uint64_t bytes) {
   while (::fallocate(descriptor_, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(bytes)) != 0) {
     if (errno == EINTR) continue;
     if (errno == ENOSPC || errno == EDQUOT || errno == EFBIG) check(errno);
-    return;  // not every file system can
+    return;  // not every file system can allocate
   }
 }
 
 void OutputFile::sync_and_close() {
-  // Pipes and terminals cannot be synced (EINVAL), and need not be.
+  // Pipes and terminals cannot be synced (EINVAL) and need not be.
   if (::fsync(descriptor_) != 0 && errno != EINVAL && errno != EROFS) {
-    throw failure("cannot bring the file to the disk: " + system_message(errno), path_.string());
+    throw failure("cannot sync the file to the disk: " + system_message(errno), path_.string());
   }
   close();
 }
@@ -272,15 +273,15 @@ fs::path without_trailing_separator(const fs::path& path) {
 void sync_file(const fs::path& file) {
   const Descriptor descriptor(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
   if (descriptor.get() < 0 || ::fsync(descriptor.get()) != 0) {
-    throw failure("cannot bring the file to the disk: " + system_message(errno), file.string());
+    throw failure("cannot sync the file to the disk: " + system_message(errno), file.string());
   }
 }
 
 void sync_directory(const fs::path& directory) {
   const Descriptor descriptor(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  // Some network file systems cannot sync a folder and say EINVAL.
+  // Some network file systems cannot sync a folder (EINVAL).
   if (descriptor.get() < 0 || (::fsync(descriptor.get()) != 0 && errno != EINVAL)) {
-    throw failure("cannot bring the folder to the disk: " + system_message(errno),
+    throw failure("cannot sync the folder to the disk: " + system_message(errno),
                   directory.string());
   }
 }

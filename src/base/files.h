@@ -12,11 +12,11 @@ namespace expandft {
 
 namespace fs = std::filesystem;
 
-/// Reads a whole file as bytes. Throws an input error that names a missing file, a directory in
-/// place of a file, or the reason of the system.
+/// A whole file's bytes. An input error when it is missing or a directory, or with the system's
+/// reason.
 std::string read_file(const fs::path& file);
 
-/// A file read front to back, piece by piece. Throws as read_file does.
+/// A file that is read front to back, piece by piece. Errors as in read_file.
 class InputFile {
  public:
   explicit InputFile(fs::path file);
@@ -24,7 +24,7 @@ class InputFile {
   InputFile(const InputFile&) = delete;
   InputFile& operator=(const InputFile&) = delete;
 
-  /// Fills the beginning of the buffer with the next bytes and says how many: 0 at the end.
+  /// Copies the next bytes to the start of the buffer. Returns how many: 0 at the end.
   std::size_t read(std::span<char> buffer);
   /// Of a regular file; 0 for a pipe or a device.
   std::size_t size() const { return size_; }
@@ -35,9 +35,8 @@ class InputFile {
   std::size_t size_ = 0;
 };
 
-/// A read-only map of a file; the bytes stay valid as long as the object (or a copy of its
-/// shared_ptr) lives. Empty files give an empty span. Throws as read_file does; what is not a
-/// regular file (a pipe, a device) is an input error too.
+/// A read-only map of a regular file. The bytes stay valid while the object lives. An empty file
+/// gives an empty span. Errors as in read_file; a pipe or device is an input error too.
 class MappedFile {
  public:
   static std::shared_ptr<const MappedFile> open(const fs::path& file);
@@ -47,9 +46,8 @@ class MappedFile {
 
   std::span<const std::byte> bytes() const { return bytes_; }
   const fs::path& path() const { return path_; }
-  /// Says that some of the bytes are not needed soon: they leave this process's memory, and their
-  /// neighbours may go with them. They stay valid, and come back from the system's cache or the
-  /// disk when they are read again.
+  /// Removes bytes that are not needed soon, and perhaps their neighbours, from this process's
+  /// memory. They stay valid: when read again they come from the system's cache or the disk.
   void release(std::span<const std::byte> part) const;
 
  private:
@@ -59,9 +57,9 @@ class MappedFile {
   std::span<const std::byte> bytes_;
 };
 
-/// A new file written front to back. Every fault of the system (a full disk, a folder that cannot
-/// be written) is a failure that names the file and says how far the writing came. A large file
-/// goes to the disk while it is written, so that the last wait is short.
+/// A new file that is written front to back. An error of the system (a full disk, a folder without
+/// write permission) is a failure that names the file and the byte reached. The bytes of a large
+/// file go to the disk while it is written, which keeps the final wait short.
 class OutputFile {
  public:
   /// Creates the file, or empties it.
@@ -72,19 +70,19 @@ class OutputFile {
 
   void write(std::span<const std::byte> bytes);
   void write(std::string_view text) { write(std::as_bytes(std::span(text))); }
-  /// Writes bytes of a mapped file. One that became shorter meanwhile is a failure that names it.
+  /// Writes bytes of a mapped file. A failure that names that file when it has become shorter.
   void copy(const MappedFile& from, std::span<const std::byte> bytes);
-  /// Asks for the room that the file will take, where the file system can tell: a full disk is
-  /// found before anything is written.
+  /// Allocates the file's bytes where the file system can, so that a full disk is a failure before
+  /// anything is written.
   void reserve(std::uint64_t bytes);
   /// Waits until the bytes are on the disk, and closes.
   void sync_and_close();
-  /// Closes without waiting: the bytes are on their way to the disk, and only sync_file, or an
-  /// AtomicDirectory's commit, tells that they came there.
+  /// Closes without waiting. Only sync_file, or an AtomicDirectory's commit, ensures that the bytes
+  /// are on the disk.
   void close();
 
  private:
-  int put(std::span<const std::byte> bytes);  // returns the error number, 0 when all is written
+  int put(std::span<const std::byte> bytes);  // the error number; 0 when all is written
   void check(int error) const;
   void start_writeback();
 
@@ -93,8 +91,9 @@ class OutputFile {
   std::uint64_t written_ = 0, started_ = 0;  // bytes given to the system, and sent to the disk
 };
 
-/// Writes a file whole or not at all: beside, fsynced, renamed. A full disk or a folder that
-/// cannot be written is a failure that names the file. A device or pipe is written directly.
+/// Writes a file completely or not at all: to a partial path beside it, which is synced and
+/// renamed. Errors of the system are failures that name the file. A device or pipe is written
+/// directly.
 void write_file_atomically(const fs::path& file, std::string_view bytes);
 
 /// Waits until a file's bytes are on the disk.
@@ -102,16 +101,16 @@ void sync_file(const fs::path& file);
 /// Waits until the names in a folder (created, renamed, removed) are on the disk.
 void sync_directory(const fs::path& directory);
 
-/// What is at a path, links followed. What cannot be looked at counts as not there.
+/// What is at a path, links followed. A path that cannot be examined counts as missing.
 bool is_there(const fs::path& path);
 bool is_file(const fs::path& path);
 bool is_folder(const fs::path& path);
-/// Whether `path` is `directory` or lies in it, also by way of links and of other names.
+/// Whether `path` is `directory` or inside it, links resolved.
 bool contains(const fs::path& directory, const fs::path& path);
 
-/// The folder that a path lies in; "." for a bare name.
+/// The folder that contains a path; "." for a bare name.
 fs::path parent_of(const fs::path& path);
-/// The path without a separator at its end, so that it has a file name.
+/// The path without a trailing separator, so that it has a file name.
 fs::path without_trailing_separator(const fs::path& path);
 
 }  // namespace expandft

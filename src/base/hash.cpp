@@ -1,7 +1,5 @@
 #include "base/hash.h"
 
-#include "base/hex.h"
-
 #include <new>
 
 #include <xxhash.h>
@@ -33,6 +31,16 @@ std::string Hash::digits() const {
   XXH128_canonical_t canonical;
   XXH128_canonicalFromHash(&canonical, XXH3_128bits_digest(state_->hash.get()));
   return hex(canonical.digest);
+}
+
+std::string hex(std::span<const unsigned char> bytes) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string text;
+  for (const unsigned char byte : bytes) {
+    text += kDigits[byte >> 4];
+    text += kDigits[byte & 15];
+  }
+  return text;
 }
 
 std::uint64_t hash64(std::span<const std::byte> bytes) {

@@ -10,8 +10,8 @@
 
 namespace expandft {
 
-/// XXH3-128 over numbers, bytes and texts. Bytes are hashed with their number, so that parts
-/// cannot run together.
+/// XXH3-128 over numbers, bytes and texts. Bytes are hashed after their count, so that "ab" and "c"
+/// differ from "a" and "bc".
 class Hash {
  public:
   Hash();
@@ -34,7 +34,10 @@ class Hash {
   std::unique_ptr<State> state_;
 };
 
-/// XXH3-64 of bytes: tells damage, within one process.
+/// The bytes as lower-case hexadecimal digits, two each.
+std::string hex(std::span<const unsigned char> bytes);
+
+/// XXH3-64 of bytes, to detect damage within one process.
 std::uint64_t hash64(std::span<const std::byte> bytes);
 
 }  // namespace expandft

@@ -2,12 +2,12 @@
 
 #include "base/error.h"
 #include "base/files.h"
-#include "base/written_number.h"
+#include "base/numbers.h"
+#include "base/utf8.h"
 
 #include <algorithm>
 #include <cstddef>
 #include <iterator>
-#include <optional>
 #include <unordered_set>
 #include <utility>
 
@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::size_t kMaxDepth = 64;
 
-/// Tells how far the lexer has read: nlohmann's SAX events carry no position.
+/// Records how far the lexer has read: nlohmann's SAX events carry no position.
 class CountingIterator {
  public:
   using iterator_category = std::input_iterator_tag;
@@ -47,14 +47,11 @@ std::string line_and_column(std::string_view read) {
   }
   const std::size_t newline = read.rfind('\n');
   const std::string_view last = newline == read.npos ? read : read.substr(newline + 1);
-  // Bytes 10xxxxxx continue a character of UTF-8.
-  const auto column = std::count_if(last.begin(), last.end(), [](char c) {
-    return (static_cast<unsigned char>(c) & 0xC0u) != 0x80u;
-  });
-  return std::to_string(line) + ":" + std::to_string(std::max<std::ptrdiff_t>(column, 1));
+  const std::size_t column = std::max<std::size_t>(character_count(last), 1);
+  return std::to_string(line) + ":" + std::to_string(column);
 }
 
-/// The beginning of a text that may hold anything, in ASCII.
+/// The start of any text, in ASCII.
 std::string excerpt(std::string_view text, std::size_t limit) {
   std::string out;
   for (const char c : text.substr(0, limit)) out += c >= ' ' && c <= '~' ? c : '?';
@@ -62,7 +59,7 @@ std::string excerpt(std::string_view text, std::size_t limit) {
   return out;
 }
 
-/// Builds the document and stops at the first fault.
+/// Builds the document and stops at the first error.
 class DocumentBuilder : public nlohmann::json_sax<Json> {
  public:
   explicit DocumentBuilder(JsonNumbers numbers) : numbers_(numbers) {}
@@ -70,7 +67,7 @@ class DocumentBuilder : public nlohmann::json_sax<Json> {
   bool null() override { return add(nullptr); }
   bool boolean(bool value) override { return add(value); }
   bool number_integer(number_integer_t value) override {
-    const bool minus_zero = value == 0;  // without a sign it would be unsigned
+    const bool minus_zero = value == 0;  // 0 without a sign is unsigned
     return keeps_texts() && minus_zero ? add(written_number("-0")) : add(value);
   }
   bool number_unsigned(number_unsigned_t value) override { return add(value); }
@@ -88,7 +85,7 @@ class DocumentBuilder : public nlohmann::json_sax<Json> {
     Level& level = levels_.back();
     if (!level.keys.insert(name).second) {
       return fail("the key \"" + excerpt(name, 80) +
-                  "\" stands twice in one object, expected once");
+                  "\" appears twice in one object, expected once");
     }
     level.key = std::move(name);
     return true;
@@ -136,7 +133,7 @@ class DocumentBuilder : public nlohmann::json_sax<Json> {
       auto& array = level.value->get_ref<Json::array_t&>();
       return &array.emplace_back(std::forward<Value>(value));
     }
-    // Not operator[]: it searches, which is quadratic for a vocabulary. `keys` has searched.
+    // Not operator[], whose linear search is quadratic for a vocabulary: `keys` finds duplicates.
     auto& object = level.value->get_ref<Json::object_t&>();
     object.emplace_back(std::move(level.key), Json(std::forward<Value>(value)));
     return &object.back().second;
@@ -152,7 +149,7 @@ class DocumentBuilder : public nlohmann::json_sax<Json> {
     if (levels_.size() == kMaxDepth) {
       return fail("nested deeper than " + std::to_string(kMaxDepth) + " levels, expected fewer");
     }
-    // A pointer into the parent stays valid: the parent grows no more while its last child is open.
+    // A pointer into the parent stays valid: the parent does not grow while its last child is open.
     Json* const child = place(std::move(empty));
     levels_.push_back({child, {}, {}});
     return true;
@@ -169,27 +166,7 @@ class DocumentBuilder : public nlohmann::json_sax<Json> {
   std::string fault_;
 };
 
-/// Damerau-Levenshtein distance, restricted form (optimal string alignment): insertions,
-/// deletions, substitutions and swaps of neighbours. Three rows of the table are enough.
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> before(b.size() + 1), previous(b.size() + 1), current(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) previous[j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    current[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      current[j] = std::min({previous[j] + 1, current[j - 1] + 1,
-                             previous[j - 1] + (a[i - 1] == b[j - 1] ? 0u : 1u)});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
-        current[j] = std::min(current[j], before[j - 2] + 1);
-      }
-    }
-    std::swap(before, previous);
-    std::swap(previous, current);
-  }
-  return previous[b.size()];
-}
-
-/// Input error for other encodings, and for NUL bytes, which nlohmann takes for the end of the
+/// Input error for UTF-16, and for NUL bytes, which nlohmann's parser takes for the end of the
 /// text.
 void check_is_text(std::string_view text, const std::string& where) {
   const char* const hint = "save the file as UTF-8";
@@ -202,7 +179,7 @@ void check_is_text(std::string_view text, const std::string& where) {
                     where + ":" + line_and_column(text.substr(0, null)), hint);
 }
 
-/// Numbers that keep their texts as others, which can be dumped.
+/// The value with written numbers as plain ones, which can be dumped.
 Json with_plain_numbers(Json value) {
   if (is_written_number(value)) return Json::parse(*scalar_text(value));
   if (value.is_structured()) {
@@ -214,9 +191,8 @@ Json with_plain_numbers(Json value) {
 }  // namespace
 
 Json parse_json(std::string_view text, const std::string& where, JsonNumbers numbers) {
-  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
-  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
-  if (text.starts_with(kByteOrderMark)) {  // nlohmann would pass over it
+  text = without_byte_order_mark(text);
+  if (text.starts_with(kByteOrderMark)) {  // nlohmann's parser would skip it
     throw input_error("not valid JSON: found a second byte order mark", where + ":1:1");
   }
   check_is_text(text, where);
@@ -247,24 +223,6 @@ std::vector<std::string> member_names(const Json& object) {
 
 Json read_json(const std::filesystem::path& file) {
   return parse_json(read_file(file), file.string());
-}
-
-std::string nearest(std::string_view word, const std::vector<std::string>& candidates) {
-  const std::size_t limit = std::max<std::size_t>(2, word.size() / 3);
-  std::optional<std::size_t> best;
-  std::string found;
-  for (const std::string& candidate : candidates) {
-    const std::size_t longer = std::max(word.size(), candidate.size());
-    if (longer - std::min(word.size(), candidate.size()) > limit) continue;
-    const std::size_t distance = edit_distance(word, candidate);
-    // Words that share nothing are not near, however short.
-    if (distance > limit || (distance > 0 && distance >= longer)) continue;
-    if (!best || distance < *best) {
-      best = distance;
-      found = candidate;
-    }
-  }
-  return found;
 }
 
 }  // namespace expandft

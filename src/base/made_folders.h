@@ -6,11 +6,11 @@
 
 namespace expandft {
 
-/// A folder, and the missing ones that it lies in, made for something that is to come there. In the
-/// end those that are still empty go again.
+/// Creates a folder and its missing parents for something that will be written there. The
+/// destructor removes those that are still empty.
 class MadeFolders {
  public:
-  /// Failure when one cannot be made; those before it go again.
+  /// A failure when one cannot be created; those created before it are removed.
   explicit MadeFolders(const fs::path& folder);
   ~MadeFolders();
   MadeFolders(const MadeFolders&) = delete;

@@ -1,7 +1,8 @@
 #include "base/notice.h"
 
-#include "base/printable.h"
+#include "base/wording.h"
 
+#include <iterator>
 #include <utility>
 
 namespace expandft {
@@ -24,11 +25,9 @@ std::vector<std::string> notice_texts(const Notices& notices) {
 }
 
 Error strict_error(const Notices& notices) {
-  std::string text = notices.size() == 1
-                         ? "--strict: a warning stands"
-                         : "--strict: " + std::to_string(notices.size()) + " warnings stand";
+  std::string text = "--strict: " + counted(std::ssize(notices), "warning");
   for (const std::string& one : notice_texts(notices)) text += "\n  " + one;
-  return input_error(std::move(text), "", "correct the files, or leave --strict out");
+  return input_error(std::move(text), "", "correct the files, or omit --strict");
 }
 
 }  // namespace expandft

@@ -13,16 +13,17 @@
 
 namespace expandft {
 
-/// Runs pieces of work on several threads, the caller's among them, and hands over what they give
-/// in the order in which they came. Only so many are under way that what they hold is bounded.
+/// Runs pieces of work on several threads, including the caller's, and hands over their results in
+/// the order in which the pieces were added. The number of unfinished pieces is bounded, and so is
+/// the memory of their results.
 template <typename Result>
 class OrderedWork {
  public:
-  /// `take` gets each result, on the caller's thread. With one thread each piece is done at once.
+  /// `take` gets each result, on the caller's thread. With one thread each piece runs at once.
   OrderedWork(int threads, std::function<void(Result)> take)
       : most_helpers_(static_cast<std::size_t>(std::clamp(threads, 1, kMostThreads)) - 1),
         take_(std::move(take)) {}
-  /// Drops what was not begun, and waits for the rest.
+  /// Drops pieces that have not started, and waits for the others.
   ~OrderedWork() {
     {
       const std::scoped_lock lock(mutex_);
@@ -35,8 +36,8 @@ class OrderedWork {
   OrderedWork(const OrderedWork&) = delete;
   OrderedWork& operator=(const OrderedWork&) = delete;
 
-  /// What a piece threw is thrown here or by finish(), the first one's; from then on nothing is
-  /// taken.
+  /// Rethrows, as finish() does, the exception of the first piece that threw; from then on no
+  /// result is taken.
   void add(std::function<Result()> work) {
     if (has_failed_) return;
     Task task(std::move(work));
@@ -52,13 +53,13 @@ class OrderedWork {
     while (results_.size() > 4 * most_helpers_) take_first();
   }
 
-  /// Takes all results that are left.
+  /// Takes all remaining results.
   void finish() {
     while (!results_.empty()) take_first();
   }
 
-  /// Calls `supply`, which adds pieces, and finishes. What it throws is thrown when all pieces that
-  /// it added before are done, and none of them threw.
+  /// Calls `supply`, which adds pieces, and finishes. An exception of `supply` is rethrown after
+  /// all pieces that it added are done, unless one of them threw.
   void finish_after(const std::function<void()>& supply) {
     try {
       supply();
@@ -71,14 +72,14 @@ class OrderedWork {
 
  private:
   using Task = std::packaged_task<Result()>;
-  static constexpr int kMostThreads = 16;  // more would wait for the one that supplies the work
+  static constexpr int kMostThreads = 16;  // more would wait for the thread that adds the work
 
   void take_first() {
     std::future<Result> first = std::move(results_.front());
     results_.pop_front();
     while (first.wait_for(std::chrono::seconds(0)) != std::future_status::ready) {
       std::unique_lock lock(mutex_);
-      if (waiting_.empty()) break;  // a helper is at it
+      if (waiting_.empty()) break;  // a helper runs it
       Task task = next();
       lock.unlock();
       task();
@@ -112,13 +113,13 @@ class OrderedWork {
     return task;
   }
 
-  const std::size_t most_helpers_;  // threads beside the caller's
+  const std::size_t most_helpers_;  // threads besides the caller's
   std::function<void(Result)> take_;
   std::deque<std::future<Result>> results_;  // not taken yet
   bool has_failed_ = false;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<Task> waiting_;  // not begun yet
+  std::deque<Task> waiting_;  // not started yet
   bool is_ended_ = false;
   std::vector<std::thread> helpers_;
 };

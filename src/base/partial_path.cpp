@@ -21,7 +21,7 @@ fs::path lock_of(fs::path place) {
   return place += kLockEnding;
 }
 
-/// Where an old target lies while a new one takes its place.
+/// Where an old target is kept while a new one takes its place.
 fs::path aside_of(fs::path place) {
   return place += kAsideEnding;
 }
@@ -35,7 +35,7 @@ bool is_used(const fs::path& place) {
   return is_link_or_there(place) || is_link_or_there(aside_of(place));
 }
 
-/// Whether a name's end is "<process id>-<number>".
+/// Whether the text is "<process id>-<number>".
 bool is_place(std::string_view text) {
   const std::size_t dash = text.find('-');
   const auto is_number = [](std::string_view digits) {
@@ -45,7 +45,7 @@ bool is_place(std::string_view text) {
   return dash != text.npos && is_number(text.substr(0, dash)) && is_number(text.substr(dash + 1));
 }
 
-/// The partial places of a target, by what lies there or beside them.
+/// The partial paths of a target, found by their own files, locks and old targets.
 std::set<fs::path> places_of(const fs::path& target) {
   const std::string prefix = prefix_of(target);
   std::set<fs::path> places;
@@ -63,7 +63,7 @@ std::set<fs::path> places_of(const fs::path& target) {
   return places;
 }
 
-/// Removes what lies at a place that nobody uses. What cannot be removed harms nobody.
+/// Removes what is at a path that nobody uses. What cannot be removed does no harm.
 void clear(const fs::path& place, const fs::path& target) {
   std::error_code ignored;
   const fs::path aside = aside_of(place);
@@ -85,7 +85,8 @@ PartialPath::PartialPath(const fs::path& target) {
     path_ = parent_of(target) /
             (prefix_of(target) + std::to_string(::getpid()) + "-" + std::to_string(random()));
     lock_.emplace(lock_of(path_), FileLock::Missing::kCreate);
-  } while (lock_->state() == FileLock::State::kHeld);  // somebody looks whether it is left over
+  } while (lock_->state() ==
+           FileLock::State::kHeld);  // another process is checking whether it is left over
 }
 
 void PartialPath::release() {

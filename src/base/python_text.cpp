@@ -3,8 +3,6 @@
 #include "base/unicode.h"
 #include "base/utf8.h"
 
-#include <algorithm>
-
 #include <utf8proc.h>
 
 namespace expandft {
@@ -12,22 +10,18 @@ namespace {
 
 constexpr std::string_view kCapitalSigma = "\u03A3";
 
-// Length of the white space that starts here, or 0.
-std::size_t space_at(std::string_view text) {
-  const auto first = static_cast<unsigned char>(text[0]);
-  if (first > ' ' && first < 0x80) return 0;
-  if (first >= 0x1C && first <= 0x1F) return 1;
-  return leading_space(text.substr(0, std::min(text.size(), character_length(text))));
+bool is_python_space(char32_t character) {
+  return is_white_space(character) || (character >= 0x1C && character <= 0x1F);
 }
 
-std::size_t last_character(std::string_view text) {
-  std::size_t start = text.size() - 1;
-  while (start > 0 && (static_cast<unsigned char>(text[start]) & 0xC0) == 0x80) --start;
-  return start;
+/// Bytes of the white space character at the start of non-empty text, or 0.
+std::size_t space_at(std::string_view text) {
+  const Utf8Character first = decode_character(text);
+  return is_python_space(first.code) ? first.length : 0;
 }
 
 utf8proc_category_t category_of(std::string_view text) {
-  return utf8proc_category(static_cast<utf8proc_int32_t>(first_character(text)));
+  return utf8proc_category(static_cast<utf8proc_int32_t>(decode_character(text).code));
 }
 
 bool is_cased(std::string_view text) {
@@ -36,7 +30,7 @@ bool is_cased(std::string_view text) {
          category == UTF8PROC_CATEGORY_LT;
 }
 
-// Case_Ignorable: marks, formats, modifiers, and what Word_Break takes for the middle of a word.
+// Case_Ignorable: marks, formats, modifiers, and what Word_Break allows within a word.
 bool is_case_ignorable(std::string_view text) {
   switch (category_of(text)) {
     case UTF8PROC_CATEGORY_MN:
@@ -50,7 +44,7 @@ bool is_case_ignorable(std::string_view text) {
   }
   constexpr std::u32string_view kMiddles =
       U"'.:\u00B7\u0387\u055F\u05F4\u2018\u2019\u2024\u2027\uFE13\uFE52\uFE55\uFF07\uFF0E\uFF1A";
-  return kMiddles.find(first_character(text)) != kMiddles.npos;
+  return kMiddles.find(decode_character(text).code) != kMiddles.npos;
 }
 
 bool is_final_sigma(std::string_view before, std::string_view after) {
@@ -67,7 +61,7 @@ bool is_final_sigma(std::string_view before, std::string_view after) {
 }
 
 char32_t folded_character(char32_t character) {
-  switch (character) {  // lower case letters that differ in no capital
+  switch (character) {  // lower case letters with the same upper case
     case 0x1FD3:
       return 0x390;
     case 0x1FE3:
@@ -92,13 +86,17 @@ std::string_view python_rstrip(std::string_view text) {
   return text;
 }
 
-std::string_view python_strip(std::string_view text) {
+std::string_view python_lstrip(std::string_view text) {
   while (!text.empty()) {
     const std::size_t space = space_at(text);
     if (space == 0) break;
     text.remove_prefix(space);
   }
-  return python_rstrip(text);
+  return text;
+}
+
+std::string_view python_strip(std::string_view text) {
+  return python_rstrip(python_lstrip(text));
 }
 
 std::vector<std::string_view> python_split(std::string_view text) {
@@ -108,17 +106,23 @@ std::vector<std::string_view> python_split(std::string_view text) {
     if (end > start) words.push_back(text.substr(start, end - start));
   };
   for (std::size_t at = 0; at < text.size();) {
-    const std::size_t space = space_at(text.substr(at));
-    if (space == 0) {
-      at += character_length(text.substr(at));
-      continue;
+    const Utf8Character next = decode_character(text.substr(at));
+    const std::size_t after = at + next.length;
+    if (is_python_space(next.code)) {
+      end_word(at);
+      start = after;
     }
-    end_word(at);
-    at += space;
-    start = at;
+    at = after;
   }
   end_word(text.size());
   return words;
+}
+
+std::size_t python_word_count(std::string_view text) {
+  if (text.empty()) return 1;  // one empty word
+  const std::size_t before = python_lstrip(text).size() < text.size() ? 1 : 0;
+  const std::size_t after = python_rstrip(text).size() < text.size() ? 1 : 0;
+  return before + python_split(text).size() + after;
 }
 
 std::string python_lower(std::string_view text) {
@@ -133,13 +137,18 @@ std::string python_lower(std::string_view text) {
   return lower + to_lower_case(text.substr(plain));
 }
 
+std::string python_capitalize(std::string_view text) {
+  if (text.empty()) return {};
+  const std::string_view first = text.substr(0, character_length(text));
+  return to_title_case(first) + python_lower(text).substr(to_lower_case(first).size());
+}
+
 std::string python_fold(std::string_view text) {
   std::string folded;
-  for (std::size_t at = 0; at < text.size(); at += character_length(text.substr(at))) {
-    const char32_t character = folded_character(first_character(text.substr(at)));
-    utf8proc_uint8_t bytes[4];
-    const auto size = utf8proc_encode_char(static_cast<utf8proc_int32_t>(character), bytes);
-    folded.append(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size));
+  while (!text.empty()) {
+    const Utf8Character next = decode_character(text);
+    append_character(folded, folded_character(next.code));
+    text.remove_prefix(next.length);
   }
   return folded;
 }

@@ -46,7 +46,7 @@ bool is_word_character(char32_t character) {
   const auto within = [&](char32_t first, char32_t last) {
     return character >= first && character <= last;
   };
-  // Join_Control, and the symbols that are Other_Alphabetic: circled and squared letters.
+  // Join_Control, and the symbols of Other_Alphabetic: circled and squared letters.
   return within(0x200C, 0x200D) || within(0x24B6, 0x24E9) || within(0x1F130, 0x1F149) ||
          within(0x1F150, 0x1F169) || within(0x1F170, 0x1F189);
 }
@@ -71,49 +71,35 @@ std::string normalize_unicode(std::string_view text, UnicodeForm form) {
 
 std::string to_lower_case(std::string_view text) {
   std::string lower;
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t length = character_length(text.substr(at));
-    const char32_t character = first_character(text.substr(at));
-    at += length;
-    if (character == 0x130) {  // İ: the one character whose lower case is two
+  while (!text.empty()) {
+    const Utf8Character next = decode_character(text);
+    text.remove_prefix(next.length);
+    if (next.code == 0x130) {  // İ: the one character whose lower case is two
       lower += "i\u0307";
-      continue;
+    } else {
+      const auto code = utf8proc_tolower(static_cast<utf8proc_int32_t>(next.code));
+      append_character(lower, static_cast<char32_t>(code));
     }
-    utf8proc_uint8_t bytes[4];
-    const auto size =
-        utf8proc_encode_char(utf8proc_tolower(static_cast<utf8proc_int32_t>(character)), bytes);
-    lower.append(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size));
   }
   return lower;
 }
 
 std::string to_title_case(std::string_view text) {
   std::string title;
-  for (std::size_t at = 0; at < text.size(); at += character_length(text.substr(at))) {
-    const char32_t character = first_character(text.substr(at));
-    utf8proc_uint8_t bytes[4];
-    const auto size =
-        utf8proc_encode_char(utf8proc_totitle(static_cast<utf8proc_int32_t>(character)), bytes);
-    title.append(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size));
+  while (!text.empty()) {
+    const Utf8Character next = decode_character(text);
+    text.remove_prefix(next.length);
+    const auto code = utf8proc_totitle(static_cast<utf8proc_int32_t>(next.code));
+    append_character(title, static_cast<char32_t>(code));
   }
   return title;
 }
 
-char32_t first_character(std::string_view text) {
-  const auto byte = [&](std::size_t i) {
-    return static_cast<char32_t>(static_cast<unsigned char>(text[i]));
-  };
-  switch (character_length(text)) {
-    case 1:
-      return byte(0);
-    case 2:
-      return (byte(0) & 0x1F) << 6 | (byte(1) & 0x3F);
-    case 3:
-      return (byte(0) & 0x0F) << 12 | (byte(1) & 0x3F) << 6 | (byte(2) & 0x3F);
-    default:
-      return (byte(0) & 0x07) << 18 | (byte(1) & 0x3F) << 12 | (byte(2) & 0x3F) << 6 |
-             (byte(3) & 0x3F);
-  }
+bool is_white_space(char32_t character) {
+  if (character < 0x80) return character == ' ' || (character >= '\t' && character <= '\r');
+  if (character == 0x85) return true;
+  const auto category = utf8proc_category(static_cast<utf8proc_int32_t>(character));
+  return category >= UTF8PROC_CATEGORY_ZS && category <= UTF8PROC_CATEGORY_ZP;
 }
 
 bool is_number(char32_t character) {
@@ -130,18 +116,36 @@ bool is_punctuation(char32_t character) {
   return category >= UTF8PROC_CATEGORY_PC && category <= UTF8PROC_CATEGORY_PO;
 }
 
+std::size_t leading_space(std::string_view text) {
+  std::size_t length = 0;
+  while (length < text.size()) {
+    const Utf8Character next = decode_character(text.substr(length));
+    if (!is_white_space(next.code)) break;
+    length += next.length;
+  }
+  return length;
+}
+
+std::size_t trailing_space(std::string_view text) {
+  std::size_t end = text.size();
+  while (end > 0) {
+    const std::size_t start = last_character(text.substr(0, end));
+    const Utf8Character last = decode_character(text.substr(start, end - start));
+    if (!is_white_space(last.code) || last.length != end - start) break;
+    end = start;
+  }
+  return text.size() - end;
+}
+
 bool starts_with_word_character(std::string_view text) {
-  if (text.empty()) return false;
-  const std::string_view first = text.substr(0, character_length(text));
-  return find_invalid_utf8(first) == first.npos && is_word_character(first_character(first));
+  return !text.empty() && is_word_character(decode_character(text).code);
 }
 
 bool ends_with_word_character(std::string_view text) {
   if (text.empty()) return false;
-  std::size_t start = text.size() - 1;
-  while (start > 0 && (static_cast<unsigned char>(text[start]) & 0xC0) == 0x80) --start;
-  const std::string_view last = text.substr(start);
-  return find_invalid_utf8(last) == last.npos && is_word_character(first_character(last));
+  const std::string_view last = text.substr(last_character(text));
+  const Utf8Character character = decode_character(last);
+  return character.length == last.size() && is_word_character(character.code);
 }
 
 }  // namespace expandft

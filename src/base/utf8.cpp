@@ -1,62 +1,94 @@
 #include "base/utf8.h"
 
+#include <algorithm>
 #include <cstdint>
+#include <cstring>
+
+#include <utf8proc.h>
 
 namespace expandft {
 namespace {
 
-struct Step {
-  std::size_t length = 0;   // of the character; 0 when it is not well-formed
-  bool incomplete = false;  // the bytes that are there begin a character
-  std::size_t invalid = 1;  // bytes that belong together when it is not well-formed
-};
-
-// The second byte has a narrower range after E0, ED, F0 and F4.
-Step step(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<std::uint8_t>(text[i]); };
-  const std::uint8_t lead = byte(0);
-  if (lead < 0x80) return {1, false, 0};
-  if (lead < 0xC2 || lead > 0xF4) return {};
-  const std::size_t length = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
-  for (std::size_t i = 1; i < length; ++i) {
-    if (i == text.size()) return {0, true, i};
-    std::uint8_t low = 0x80;
-    std::uint8_t high = 0xBF;
-    if (i == 1) {
-      if (lead == 0xE0) low = 0xA0;
-      if (lead == 0xED) high = 0x9F;
-      if (lead == 0xF0) low = 0x90;
-      if (lead == 0xF4) high = 0x8F;
-    }
-    if (byte(i) < low || byte(i) > high) return {0, false, i};
-  }
-  return {length, false, 0};
+/// The character at the start, or a negative number. At most 4 bytes are read.
+utf8proc_ssize_t decode_bytes(const char* bytes, std::size_t size, utf8proc_int32_t& code) {
+  return utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t*>(bytes),
+                          static_cast<utf8proc_ssize_t>(size), &code);
 }
 
-// Length of the White_Space character that starts here, or 0.
-std::size_t whitespace_at(std::string_view text) {
-  if (text.empty()) return 0;
-  const char first = text[0];
-  if (first == ' ' || (first >= '\t' && first <= '\r')) return 1;
-  for (const std::string_view space :
-       {"\u0085", "\u00A0", "\u1680", "\u2000", "\u2001", "\u2002", "\u2003", "\u2004", "\u2005",
-        "\u2006", "\u2007", "\u2008", "\u2009", "\u200A", "\u2028", "\u2029", "\u202F", "\u205F",
-        "\u3000"}) {
-    if (text.starts_with(space)) return space.size();
+/// Whether more bytes could complete the 1 to 3 bytes to a well-formed character. After E0, F0, ED
+/// and F4 the second byte's range is narrower, but always holds one of the three tried here.
+bool begins_character(std::string_view bytes) {
+  for (const char second : {'\x80', '\x90', '\xA0'}) {
+    char whole[4] = {'\x80', second, '\x80', '\x80'};
+    std::copy(bytes.begin(), bytes.end(), whole);
+    utf8proc_int32_t code;
+    if (decode_bytes(whole, sizeof whole, code) > static_cast<utf8proc_ssize_t>(bytes.size())) {
+      return true;
+    }
   }
-  return 0;
+  return false;
+}
+
+Utf8Character malformed_character(std::string_view text) {
+  Utf8Character broken;
+  for (std::size_t size = std::min<std::size_t>(3, text.size()); size > 0; --size) {
+    if (!begins_character(text.substr(0, size))) continue;
+    broken.length = size;
+    broken.is_incomplete = size == text.size();
+    break;
+  }
+  return broken;
+}
+
+/// Bytes of ASCII at the start, or a few less: eight are looked at together.
+std::size_t ascii_prefix(std::string_view text) {
+  std::size_t length = 0;
+  for (std::uint64_t eight; length + sizeof eight <= text.size(); length += sizeof eight) {
+    std::memcpy(&eight, text.data() + length, sizeof eight);
+    if ((eight & 0x8080808080808080u) != 0) break;
+  }
+  return length;
 }
 
 }  // namespace
 
+std::string_view without_byte_order_mark(std::string_view text) {
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+  return text;
+}
+
+Utf8Character decode_character(std::string_view text) {
+  const auto first = static_cast<unsigned char>(text[0]);
+  if (first < 0x80) return {first, 1, true, false};
+  utf8proc_int32_t code;
+  const utf8proc_ssize_t length = decode_bytes(text.data(), text.size(), code);
+  if (length <= 0) return malformed_character(text);
+  return {static_cast<char32_t>(code), static_cast<std::size_t>(length), true, false};
+}
+
+std::size_t character_length(std::string_view text) {
+  const utf8proc_int8_t length = utf8proc_utf8class[static_cast<unsigned char>(text[0])];
+  return static_cast<std::size_t>(std::max<utf8proc_int8_t>(length, 1));
+}
+
+void append_character(std::string& text, char32_t character) {
+  utf8proc_uint8_t bytes[4];
+  const auto size = utf8proc_encode_char(static_cast<utf8proc_int32_t>(character), bytes);
+  text.append(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size));
+}
+
 Utf8Prefix utf8_prefix(std::string_view text) {
   std::size_t at = 0;
   while (at < text.size()) {
-    const Step next = step(text.substr(at));
-    if (next.length == 0) return {at, next.incomplete, next.invalid};
+    if (const std::size_t ascii = ascii_prefix(text.substr(at)); ascii > 0) {
+      at += ascii;
+      continue;
+    }
+    const Utf8Character next = decode_character(text.substr(at));
+    if (!next.is_well_formed) return {at, next.is_incomplete};
     at += next.length;
   }
-  return {at, false, 0};
+  return {at, false};
 }
 
 std::size_t find_invalid_utf8(std::string_view text) {
@@ -67,35 +99,35 @@ std::size_t find_invalid_utf8(std::string_view text) {
 std::string replace_invalid_utf8(std::string_view text, Replacing replacing) {
   std::string valid;
   while (true) {
-    const Utf8Prefix prefix = utf8_prefix(text);
-    valid += text.substr(0, prefix.length);
-    text.remove_prefix(prefix.length);
+    const std::size_t length = utf8_prefix(text).length;
+    valid += text.substr(0, length);
+    text.remove_prefix(length);
     if (text.empty()) return valid;
     valid += "\uFFFD";
-    text.remove_prefix(replacing == Replacing::kEachByte ? 1 : prefix.invalid);
+    text.remove_prefix(replacing == Replacing::kEachByte ? 1 : decode_character(text).length);
   }
 }
 
-std::size_t character_length(std::string_view text) {
-  const auto lead = static_cast<std::uint8_t>(text[0]);
-  return lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+std::size_t character_count(std::string_view text) {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(text, [](char byte) { return !continues_character(byte); }));
 }
 
-std::size_t leading_space(std::string_view text) {
-  std::size_t length = 0;
-  while (const std::size_t space = whitespace_at(text.substr(length))) length += space;
-  return length;
+std::size_t last_character(std::string_view text) {
+  std::size_t start = text.size() - 1;
+  while (start > 0 && continues_character(text[start])) --start;
+  return start;
 }
 
-std::size_t trailing_space(std::string_view text) {
-  std::size_t end = text.size();
-  while (end > 0) {
-    std::size_t start = end - 1;
-    while (start > 0 && (static_cast<std::uint8_t>(text[start]) & 0xC0) == 0x80) --start;
-    if (whitespace_at(text.substr(start, end - start)) != end - start) break;
-    end = start;
-  }
-  return text.size() - end;
+std::size_t character_at_or_after(std::string_view text, std::size_t at) {
+  while (at < text.size() && continues_character(text[at])) ++at;
+  return at;
+}
+
+std::string_view cut_to_bytes(std::string_view text, std::size_t limit) {
+  if (text.size() <= limit) return text;
+  while (limit > 0 && continues_character(text[limit])) --limit;
+  return text.substr(0, limit);
 }
 
 }  // namespace expandft

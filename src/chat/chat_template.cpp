@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/utf8.h"
+#include "base/wording.h"
 
 namespace expandft {
 namespace {
@@ -10,7 +11,7 @@ namespace {
 /// As Jinja reads its source, CR and CRLF end lines as LF does. A byte order mark is text to Jinja,
 /// which writes it into every conversation: surely not what the author means.
 std::string template_text(std::string_view source, const std::string& where) {
-  if (source.starts_with("\uFEFF")) {
+  if (source.starts_with(kByteOrderMark)) {
     throw input_error(
         "the chat template begins with a byte order mark, which transformers writes "
         "into every conversation",

@@ -1,7 +1,7 @@
 #include "checkpoint/atomic_directory.h"
 
 #include "base/error.h"
-#include "base/printable.h"
+#include "base/wording.h"
 
 #include <algorithm>
 #include <array>

@@ -1,6 +1,7 @@
 #include "checkpoint/model_directory.h"
 
 #include "base/error.h"
+#include "base/wording.h"
 #include "checkpoint/links.h"
 #include "checkpoint/model_index.h"
 #include "config/hub_cache.h"

@@ -1,4 +1,4 @@
-#include "base/counted.h"
+#include "base/wording.h"
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/verbs.h"

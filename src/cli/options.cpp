@@ -1,5 +1,6 @@
 #include "cli/options.h"
 
+#include "base/wording.h"
 #include "config/budget_check.h"
 #include "report/log.h"
 #include "tasks/output_cache.h"

@@ -2,8 +2,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
-#include "base/printable.h"
-#include "base/system_message.h"
+#include "base/wording.h"
 #include "data/text_file.h"
 #include "report/summary.h"
 

@@ -1,6 +1,7 @@
 #include "cli/usage_error.h"
 
 #include "base/json.h"
+#include "base/wording.h"
 
 #include <string>
 #include <vector>

@@ -1,4 +1,4 @@
-#include "base/printable.h"
+#include "base/wording.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
 #include "data/data_files.h"

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/numbers.h"
+#include "base/wording.h"
 #include "config/budget_words.h"
 
 #include <algorithm>

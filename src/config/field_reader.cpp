@@ -1,4 +1,5 @@
 #include "base/error.h"
+#include "base/wording.h"
 #include "config/fields.h"
 #include "config/json_check.h"
 #include "config/unknown_key.h"

@@ -1,5 +1,7 @@
 #include "config/json_check.h"
 
+#include "base/utf8.h"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -121,11 +123,8 @@ std::string describe_schema(const Json& schema) {
 
 std::string shown(const Json& value) {
   constexpr std::size_t kLimit = 80;
-  std::string text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
-  if (text.size() <= kLimit) return text;
-  std::size_t end = kLimit;
-  while ((static_cast<unsigned char>(text[end]) & 0xC0u) == 0x80u) --end;
-  return text.substr(0, end) + "…";
+  const std::string text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return text.size() <= kLimit ? text : std::string(cut_to_bytes(text, kLimit)) + "…";
 }
 
 std::int64_t to_integer(const Json& value) {

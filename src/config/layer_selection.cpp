@@ -1,7 +1,7 @@
 #include "config/layer_selection.h"
 
-#include "base/counted.h"
 #include "base/error.h"
+#include "base/wording.h"
 #include "config/json_check.h"
 
 #include <algorithm>

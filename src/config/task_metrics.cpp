@@ -1,3 +1,4 @@
+#include "base/wording.h"
 #include "config/json_check.h"
 #include "config/task_fields.h"
 #include "config/unknown_key.h"

@@ -1,5 +1,6 @@
 #include "base/error.h"
 #include "base/json.h"
+#include "base/wording.h"
 #include "config/fields.h"
 #include "config/task_config.h"
 #include "config/task_fields.h"

@@ -1,6 +1,7 @@
 #include "config/unknown_key.h"
 
 #include "base/json.h"
+#include "base/wording.h"
 
 namespace expandft {
 

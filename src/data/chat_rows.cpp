@@ -1,7 +1,7 @@
 #include "data/chat_rows.h"
 
 #include "base/error.h"
-#include "base/written_number.h"
+#include "base/numbers.h"
 #include "data/row_fields.h"
 
 #include <algorithm>

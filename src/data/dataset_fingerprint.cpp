@@ -1,4 +1,4 @@
-#include "base/hex.h"
+#include "base/hash.h"
 #include "data/dataset.h"
 
 #include <bit>

@@ -1,8 +1,8 @@
 #include "data/example_builder.h"
 
-#include "base/counted.h"
 #include "base/error.h"
 #include "base/ordered_work.h"
+#include "base/wording.h"
 #include "data/text_cutter.h"
 #include "data/text_file.h"
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "base/spill_buffer.h"
+#include "base/temporary_storage.h"
 #include "data/batch.h"
 
 #include <cstdint>

@@ -1,6 +1,6 @@
 #include "data/row_encoder.h"
 
-#include "base/utf8.h"
+#include "base/unicode.h"
 #include "chat/chat_example.h"
 #include "data/chat_rows.h"
 

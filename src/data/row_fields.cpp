@@ -1,8 +1,8 @@
 #include "data/row_fields.h"
 
 #include "base/error.h"
+#include "base/numbers.h"
 #include "base/python_text.h"
-#include "base/written_number.h"
 
 #include <algorithm>
 #include <array>

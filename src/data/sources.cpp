@@ -1,7 +1,7 @@
 #include "data/sources.h"
 
-#include "base/counted.h"
 #include "base/error.h"
+#include "base/wording.h"
 #include "data/data_files.h"
 
 #include <algorithm>

@@ -1,7 +1,8 @@
 #include "data/template.h"
 
 #include "base/error.h"
-#include "base/written_number.h"
+#include "base/numbers.h"
+#include "base/wording.h"
 
 #include <algorithm>
 

@@ -1,9 +1,9 @@
 #include "data/template_filters.h"
 
 #include "base/error.h"
+#include "base/numbers.h"
 #include "base/python_text.h"
-#include "base/python_words.h"
-#include "base/written_number.h"
+#include "base/wording.h"
 #include "data/cleaning.h"
 
 #include <algorithm>

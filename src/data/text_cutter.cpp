@@ -1,5 +1,6 @@
 #include "data/text_cutter.h"
 
+#include "base/unicode.h"
 #include "base/utf8.h"
 
 #include <algorithm>
@@ -22,15 +23,6 @@ std::size_t place_in_alphabet(char letter) {
 
 bool is_space(char c) {
   return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
-bool begins_character(char c) {
-  return (static_cast<unsigned char>(c) & 0xC0u) != 0x80u;
-}
-
-std::size_t character_at_or_after(std::string_view text, std::size_t at) {
-  while (at < text.size() && !begins_character(text[at])) ++at;
-  return at;
 }
 
 }  // namespace

@@ -8,7 +8,6 @@
 namespace expandft {
 namespace {
 
-constexpr std::string_view kByteOrderMark = "\uFEFF";
 constexpr std::string_view kJsonSpace = " \t\r";  // a line may end in CRLF
 
 std::int64_t newlines(std::string_view text) {
@@ -107,7 +106,7 @@ bool TextStream::append(std::size_t bytes, std::string& text) {
   piece.resize(kept + count);
   const bool at_end = count < bytes;
   const Utf8Prefix whole = utf8_prefix(piece);
-  if (!at_end && whole.incomplete) {
+  if (!at_end && whole.is_incomplete) {
     cut_off_ = piece.substr(whole.length);
     piece.resize(whole.length);
   }
@@ -123,7 +122,7 @@ void for_each_line(const fs::path& file,
   LineReader lines(file);
   std::string_view text;
   for (std::int64_t line = 1; lines.next(text); ++line) {
-    if (line == 1 && text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+    if (line == 1) text = without_byte_order_mark(text);
     if (text.find_first_not_of(kJsonSpace) != text.npos) visit(text, line);
   }
 }
@@ -132,8 +131,7 @@ Json parse_row(std::string_view text, const std::string& where) {
   const std::size_t first = std::min(text.find_first_not_of(kJsonSpace), text.size());
   const std::string_view rest = text.substr(first);
   if (rest.starts_with('{')) return parse_line(text, where);
-  throw input_error("expected a JSON object, found \"" +
-                        std::string(rest.substr(0, utf8_prefix(rest.substr(0, 20)).length)) + "\"",
+  throw input_error("expected a JSON object, found \"" + std::string(cut_to_bytes(rest, 20)) + "\"",
                     where,
                     rest.starts_with('[') ? "write one object a line, without a list around them"
                                           : "write one JSON object a line");

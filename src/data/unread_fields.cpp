@@ -8,7 +8,7 @@ namespace expandft {
 
 void UnreadFields::add(std::string_view name, std::int64_t count) {
   constexpr std::size_t kLongest = 80;  // bytes of a name
-  std::string kept(name.substr(0, utf8_prefix(name.substr(0, kLongest)).length));
+  std::string kept(cut_to_bytes(name, kLongest));
   const auto found = index_.find(kept);
   if (found != index_.end()) {
     fields_[found->second].count += count;

@@ -1,7 +1,7 @@
 #include "families/decoder_tensors.h"
 
 #include "base/error.h"
-#include "base/printable.h"
+#include "base/wording.h"
 
 #include <utility>
 

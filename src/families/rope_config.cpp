@@ -1,6 +1,6 @@
 #include "families/rope_config.h"
 
-#include "base/printable.h"
+#include "base/wording.h"
 
 #include <cmath>
 

@@ -1,6 +1,6 @@
 #include "families/unread_fields.h"
 
-#include "base/printable.h"
+#include "base/wording.h"
 #include "families/known_fields.h"
 
 #include <algorithm>

@@ -1,7 +1,7 @@
 #include "growth/plan.h"
 
-#include "base/counted.h"
 #include "base/error.h"
+#include "base/wording.h"
 #include "families/deci.h"
 
 #include <spdlog/fmt/fmt.h>

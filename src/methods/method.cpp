@@ -1,6 +1,6 @@
 #include "methods/method.h"
 
-#include "base/counted.h"
+#include "base/wording.h"
 #include "growth/expansion.h"
 #include "growth/symmetry.h"
 

@@ -1,6 +1,6 @@
 #include "pages/answers_page.h"
 
-#include "base/counted.h"
+#include "base/wording.h"
 #include "pages/changed_answers.h"
 #include "pages/example_html.h"
 #include "pages/html.h"

@@ -1,5 +1,6 @@
 #include "pages/example_html.h"
 
+#include "base/utf8.h"
 #include "pages/html.h"
 #include "pages/page_parts.h"
 #include "report/human.h"
@@ -13,21 +14,14 @@ namespace {
 constexpr std::size_t kLongText = 2000, kLongPrompt = 600, kLongChoice = 400;  // bytes
 constexpr std::string_view kCut = "…";
 
-bool is_inside_character(char c) {
-  return (c & 0xC0) == 0x80;
-}
-
 std::string beginning_of(const std::string& text, std::size_t most) {
   if (text.size() <= most) return text;
-  while (most > 0 && is_inside_character(text[most])) --most;
-  return text.substr(0, most).append(kCut);
+  return std::string(cut_to_bytes(text, most)).append(kCut);
 }
 
 std::string end_of(const std::string& text, std::size_t most) {
   if (text.size() <= most) return text;
-  std::size_t at = text.size() - most;
-  while (at < text.size() && is_inside_character(text[at])) ++at;
-  return std::string(kCut) + text.substr(at);
+  return std::string(kCut) + text.substr(character_at_or_after(text, text.size() - most));
 }
 
 /// A text within a line or a cell.

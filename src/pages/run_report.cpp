@@ -1,6 +1,6 @@
 #include "pages/run_report.h"
 
-#include "base/counted.h"
+#include "base/wording.h"
 #include "pages/html.h"
 #include "pages/run_charts.h"
 #include "pages/run_samples.h"

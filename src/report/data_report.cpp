@@ -1,6 +1,6 @@
 #include "report/data_report.h"
 
-#include "base/counted.h"
+#include "base/wording.h"
 #include "report/human.h"
 #include "report/table.h"
 

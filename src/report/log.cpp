@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
-#include "base/printable.h"
+#include "base/wording.h"
 #include "report/terminal.h"
 
 #include <algorithm>

@@ -1,8 +1,7 @@
 #include "report/metrics_log.h"
 
-#include "base/counted.h"
 #include "base/error.h"
-#include "base/system_message.h"
+#include "base/wording.h"
 
 #include <algorithm>
 #include <cerrno>

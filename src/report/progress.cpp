@@ -1,6 +1,6 @@
 #include "report/progress.h"
 
-#include "base/printable.h"
+#include "base/wording.h"
 #include "report/display_width.h"
 #include "report/terminal.h"
 

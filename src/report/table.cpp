@@ -1,7 +1,7 @@
 #include "report/table.h"
 
 #include "base/error.h"
-#include "base/printable.h"
+#include "base/wording.h"
 #include "report/display_width.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-#include "base/counted.h"
+#include "base/wording.h"
 #include "report/data_report.h"
 #include "report/human.h"
 #include "report/summary.h"

@@ -1,8 +1,8 @@
 #include "run/evaluated_model.h"
 
-#include "base/counted.h"
 #include "base/hash.h"
 #include "base/version.h"
+#include "base/wording.h"
 #include "checkpoint/peft_adapter.h"
 #include "config/strength.h"
 #include "families/families.h"

@@ -1,6 +1,6 @@
 #include "run/model_card.h"
 
-#include "base/counted.h"
+#include "base/wording.h"
 #include "config/hub_cache.h"
 #include "tasks/result_tables.h"
 

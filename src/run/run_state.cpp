@@ -1,6 +1,6 @@
 #include "run/run_state.h"
 
-#include "base/counted.h"
+#include "base/wording.h"
 #include "checkpoint/output_lock.h"
 #include "report/json_values.h"
 #include "run/resume_command.h"

@@ -1,9 +1,8 @@
 #include "run/samples.h"
 
-#include "base/counted.h"
 #include "base/error.h"
-#include "base/printable.h"
 #include "base/utf8.h"
+#include "base/wording.h"
 #include "chat/chat_prompt.h"
 #include "chat/chat_template.h"
 #include "evaluation/generation.h"
@@ -67,7 +66,7 @@ void explain_nothing(const char* model, const std::string& prompt) {
   spdlog::info(
       "the {} model writes nothing after \"{}\": the likeliest next token is the one that ends a "
       "text",
-      model, printable(prompt.substr(0, utf8_prefix(prompt.substr(0, kShown)).length)));
+      model, printable(cut_to_bytes(prompt, kShown)));
 }
 
 }  // namespace

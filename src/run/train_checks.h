@@ -1,7 +1,7 @@
 #pragma once
 
+#include "base/error.h"
 #include "base/notice.h"
-#include "base/problems.h"
 #include "checkpoint/model_directory.h"
 #include "config/run_config.h"
 #include "data/data_statistics.h"

@@ -1,7 +1,7 @@
 #include "run/train_setup.h"
 
-#include "base/counted.h"
 #include "base/error.h"
+#include "base/wording.h"
 #include "config/hub_cache.h"
 #include "data/sources.h"
 #include "export/tuned_directory.h"

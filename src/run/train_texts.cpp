@@ -1,6 +1,6 @@
 #include "run/train_texts.h"
 
-#include "base/counted.h"
+#include "base/wording.h"
 #include "report/human.h"
 #include "report/json_values.h"
 #include "report/summary.h"

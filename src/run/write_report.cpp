@@ -1,8 +1,8 @@
 #include "run/write_report.h"
 
-#include "base/counted.h"
 #include "base/error.h"
 #include "base/version.h"
+#include "base/wording.h"
 #include "pages/run_report.h"
 #include "report/data_report.h"
 #include "report/human.h"

@@ -1,7 +1,7 @@
 #include "tasks/example.h"
 
 #include "base/error.h"
-#include "base/python_words.h"
+#include "base/python_text.h"
 #include "data/text_file.h"
 #include "tasks/few_shot.h"
 #include "tasks/form_templates.h"

@@ -1,6 +1,7 @@
 #include "tasks/form_templates.h"
 
 #include "base/error.h"
+#include "base/wording.h"
 
 #include <algorithm>
 #include <charconv>

@@ -1,6 +1,6 @@
 #include "tasks/junit.h"
 
-#include "base/counted.h"
+#include "base/wording.h"
 #include "config/budget_words.h"
 #include "pages/html.h"
 #include "report/human.h"

@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
-#include "base/system_message.h"
+#include "base/wording.h"
 
 #include <cerrno>
 #include <cstdlib>

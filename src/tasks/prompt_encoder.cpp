@@ -1,7 +1,7 @@
 #include "tasks/prompt_encoder.h"
 
 #include "base/error.h"
-#include "base/utf8.h"
+#include "base/unicode.h"
 
 #include <algorithm>
 #include <utility>

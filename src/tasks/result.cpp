@@ -1,6 +1,7 @@
 #include "tasks/result.h"
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "metrics/answer_matching.h"
 #include "metrics/bleu.h"
 #include "metrics/chrf.h"
@@ -20,17 +21,13 @@ ChoiceNorm norm_of(const std::string& metric) {
   return metric == "acc_bytes" ? ChoiceNorm::kBytes : ChoiceNorm::kNone;
 }
 
-std::int64_t characters(const std::string& text) {
-  return std::ranges::count_if(text, [](char c) { return (c & 0xC0) != 0x80; });
-}
-
 std::int64_t best_choice(const TaskExample& example, const ExampleOutput& output, ChoiceNorm norm) {
   std::int64_t best = 0;
   double best_score = 0;
   for (std::size_t i = 0; i < output.likelihoods.size(); ++i) {
     double score = output.likelihoods[i].log_prob;
     const std::string& choice = example.choices[i];
-    if (norm == ChoiceNorm::kCharacters) score /= static_cast<double>(characters(choice));
+    if (norm == ChoiceNorm::kCharacters) score /= static_cast<double>(character_count(choice));
     if (norm == ChoiceNorm::kBytes) score /= static_cast<double>(choice.size());
     if (i == 0 || score > best_score) {
       best = static_cast<std::int64_t>(i);

@@ -1,7 +1,7 @@
 #include "tasks/text_blocks.h"
 
-#include "base/counted.h"
 #include "base/error.h"
+#include "base/wording.h"
 #include "data/text_file.h"
 
 #include <algorithm>

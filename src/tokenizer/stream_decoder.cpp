@@ -29,9 +29,10 @@ std::string StreamDecoder::whole_characters(bool at_end) {
     const Utf8Prefix prefix = utf8_prefix(pending_);
     text.append(pending_, 0, prefix.length);
     pending_.erase(0, prefix.length);
-    if (pending_.empty() || (prefix.incomplete && !at_end)) break;
+    if (pending_.empty() || (prefix.is_incomplete && !at_end)) break;
     text += "\uFFFD";
-    pending_.erase(0, tokenizer_.replacing() == Replacing::kEachByte ? 1 : prefix.invalid);
+    const bool each_byte = tokenizer_.replacing() == Replacing::kEachByte;
+    pending_.erase(0, each_byte ? 1 : decode_character(pending_).length);
   }
   return text;
 }

@@ -1,6 +1,5 @@
 #include "tokenizer/text_borders.h"
 
-#include "base/utf8.h"
 #include "tokenizer/pipeline/token.h"
 
 #include <algorithm>

@@ -1,7 +1,7 @@
 #include "tokenizer/vocabulary_files.h"
 
 #include "base/error.h"
-#include "base/printable.h"
+#include "base/wording.h"
 #include "tokenizer/sentencepiece_model.h"
 
 #include <algorithm>

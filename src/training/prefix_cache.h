@@ -1,6 +1,6 @@
 #pragma once
 
-#include "base/scratch_space.h"
+#include "base/temporary_storage.h"
 #include "data/dataset.h"
 #include "model/decoder.h"
 #include "training/prefix_layout.h"

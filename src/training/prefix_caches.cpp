@@ -1,7 +1,7 @@
 #include "training/prefix_caches.h"
 
-#include "base/counted.h"
 #include "base/error.h"
+#include "base/wording.h"
 #include "report/human.h"
 
 #include <system_error>

@@ -1,7 +1,7 @@
 #include "training/resume.h"
 
-#include "base/counted.h"
 #include "base/error.h"
+#include "base/wording.h"
 
 #include <iterator>
 #include <optional>

@@ -1,7 +1,6 @@
 #include "tokenizer/pipeline/added_tokens.h"
 
 #include "base/unicode.h"
-#include "base/utf8.h"
 
 #include <algorithm>
 

@@ -94,7 +94,7 @@ void BpeModel::index_characters() {
   character_ids_.fill(kNoToken);
   for (const auto& [token, id] : ids_) {
     if (token.empty() || character_length(token) != token.size()) continue;
-    const char32_t character = first_character(token);
+    const char32_t character = decode_character(token).code;
     if (character < character_ids_.size()) character_ids_[character] = id;
   }
 }
@@ -180,7 +180,7 @@ void BpeModel::append_part(std::string_view part, WordCache& cache,
 }
 
 TokenId BpeModel::character_id(std::string_view character) const {
-  if (character.size() <= 2) return character_ids_[first_character(character)];
+  if (character.size() <= 2) return character_ids_[decode_character(character).code];
   return find(character).value_or(kNoToken);
 }
 

@@ -1,6 +1,5 @@
 #include "tokenizer/pipeline/byte_alphabet.h"
 
-#include "base/unicode.h"
 #include "base/utf8.h"
 
 #include <array>
@@ -14,45 +13,43 @@ constexpr bool prints(unsigned byte) {
 }
 
 struct Alphabet {
-  std::array<std::uint16_t, 256> character{};
-  std::array<std::int16_t, 0x200> byte{};  // -1: stands for none
+  std::array<std::string, 256> character;
+  std::array<std::int16_t, 0x200> byte;  // by character; -1 if it stands for no byte
 
-  constexpr Alphabet() {
-    for (std::int16_t& none : byte) none = -1;
-    std::uint16_t next = 0x100;
+  Alphabet() {
+    byte.fill(-1);
+    char32_t next = 0x100;
     for (unsigned b = 0; b < 256; ++b) {
-      character[b] = prints(b) ? static_cast<std::uint16_t>(b) : next++;
-      byte[character[b]] = static_cast<std::int16_t>(b);
+      const char32_t code = prints(b) ? b : next++;
+      append_character(character[b], code);
+      byte[code] = static_cast<std::int16_t>(b);
     }
   }
 };
 
-constexpr Alphabet kAlphabet;
+const Alphabet& alphabet() {
+  static const Alphabet alphabet;
+  return alphabet;
+}
 
 }  // namespace
 
 std::string bytes_to_characters(std::string_view bytes) {
   std::string characters;
   characters.reserve(bytes.size() + bytes.size() / 4);
-  for (const char byte : bytes) {
-    const unsigned character = kAlphabet.character[static_cast<unsigned char>(byte)];
-    if (character < 0x80) {
-      characters += static_cast<char>(character);
-    } else {
-      characters += static_cast<char>(0xC0 | character >> 6);
-      characters += static_cast<char>(0x80 | (character & 0x3F));
-    }
-  }
+  const auto& character = alphabet().character;
+  for (const char byte : bytes) characters += character[static_cast<unsigned char>(byte)];
   return characters;
 }
 
 std::optional<std::string> characters_to_bytes(std::string_view characters) {
+  const auto& byte = alphabet().byte;
   std::string bytes;
   while (!characters.empty()) {
-    const char32_t character = first_character(characters);
-    if (character >= kAlphabet.byte.size() || kAlphabet.byte[character] < 0) return std::nullopt;
-    bytes += static_cast<char>(kAlphabet.byte[character]);
-    characters.remove_prefix(character_length(characters));
+    const Utf8Character next = decode_character(characters);
+    if (next.code >= byte.size() || byte[next.code] < 0) return std::nullopt;
+    bytes += static_cast<char>(byte[next.code]);
+    characters.remove_prefix(next.length);
   }
   return bytes;
 }

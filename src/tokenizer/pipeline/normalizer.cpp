@@ -1,7 +1,7 @@
 #include "tokenizer/pipeline/normalizer.h"
 
 #include "base/error.h"
-#include "base/utf8.h"
+#include "base/unicode.h"
 #include "tokenizer/pipeline/token.h"
 
 #include <algorithm>

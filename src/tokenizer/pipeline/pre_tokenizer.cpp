@@ -52,9 +52,9 @@ void split(Words& words, SplitBehavior behavior, bool invert, Find find) {
 std::vector<Match> find_characters(std::string_view text, bool (*is_of_kind)(char32_t)) {
   std::vector<Match> matches;
   for (std::size_t at = 0; at < text.size();) {
-    const std::size_t end = at + character_length(text.substr(at));
-    if (is_of_kind(first_character(text.substr(at)))) matches.push_back({at, end});
-    at = end;
+    const Utf8Character next = decode_character(text.substr(at));
+    if (is_of_kind(next.code)) matches.push_back({at, at + next.length});
+    at += next.length;
   }
   return matches;
 }

@@ -128,7 +128,7 @@ TEST_CASE("When the disk has no room the old file stays and nothing is left", "[
     const Error error =
         error_of([&] { write_file_atomically(directory / "a", std::string(5000, 'x')); });
     CHECK(error.code() == ExitCode::kFailed);
-    CHECK(has(error.message(), "cannot write past byte 1000"));
+    CHECK(has(error.message(), "cannot write beyond byte 1000"));
   }
   CHECK(read_file(directory / "a") == "old");
   CHECK(count_entries(directory.path()) == 1);
@@ -267,7 +267,7 @@ TEST_CASE("Room that is not there is found before anything is written", "[files]
   OutputFile output(directory / "a");
   const Error error = error_of([&] { output.reserve(std::uint64_t{1} << 50); });
   CHECK(error.code() == ExitCode::kFailed);
-  CHECK(has(error.message(), "cannot write past byte 0"));
+  CHECK(has(error.message(), "cannot write beyond byte 0"));
   CHECK(error.where() == (directory / "a").string());
   CHECK(fs::file_size(directory / "a") == 0);
 }

@@ -1,7 +1,7 @@
 #include "base/json.h"
 
+#include "base/numbers.h"
 #include "base/temp_directory.h"
-#include "base/written_number.h"
 #include "catch.h"
 
 using namespace expandft;
@@ -14,7 +14,7 @@ Error json_error(const std::string& text) {
 }
 }  // namespace
 
-TEST_CASE("JSON values are parsed as they stand", "[json]") {
+TEST_CASE("JSON values are parsed as written", "[json]") {
   const Json json = parse_json(
       R"({"z": [1, -2, 2.5, true, null], "a": {"text": "gr\u00fc\u00df \ud83d\ude00"}})", "x");
   CHECK(json["z"][0].is_number_unsigned());
@@ -60,7 +60,7 @@ TEST_CASE("Numbers keep their texts where that is asked for", "[json]") {
 TEST_CASE("A duplicate key is refused", "[json]") {
   const Error error = json_error("{\"a\": 1,\n  \"b\": {\"a\": 1},\n  \"a\": 2}");
   CHECK(error.code() == ExitCode::kBadInput);
-  CHECK(has(error.message(), "\"a\" stands twice"));
+  CHECK(has(error.message(), "\"a\" appears twice"));
   CHECK(error.where() == "run.json:3:5");
   CHECK(json_error(R"([{"x":{"k":1,"\u006b":2}}])").where() == "run.json:1:21");
 }
@@ -134,19 +134,4 @@ TEST_CASE("read_json names the file", "[json]") {
         (directory / "bad.json").string() + ":1:1");
   CHECK(error_of([&] { read_json(directory / "none.json"); }).where() ==
         (directory / "none.json").string());
-}
-
-TEST_CASE("nearest finds a misspelt word and nothing far away", "[json]") {
-  const std::vector<std::string> keys{"learning_rate", "weight_decay", "warmup", "seed",
-                                      "max_steps"};
-  CHECK(nearest("learnign_rate", keys) == "learning_rate");
-  CHECK(nearest("lr_learning_rate", keys) == "learning_rate");
-  CHECK(nearest("warm_up", keys) == "warmup");
-  CHECK(nearest("sede", keys) == "seed");
-  CHECK(nearest("seed", keys) == "seed");
-  CHECK(nearest("optimizer", keys).empty());
-  CHECK(nearest("", keys).empty());
-  CHECK(nearest("x", {"yz", "ab"}).empty());
-  CHECK(nearest("x", {}).empty());
-  CHECK(nearest("abcd", {"abxy", "abcx"}) == "abcx");  // the nearest, not the first
 }

@@ -5,15 +5,17 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <fstream>
 #include <iterator>
 #include <stdexcept>
 #include <stdlib.h>
 #include <string>
+#include <string_view>
 #include <system_error>
 
 namespace expandft::testing {
 
-/// A new directory that goes with the object.
+/// A new folder that is removed with the object.
 class TempDirectory {
  public:
   TempDirectory() {
@@ -30,12 +32,17 @@ class TempDirectory {
 
   const fs::path& path() const { return path_; }
   fs::path operator/(const std::string& name) const { return path_ / name; }
+  /// Writes a file in the folder and returns its path.
+  fs::path write(const std::string& name, std::string_view bytes) const {
+    std::ofstream(path_ / name, std::ios::binary) << bytes;
+    return path_ / name;
+  }
 
  private:
   fs::path path_;
 };
 
-/// How many files and folders lie in a folder.
+/// How many files and folders a folder has.
 inline std::size_t count_entries(const fs::path& directory) {
   return static_cast<std::size_t>(
       std::distance(fs::directory_iterator(directory), fs::directory_iterator()));

@@ -1,19 +1,20 @@
 // Texts, ids and learned tokens equal to what the transformers package gives (tests/golden/chat).
 #include "base/error.h"
-#include "base/temporary_directory.h"
+#include "base/temp_directory.h"
 #include "catch.h"
 #include "chat/chat_example.h"
 #include "chat/chat_template.h"
 #include "data/chat_rows.h"
 
 using namespace expandft;
+using expandft::testing::TempDirectory;
 
 namespace {
 
 const fs::path kChatGoldens = fs::path(EXPANDFT_TEST_DATA) / "golden" / "chat";
 
 // A model directory with the golden's tokenizer and, in the place that `place` says, its template.
-void fill(const TemporaryDirectory& directory, const Json& golden, int place) {
+void fill(const TempDirectory& directory, const Json& golden, int place) {
   const auto model = golden["model"].get<std::string>();
   fs::copy_file(kChatGoldens.parent_path() / "tokenizers" / (model + ".model"),
                 directory.path() / "tokenizer.model");
@@ -44,7 +45,7 @@ TEST_CASE("conversations equal the transformers package's", "[chat][golden]") {
   INFO("golden " << name);
   const Json conversations = read_json(kChatGoldens / "conversations.json");
   const Json golden = read_json(kChatGoldens / (name + ".json"));
-  const TemporaryDirectory directory;
+  const TempDirectory directory;
   fill(directory, golden, static_cast<int>(name.size() % 4));
   const auto tokenizer = Tokenizer::load(directory.path());
   const ChatFormat format = chat_format_of(directory.path(), "auto", *tokenizer);

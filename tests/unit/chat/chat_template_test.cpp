@@ -1,11 +1,12 @@
 #include "chat/chat_template.h"
 
 #include "base/expect_error.h"
-#include "base/temporary_directory.h"
+#include "base/temp_directory.h"
 #include "catch.h"
 #include "config/run_config.h"
 
 using namespace expandft;
+using expandft::testing::TempDirectory;
 
 namespace {
 
@@ -26,7 +27,7 @@ ChatFormat recognised(const std::string& text) {
 }
 
 // A directory with Mistral's tokenizer and the files given.
-struct TemplateModel : TemporaryDirectory {
+struct TemplateModel : TempDirectory {
   explicit TemplateModel(const std::string& tokenizer = "mistral-v1") {
     fs::copy_file(kTemplates.parent_path().parent_path() / "tokenizers" / (tokenizer + ".model"),
                   path() / "tokenizer.model");

@@ -230,7 +230,7 @@ TEST_CASE("A full file system ends in a failure and no directory", "[atomic_dire
   }
   const std::size_t entries = count_entries(temp.path());
   ::umount(temp.path().c_str());
-  CHECK(has(message, "cannot write past byte"));
+  CHECK(has(message, "cannot write beyond byte"));
   CHECK(has(hint, "free some space"));
   CHECK(entries == 0);
 }

@@ -276,7 +276,7 @@ TEST_CASE("Each field of an index is checked", "[model_directory]") {
   CHECK(has(error_of([] {
               parse_model_index(R"({"weight_map":{"w":"a.safetensors","w":"b.safetensors"}})", "i");
             }).message(),
-            "stands twice"));
+            "appears twice"));
   const ModelIndex index =
       parse_model_index(R"({"weight_map":{"v":"a.safetensors","w":"a.safetensors"}})", "i");
   CHECK(index == ModelIndex{{"a.safetensors", {"v", "w"}}});

@@ -115,7 +115,7 @@ TEST_CASE("Tensors must cover the data once", "[safetensors]") {
 
 TEST_CASE("Duplicate names and foreign metadata are refused", "[safetensors]") {
   const std::string tensor = entry("\"U8\"", "[1]", "[0,1]");
-  check_refused("{\"w\":" + tensor + ",\"w\":" + tensor + "}", 1, "\"w\" stands twice",
+  check_refused("{\"w\":" + tensor + ",\"w\":" + tensor + "}", 1, "\"w\" appears twice",
                 "header:1:");
   check_refused(R"({"__metadata__":{"step":3}})", 0, "found 3 for \"step\", expected a string",
                 "__metadata__");

@@ -196,7 +196,7 @@ TEST_CASE("A file system that fills up is a failure that names the file, and lea
   const auto check = [&](const Error& error) {
     CHECK(error.code() == ExitCode::kFailed);
     CHECK(error.where() == file.string());
-    CHECK(has(error.message(), "cannot write past byte"));
+    CHECK(has(error.message(), "cannot write beyond byte"));
     CHECK_FALSE(fs::exists(file));
   };
   SECTION("a small tmpfs, where mounting is allowed") {

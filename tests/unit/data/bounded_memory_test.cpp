@@ -1,6 +1,6 @@
 // What loading takes does not grow with the data: peaks of a process of its own, by VmHWM.
 #include "base/json.h"
-#include "base/temporary_directory.h"
+#include "base/temp_directory.h"
 #include "base/utf8.h"
 #include "catch.h"
 #include "data/data_statistics.h"
@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 using namespace expandft;
+using expandft::testing::TempDirectory;
 
 namespace {
 
@@ -77,7 +78,7 @@ std::string long_rows() {
 TEST_CASE("loading and dealing data takes memory that does not grow with it", "[bounded_memory]") {
   const std::string name = GENERATE(as<std::string>{}, "text.txt", "rows.jsonl.gz");
   CAPTURE(name);
-  const TemporaryDirectory directory;
+  const TempDirectory directory;
   const Json golden =
       read_json(fs::path(EXPANDFT_TEST_DATA) / "golden" / "tokenizers" / "json" / "llama3.json");
   directory.write("tokenizer.json", golden["tokenizer"].dump());

@@ -1,18 +1,19 @@
 // Conversations as training data: reading rows, what is learned, truncation and errors.
 #include "base/expect_error.h"
-#include "base/temporary_directory.h"
+#include "base/temp_directory.h"
 #include "catch.h"
 #include "data/chat_rows.h"
 #include "data/dataset.h"
 
 using namespace expandft;
+using expandft::testing::TempDirectory;
 
 namespace {
 
 using Ids = std::vector<TokenId>;
 
 // A model directory with a tokenizer of Llama's kind, and a data file in it.
-struct ChatData : TemporaryDirectory {
+struct ChatData : TempDirectory {
   DatasetOptions options;
   std::unique_ptr<const Tokenizer> tokenizer;
 

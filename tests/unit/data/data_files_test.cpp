@@ -4,6 +4,7 @@
 #include "config/config_files.h"
 
 using namespace expandft;
+using expandft::testing::TempDirectory;
 using namespace expandft::testing;
 
 namespace {

@@ -1,6 +1,6 @@
 #include "data/data_statistics.h"
 
-#include "base/temporary_directory.h"
+#include "base/temp_directory.h"
 #include "catch.h"
 #include "data/random.h"
 #include "data/sources.h"
@@ -8,11 +8,12 @@
 #include "tokenizer/stories_tokenizer.h"
 
 using namespace expandft;
+using expandft::testing::TempDirectory;
 
 namespace {
 
 /// Rows of many lengths, with long prompts; conversations with many turns; and plain text.
-struct MixedSources : TemporaryDirectory {
+struct MixedSources : TempDirectory {
   RunConfig run;
   std::int64_t rows = 0;
 

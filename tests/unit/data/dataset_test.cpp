@@ -1,7 +1,7 @@
 #include "data/dataset.h"
 
 #include "base/expect_error.h"
-#include "base/temporary_directory.h"
+#include "base/temp_directory.h"
 #include "catch.h"
 #include "data/example_builder.h"
 #include "gzip.h"
@@ -10,12 +10,13 @@
 #include <numeric>
 
 using namespace expandft;
+using expandft::testing::TempDirectory;
 
 namespace {
 
 using Ids = std::vector<TokenId>;
 
-struct DataFile : TemporaryDirectory {
+struct DataFile : TempDirectory {
   DatasetOptions options;
   DataFile(const std::string& name, std::string_view content) {
     options.path = write(name, content);

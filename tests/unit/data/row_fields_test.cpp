@@ -1,6 +1,6 @@
 // What rows hold beside their prompt and answer: honoured, refused, or counted.
 #include "base/expect_error.h"
-#include "base/temporary_directory.h"
+#include "base/temp_directory.h"
 #include "catch.h"
 #include "data/dataset.h"
 #include "tokenizer/stories_tokenizer.h"
@@ -8,11 +8,12 @@
 #include <map>
 
 using namespace expandft;
+using expandft::testing::TempDirectory;
 
 namespace {
 
 Dataset load_rows(const std::string& rows, const DatasetOptions& options = {}) {
-  const TemporaryDirectory folder;
+  const TempDirectory folder;
   DatasetOptions all = options;
   all.path = folder.write("d.jsonl", rows);
   return load_dataset(all, stories_tokenizer());

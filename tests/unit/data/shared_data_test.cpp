@@ -1,11 +1,12 @@
 #include "data/shared_data.h"
 
-#include "base/temporary_directory.h"
+#include "base/temp_directory.h"
 #include "catch.h"
 #include "data/sources.h"
 #include "tokenizer/stories_tokenizer.h"
 
 using namespace expandft;
+using expandft::testing::TempDirectory;
 
 namespace {
 
@@ -17,7 +18,7 @@ std::string question_rows(int begin, int end) {
   return text;
 }
 
-struct SharedFolder : TemporaryDirectory {
+struct SharedFolder : TempDirectory {
   Dataset load(const std::vector<std::string>& names, const std::string& key) const {
     RunConfig run;
     run.data.max_length = 16;

@@ -1,13 +1,14 @@
 #include "data/sources.h"
 
 #include "base/expect_error.h"
-#include "base/temporary_directory.h"
+#include "base/temp_directory.h"
 #include "catch.h"
 #include "tokenizer/stories_tokenizer.h"
 
 #include <map>
 
 using namespace expandft;
+using expandft::testing::TempDirectory;
 
 namespace {
 
@@ -15,7 +16,7 @@ const char* const kRows = R"({"q": "one", "a": "two"}
 {"q": "three", "a": "four"}
 )";
 
-struct Sources : TemporaryDirectory {
+struct Sources : TempDirectory {
   RunConfig run;
   std::map<std::string, SourceReport> reports;  // by the source's file name
   std::vector<std::string> order;

@@ -6,6 +6,7 @@
 #include "tokenizer/golden_tokenizers.h"
 
 using namespace expandft;
+using expandft::testing::TempDirectory;
 
 namespace {
 
@@ -40,7 +41,7 @@ TEST_CASE("a text in pieces has the ids of the whole", "[text_cutter][golden]") 
   CAPTURE(name);
   const auto tokenizer = golden_tokenizer(name);
   const std::string text = hard_text();
-  const TemporaryDirectory directory;
+  const TempDirectory directory;
   const fs::path file = directory.write("text.txt", text);
   const Dataset whole = load(file, *tokenizer, text.size() + 1);
   for (const std::size_t piece : {9000u, 13001u, 60000u}) {
@@ -75,7 +76,7 @@ TEST_CASE("there is no cut where nothing says that one is safe", "[text_cutter]"
 
 TEST_CASE("a text without a place to cut is encoded as one", "[text_cutter]") {
   const auto tokenizer = golden_tokenizer("json/gpt2");
-  const TemporaryDirectory directory;
+  const TempDirectory directory;
   std::string text;
   for (int i = 0; i < 9000; ++i) text += std::to_string(i) + "  ";
   const fs::path file = directory.write("text.txt", text);

@@ -1,7 +1,7 @@
 #include "data/text_file.h"
 
 #include "base/expect_error.h"
-#include "base/temporary_directory.h"
+#include "base/temp_directory.h"
 #include "base/utf8.h"
 #include "catch.h"
 #include "gzip.h"
@@ -9,11 +9,12 @@
 #include <zlib.h>
 
 using namespace expandft;
+using expandft::testing::TempDirectory;
 
 namespace {
 
 std::vector<std::pair<std::int64_t, std::string>> rows_of(std::string_view text) {
-  const TemporaryDirectory directory;
+  const TempDirectory directory;
   std::vector<std::pair<std::int64_t, std::string>> rows;
   for_each_json_line(directory.write("d.jsonl", text), [&](const Json& row, std::int64_t line) {
     rows.emplace_back(line, row.dump());
@@ -23,7 +24,7 @@ std::vector<std::pair<std::int64_t, std::string>> rows_of(std::string_view text)
 
 /// A file's text, read in pieces of so many bytes.
 std::string text_of(const std::string& name, std::string_view bytes, std::size_t piece = 1000) {
-  const TemporaryDirectory directory;
+  const TempDirectory directory;
   TextStream stream(directory.write(name, bytes));
   std::string text;
   for (bool more = true; more;) {
@@ -123,6 +124,6 @@ TEST_CASE("damaged gzip files are refused", "[text_file]") {
 }
 
 TEST_CASE("a missing text file is named", "[text_file]") {
-  const TemporaryDirectory directory;
+  const TempDirectory directory;
   expect_input_error([&] { TextStream(directory.path() / "none.txt"); }, {"none.txt"});
 }

@@ -7,6 +7,7 @@
 #include <future>
 
 using namespace expandft;
+using expandft::testing::TempDirectory;
 
 namespace {
 
@@ -58,7 +59,7 @@ TEST_CASE("what is loaded does not depend on the number of threads", "[dataset][
   const auto name = GENERATE(as<std::string>{}, "stories260K", "mistral-v1", "json/llama3");
   CAPTURE(name);
   const auto tokenizer = golden_tokenizer(name);
-  const TemporaryDirectory directory;
+  const TempDirectory directory;
   Lines lines = many_rows();
   if (name != "mistral-v1") {  // the others have no format's tokens
     std::erase_if(lines, [](const std::string& line) { return line.starts_with("{\"mess"); });
@@ -79,7 +80,7 @@ TEST_CASE("of several bad lines the first is named, on any number of threads",
           "[dataset][threads]") {
   const auto tokenizer = golden_tokenizer("mistral-v1");
   const int threads = GENERATE(1, 2, 5);
-  const TemporaryDirectory directory;
+  const TempDirectory directory;
   const auto refused = [&](const Lines& lines, const std::vector<std::string>& parts) {
     const fs::path file = directory.write("rows.jsonl", joined(lines));
     expect_input_error([&] { load_on(threads, file, *tokenizer); }, parts);

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "base/json.h"
-#include "base/temporary_directory.h"
+#include "base/temp_directory.h"
 #include "tokenizer/tokenizer.h"
 
 #include <memory>
@@ -45,7 +45,7 @@ inline std::unique_ptr<const expandft::Tokenizer> golden_tokenizer(
     const std::string& name, const expandft::Json& files = expandft::Json::object()) {
   using namespace expandft;
   const Json golden = read_json(tokenizer_goldens() / (name + ".json"));
-  const TemporaryDirectory directory;
+  const expandft::testing::TempDirectory directory;
   if (golden.contains("tokenizer")) {
     directory.write("tokenizer.json", golden["tokenizer"].dump());
   } else {

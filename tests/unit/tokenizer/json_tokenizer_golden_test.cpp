@@ -1,11 +1,12 @@
 // Ids and texts equal to what the tokenizers package gives (tests/golden/tokenizers/json).
 #include "base/json.h"
-#include "base/temporary_directory.h"
+#include "base/temp_directory.h"
 #include "catch.h"
 #include "streamed_text.h"
 #include "tokenizer/tokenizer.h"
 
 using namespace expandft;
+using expandft::testing::TempDirectory;
 
 namespace {
 
@@ -13,7 +14,7 @@ const fs::path kJsonGoldens = fs::path(EXPANDFT_TEST_DATA) / "golden" / "tokeniz
 using Ids = std::vector<TokenId>;
 
 std::unique_ptr<const Tokenizer> load_json_golden(const Json& golden) {
-  const TemporaryDirectory directory;
+  const TempDirectory directory;
   directory.write("tokenizer.json", golden["tokenizer"].dump());
   for (const auto& item : golden["files"].items()) directory.write(item.key(), item.value().dump());
   return Tokenizer::load(directory.path());

@@ -1,7 +1,7 @@
 #include "tokenizer/json_tokenizer.h"
 
 #include "base/expect_error.h"
-#include "base/temporary_directory.h"
+#include "base/temp_directory.h"
 #include "catch.h"
 #include "small_tokenizer.h"
 #include "tokenizer/stream_decoder.h"
@@ -9,6 +9,7 @@
 #include <thread>
 
 using namespace expandft;
+using expandft::testing::TempDirectory;
 
 namespace {
 
@@ -153,7 +154,7 @@ TEST_CASE("several threads may use one tokenizer", "[json_tokenizer]") {
 }
 
 TEST_CASE("the files beside tokenizer.json name tokens and add some", "[json_tokenizer]") {
-  const TemporaryDirectory directory;
+  const TempDirectory directory;
   directory.write("tokenizer.json", small_tokenizer().dump());
   directory.write("tokenizer_config.json",
                   R"({"eos_token": "</s>", "pad_token": "<pad>", "add_bos_token": false})");
@@ -205,7 +206,7 @@ TEST_CASE("LlamaTokenizer's rules take the place of the file's", "[json_tokenize
 }
 
 TEST_CASE("which tokenizer file is read", "[json_tokenizer]") {
-  const TemporaryDirectory directory;
+  const TempDirectory directory;
   const auto refuse_load = [&](const std::vector<std::string>& parts) {
     expect_input_error([&] { Tokenizer::load(directory.path()); }, parts);
   };
@@ -228,7 +229,7 @@ TEST_CASE("which tokenizer file is read", "[json_tokenizer]") {
 }
 
 TEST_CASE("files beside tokenizer.json that say something else are named", "[json_tokenizer]") {
-  const TemporaryDirectory directory;
+  const TempDirectory directory;
   const Json whole = small_tokenizer();
   directory.write("tokenizer.json", whole.dump());
   const auto notices = [&] { return notice_texts(Tokenizer::load(directory.path())->notices()); };

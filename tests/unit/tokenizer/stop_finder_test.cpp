@@ -1,6 +1,5 @@
 #include "tokenizer/stop_finder.h"
 
-#include "base/utf8.h"
 #include "catch.h"
 #include "golden_tokenizers.h"
 

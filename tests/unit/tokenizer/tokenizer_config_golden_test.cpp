@@ -2,7 +2,7 @@
 // (tests/golden/tokenizers/config-edits.json), or the field is refused or named.
 #include "base/error.h"
 #include "base/json.h"
-#include "base/temporary_directory.h"
+#include "base/temp_directory.h"
 #include "catch.h"
 #include "tokenizer/tokenizer.h"
 
@@ -10,6 +10,7 @@
 #include <set>
 
 using namespace expandft;
+using expandft::testing::TempDirectory;
 
 namespace {
 
@@ -31,7 +32,7 @@ const std::set<std::string> kHonoured{"split_special_tokens",
                                       "image_token"};
 
 /// Writes the files of a golden but for its tokenizer_config.json.
-void write_base(const TemporaryDirectory& directory, const std::string& name) {
+void write_base(const TempDirectory& directory, const std::string& name) {
   const Json golden = read_json(kTokenizers / (name + ".json"));
   for (const auto& [file, content] : golden["files"].items()) {
     directory.write(file, content.dump());
@@ -70,7 +71,7 @@ TEST_CASE("Each edited field of tokenizer_config.json is honoured, refused or na
   REQUIRE(golden["bases"].size() == 9);
   for (const auto& [name, base] : golden["bases"].items()) {
     INFO("base " << name);
-    const TemporaryDirectory directory;
+    const TempDirectory directory;
     write_base(directory, name);
     directory.write("tokenizer_config.json", base["config"].dump());
     const auto whole = Tokenizer::load(directory.path());
@@ -103,7 +104,7 @@ TEST_CASE("Each edited field of tokenizer_config.json is honoured, refused or na
 }
 
 TEST_CASE("A flag of tokenizer_config.json that is a text is no flag", "[tokenizer]") {
-  const TemporaryDirectory directory;
+  const TempDirectory directory;
   write_base(directory, "json/llama3");
   for (const char* const field : {"split_special_tokens", "add_prefix_space", "legacy"}) {
     directory.write("tokenizer_config.json", Json({{field, "true"}}).dump());

@@ -1,6 +1,6 @@
 // Ids and texts equal to what the transformers package gives (tests/golden/tokenizers).
 #include "base/json.h"
-#include "base/temporary_directory.h"
+#include "base/temp_directory.h"
 #include "catch.h"
 #include "streamed_text.h"
 #include "tokenizer/tokenizer.h"
@@ -8,6 +8,7 @@
 #include <algorithm>
 
 using namespace expandft;
+using expandft::testing::TempDirectory;
 
 namespace {
 
@@ -18,7 +19,7 @@ std::unique_ptr<const Tokenizer> load_golden_tokenizer(const Json& golden) {
   const fs::path file = model == "stories260K"
                             ? fs::path(EXPANDFT_DATA) / "stories260K" / "tokenizer.model"
                             : kTokenizerGoldens / (model + ".model");
-  const TemporaryDirectory directory;
+  const TempDirectory directory;
   fs::copy_file(file, directory.path() / "tokenizer.model");
   for (const auto& item : golden["files"].items()) directory.write(item.key(), item.value().dump());
   return Tokenizer::load(directory.path());

@@ -1,7 +1,7 @@
 #include "tokenizer/tokenizer.h"
 
 #include "base/expect_error.h"
-#include "base/temporary_directory.h"
+#include "base/temp_directory.h"
 #include "catch.h"
 #include "tokenizer/sentencepiece_model.h"
 #include "tokenizer/stream_decoder.h"
@@ -11,6 +11,7 @@
 #include <random>
 
 using namespace expandft;
+using expandft::testing::TempDirectory;
 
 namespace {
 
@@ -18,7 +19,7 @@ const fs::path kModels = fs::path(EXPANDFT_TEST_DATA) / "golden" / "tokenizers";
 using Ids = std::vector<TokenId>;
 
 // A model directory with a tokenizer.model and whatever JSON files a test puts beside it.
-struct TokenizerDirectory : TemporaryDirectory {
+struct TokenizerDirectory : TempDirectory {
   explicit TokenizerDirectory(const std::string& model = "mistral-v1.model") {
     fs::copy_file(kModels / model, path() / "tokenizer.model");
   }
@@ -114,7 +115,7 @@ TEST_CASE("a long text has the ids of its lines, however it is cut", "[tokenizer
       GENERATE(as<std::string>{}, "mistral-v1", "mistral-v3", "gemma-test", "stories260K");
   CAPTURE(name);
   const fs::path goldens = fs::path(EXPANDFT_TEST_DATA) / "golden" / "tokenizers";
-  const TemporaryDirectory directory;
+  const TempDirectory directory;
   fs::copy_file(name == "stories260K" ? fs::path(EXPANDFT_DATA) / name / "tokenizer.model"
                                       : goldens / (name + ".model"),
                 directory.path() / "tokenizer.model");
@@ -141,7 +142,7 @@ TEST_CASE("a long text has the ids of its lines, however it is cut", "[tokenizer
 }
 
 TEST_CASE("missing tokenizer files are named", "[tokenizer]") {
-  const TemporaryDirectory directory;
+  const TempDirectory directory;
   expect_input_error([&] { Tokenizer::load(directory.path()); },
                      {"neither a tokenizer.model nor a tokenizer.json"});
   expect_input_error([&] { Tokenizer::load(directory.path() / "none"); }, {"none", "directory"});
@@ -152,7 +153,7 @@ TEST_CASE("missing tokenizer files are named", "[tokenizer]") {
 
 TEST_CASE("a damaged tokenizer.model is an error at every length", "[tokenizer]") {
   const std::string whole = read_file(kModels / "gemma-test.model");
-  const TemporaryDirectory directory;
+  const TempDirectory directory;
   for (const std::string& bytes :
        {std::string(), std::string("no model at all"), std::string(64, '\0'),
         std::string("version https://git-lfs.example/spec\n"), whole.substr(0, 2000) + "\xFF\xFF",
@@ -167,7 +168,7 @@ TEST_CASE("a damaged tokenizer.model is an error at every length", "[tokenizer]"
 
 TEST_CASE("a cut or changed tokenizer.model never crashes", "[tokenizer]") {
   const std::string whole = read_file(kModels / "gemma-test.model");
-  const TemporaryDirectory directory;
+  const TempDirectory directory;
   int refused = 0;
   const auto try_bytes = [&](const std::string& bytes) {
     directory.write("tokenizer.model", bytes);

@@ -1,4 +1,4 @@
-#include "base/spill_buffer.h"
+#include "base/temporary_storage.h"
 
 #include "base/error.h"
 #include "base/temp_directory.h"
@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstring>
 #include <random>
 #include <sys/resource.h>
 
@@ -13,6 +14,7 @@ namespace expandft {
 namespace {
 
 using testing::error_of;
+using testing::has;
 using testing::TempDirectory;
 
 std::vector<std::byte> numbers(std::size_t count) {
@@ -120,6 +122,44 @@ TEST_CASE("TMPDIR says where buffers spill") {
   ::unsetenv("TMPDIR");
   CHECK(is_folder(spill_folder()));
   if (before != nullptr) ::setenv("TMPDIR", kept.c_str(), 1);
+}
+
+std::vector<std::byte> filled(std::size_t count, int value) {
+  return std::vector<std::byte>(count, static_cast<std::byte>(value));
+}
+
+TEST_CASE("scratch space gives back what was written at any place, in memory and on the disk") {
+  const TempDirectory folder;
+  const bool on_disk = GENERATE(false, true);
+  ScratchSpace space =
+      on_disk ? ScratchSpace::on_disk(folder.path(), 100'000) : ScratchSpace::in_memory(100'000);
+  CHECK(space.is_on_disk() == on_disk);
+  CHECK(fs::is_empty(folder.path()));  // the file has no name
+  space.write(99'000, filled(1'000, 1));
+  space.write(0, filled(500, 2));
+  space.write(250, filled(500, 3));
+  ScratchSpace moved = std::move(space);
+  std::vector<std::byte> bytes(750);
+  moved.read(0, bytes);
+  CHECK(std::memcmp(bytes.data(), filled(250, 2).data(), 250) == 0);
+  CHECK(std::memcmp(bytes.data() + 250, filled(500, 3).data(), 500) == 0);
+  moved.read(99'250, bytes);
+  CHECK(bytes == filled(750, 1));
+
+  CHECK(has(error_of([&] { moved.write(99'999, filled(2, 0)); }).message(), "100000"));
+  CHECK_THROWS_AS(moved.read(100'001, std::span<std::byte>()), Error);
+}
+
+TEST_CASE("scratch space on a disk without room is a failure that names the folder") {
+  const TempDirectory folder;
+  const Error full =
+      error_of([&] { ScratchSpace::on_disk(folder.path(), std::uint64_t{1} << 62); });
+  CHECK(full.code() == ExitCode::kFailed);
+  CHECK(full.where() == folder.path().string());
+  CHECK(has(full.message(), "no room"));
+  CHECK(fs::is_empty(folder.path()));
+  const Error missing = error_of([&] { ScratchSpace::on_disk(folder / "missing", 1); });
+  CHECK(missing.where() == (folder / "missing").string());
 }
 
 }  // namespace
