@@ -1,6 +1,5 @@
 #include "pages/chart_legend.h"
 
-#include "base/utf8.h"
 #include "pages/chart_labels.h"
 #include "report/display_width.h"
 
@@ -31,7 +30,7 @@ std::string cut_in_middle(const std::string& text, std::size_t columns) {
   const std::size_t tail_columns = (columns - 1) / 2;
   std::size_t tail = text.size();
   for (std::size_t at = text.size(); at-- > 0;) {
-    if (continues_character(text[at])) continue;
+    if ((static_cast<unsigned char>(text[at]) & 0xC0) == 0x80) continue;  // within a character
     if (display_width(std::string_view(text).substr(at)) > tail_columns) break;
     tail = at;
   }

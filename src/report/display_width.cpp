@@ -1,7 +1,5 @@
 #include "report/display_width.h"
 
-#include "base/utf8.h"
-
 #include <algorithm>
 #include <cstdint>
 #include <iterator>
@@ -9,11 +7,23 @@
 namespace expandft {
 namespace {
 
-/// The first character. Of malformed UTF-8, each byte counts as one character.
-Utf8Character first_of(std::string_view text) {
-  Utf8Character first = decode_character(text);
-  if (!first.is_well_formed) first.length = 1;
-  return first;
+struct Decoded {
+  std::uint32_t code = 0xFFFD;
+  std::size_t bytes = 1;
+};
+
+Decoded decode_first(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned lead = byte(0);
+  if (lead < 0x80) return {lead, 1};
+  const std::size_t bytes = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : lead >= 0xC0 ? 2 : 0;
+  if (bytes == 0 || bytes > text.size()) return {};
+  std::uint32_t code = lead & (0xFFu >> (bytes + 1));
+  for (std::size_t i = 1; i < bytes; ++i) {
+    if ((byte(i) & 0xC0u) != 0x80) return {};
+    code = code << 6 | (byte(i) & 0x3Fu);
+  }
+  return {code, bytes};
 }
 
 struct Range {
@@ -46,9 +56,9 @@ std::size_t width_of(std::uint32_t code) {
 std::size_t display_width(std::string_view text) {
   std::size_t width = 0;
   while (!text.empty()) {
-    const Utf8Character next = first_of(text);
+    const Decoded next = decode_first(text);
     width += width_of(next.code);
-    text.remove_prefix(next.length);
+    text.remove_prefix(next.bytes);
   }
   return width;
 }
@@ -59,10 +69,10 @@ std::string cut_to_width(std::string_view text, std::size_t columns, bool utf8) 
   if (columns == 0) return {};
   std::size_t width = 0, bytes = 0;
   while (bytes < text.size()) {
-    const Utf8Character next = first_of(text.substr(bytes));
+    const Decoded next = decode_first(text.substr(bytes));
     if (width + width_of(next.code) > columns - 1) break;
     width += width_of(next.code);
-    bytes += next.length;
+    bytes += next.bytes;
   }
   return std::string(text.substr(0, bytes)).append(ellipsis);
 }
