@@ -1,4 +1,4 @@
-"""What command-line and golden tests share: the program, tiny models, tensors."""
+"""Fixtures for command-line and golden tests: the program, tiny models, tensors."""
 
 import os
 import shutil
@@ -28,7 +28,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def source():
-    """The repository's root. Tests do not write there."""
+    """The repository's root. Tests must not write there."""
     return SOURCE
 
 
@@ -44,7 +44,7 @@ def binary():
 def expandft(binary, tmp_path_factory):
     """Runs the program: expandft("train", "--config", path, cwd=…, stdin=…, env={…}, timeout=300).
 
-    Returns rc, stdout and stderr. `env` is added to the environment. A run that hangs fails the test.
+    Returns rc, stdout and stderr. `env` is added to the environment. A command that hangs fails the test.
     """
 
     own = {"EXPANDFT_CACHE": str(tmp_path_factory.mktemp("cache"))}  # not the user's
@@ -82,7 +82,7 @@ def read_tensors():
 def tiny_model(tmp_path, stories):
     """Makes a random Llama directory: tiny_model("name", dtype="bfloat16", seed=0, num_hidden_layers=2, …).
 
-    Further arguments are LlamaConfig's. The tokenizer is stories260K's, so the vocabulary is at least 512.
+    Further arguments go to LlamaConfig. The tokenizer is stories260K's, so the vocabulary is at least 512.
     """
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM

@@ -1,4 +1,4 @@
-"""What several command-line tests share."""
+"""Fixtures that several command-line tests share."""
 
 import pytest
 
@@ -7,5 +7,5 @@ from evaluation import damage
 
 @pytest.fixture(scope="session")
 def tuned(stories, tmp_path_factory):
-    """The stories model, damaged so far that answers change. Tests do not write there."""
+    """The stories model, damaged enough to change answers. Tests must not write there."""
     return damage(stories, tmp_path_factory.mktemp("tuned") / "damaged", amount=1.0)

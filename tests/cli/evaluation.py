@@ -1,4 +1,4 @@
-"""What the tests of evaluation tasks share: small tasks made from the shipped stories, a damaged model, runs."""
+"""Helpers for tests of evaluation tasks: small tasks made from the shipped stories, a damaged model, runs."""
 
 import json
 import re
@@ -6,13 +6,13 @@ import shutil
 
 
 def write_rows(file, rows):
-    """JSON lines; a row that is text stands as it is."""
+    """JSON lines; a row that is a string is written unchanged."""
     file.write_text("".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows))
     return file
 
 
 def write_task(folder, name, rows, **keys):
-    """A task file with its data beside it."""
+    """A task file with its data next to it."""
     write_rows(folder / f"{name}.jsonl", rows)
     file = folder / f"{name}.json"
     file.write_text(json.dumps({"name": name, "data": f"{name}.jsonl"} | keys))
@@ -20,7 +20,7 @@ def write_task(folder, name, rows, **keys):
 
 
 def sentences(source, count):
-    """Sentences of the shipped stories, in their order."""
+    """Sentences of the shipped stories, in order."""
     text = (source / "data/tinystories.valid.txt").read_text()[:80 * count + 4000]
     found = [one.strip() for one in re.findall(r"[A-Z][^.!?\"\n]{30,90}[.]", text)]
     assert len(found) >= count
@@ -28,7 +28,7 @@ def sentences(source, count):
 
 
 def choice_task(folder, source, name="ending", count=40, **keys):
-    """How a sentence ends: in its own words, or in those of two others."""
+    """Endings of a sentence: its own, and those of two others."""
     halves = [(" ".join(words[:4]), " ".join(words[4:])) for words in map(str.split, sentences(source, count + 20))]
     rows = []
     for i in range(count):
@@ -76,7 +76,7 @@ def perplexity_task(folder, source, name="blocks", **keys):
 
 
 def damage(stories, directory, amount=0.3):
-    """A copy of the stories model with noise on one layer's MLP: another function, the same tokenizer."""
+    """A copy of the stories model with noise in one layer's MLP: another function, the same tokenizer."""
     import torch
     from safetensors.torch import load_file, save_file
 
@@ -90,7 +90,7 @@ def damage(stories, directory, amount=0.3):
 
 
 def run_eval(expandft, *arguments, rc=0, **settings):
-    """`expandft eval` on one CPU thread; several tasks are given as a list."""
+    """`expandft eval` on one CPU thread; `tasks` can be a list."""
     words = [",".join(map(str, word)) if isinstance(word, list) else word for word in arguments]
     result = expandft("eval", *words, "--device", "cpu", "--threads", "1", **settings)
     assert result.rc == rc, result.stderr
@@ -98,7 +98,7 @@ def run_eval(expandft, *arguments, rc=0, **settings):
 
 
 def evaluate(expandft, *arguments, **settings):
-    """What --json says."""
+    """The content of --json."""
     return json.loads(run_eval(expandft, *arguments, "--json", "-", **settings).stdout)
 
 

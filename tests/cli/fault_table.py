@@ -12,7 +12,7 @@ BEGIN, END = "<!-- faults: begin -->\n", "<!-- faults: end -->\n"
 
 
 def rows(results):
-    """Markdown: for each command a table of stages × faults. A cell: the exit code, and what was at the output's place."""
+    """Markdown: for each command a table of stages × faults. Cells: exit code, and what was at the output's place."""
     cells = {tuple(line[:3]): f"{line[3]}, {line[4]}" for line in map(json.loads, results.splitlines())}
     for command, stages in STAGES.items():
         yield f"**`{command}`**, just before it …\n"

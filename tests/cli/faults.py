@@ -1,4 +1,4 @@
-"""Faults at one place of a run: a library that is loaded before the C library lets them happen (fault_shim.cpp)."""
+"""Injects faults at one point of a run, with a preloaded library (fault_shim.cpp)."""
 
 import contextlib
 import functools
@@ -16,7 +16,7 @@ import pytest
 FAULTS = ("kill", "term", "int", "full", "deny", "cut")
 SIGNALS = {"kill": 9, "term": 15, "int": 2}
 
-# For each command where a fault happens: what it is about to do, and the operation that tells.
+# For each command, the stages where a fault can happen: what it is about to do, and the operation that marks it.
 STAGES = {
     "expand": {
         "reads the weights": "open model/model.safetensors",
@@ -67,7 +67,7 @@ STAGES = {
     },
 }
 OUTPUTS = {"expand": "grown", "merge": "merged", "train": "run", "eval": "result.json"}
-THEIR_OWN = {"seconds", "tokens_per_second", "peak_memory_bytes", "time", "started"}  # of each run
+THEIR_OWN = {"seconds", "tokens_per_second", "peak_memory_bytes", "time", "started"}  # differ between runs
 
 
 class Fault(NamedTuple):
@@ -84,7 +84,7 @@ def build_shim(folder):
 
 
 def arguments_of(command):
-    """Of a command that runs in a folder of make_inputs."""
+    """Arguments for a command that runs in the inputs folder."""
     return {
         "expand": ["expand", "--model", "model", "--layers", "all", "--output", "grown"],
         "merge": ["merge", "--model", "model", "--adapter", "adapter", "--output", "merged"],
@@ -96,13 +96,13 @@ def arguments_of(command):
 
 @functools.cache
 def sanitizer_of(binary):
-    """The runtime library of the program's sanitizer: it has to be loaded before any other."""
+    """The runtime library of the program's sanitizer, which must be loaded before any other."""
     libraries = subprocess.run(["ldd", binary], check=True, text=True, capture_output=True).stdout
     return re.findall(r"=> (\S*/lib[at]san\.so\S*)", libraries)
 
 
 def run(binary, folder, arguments, shim=None, fault=None):
-    """Runs a command in the folder; with a fault also tells whether it happened: (exit code, stderr, happened)."""
+    """Runs a command in the folder. Returns (exit code, stderr, whether the fault happened)."""
     environment = os.environ | {"EXPANDFT_CACHE": str(folder / "cache"), "OMP_NUM_THREADS": "1"}
     log = folder.with_name(folder.name + ".log")
     log.unlink(missing_ok=True)
@@ -117,7 +117,7 @@ def run(binary, folder, arguments, shim=None, fault=None):
 
 
 def state(path):
-    """What lies at a path: {name: digest} of its files, less times and speeds in those that tell of them."""
+    """The content of a path: {name: digest} of its files, ignoring times and speeds."""
     files = sorted(path.rglob("*")) if path.is_dir() else [path]
     return {str(file.relative_to(path)): digest(file) for file in files if file.is_file()}
 
@@ -126,7 +126,7 @@ def digest(file):
     data = file.read_bytes()
     if file.name in ("summary.json", "result.json"):
         data = json.dumps(without_times(json.loads(data))).encode()
-    if file.name == "state.json":  # a step that a signal ended is validated after resuming, not in its snapshot
+    if file.name == "state.json":  # if a signal ends a step, it is validated after resuming, not before its snapshot
         data = json.dumps({k: v for k, v in json.loads(data).items() if k != "validations"}).encode()
     if file.name == "metrics.jsonl":
         data = json.dumps(measured(file)).encode()
@@ -140,21 +140,20 @@ def without_times(value):
 
 
 def measured(metrics):
-    """What a run measured, each once: a run that goes on tells of its start again."""
+    """The measurements of a run, without `start`, which a resumed run logs again."""
     lines = [json.loads(line) for line in metrics.read_text().splitlines()]
     return [without_times(line) for line in lines if line["event"] in ("train", "validation", "evaluation")]
 
 
 def fresh_copy(inputs, folder):
-    """The folder holds the inputs, and nothing else."""
+    """Makes the folder contain the inputs and nothing else."""
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(inputs, folder, dirs_exist_ok=True)
 
 
 @contextlib.contextmanager
 def small_disk(folder, size):
-    """The folder, made here, is a file system of its own of that size ("48m"); the test is skipped where mounting is
-    not allowed."""
+    """Makes the folder a separate file system of that size ("48m"); skips the test where mounting is not allowed."""
     folder.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], capture_output=True).returncode:
         pytest.skip("mounting is not allowed here")

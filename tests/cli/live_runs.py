@@ -1,10 +1,10 @@
-"""Runs of training that go on while a test looks at them."""
+"""Training runs that a test watches while they run."""
 
 import os
 import subprocess
 import time
 
-NOTHING = (0, 0)  # what `starts` says of a run that has not begun
+NOTHING = (0, 0)  # `starts` of a run that has not begun
 
 
 def start(binary, config, *arguments, quiet=True, **settings):
@@ -21,9 +21,9 @@ def wait_for(condition, process, may_finish=False):
 
 
 def starts(run):
-    """Tells one process's beginning of training from another's: a run that begins anew has another file."""
+    """Tells the start of one training process from another's; a restarted run has another file."""
     try:
-        with open(run / "metrics.jsonl") as metrics:  # which a run that begins anew takes away
+        with open(run / "metrics.jsonl") as metrics:  # a restarted run removes it
             return os.fstat(metrics.fileno()).st_ino, metrics.read().count('"start"')
     except FileNotFoundError:
         return NOTHING
@@ -35,8 +35,8 @@ def has_step(run, step):
 
 
 def wait_until_it_trains(run, process, before=NOTHING, lines=0):
-    """Until the process has begun to train, and has told of `lines` things more (steps, snapshots, validations), or
-    has finished: whether it may is for its caller to judge. `before`: `starts` when it was started."""
+    """Waits until the process has begun to train and has logged `lines` more events (steps, snapshots, validations), or
+    has finished; the caller decides whether it may. `before`: the value of `starts` when it was started."""
     wait_for(lambda: starts(run) != before and starts(run)[1] > 0, process, may_finish=True)
     metrics = run / "metrics.jsonl"
     target = metrics.read_bytes().count(b"\n") + lines

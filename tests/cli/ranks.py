@@ -1,4 +1,4 @@
-"""Starts several ranks of a command, as a launcher does."""
+"""Starts several ranks of a command, like a launcher."""
 
 import os
 import socket
@@ -22,8 +22,8 @@ def environment(**changes):
 
 
 def start_ranks(binary, count, *arguments, address="127.0.0.1", commands=None, only=None, **settings):
-    """Processes with torchrun's variables and no torchrun: rank 0 serves the store. `commands`: what each is
-    started by; `only`: the ranks that are."""
+    """Processes with torchrun's variables but without torchrun; rank 0 serves the store. `commands`: a prefix for
+    each rank's command; `only`: the ranks to start."""
     port = free_port()
     return [subprocess.Popen(
         [*(commands[rank] if commands else []), str(binary), *map(str, arguments), *COMMON],
@@ -33,7 +33,7 @@ def start_ranks(binary, count, *arguments, address="127.0.0.1", commands=None, o
 
 
 def finish(processes, timeout=300):
-    """(exit codes, stdouts, stderrs) of all, in order."""
+    """(exit codes, stdouts, stderrs) of all ranks, in order."""
     try:
         said = [process.communicate(timeout=timeout) for process in processes]
     finally:
@@ -43,7 +43,7 @@ def finish(processes, timeout=300):
 
 
 def run_ranks(binary, count, *arguments, **options):
-    """(stdouts, stderrs) of so many ranks, all of which must succeed. `options`: of start_ranks."""
+    """(stdouts, stderrs) of `count` ranks, all of which must succeed. `options` go to start_ranks."""
     codes, outputs, errors = finish(start_ranks(binary, count, *arguments, **options))
     assert codes == [0] * count, errors
     return outputs, errors

@@ -1,7 +1,7 @@
 """Signatures of short runs: the loss of the last step, to the last digit, and the hash of the weights written.
 
-signatures.json holds those of the kinds of machine that were recorded, by scripts/signatures.
-Run as a program (signatures.py PROGRAM [BEFORE]) it prints this machine's, and what changed since BEFORE.
+scripts/signatures records those of a kind of machine in signatures.json.
+Run as a program (signatures.py PROGRAM [BEFORE]), this prints this machine's and what changed since BEFORE.
 """
 
 import hashlib
@@ -18,22 +18,22 @@ RECORDED = Path(__file__).with_name("signatures.json")
 STEPS = 20
 PRECISIONS = ["float32", "bfloat16", "float16"]
 CASES = [(precision, method) for precision in PRECISIONS for method in METHODS
-         if method != "new-k3" or precision == "float32"]  # a setting of `new`, which is there in all
-# Relative, of losses on another kind of machine. What other kernels change was measured by turning instruction
-# sets off: at most 6e-6 in float32, 8e-3 in bfloat16 and 3e-3 in float16.
+         if method != "new-k3" or precision == "float32"]  # a variant of `new`, which has all precisions
+# Relative tolerance for losses on another kind of machine. The effect of other kernels was measured by turning
+# instruction sets off: at most 6e-6 in float32, 8e-3 in bfloat16 and 3e-3 in float16.
 TOLERANCE = {"float32": 1e-3, "bfloat16": 3e-2, "float16": 3e-2}
-# Environment variables that make the libraries take other kernels than this CPU's.
+# Environment variables that make the libraries select kernels other than this CPU's.
 KERNEL_CHOICES = ("ATEN_", "MKL_", "ONEDNN_", "DNNL_", "GLIBC_TUNABLES")
 
 
 class Signature(NamedTuple):
     loss: float
-    weights: str  # SHA-256 of the adapter's file, or the merged model's where there is no adapter
+    weights: str  # SHA-256 of the adapter's file, or of the merged model's if there is no adapter
 
 
 def take(expandft, model, folder, precision, method):
     """Trains 20 steps on one thread of the CPU."""
-    config = write_config(folder, model, evaluation={"prompts": ["Once"]},  # one: by default it would continue three
+    config = write_config(folder, model, evaluation={"prompts": ["Once"]},  # one prompt instead of the default three
                           data__validation=None, data__max_length=32, training__max_steps=STEPS,
                           training__batch_size=2, training__micro_batch_size=1, training__precision=precision,
                           **METHODS[method])
@@ -47,8 +47,8 @@ def take(expandft, model, folder, precision, method):
 
 
 def cpu_kind(cpuinfo):
-    """What decides which kernels run, of /proc/cpuinfo's text: the model, its cache (products are cut to fit), and
-    its vector instructions."""
+    """The parts of /proc/cpuinfo that decide which kernels run: the model, its cache (products are blocked to fit)
+    and its vector instructions."""
     facts = {}
     for line in cpuinfo.splitlines():
         name, _, value = line.partition(":")
@@ -77,7 +77,7 @@ def read_recorded(file=RECORDED):
 
 
 def record(kind, taken, file=RECORDED):
-    """Puts what was taken in place of what this kind had; other kinds keep theirs."""
+    """Replaces the entries of this kind of machine; other kinds keep theirs."""
     kinds = read_recorded(file)
     kinds[kind] = {case: one for case, one in (kinds.get(kind, {}) | taken).items() if case in CASES}
     text = {name: {} for name in sorted(kinds)}
@@ -89,7 +89,7 @@ def record(kind, taken, file=RECORDED):
 
 
 def table(kind, before):
-    """This kind's signatures, one a line, and whether they were there before."""
+    """This kind's signatures, one per line, and whether they are new or changed."""
     lines = [f"{'precision':<10} {'train':<10} {'loss of step ' + str(STEPS):<22} {'weights':<13}"]
     had = before.get(kind, {})
     for case, one in read_recorded().get(kind, {}).items():

@@ -1,4 +1,4 @@
-"""scripts/bench: one short round of everything on the smallest model, and what it writes."""
+"""scripts/bench: one short round of everything on the smallest model, and its output."""
 
 import os
 import shutil
@@ -32,14 +32,14 @@ def bench(source, binary, *arguments):
 
 
 def cells(text, first):
-    """The cells of the table rows that begin with `first`."""
+    """The cells of the table rows that start with `first`."""
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines()
             if line.startswith(f"| {first}")]
 
 
 @pytest.fixture(scope="module")
 def written(source, binary, tmp_path_factory):
-    """The folder of a page that one round was written into."""
+    """The folder of a page that one round was written to."""
     folder = tmp_path_factory.mktemp("bench")
     (folder / "page.md").write_text(PAGE)
     done = bench(source, binary, "training", "--models", "stories260K", "--rounds", 1, "--steps", 3,
@@ -63,7 +63,7 @@ def test_each_program_has_a_row_with_work_time_and_rate(written):
         assert len(row) == 10 and all(row), f"{name}: {row}"
         speed, adds, reached, rate, share = float(row[1].split()[0]), *map(float, row[6:9]), row[9]
         assert reached == pytest.approx(speed * adds / 1000, abs=0.06 + 0.01 * reached)  # both are rounded
-        rate = max(rate, 0.05)  # what is rounded to 0 may be so much
+        rate = max(rate, 0.05)  # the largest value that rounds to 0
         assert float(share.rstrip("%")) == pytest.approx(100 * reached / rate, abs=1 + 10 / rate)
 
 
@@ -73,7 +73,7 @@ def test_goals_say_what_was_found_and_whether_that_is_enough(written):
     for row in goals:
         sign, limit = row[2].split()
         assert sign == "≤"
-        if float(row[3]) != float(limit):  # rounded to the limit itself, either may be
+        if float(row[3]) != float(limit):  # equal to the limit after rounding: either is possible
             assert row[4] == ("yes" if float(row[3]) < float(limit) else "no")
 
 
@@ -83,7 +83,7 @@ def test_the_chart_has_a_bar_and_a_limit_for_each_program(written):
     bars = [element.get("class") for element in root.iter(SVG + "rect")]
     assert bars == ["page", "fill-expandft", "fill-lora", "fill-full"]
     marks = [element for element in root.iter(SVG + "line") if element.get("class") == "mark"]
-    assert len(marks) == 3 + 1  # and the one of the legend
+    assert len(marks) == 3 + 1  # and one in the legend
     assert "prefers-color-scheme: dark" in root.find(SVG + "style").text
 
 
@@ -131,7 +131,7 @@ def test_the_memory_of_a_gpu_is_the_most_that_was_in_use_beyond_before(tmp_path,
     used = iter([300, 500, 900, *[700] * 10**6])
 
     class Driver:
-        """What GpuMemory calls of NVML."""
+        """The part of NVML that GpuMemory calls."""
 
         nvmlInit_v2 = staticmethod(lambda: 0)
         nvmlDeviceGetHandleByIndex_v2 = staticmethod(lambda index, handle: 0 if index == 1 else 2)
@@ -181,12 +181,12 @@ def test_ticks_are_round_and_do_not_pass_the_most():
 
 
 def test_the_gain_of_the_prefix_cache_is_a_share_of_the_predicted_one():
-    # A step of 10 becomes one of 8 where a quarter of the work is saved: 0.2 of 0.25.
+    # A step takes 8 instead of 10 when a quarter of the work is saved: 0.2 of 0.25.
     assert prefix_cache.reached_gain(without=1 / 10, later=1 / 8, share=0.25) == pytest.approx(0.8)
 
 
 def test_epochs_are_told_apart_in_the_metrics(tmp_path):
-    speeds = [10, 100, 100, 200, 210, 220, 230, 240, 250]  # the first step is left out
+    speeds = [10, 100, 100, 200, 210, 220, 230, 240, 250]  # the first step is ignored
     lines = ['{"step": 0, "event": "start", "total_steps": 9, "seconds_since_launch": 0.3}']
     lines += [f'{{"step": {i + 1}, "event": "train", "tokens_per_second": {speed}}}' for i, speed in enumerate(speeds)]
     file = tmp_path / "metrics.jsonl"

@@ -15,7 +15,7 @@ ROWS = [{"messages": [{"role": "user", "content": f"What is {i} and {i}?"},
 
 @pytest.fixture
 def chat_model(tiny_model):
-    """A random model whose tokenizer has ChatML's two tokens after its vocabulary."""
+    """A random model whose tokenizer has ChatML's two tokens added to its vocabulary."""
     model = tiny_model("chat", vocab_size=514)
     added = {str(START): {"content": "<|im_start|>", "special": True}, str(END): {"content": "<|im_end|>", "special": True},
              "1": {"content": "<s>", "special": True}, "2": {"content": "</s>", "special": True}}
@@ -91,7 +91,7 @@ def test_an_unknown_template_names_the_way_out(expandft, tmp_path, chat_model):
 
 
 def learned(expandft, folder, model, row, *arguments):
-    """Tokens, and those that are learned, of a data set of one row."""
+    """The number of tokens, and of learned tokens, in a data set of one row."""
     result = train(expandft, write_chat_config(folder, model, [row]), "--dry-run", *arguments)
     assert result.rc == 0, result.stderr
     line = next(line for line in result.stderr.splitlines() if "of them learned" in line)
@@ -151,7 +151,7 @@ def test_generate_hints_at_the_template_and_reads_it_with_any_line_ends(expandft
     (chat_model / "chat_template.jinja").write_bytes(b"\xef\xbb\xbf" + windows)
     marked = expandft("generate", "--model", chat_model, "--chat", "--prompt", "Hi", "--device", "cpu")
     assert marked.rc == 2 and "byte order mark" in marked.stderr
-    (chat_model / "chat_template.jinja").write_text("{{ messages }}")  # not known: no hint that leads nowhere
+    (chat_model / "chat_template.jinja").write_text("{{ messages }}")  # unknown: no misleading hint
     assert "--chat" not in ask(expandft, chat_model)[0].stderr
 
 
@@ -167,7 +167,7 @@ def test_prompts_of_samples_are_questions_where_conversations_are_learned(expand
 
 
 def test_a_sample_of_nothing_is_explained(expandft, tmp_path, chat_model):
-    """A row whose prompt is all: the tuned model ends at once."""
+    """A row with a prompt only: the tuned model stops at once."""
     config = write_config(tmp_path, chat_model, data__train="rows.jsonl", data__validation=None,
                           evaluation={"prompts": ["Say nothing."]}, training__max_steps=80,
                           training__learning_rate=1e-2, expansion__layers="all")

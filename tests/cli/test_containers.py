@@ -1,4 +1,4 @@
-"""Two processes that do not see each other prepare one output: what the other writes is left alone."""
+"""Two processes that do not see each other prepare the same output: neither touches the other's files."""
 
 import os
 import shutil
@@ -16,10 +16,10 @@ CONTAINER = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-
 
 @pytest.fixture
 def container():
-    """What starts a command with process numbers of its own."""
+    """The prefix that starts a command with its own process numbers."""
     if not shutil.which("unshare") or subprocess.run([*CONTAINER, "true"], capture_output=True).returncode != 0:
         pytest.skip("namespaces of processes are not allowed here")
-    # Not as number 1, which no signal stops.
+    # Not as process 1, which ignores stop signals.
     return [*CONTAINER, "sh", "-c", '"$@"; exit $?', "sh"]
 
 
@@ -28,7 +28,7 @@ def test_what_a_process_of_another_container_prepares_stays(binary, container, s
     folder.mkdir()
     shutil.copytree(stories, folder / "model")
     shim = faults.build_shim(tmp_path)
-    other = subprocess.Popen(  # with --force: what it finds at its end is the other's model
+    other = subprocess.Popen(  # with --force, because at the end it finds the other's model
         [*container, binary, *arguments_of("expand"), "--force"], cwd=folder, start_new_session=True, text=True,
         stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
         env=os.environ | {"OMP_NUM_THREADS": "1", "LD_PRELOAD": str(shim), "FAULT_ROOT": str(folder),

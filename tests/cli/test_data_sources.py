@@ -15,7 +15,7 @@ FORM = {"prompt": "Q: {q}\nA:", "completion": " {a}"}
 
 @pytest.fixture
 def shards(tmp_path):
-    """A folder with two shards of rows and things to be skipped."""
+    """A folder with two shards of rows, and files to be skipped."""
     folder = tmp_path / "shards"
     (folder / "more").mkdir(parents=True)
     (folder / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS[:4]))
@@ -80,7 +80,7 @@ def test_the_numbers_of_the_data_add_up(expandft, tmp_path, stories, shards):
     epoch = data["first_epoch"]
     assert epoch["sequences"] == sum(source["sequences_per_epoch"] for source in data["sources"])
     assert epoch["packing_efficiency"] == pytest.approx(epoch["tokens"] / (epoch["packs"] * 64))
-    assert (summary["tokens"], summary["targets"]) == (epoch["tokens"], epoch["targets"])  # what was trained on
+    assert (summary["tokens"], summary["targets"]) == (epoch["tokens"], epoch["targets"])  # the data of the run
     assert summary["data"]["validation"]["rows"] == 1
 
     said = f"{epoch['tokens']} tokens ({epoch['targets']} learned) in {epoch['sequences']} sequences"
@@ -162,7 +162,7 @@ def test_killed_and_resumed_with_weights_ends_in_the_same_weights(expandft, bina
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL, "the run ended before it could be killed"
 
-    shards.rename(tmp_path / "moved")  # where data lies does not count
+    shards.rename(tmp_path / "moved")  # the path of the data does not matter
     moved = [changes["data__train"][0], source | {"path": "moved"}]
     config = mixed(stories, tmp_path, "killed.json", output="killed", **changes | {"data__train": moved})
     result = train(expandft, config, "--resume")

@@ -53,7 +53,7 @@ def transformers_blocks(model, ids, block_length):
 
 @pytest.mark.parametrize("name", ["tinystories", "tinyshakespeare"])
 def test_shipped_texts_agree_with_transformers(expandft, stories, source, tmp_path, name):
-    """The first 20 blocks of 256 tokens, over the ids that transformers' own tokenizer gives."""
+    """The first 20 blocks of 256 tokens, with the ids from transformers' own tokenizer."""
     from transformers import LlamaTokenizer
 
     data = source / f"data/{name}.valid.txt"
@@ -88,7 +88,7 @@ def test_comparison_agrees_with_transformers(expandft, stories, damaged, task):
     assert found["relative_change"] == pytest.approx(math.exp(ratio) - 1, abs=1e-4)
     assert found["verdict"] == "worse"
     predicted = "".join(row["token"] for i, row in enumerate(rows) if i % 32).replace("\u2581", " ")
-    size = len(predicted.encode()) - 1  # the space before the text is not part of it
+    size = len(predicted.encode()) - 1  # the space inserted before the text is not part of it
     assert found["base"]["bits_per_byte"] == pytest.approx(-sum(b for b, _ in base) / math.log(2) / size, rel=1e-4)
 
 
@@ -188,7 +188,7 @@ def test_different_tokenizers(expandft, stories, tiny_model, task):
 
 @pytest.fixture
 def adapter(expandft, stories, tmp_path, read_tensors):
-    """An adapter of two layers whose copies are the base's MLPs with some noise."""
+    """An adapter for two layers whose copies are the base's MLPs plus noise."""
     import torch
     from safetensors.torch import save_file
 
@@ -220,7 +220,7 @@ def test_adapter(expandft, stories, adapter, task):
 
     assert difference("--strength", "0") == 0, "strength 0 is the base, bit for bit"
     assert 0 < difference("--strength", "0.3") < difference("--strength", "1") == difference()
-    # The same by way of the model alone, and of the merged model.
+    # The same with --model alone, and with the merged model.
     alone = evaluate(expandft, "--model", stories, "--adapter", adapter, "--tasks", task())["tasks"][0]["metrics"]["loss"]
     base = evaluate(expandft, "--model", stories, "--tasks", task())["tasks"][0]["metrics"]["loss"]
     assert alone - base == pytest.approx(difference(), abs=1e-12)

@@ -1,4 +1,4 @@
-"""expandft eval: outputs that are kept, found again, and gone on with after a run was cut off."""
+"""expandft eval: outputs are cached, found again, and completed after an interruption."""
 
 import json
 import os
@@ -17,7 +17,7 @@ def task(source, tmp_path):
 
 @pytest.fixture
 def run(expandft, stories, tmp_path):
-    """Evaluates with the cache "kept" beside the tests' files: the results of --json, and stderr."""
+    """Evaluates with the cache "kept" next to the tests' files. Returns the results of --json, and stderr."""
 
     def evaluate(task, *arguments, model=stories, cache=("--cache", tmp_path / "kept"), **settings):
         result = run_eval(expandft, "--model", model, "--tasks", task, *cache, *arguments, "--json", "-", **settings)
@@ -43,7 +43,7 @@ def test_a_second_run_computes_nothing(run, source, tmp_path):
 
 
 def test_numbers_come_from_the_cache(run, task, tmp_path):
-    """Another number put in the file is the one that is reported."""
+    """A number changed in the file is reported as changed."""
     first, _ = run(task)
     (file,) = kept(tmp_path)
     key, *batches = read_lines(file)
@@ -55,7 +55,7 @@ def test_numbers_come_from_the_cache(run, task, tmp_path):
 
 
 def test_other_metrics_take_the_same_outputs(run, source, tmp_path):
-    """What is kept is what the model gave, not how it was scored."""
+    """The cache holds the model's outputs, not their scores."""
     run(choice_task(tmp_path, source, metrics=["acc"]))
     found, log = run(choice_task(tmp_path, source, metrics=["acc_bytes", "acc"]))
     assert "loaded" not in log and list(found["tasks"][0]["metrics"])[:2] == ["acc_bytes", "acc"]
@@ -121,7 +121,7 @@ def test_cache_and_no_cache(expandft, stories, task, tmp_path):
 
 
 def test_a_killed_run_goes_on(binary, run, stories, source, tmp_path):
-    """What was kept before SIGKILL stays as it is; the results are those of an undisturbed run."""
+    """Entries cached before SIGKILL stay unchanged; the results are those of an undisturbed run."""
     task = generate_task(tmp_path, source, count=240, max_tokens=40)
     whole, _ = run(task, cache=["--no-cache"])
     command = [binary, "eval", "--model", stories, "--tasks", task, "--cache", tmp_path / "kept", "--device", "cpu",
@@ -164,13 +164,13 @@ def test_a_damaged_file_is_survived(run, source, tmp_path, damage):
     lines = content.splitlines(keepends=True)
     left = file.read_bytes().splitlines(keepends=True)
     assert [line for line in left if line in lines] == lines
-    # A damaged line that has an end may stay: what comes behind it counts.
+    # A damaged but complete line may stay; the lines after it still count.
     assert len(left) - len(lines) == (1 if damage == "garbage" else 0)
     assert "from the cache" in run(task)[1]
 
 
 def test_a_file_in_place_of_the_folder(run, task, tmp_path):
-    """Also for a superuser, who may write anywhere."""
+    """Works for root too, who may write anywhere."""
     (tmp_path / "kept").write_text("no folder")
     _, log = run(task, rc=1)
     assert "cache" in log and str(tmp_path / "kept") in log and "--no-cache" in log

@@ -26,7 +26,7 @@ def compare(expandft, stories, tuned, tasks):
 
 @pytest.fixture(scope="module")
 def drops(compare):
-    """Relative drops by task, in percent."""
+    """Relative drop of each task, in percent."""
     report = json.loads(compare("--json", "-").stdout)
     found = {task["task"]: 100 * task["drop"]["relative"] for task in report["original_tasks"]}
     assert found["ending"] > 1 and found["blocks"] > 1
@@ -49,7 +49,7 @@ def budget_arguments(budgets):
     (["500%", "ending=0.5%", "mean=0.5%"], ["ending", "mean"]),
 ])
 def test_budgets(compare, drops, tmp_path, budgets, over):
-    """What is over its budget ends with 3 and is named; all results are written all the same."""
+    """A task over its budget gives exit code 3 and is named; all results are still written."""
     results, junit = tmp_path / "results.json", tmp_path / "junit.xml"
     result = compare("--json", results, "--junit", junit, *budget_arguments(budgets), rc=3 if over else 0)
     report = json.loads(results.read_text())
@@ -116,7 +116,7 @@ def test_a_percentage_that_can_never_be_exceeded_is_warned_of(compare):
 
 
 def test_a_drop_is_compared_with_its_budget_as_it_is(compare, drops):
-    """Just under the drop of perplexity is over budget, just over it is within."""
+    """A budget just below the drop of perplexity is exceeded; one just above it is not."""
     compare("--max-drop", f"blocks={drops['blocks'] - 0.01:.6f}%", rc=3)
     compare("--max-drop", f"blocks={drops['blocks'] + 0.01:.6f}%", rc=0)
 
@@ -202,7 +202,7 @@ SCRIPT = "<script>alert('x')</script> & \"more\""
 
 @pytest.fixture(scope="module")
 def page(expandft, stories, source, tuned, tmp_path_factory):
-    """The page of a choice and a generate task, all rows of which hold markup; with the example lines."""
+    """The page for a choice and a generate task whose rows all contain markup, and the example lines."""
     folder = tmp_path_factory.mktemp("page")
     tasks = [choice_task(folder, source), generate_task(folder, source)]
     for name, field in (("ending", "text"), ("written_word", "prompt")):

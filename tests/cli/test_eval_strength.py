@@ -1,4 +1,4 @@
-"""expandft eval says which strength it measures."""
+"""expandft eval reports which strength it measures."""
 
 import json
 import xml.etree.ElementTree as ElementTree
@@ -10,7 +10,7 @@ from training import METHODS, train, write_config
 
 @pytest.fixture(scope="module", params=["new", "llama-pro", "lora", "full"])
 def half(request, expandft, stories, tmp_path_factory):
-    """A run of each kind of output, at half strength: its folder and config."""
+    """A run with each kind of output, at half strength: its folder and config."""
     folder = tmp_path_factory.mktemp("half")
     config = write_config(folder, stories, training__max_steps=1, strength=0.5, **METHODS[request.param])
     train(expandft, config)

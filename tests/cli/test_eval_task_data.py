@@ -1,4 +1,4 @@
-"""expandft eval: where data is found, what is wrong with task files and rows, prompts that do not fit."""
+"""expandft eval: where data is found, errors in task files and rows, prompts that do not fit."""
 
 import gzip
 import json
@@ -19,12 +19,12 @@ CONTINUES = {"type": "continuation", "prompt": "The capital of {country} is", "c
 
 
 def row(**changes):
-    """The second row, changed; a field that is None is left out."""
+    """Changes the second row; a field that is None is removed."""
     return {key: value for key, value in (ROWS[1] | changes).items() if value is not None}
 
 
 def refused(expandft, stories, file, *arguments, **settings):
-    """stderr of a run that ends with 2 and prints nothing."""
+    """stderr of a command that exits with 2 and prints nothing."""
     result = run_eval(expandft, "--model", stories, "--tasks", file, *arguments, rc=2, **settings)
     assert result.stdout == ""
     assert result.stderr.count("error: ") == 1
@@ -51,7 +51,7 @@ def refused(expandft, stories, file, *arguments, **settings):
     (CHOICE | {"prompt": "{country|before}"}, ["prompt", "before"]),
 ])
 def test_task_file(expandft, stories, tmp_path, keys, words):
-    """File and JSON path are named, and what is near."""
+    """The error names the file, the JSON path and the nearest known name."""
     error = refused(expandft, stories, write_task(tmp_path, "capitals", ROWS, **keys))
     assert "capitals.json" in error
     assert all(word in error for word in words), error
@@ -98,7 +98,7 @@ def test_key_is_missing(expandft, stories, tmp_path, missing):
     ({"type": "rolling", "text": "{country}"}, row(country=""), ["empty"]),
 ])
 def test_row(expandft, stories, tmp_path, keys, bad, words):
-    """File and line are named."""
+    """The error names the file and line."""
     first = ROWS[0] | ({"names": ["Lima"]} if keys.get("reference") == "{names}" else {})
     error = refused(expandft, stories, write_task(tmp_path, "capitals", [first, bad, ROWS[2]], **keys))
     assert "capitals.jsonl:2" in error
@@ -161,7 +161,7 @@ def test_no_room_for_a_prompt(expandft, stories, tmp_path, max_tokens):
 
 @pytest.mark.parametrize("keys", [CHOICE, CONTINUES, WRITES])
 def test_prompts_that_do_not_fit_are_counted(expandft, stories, tmp_path, keys):
-    """The prompt's end is what the model still reads: what stands before it does not matter."""
+    """The model reads only the end of the prompt; the text before it does not matter."""
     far = "far away " * 300 + "Chile"
     long = [ROWS[0], row(country=far), row(country="near by " * 10 + far)]
     file = write_task(tmp_path, "capitals", long, **keys)
@@ -185,7 +185,7 @@ def test_long_documents_are_not_truncated(expandft, stories, tmp_path):
 
 
 def test_limit(expandft, stories, source, tmp_path):
-    """The first rows; what comes after them is not looked at."""
+    """Only the first rows are read."""
     file = choice_task(tmp_path, source, count=8)
     evaluate(expandft, "--model", stories, "--tasks", file, "--examples", tmp_path / "all")
     with (tmp_path / "ending.jsonl").open("a") as data:
@@ -206,7 +206,7 @@ def test_wrong_limits(expandft, stories, source, tmp_path, limit):
 
 @pytest.fixture
 def slices(source, tmp_path):
-    """A folder that holds the data of arc_easy alone."""
+    """A folder with the data of arc_easy only."""
     folder = tmp_path / "slices"
     folder.mkdir()
     shutil.copy(source / "tests/golden/tasks/arc_easy.jsonl", folder)

@@ -1,4 +1,4 @@
-"""Tasks of other types than perplexity in `train`, its report, and `merge --max-drop`."""
+"""Task types other than perplexity in `train`, its report, and `merge --max-drop`."""
 
 import json
 from types import SimpleNamespace
@@ -59,7 +59,7 @@ def test_report(trained):
 
 
 def test_eval_agrees_with_the_summary(expandft, trained):
-    """The merged model, against the base, on the config's tasks."""
+    """The merged model against the base, on the config's tasks."""
     report = json.loads(run_eval(expandft, "--config", trained.folder / "run.json", "--json", "-").stdout)
     assert report["max_drop"] == {"ending": "900%"}
     for found, task in zip(report["original_tasks"], trained.summary["evaluation"]["original_tasks"]):
@@ -95,7 +95,7 @@ def test_merge_with_a_budget_of_no_task(expandft, stories, trained, tmp_path):
 
 @pytest.mark.parametrize("verb", ["train", "validate"])
 def test_budget_of_no_task_in_a_run_config(expandft, stories, tmp_path, verb):
-    """Before anything is trained: a budget that holds for no task is a name mistyped."""
+    """Refused before training: a budget that applies to no task is a mistyped name."""
     config = write_config(tmp_path, stories, evaluation__max_drop={"storys": "1%"})
     arguments = ["--config", config] if verb == "train" else [config]
     result = expandft(verb, *arguments)

@@ -13,7 +13,7 @@ from evaluation import (choice_task, continuation_task, evaluate, generate_task,
 
 @pytest.fixture(scope="module")
 def compared(expandft, stories, source, tuned, tmp_path_factory):
-    """All five types at once: results, example lines by model and task, the table."""
+    """All five types in one run: results, example lines by model and task, the table."""
     folder = tmp_path_factory.mktemp("compared")
     tasks = [make(folder, source) for make in (choice_task, continuation_task, generate_task, rolling_task,
                                                perplexity_task)]
@@ -33,7 +33,7 @@ def metric(task, name):
 
 
 def paired_error(differences, weights):
-    """Of the ratio of two sums: docs/evaluation.md."""
+    """The standard error of the ratio of two sums: docs/evaluation.md."""
     ratio = sum(differences) / sum(weights)
     squares = sum((d - ratio * w) ** 2 for d, w in zip(differences, weights))
     return math.sqrt(len(weights) / (len(weights) - 1) * squares) / sum(weights)
@@ -63,7 +63,7 @@ def test_types_and_metrics(compared):
 
 @pytest.mark.parametrize("name", ["ending", "last_word", "written_word"])
 def test_right_and_wrong_answers(compared, name):
-    """Shares, flips, McNemar's test and the error of the difference, counted again from --examples."""
+    """Shares, flips, McNemar's test and the error of the difference, recomputed from --examples."""
     task = compared.tasks[name]
     judged = task["metric"]
     base, tuned = ([line[judged] for line in compared.lines[model, name]] for model in ("base", "tuned"))
@@ -83,7 +83,7 @@ def test_right_and_wrong_answers(compared, name):
 
 
 def test_examples_of_choices(compared):
-    """The likeliest choice is the prediction; acc_norm weighs by characters."""
+    """The most likely choice is the prediction; acc_norm divides by characters."""
     rows = read_lines(compared.folder / "ending.jsonl")
     for model in ("base", "tuned"):
         for row, line in zip(rows, compared.lines[model, "ending"]):
@@ -123,7 +123,7 @@ def weights_of(compared, name, kind):
     ("documents", "bits_per_byte", "bytes"), ("blocks", "perplexity", "tokens"),
 ])
 def test_likelihoods(compared, name, which, weight):
-    """Values, differences and their errors, from the log-probabilities of --examples."""
+    """Values, differences and their errors, recomputed from the log-probabilities in --examples."""
     weights = weights_of(compared, name, weight)
     base, tuned = ([line["log_probs"][line.get("target", 0)] for line in compared.lines[model, name]]
                    for model in ("base", "tuned"))
@@ -208,7 +208,7 @@ def test_bleu_and_chrf_are_those_of_sacrebleu(expandft, stories, source, tuned, 
 
 
 def test_answers_that_the_model_writes(expandft, stories, tmp_path):
-    """One right, one wrong, one that is none of the choices."""
+    """One right answer, one wrong one, and one that is none of the choices."""
     girl = "Once upon a time, there was a little girl named"
     rows = [{"text": girl, "names": ["Tom", "Lily"], "right": 1}, {"text": girl, "names": ["Lily", "Tom"], "right": 1},
             {"text": girl, "names": ["Q", "Zxy"], "right": 0}]

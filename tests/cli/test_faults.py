@@ -1,4 +1,4 @@
-"""Every stage of expand, merge, train and eval × what may happen there: nothing is lost, and nothing half is whole."""
+"""Every stage of expand, merge, train and eval × every fault: nothing is lost, and no partial output looks complete."""
 
 import json
 import os
@@ -21,7 +21,7 @@ def shim(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def inputs(expandft, tmp_path_factory, stories):
-    """A folder with all that the commands read. Tests copy it."""
+    """A folder with all inputs of the commands. Tests copy it."""
     folder = tmp_path_factory.mktemp("inputs")
     damage(stories, folder / "tuned", amount=0.1)
     fresh_copy(stories, folder / "model")
@@ -35,13 +35,13 @@ def inputs(expandft, tmp_path_factory, stories):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Where every command runs: outputs name the places of their inputs."""
+    """Every command runs here, because outputs name the paths of their inputs."""
     return tmp_path_factory.mktemp("work") / "work"
 
 
 @pytest.fixture(scope="module")
 def undisturbed(binary, inputs, folder):
-    """What each command makes when nothing happens: {command: state of its output}."""
+    """What each command writes without a fault: {command: state of its output}."""
     made = {}
     for command in STAGES:
         fresh_copy(inputs, folder)
@@ -56,7 +56,7 @@ def leftovers(folder):
 
 
 def check_nothing_half(command, output, whole):
-    """Whole or absent, each part of a run for itself. Returns which."""
+    """Checks that the output is complete or absent, and each part of a run as well. Returns which."""
     if not output.exists():
         return "nothing"
     if command != "train":
@@ -74,7 +74,7 @@ def check_nothing_half(command, output, whole):
 
 
 def check_told(fault, code, stderr, left):
-    """A fault is told by the exit code, and by an error that says what and where."""
+    """The exit code reports the fault, and an error says what happened and where."""
     if code == 0:
         assert left == "whole", "the fault was passed over, and the output is not there"
         return
@@ -89,7 +89,7 @@ def check_told(fault, code, stderr, left):
 
 
 def check_ended_in_order(stage, number, code, stderr, left, folder):
-    """A run that a signal ended says so, names a report of what there is, and the command that goes on."""
+    """A run that a signal ended says so, and names a report of the run so far and the command that resumes it."""
     stages = list(STAGES["train"])
     if left == "whole" or stages.index(stage) < stages.index("logs a step"):
         return
@@ -100,7 +100,7 @@ def check_ended_in_order(stage, number, code, stderr, left, folder):
 
 
 def check_repeat(binary, folder, command, left, whole):
-    """The command given again, by someone who looked at what lies there, makes what it was to make."""
+    """The command repeated (with --resume if there is a run) completes the output."""
     output, arguments = folder / OUTPUTS[command], arguments_of(command)
     if command == "train" and output.exists():
         arguments.append("--resume")
@@ -152,7 +152,7 @@ def test_a_signal_removes_what_unmerge_has_written_and_made(binary, shim, inputs
 
 @pytest.fixture
 def disk(folder):
-    """The folder is a file system of its own."""
+    """Makes the folder a separate file system."""
     shutil.rmtree(folder, ignore_errors=True)
     with small_disk(folder, "64m"):
         yield folder
@@ -163,7 +163,7 @@ def disk(folder):
     ("train", "renames the run directory"), ("train", "logs a step"), ("train", "writes the adapter"),
     ("eval", "caches the base's outputs"), ("eval", "writes the result")])
 def test_a_disk_that_is_full(binary, shim, inputs, undisturbed, disk, command, stage):
-    """Not an error that is made up: another file takes all that is left of a small disk."""
+    """A real error: another file fills up a small disk."""
     fresh_copy(inputs, disk)
     fault = Fault("fill", STAGES[command][stage])
     code, stderr, happened = run(binary, disk, arguments_of(command), shim, fault)

@@ -1,4 +1,4 @@
-"""What needs a GPU: skipped where there is none. scripts/gpu-check runs these alone."""
+"""Tests that need a GPU; skipped without one. scripts/gpu-check runs only these."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Checkpoints that mean harm, or are damaged as if they did: refused by name, at once, and nothing in them is run."""
+"""Malicious or damaged checkpoints are refused quickly and by name, and nothing in them is executed."""
 
 import json
 import os
@@ -13,7 +13,7 @@ import pytest
 sys.path.append(str(Path(__file__).parents[2] / "bench"))
 from watch import run_watched  # noqa: E402
 
-MOST_BYTES = 600 << 20  # that a refusal may take: LibTorch alone takes half
+MOST_BYTES = 600 << 20  # for a refusal; LibTorch alone takes half of it
 
 
 def read_safetensors(file):
@@ -29,7 +29,7 @@ def write_safetensors(file, header, data):
 
 @pytest.fixture
 def model(stories, tmp_path):
-    """A copy of the model that may be spoiled."""
+    """A copy of the model that tests may damage."""
     copy = tmp_path / "model"
     shutil.copytree(stories, copy)
     return copy
@@ -140,7 +140,7 @@ def test_it_is_refused_by_name(binary, model, tmp_path, name):
     for command in (["inspect", model], ["expand", "--model", model, "--layers", "all", "--output", output],
                     ["generate", "--model", model, "--prompt", "Once", "--device", "cpu"]):
         if name == "huge-config" and command[0] == "inspect":
-            continue  # which shows what a config says, and computes with none of it
+            continue  # shows what a config says without computing with it
         seen = run_watched([binary, *command])
         assert seen.returncode == 2, (command, seen.stderr)
         assert file in seen.stderr and "\n  where: " in seen.stderr, seen.stderr

@@ -1,4 +1,4 @@
-"""Models of the Hugging Face cache: by hub name, by cache entry and by snapshot, in every command and in run configs."""
+"""Models in the Hugging Face cache: by hub name, cache entry and snapshot, in every command and in run configs."""
 
 import json
 import shutil
@@ -12,7 +12,7 @@ COMMIT = "0123456789abcdef"
 
 @pytest.fixture
 def cache(tmp_path, stories):
-    """A cache with org/name: blobs, links into them, and refs/main; as hf download makes it."""
+    """A cache with org/name (blobs, links into them, refs/main), as hf download creates it."""
     entry = tmp_path / "hub/models--org--name"
     snapshot = entry / "snapshots" / COMMIT
     for folder in (entry / "blobs", entry / "refs", snapshot / "step-1000"):

@@ -1,4 +1,4 @@
-"""expandft inspect: says what a directory is."""
+"""expandft inspect: describes a directory."""
 
 import json
 import shlex
@@ -180,7 +180,7 @@ def test_merged_model(expandft, stories, tmp_path):
 
 @pytest.mark.parametrize("layout, narrow", [("padded", 344), ("remote-code", 172)])
 def test_zeros_of_a_layout(expandft, stories, tmp_path, layout, narrow, read_tensors):
-    """What is written, and how much of it only fills narrower layers up, is said before and after."""
+    """The size of the output, and how much of it is padding, is reported before and after."""
     output = tmp_path / "expanded"
     result = expandft("expand", "--model", stories, "--output", output, "--layers", "last:2", "--layout", layout,
                       "--device", "cpu", "--json")

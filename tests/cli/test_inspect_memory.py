@@ -1,4 +1,4 @@
-"""expandft inspect --memory: what each rank of a run would hold, from config.json alone."""
+"""expandft inspect --memory: what each rank of a run would keep in memory, from config.json alone."""
 
 import json
 import sys
@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT / "bench"))
 import ranks_model  # noqa: E402
 
-# What the model's config.json has besides its sizes.
+# The fields of the model's config.json other than sizes.
 GEMMA3_27B = ranks_model.GEMMA3_27B | {
     "query_pre_attn_scalar": 168, "max_position_embeddings": 131072, "sliding_window": 1024, "rms_norm_eps": 1e-6,
     "rope_theta": 1e6, "rope_local_base_freq": 1e4, "tie_word_embeddings": True,

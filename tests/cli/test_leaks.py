@@ -1,4 +1,4 @@
-"""Memory over many steps: a run that leaks a little at each ends long jobs after days."""
+"""Memory over many steps: a small leak per step would end long jobs after days."""
 
 import json
 import statistics
@@ -14,7 +14,7 @@ STEPS = 1200
 
 
 def resident(process):
-    """Bytes of a process in memory; nothing when it has ended."""
+    """Resident bytes of a process; None if it has ended."""
     try:
         return psutil.Process(process).memory_info().rss
     except psutil.NoSuchProcess:
@@ -23,7 +23,7 @@ def resident(process):
 
 def last_step(metrics):
     lines = metrics.read_text().splitlines() if metrics.exists() else []
-    steps = [json.loads(line)["step"] for line in lines[-3:-1]]  # the last line may be half written
+    steps = [json.loads(line)["step"] for line in lines[-3:-1]]  # the last line may be incomplete
     return max(steps, default=0)
 
 

@@ -9,7 +9,7 @@ from training import write_config
 
 @pytest.fixture(scope="module")
 def forgetful(expandft, stories, tmp_path_factory):
-    """A run that learned fast, and forgot a good deal of its stories."""
+    """A run that learned fast and forgot much of its stories."""
     folder = tmp_path_factory.mktemp("forgetful")
     config = write_config(folder, stories, training__max_steps=40, training__learning_rate=5e-3,
                           expansion__layers="all")
@@ -67,7 +67,7 @@ def test_outputs_are_cached_and_shared_with_eval(expandft, stories, forgetful, t
 
 
 def test_a_limit(expandft, stories, forgetful, tmp_path):
-    """The curve is that of the first examples."""
+    """The curve is computed on the first examples only."""
     arguments = ["--max-drop", "900%", "--tasks", "./stories.json", "--json"]
     whole = json.loads(merge(expandft, stories, forgetful, tmp_path / "whole", *arguments).stdout)
     few = json.loads(merge(expandft, stories, forgetful, tmp_path / "few", *arguments, "--limit", "2").stdout)

@@ -1,4 +1,4 @@
-"""Memory that commands take beyond the files they map: it does not grow with the model's depth."""
+"""Memory of commands beyond the files they map does not grow with the model's depth."""
 
 import json
 import re
@@ -22,8 +22,8 @@ ADDED_NUMBERS = (DEEP - SHALLOW) * LAYER_NUMBERS
 
 
 def rewrite(file):
-    """In one go, as copies are made: the system then keeps the file in large blocks, and may map a block as a whole,
-    which brings back neighbours that were released."""
+    """Written in one go, like a copy: the system then keeps the file in large blocks and may map a whole block,
+    which brings back neighbouring pages that were released."""
     whole = file.read_bytes()
     file.unlink()
     file.write_bytes(whole)
@@ -52,7 +52,7 @@ def watched(binary):
 
 
 def growth(make_seen):
-    """What a deep model takes more than a shallow one: (anonymous, resident) bytes."""
+    """How much more a deep model takes than a shallow one: (anonymous, resident) bytes."""
     shallow, deep = make_seen(SHALLOW), make_seen(DEEP)
     return deep.anonymous - shallow.anonymous, deep.resident - shallow.resident
 
@@ -60,7 +60,7 @@ def growth(make_seen):
 def test_expanding_needs_the_memory_of_a_layer(watched, layered_model, tmp_path):
     _, resident = growth(lambda layers: watched("expand", "--model", layered_model(layers), "--layers", "all",
                                                 "--output", tmp_path / f"grown-{layers}"))
-    # The base's file is of 2 bytes a number, and the wide model's of more.
+    # The base's file has 2 bytes per number, and the wide model's is larger.
     assert resident < ADDED_NUMBERS
 
 
@@ -75,7 +75,7 @@ def test_merging_needs_the_memory_of_a_layer(expandft, watched, layered_model, t
         return watched("merge", "--model", model, "--adapter", folder / "out/adapter", "--output",
                        tmp_path / f"merged-{layers}")
 
-    anonymous, _ = growth(merge)  # of files, the adapter stays mapped
+    anonymous, _ = growth(merge)  # the only file that stays mapped is the adapter
     assert anonymous < ADDED_NUMBERS
 
 
@@ -89,7 +89,7 @@ def test_loading_takes_a_models_size_once(watched, layered_model, tmp_path, prec
 
 
 def test_a_model_that_is_as_computed_stays_mapped(watched, layered_model, tmp_path):
-    """Of a file that expandft wrote, in the dtype that it is computed in, nothing is copied."""
+    """A file that expandft wrote, in the compute dtype, is not copied."""
     text = tmp_path / "text.txt"
     text.write_text("Once upon a time")
 
@@ -106,8 +106,8 @@ def test_a_model_that_is_as_computed_stays_mapped(watched, layered_model, tmp_pa
 @pytest.mark.parametrize("method", ["new", "full", "lora"])
 @pytest.mark.parametrize("size", ["small", "large"])
 def test_the_dry_run_tells_the_peak_of_the_run(expandft, layered_model, stories, tmp_path, method, size):
-    """Within a tenth; the run's own peak is in its summary. Of a run's other phases some 20 MB of code and buffers
-    are in memory that a dry run has not touched."""
+    """Within a tenth; the run's peak is in its summary. Other phases of a run keep some 20 MB of code and buffers in
+    memory that a dry run does not touch."""
     model = stories if size == "small" else layered_model(24, dtype="float32")
     config = write_config(tmp_path, model, train=method, expansion__layers="all", training__max_steps=6)
     common = ("train", "--config", config, "--device", "cpu", "--threads", "1")
@@ -122,7 +122,7 @@ def test_the_dry_run_tells_the_peak_of_the_run(expandft, layered_model, stories,
 
 
 def estimate_and_peak(expandft, folder, config):
-    """What a dry run says of the peak and of the cached states, and what the run's peak is; bytes."""
+    """A dry run's estimates of the peak and of the cached states, and the run's peak; bytes."""
     common = ("train", "--config", config, "--device", "cpu", "--threads", "1")
     dry = expandft(*common, "--dry-run")
     assert dry.rc == 0, dry.stderr
@@ -141,7 +141,7 @@ def test_the_dry_run_knows_of_the_cache(expandft, stories, tmp_path):
                           training__max_steps=None, training__epochs=2, training__cache_prefix="memory")
     (tmp_path / "train.txt").write_text("To be, or not to be, that is the question: " * 6000)
     estimate, states, measured = estimate_and_peak(expandft, tmp_path, config)
-    assert states > 0.12 * measured  # else the test says little
+    assert states > 0.12 * measured  # otherwise the test shows little
     assert abs(estimate - measured) <= 0.1 * measured, (estimate, measured)
 
 
@@ -156,7 +156,7 @@ def peak_of(expandft, folder, model, **settings):
 
 
 def test_checkpointing_saves_the_activations_of_all_layers_but_one(expandft, layered_model, tmp_path):
-    """Gate and up of base and copies alone are 4 · WIDTH floats a token and layer."""
+    """Gate and up of base and copies alone are 4 · WIDTH floats per token and layer."""
     layers = 6
     model = layered_model(layers, dtype="float32")
     settings = dict(expansion__layers="all", training__max_steps=2, training__batch_size=64,
@@ -166,12 +166,12 @@ def test_checkpointing_saves_the_activations_of_all_layers_but_one(expandft, lay
                           training__activation_checkpointing=True, **settings)
     estimate, _, saving = estimate_and_peak(expandft, tmp_path, config)
     assert plain - saving > 0.8 * (layers - 1) * 64 * 64 * 4 * WIDTH * 4
-    # Layers that come and go leave holes between what stays: the estimate is a little low.
+    # Layers that are loaded and dropped fragment the memory, so the estimate is a little low.
     assert abs(estimate - saving) <= 0.2 * saving, (estimate, saving)
 
 
 def peak_of_ranks(binary, folder, model, count, **settings):
-    """The most that rank 0 takes in two steps."""
+    """Peak memory of rank 0 in two steps."""
     folder.mkdir()
     config = write_config(folder, model, evaluation=None, data__validation=None, training__batch_size=4,
                           training__micro_batch_size=1, **settings)
@@ -184,8 +184,8 @@ def test_a_base_in_shares_takes_less_with_each_rank(binary, layered_model, tmp_p
     layers = 4 * DEEP * LAYER_NUMBERS
     one, two, four = (peak_of_ranks(binary, tmp_path / f"{count}", model, count, training__shard_base=True)
                       for count in (1, 2, 4))
-    # A half and three quarters are saved; two gathered layers, and what Gloo needs, come on top. A rank's peak varies
-    # by some 10 MB.
+    # A half and three quarters are saved, less two gathered layers and Gloo's own memory. A rank's peak varies by some
+    # 10 MB.
     assert one - two > 0.2 * layers
     assert one - four > 0.4 * layers
 

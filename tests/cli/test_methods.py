@@ -1,4 +1,4 @@
-"""expandft train with every method: what it writes, where that loads, and the dial."""
+"""expandft train with every method: what it writes, where that loads, and strength."""
 
 import json
 import shutil
@@ -18,7 +18,7 @@ WITH_ADAPTER = ["new", "new-k3", "mlp", "zero-init", "lora"]
 
 
 def logprobs(expandft, folder, *arguments):
-    """Of IDS from the second on, as `expandft score` gives them."""
+    """Log-probabilities of IDS from the second on, from `expandft score`."""
     ids = folder / "ids.json"
     ids.write_text(json.dumps(IDS))
     result = expandft("score", "--ids", ids, "--device", "cpu", *arguments)
@@ -34,7 +34,7 @@ def logprobs_of(model):
 
 @pytest.fixture(scope="module")
 def runs(expandft, stories, tmp_path_factory):
-    """Every method's run, made when it is asked for."""
+    """Every method's run, made on first use."""
     made = {}
 
     def run(name):
@@ -87,7 +87,7 @@ def test_adapter_and_base_are_the_merged_model(expandft, runs, stories, tmp_path
 
 @pytest.mark.parametrize("name", ["full", "lora"])
 def test_what_rounding_does_to_a_merged_model_is_told(expandft, stories, read_tensors, tmp_path, name):
-    """A bfloat16 base: logits differ from those in memory, and the log says why and how much is expected."""
+    """With a bfloat16 base, logits differ from those in memory; the log says why, and how much is expected."""
     shutil.copytree(stories, tmp_path / "base")
     tensors = {key: tensor.bfloat16() for key, tensor in read_tensors(stories).items()}
     save_file(tensors, tmp_path / "base/model.safetensors", metadata={"format": "pt"})
@@ -123,7 +123,7 @@ def test_frozen_tensors_keep_their_bytes(runs, stories, read_tensors):
     last = read_tensors(runs("last:2")[0] / "merged")
     changed = {name for name, tensor in base.items() if not last[name].equal(tensor)}
     assert changed == {name for name in base if name.startswith(("model.layers.3.", "model.layers.4."))}
-    pro = read_tensors(runs("llama-pro")[0] / "merged")  # layers 3 and 4, each followed by an added one
+    pro = read_tensors(runs("llama-pro")[0] / "merged")  # layers 3 and 4, each followed by an added layer
     for name, tensor in base.items():
         moved = name.replace("model.layers.4.", "model.layers.5.")
         assert pro[moved].equal(tensor), name
@@ -187,7 +187,7 @@ def test_a_lora_adapter_belongs_to_its_base(expandft, runs, source, tmp_path):
 def test_ended_and_resumed_is_the_run_left_alone(expandft, binary, runs, stories, tmp_path, read_tensors, name):
     whole, _ = runs(name)
     config = write_config(tmp_path, stories, **METHODS[name])
-    # Ended by a signal after the third step.
+    # A signal ends it after the third step.
     process = start(binary, config)
     wait_for(lambda: has_step(tmp_path / "out", 3), process, may_finish=True)
     process.send_signal(signal.SIGTERM)

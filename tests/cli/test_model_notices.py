@@ -1,4 +1,4 @@
-"""What a model's files hold and nothing reads is told: once a command, in the dry run and the report; --strict refuses."""
+"""Unused content of model files gives a notice, once per command, in dry run and report; --strict refuses it."""
 
 import json
 import shutil
@@ -10,7 +10,7 @@ UNKNOWN = "odd_field"
 
 @pytest.fixture
 def model(stories, tmp_path):
-    """A copy of the model whose config has a field that nobody knows."""
+    """A copy of the model whose config has an unknown field."""
     copy = tmp_path / "model"
     shutil.copytree(stories, copy)
     edit_config(copy, odd_field=3)
@@ -83,7 +83,7 @@ def test_strict_keeps_a_run_from_beginning(expandft, run_config, tmp_path):
 
 
 def test_a_head_of_its_own_counts_though_the_config_ties_it(expandft, model, tmp_path):
-    """As transformers 5.24: what is written goes on doing so."""
+    """Like transformers 5.24, and so does the written model."""
     import torch
     from safetensors.torch import load_file, save_file
     from transformers import AutoModelForCausalLM

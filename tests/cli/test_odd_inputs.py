@@ -1,4 +1,4 @@
-"""Odd and long inputs: each is used as a user would expect, or refused in few words that name the place."""
+"""Unusual and long inputs are used as a user would expect, or refused in a short message that names the place."""
 
 import json
 import re
@@ -18,7 +18,7 @@ CPU = ("--device", "cpu", "--threads", "1", "--quiet")
 MARK = b"\xef\xbb\xbf"
 ROW = b'{"prompt": "Who?", "completion": " Lily"}\n'
 TEXT = b"Once upon a time\nthere was a girl."
-# What no text may hold, and how the refusal calls it.
+# What text must not contain, and the error's name for it.
 NO_TEXT = {"nul": (b"\0", "NUL"), "invalid": (b"\xff", "UTF-8"), "surrogate": (b"\xed\xa0\x80", "UTF-8"),
            "cut off": (b"\xe2\x82", "UTF-8")}
 NO_JSON = NO_TEXT | {"high": (b'{"a": "\\ud800"}', "surrogate"), "low": (b'{"a": "\\udc00"}', "surrogate")}
@@ -26,7 +26,7 @@ NO_JSON = NO_TEXT | {"high": (b'{"a": "\\ud800"}', "surrogate"), "low": (b'{"a":
 
 @pytest.fixture
 def run(expandft, tmp_path):
-    """Runs the program in tmp_path; a refusal is short, names all of `parts` and leaves nothing behind."""
+    """Runs the program in tmp_path; a refusal must be short, name all of `parts` and leave nothing behind."""
 
     def run(*command, rc=0, parts=(), **settings):
         before = sorted(tmp_path.rglob("*"))
@@ -57,7 +57,7 @@ def row(prompt="Who?", **more):
 
 @pytest.fixture
 def watched(binary, tmp_path, config):
-    """Watches a dry run over rows.jsonl, which is removed afterwards: it may be large."""
+    """Watches a dry run over rows.jsonl, which is removed afterwards because it may be large."""
 
     def watch():
         file = config(data__train="rows.jsonl", data__validation=None,
@@ -72,7 +72,7 @@ def watched(binary, tmp_path, config):
 
 @pytest.mark.bounded_memory
 def test_a_gigabyte_of_rows_takes_hardly_more_memory_than_a_few(watched, tmp_path):
-    """Most bytes are in a field that the template leaves out: tokenizing all of them would take minutes."""
+    """Most bytes are in a field that the template does not use; tokenizing all of them would take minutes."""
     rows, line = tmp_path / "rows.jsonl", row(other="x" * 20000)
     rows.write_bytes(line * 10)
     few = watched()
@@ -107,7 +107,7 @@ def test_what_a_line_has_is_shown_briefly_and_without_controls(run, config, tmp_
 @pytest.mark.parametrize("name, text", [("odd.jsonl", b"".join(row(f"Who is {i}?") for i in range(8))),
                                         ("odd.txt", TEXT * 20)])
 def test_line_ends_and_a_byte_order_mark_change_no_data(run, config, tmp_path, name, text):
-    """The line ends of plain text are its own."""
+    """In plain text, line ends are part of the text."""
     adapters = set()
     for output, data in {"clean": text, "mark": MARK + text, "crlf": text.replace(b"\n", b"\r\n")}.items():
         (tmp_path / name).write_bytes(data)
@@ -121,7 +121,7 @@ def test_line_ends_and_a_byte_order_mark_change_no_data(run, config, tmp_path, n
 def test_data_that_is_no_text(run, config, tmp_path, name, odd):
     (tmp_path / name).write_bytes((ROW if name == "odd.jsonl" else b"a\n") + b"\r\n" + NO_JSON[odd][0])
     told = run("train", "--config", config(data__train=name), rc=2, parts=[NO_JSON[odd][1]]).stderr
-    assert re.search(rf"where: {tmp_path}/{name}:3(:\d+)?\n", told), told  # line, and perhaps column
+    assert re.search(rf"where: {tmp_path}/{name}:3(:\d+)?\n", told), told  # line, and maybe column
 
 
 @pytest.mark.parametrize("name", ["empty.txt", "blank.jsonl", "empty.jsonl.gz"])
@@ -177,7 +177,7 @@ def test_configs_and_task_files_that_are_none(run, config, stories, tmp_path, fi
 @pytest.mark.parametrize("key", ["output", "model", "data.train", "retention.text", "lora.targets", "evaluation.tasks"])
 def test_long_values_are_not_repeated_whole(run, config, key):
     value = "x" * 100000
-    file = config(data__validation=None)  # of which there would be a word before the error
+    file = config(data__validation=None)  # would print a message before the error
     run("train", "--config", file, "--set", f"{key}={json.dumps([value] if key == 'evaluation.tasks' else value)}",
         rc=2, parts=["xxx"])
 
@@ -227,7 +227,7 @@ def test_models_without_a_file(run, config, stories, tmp_path, name, kind):
         run(*command.split(), end, rc=2, parts=[model if kind == "missing" else file])
 
 
-# FILE, FOLDER and NONE stand for a file, a folder and nothing where another is expected.
+# FILE, FOLDER and NONE mean a file, a folder or nothing where something else is expected.
 TASK = "eval --model MODEL --tasks ./stories.json"
 MISPLACED = [f"{command} {end}" for ends, commands in {
     "FILE NONE": ["inspect", "expand --layers all --output new --model", "generate --prompt a --model",

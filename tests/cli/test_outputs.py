@@ -1,4 +1,4 @@
-"""What may be written where: no output replaces its own input, or an output of another kind."""
+"""What may be written where: no output replaces its own input or an output of another kind."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The cache of the frozen layers' states: same results wherever it lies and whenever it was filled."""
+"""The cache of the frozen layers' states: same results wherever it is stored and whenever it was filled."""
 
 import json
 import signal
@@ -8,7 +8,7 @@ import pytest
 from live_runs import start, wait_for
 from training import events, train, write_config
 
-# Three epochs of a short text: each is a few steps.
+# Three epochs of a short text, a few steps each.
 RUN = dict(training__max_steps=None, training__epochs=3, training__checkpoint_every=2, evaluation=None,
            retention={"weight": 0.5, "samples": 6, "sample_length": 24, "batch_size": 4})
 ADAPTER = "adapter/adapter_model.safetensors"

@@ -1,4 +1,4 @@
-"""Several ranks train and evaluate together, over Gloo: what one does, and what becomes of them when one fails."""
+"""Several ranks train and evaluate together over Gloo: like one rank, and what happens when one fails."""
 
 import json
 import os
@@ -21,7 +21,7 @@ def tensors_of(run):
 
 
 def assert_close(found, expected, tolerance=1e-5, norm_tolerance=1e-3):
-    """The same events with the same numbers, but for times and memory."""
+    """The same events with the same numbers, except times and memory."""
     assert [(e["event"], e["step"]) for e in found] == [(e["event"], e["step"]) for e in expected]
     for ours, theirs in zip(found, expected):
         for key in ("loss", "retention", "tokens", "learning_rate", "grad_norm"):
@@ -33,7 +33,7 @@ def assert_close(found, expected, tolerance=1e-5, norm_tolerance=1e-3):
 
 
 def train_on(expandft, binary, count, config, *arguments):
-    """Trains with so many ranks; one is a process that no launcher started."""
+    """Trains with `count` ranks; one rank is a plain process without a launcher."""
     if count == 1:
         train(expandft, config, *arguments)
     else:
@@ -71,7 +71,7 @@ def test_ranks_train_what_one_does(binary, stories, tmp_path, settings, alone, c
     assert found.keys() == expected.keys()
     assert max(abs(found[name] - expected[name]).max() for name in found) < 1e-4
     assert (tmp_path / "out/merged/model.safetensors").exists()
-    assert "base" in outputs[0] and outputs[1:] == [""] * (count - 1)  # rank 0 speaks
+    assert "base" in outputs[0] and outputs[1:] == [""] * (count - 1)  # only rank 0 logs
     assert all("info" not in error for error in errors[1:])
 
 
@@ -106,8 +106,8 @@ def test_other_methods_too(expandft, binary, stories, tmp_path, method):
 
 
 def test_fp32_weights_lie_in_shares_under_bf16(expandft, binary, stories, tmp_path):
-    """Ranks compute with bf16 weights; what they are rounded from is in the snapshots and outputs, and one rank
-    goes on from there."""
+    """Ranks compute with bf16 weights; snapshots and outputs have the fp32 weights that they are rounded from, and a
+    single rank can resume from them."""
     def run(folder, count, steps, *arguments):
         config = write_config(folder, stories, training__max_steps=steps, training__checkpoint_every=5,
                               training__precision="bfloat16", training__schedule="constant", evaluation=None)
@@ -127,7 +127,7 @@ def test_fp32_weights_lie_in_shares_under_bf16(expandft, binary, stories, tmp_pa
         assert weights.dtype == "float32"
         assert abs(weights - expected[name]).max() < 2e-3
         rounded = (weights.view("uint32") & 0xffff) == 0
-        assert rounded.mean() < 0.1 or not weights.any()  # they are no bf16 weights
+        assert rounded.mean() < 0.1 or not weights.any()  # they are not bf16 weights
 
 
 @pytest.mark.parametrize("before, after", [(2, 1), (1, 3), (3, 2)])
@@ -147,8 +147,8 @@ def test_a_run_goes_on_with_another_number_of_ranks(expandft, binary, stories, t
 
 @pytest.mark.parametrize("count", [2, 3])
 def test_a_base_in_shares_trains_the_same(binary, stories, tmp_path, settings, alone, count):
-    """With retention, validation, tasks that are scored and written, and samples: all ranks make the same passes,
-    whatever each has to compute."""
+    """With retention, validation, scored and generated tasks, and samples: all ranks make the same passes, whatever
+    each has to compute."""
     config = write_config(tmp_path, stories, training__shard_base=True, **settings)
     run_ranks(binary, count, "train", "--config", config)
     assert_close(events(tmp_path / "out"), events(alone))
@@ -159,7 +159,7 @@ def test_a_base_in_shares_trains_the_same(binary, stories, tmp_path, settings, a
 
 
 def test_a_base_in_shares_works_where_ranks_have_unequal_parts(expandft, binary, stories, tmp_path):
-    """5 sequences a step for 3 ranks, 2 retention sequences for 3, checkpointing."""
+    """5 sequences per step for 3 ranks, 2 retention sequences for 3, gradient checkpointing."""
     changes = dict(training__batch_size=5, training__micro_batch_size=1, training__validate_every=2,
                    training__activation_checkpointing=True, training__max_steps=4,
                    retention={"weight": 1.0, "text": "self", "samples": 4, "sample_length": 16, "batch_size": 2})
@@ -211,7 +211,7 @@ def test_a_rank_that_dies_ends_the_job_by_name(binary, stories, tmp_path, victim
 
 
 def test_torchrun_starts_again_from_the_last_snapshot(binary, stories, tmp_path):
-    """Rank 1 is killed once; nothing is lost but the steps since the last snapshot."""
+    """Rank 1 is killed once; only the steps since the last snapshot are lost."""
     config = write_config(tmp_path, stories, training__max_steps=60, training__checkpoint_every=2,
                           training__keep_checkpoints=2, evaluation=None)
     job = torchrun(binary, 2, "train", "--config", config, "--resume", options=("--max-restarts", "1"))
@@ -247,7 +247,7 @@ def test_a_rank_that_never_comes_is_waited_for_so_long(binary, stories, tmp_path
     [code], _, [error] = finish(start_ranks(binary, 2, "train", "--config", config, "--rank-timeout", "4", only=[0]))
     assert code == 1
     assert "rank 0 of 2 cannot meet the others" in error and "MASTER_ADDR" in error
-    assert "c10d" not in error  # whose log would say it again, with backtraces
+    assert "c10d" not in error  # its log would repeat it, with backtraces
     assert time.monotonic() - start < 30
     assert not (tmp_path / "out").exists()
 
@@ -288,7 +288,7 @@ def test_ranks_evaluate_what_one_does(expandft, binary, stories, tuned, tmp_path
 
 
 def test_ranks_go_on_where_a_cache_ends(expandft, binary, stories, tmp_path):
-    """Rank 0 alone has the cache, and it has some of a task's batches."""
+    """Only rank 0 has the cache, which holds some of a task's batches."""
     write_config(tmp_path, stories)
     (tmp_path / "stories.txt").write_text("Once upon a time there was a little girl named Lily. " * 2000)
     common = ["eval", "--model", stories, "--tasks", tmp_path / "stories.json", "--cache", tmp_path / "cache"]
@@ -312,7 +312,7 @@ def can_make_networks():
 
 @pytest.fixture
 def two_hosts():
-    """Two network namespaces with an address each, a cable between them, and nothing else."""
+    """Two network namespaces with an address each and a cable between them, and nothing else."""
     if not can_make_networks():
         pytest.skip("network namespaces need root and iproute2")
     names = [f"expandft-{os.getpid()}-{i}" for i in range(2)]
@@ -327,7 +327,7 @@ def two_hosts():
             ip("netns", "add", name)
         ip("link", "add", cable[0], "netns", names[0], "type", "veth", "peer", "name", cable[1], "netns", names[1])
         for name, end, address in zip(names, cable, addresses):
-            ip("-n", name, "link", "set", "lo", "up")  # a host reaches itself by it
+            ip("-n", name, "link", "set", "lo", "up")  # for connections of a host to itself
             ip("-n", name, "addr", "add", f"{address}/24", "dev", end)
             ip("-n", name, "link", "set", end, "up")
         yield names, addresses

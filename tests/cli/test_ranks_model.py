@@ -1,4 +1,4 @@
-"""The computed costs of docs/distributed.md are what their script computes, and behave as costs do."""
+"""The computed costs in docs/distributed.md are those of their script, and are plausible."""
 
 import sys
 from pathlib import Path

@@ -1,8 +1,8 @@
-"""Every command that README.md shows works as it stands there.
+"""Every command in README.md works as shown.
 
-A fenced block that opens with ```sh holds commands a reader can paste. Of these, each line that begins with
-`expandft`, `build/release/bin/expandft` or `scripts/` runs here, in the README's order, in one copy of the
-folders it needs; a line ending in a backslash goes on in the next. Blocks that only illustrate (a path of the
+A fenced block that opens with ```sh has commands that a reader can paste. Each of its lines that begins with
+`expandft`, `build/release/bin/expandft` or `scripts/` runs here, in the README's order, in one copy of the folders
+that it needs; a line ending in a backslash continues in the next. Blocks that only illustrate (a path of the
 reader's own, a GPU) open with ```console or ```text instead.
 """
 
@@ -17,7 +17,7 @@ import pytest
 SOURCE = Path(os.environ.get("EXPANDFT_SOURCE", Path(__file__).parents[2]))
 README = SOURCE / "README.md"
 PREFIXES = ("expandft ", "build/release/bin/expandft ", "scripts/")
-# Not run, and why.
+# Commands that are not run, and why.
 LEFT_OUT = {
     "scripts/quickstart": "builds the release preset; the commands it runs stand in the README too",
     "scripts/test": "runs this test",
@@ -27,7 +27,7 @@ LEFT_OUT = {
 
 
 def commands_of(text):
-    """The lines of ```sh blocks, continued lines joined."""
+    """The lines of ```sh blocks, with continued lines joined."""
     blocks = re.findall(r"^```sh\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
     lines = "".join(blocks).replace("\\\n", " ").splitlines()
     return [line.strip() for line in lines if line.strip().startswith(PREFIXES)]

@@ -1,4 +1,4 @@
-"""Fields of rows and messages: honoured, refused by name, or named in log, dry run, report and summary."""
+"""Fields of rows and messages are used, refused by name, or named in log, dry run, report and summary."""
 
 import html
 import json
@@ -36,7 +36,7 @@ def warnings(text):
 
 
 def epoch(result):
-    """Tokens and learned tokens of the first epoch."""
+    """Number of tokens and learned tokens in the first epoch."""
     found = re.search(r"an epoch +(\d+) tokens \((\d+) learned\)", result.stdout)
     return int(found[1]), int(found[2])
 
@@ -115,7 +115,7 @@ def test_validation_that_is_trained_on_is_named(expandft, tmp_path, stories):
     assert "data.validation" in line and "all of its 3 sequences stand in data.train too" in line
     assert "its file" in line and "validation.jsonl" in line
     assert "all of its 3" in train(expandft, config, "--dry-run", "--strict", rc=2).stderr
-    # A row of another file.
+    # A row in another file.
     write_rows(tmp_path / "other.jsonl", rows[4:5] + [{"prompt": "New", "completion": " one"}])
     other = train(expandft, config, "--dry-run", "--set", "data.validation=" + str(tmp_path / "other.jsonl"))
     assert "1 of its 2 sequences stands" in warnings(other.stdout)[0]

@@ -120,7 +120,7 @@ def test_bfloat16_is_near(expandft, stories, text_file):
 
 
 def large_model(stories, folder, read_tensors, factor):
-    """The stories model with hidden states so many times as large before its head."""
+    """The stories model with hidden states scaled by a factor before its head."""
     from safetensors.torch import save_file
 
     shutil.copytree(stories, folder)
@@ -132,7 +132,7 @@ def large_model(stories, folder, read_tensors, factor):
 
 @pytest.mark.parametrize("command", ["score", "generate"])
 def test_what_is_not_finite_is_an_error(expandft, stories, read_tensors, text_file, tmp_path, command):
-    """Logits that float16 does not hold, and that are good numbers in float32."""
+    """Logits beyond float16's range that are finite in float32."""
     model = large_model(stories, tmp_path / "large", read_tensors, 1e5)
     inputs = {"score": ["--text", text_file], "generate": ["--prompt", TEXT, "--max-tokens", 4]}[command]
     arguments = [command, "--model", model, *inputs, "--device", "cpu", "--precision"]

@@ -1,6 +1,6 @@
-"""Same machine, config and seed: same bits. Another machine: nearly the same loss. By precision and method.
+"""Same machine, config and seed: same bits. Another machine: nearly the same loss. For each precision and method.
 
-With EXPANDFT_RECORD_SIGNATURES=1 this machine's signatures are recorded in place of being compared
+With EXPANDFT_RECORD_SIGNATURES=1 this machine's signatures are recorded instead of compared
 (scripts/signatures).
 """
 
@@ -23,7 +23,7 @@ def kind(expandft):
 
 @pytest.fixture(scope="module")
 def taken(kind):
-    """Signatures by case, made when they are asked for; recorded at the end if that is wanted."""
+    """Signatures by case, computed on first use; recorded at the end if requested."""
     made = {}
     yield made
     if RECORD:
@@ -32,7 +32,7 @@ def taken(kind):
 
 @pytest.fixture(scope="module")
 def signature(expandft, stories, taken, tmp_path_factory):
-    """A case's signature; of the first run with it, or of a fresh one."""
+    """A case's signature: that of its first run, or of a fresh one."""
     with pytest.MonkeyPatch.context() as patch:
         for name in os.environ:
             if name.startswith(KERNEL_CHOICES):
@@ -76,7 +76,7 @@ def test_the_signature_is_the_recorded_one(signature, kind, precision, method):
 
 
 def test_methods_and_precisions_differ(signature):
-    """A signature that nothing changes would promise nothing."""
+    """A signature that never changes would prove nothing."""
     found = [signature(*case) for case in CASES]
     assert len({one.weights for one in found}) == len(found)
 

@@ -1,4 +1,4 @@
-"""What of a tokenizer's files is not understood is told once by every command, and refused with --strict."""
+"""Unknown content of a tokenizer's files gives one notice per command, and is refused with --strict."""
 
 import json
 import shutil

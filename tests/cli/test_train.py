@@ -122,7 +122,7 @@ def test_a_signal_saves_and_leaves(expandft, binary, tmp_path, stories, number):
     changes = dict(training__max_steps=300, evaluation=None)
     config = write_config(tmp_path, stories, "Lily's run.json", **changes)
     settings = ["--set", "training.learning_rate=0.001", "--set", "data.train=./train.txt"]
-    # A shell's background jobs ignore SIGINT, and so would what they start.
+    # Background jobs of a shell ignore SIGINT, and so would their children.
     process = start(binary, config, *settings, quiet=False, cwd=tmp_path,
                     preexec_fn=lambda: signal.signal(number, signal.SIG_DFL))
     metrics = tmp_path / "out/metrics.jsonl"
@@ -214,7 +214,7 @@ def test_other_data_is_not_resumed(expandft, tmp_path, stories):
     result = train(expandft, config, "--resume", "--set", "strength=0.5", rc=2)
     assert "data_fingerprint" in result.stderr
     assert folder_state(tmp_path / "out") == before
-    (tmp_path / "moved.txt").write_text(text)  # the same rows elsewhere are the same data
+    (tmp_path / "moved.txt").write_text(text)  # the same rows at another path are the same data
     train(expandft, config, "--resume", "--set", f"data.train={tmp_path}/moved.txt")
 
 

@@ -1,4 +1,4 @@
-"""Faults while a run trains: kills, full disks, torn snapshots. What comes of it is what an undisturbed run makes."""
+"""Faults while a run trains: kills, full disks, damaged snapshots. The result is that of an undisturbed run."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from faults import small_disk
 from live_runs import start, starts, wait_for, wait_until_it_trains
 from training import events, train, write_config
 
-# Frequent snapshots and validations, and a loss that goes up and down, so that the best step is not the last.
+# Frequent snapshots and validations, and a fluctuating loss, so that the best step is not the last.
 RUN = dict(training__max_steps=150, training__schedule="constant", training__learning_rate=2e-2,
            training__validate_every=5, training__checkpoint_every=2, evaluation__every=50)
 OUTPUTS = ("adapter/adapter_model.safetensors", "merged/model.safetensors", "merged/README.md")
@@ -26,12 +26,12 @@ def summary_of(run):
     summary = json.loads((run / "summary.json").read_text())
     for data in summary["data"].values():
         for source in data["sources"]:
-            del source["path"]  # each run's data lies in its own folder
+            del source["path"]  # each run has its data in its own folder
     return {k: v for k, v in summary.items() if k not in THEIR_OWN}
 
 
 def what_was_measured(run):
-    """The events that do not tell of time: (kind, step, values)."""
+    """The events without times: (kind, step, values)."""
     kept = ("train", "validation", "evaluation", "outlier")
     return [{k: v for k, v in line.items() if k not in THEIR_OWN} for line in events(run) if line["event"] in kept]
 
@@ -45,7 +45,7 @@ def check_same(run, undisturbed):
 
 @pytest.fixture(scope="module")
 def finished(expandft, tmp_path_factory, stories):
-    """A run that nothing happened to. Tests do not write there."""
+    """An undisturbed run. Tests must not write there."""
     folder = tmp_path_factory.mktemp("finished")
     train(expandft, write_config(folder, stories, output="alone", **RUN))
     summary = summary_of(folder / "alone")
@@ -55,7 +55,7 @@ def finished(expandft, tmp_path_factory, stories):
 
 @pytest.fixture
 def undisturbed(tmp_path, stories, finished):
-    """A copy of that run with its config at alone.json, and the config of another that is the same."""
+    """A copy of that run with its config at alone.json, and the config of an identical run."""
     shutil.copytree(finished, tmp_path / "alone")
     write_config(tmp_path, stories, "alone.json", output="alone", **RUN)
     return tmp_path / "alone", write_config(tmp_path, stories, "faulty.json", output="faulty", **RUN)
@@ -68,7 +68,7 @@ def test_killed_many_times_a_run_ends_in_the_same_weights(expandft, binary, tmp_
     while kills < 12:
         before, launch = starts(run), time.monotonic()
         process = start(binary, config, *(["--resume"] if run.exists() else []))
-        if kills % 3 < 2:  # while it trains; else on its way there
+        if kills % 3 < 2:  # while it trains; otherwise before it
             wait_until_it_trains(run, process, before, chance.randrange(12))
             seconds_to_train = time.monotonic() - launch
         else:
@@ -103,9 +103,9 @@ def test_signals_at_any_moment_do_not_change_what_comes_of_it(expandft, binary, 
 
 
 def small_files(limit):
-    """A limit on the size of each file, which acts as a full disk does: writing past it fails."""
+    """A limit on the size of each file, which acts like a full disk: writing beyond it fails."""
     def set_limit():
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # or it would end the process
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # otherwise it would end the process
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
     return set_limit
 

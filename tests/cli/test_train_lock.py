@@ -1,4 +1,4 @@
-"""One run at a time writes a run directory."""
+"""Only one run at a time writes to a run directory."""
 
 import signal
 
@@ -12,7 +12,7 @@ COMMON = ("--device", "cpu", "--threads", "1")
 
 @pytest.fixture
 def running(binary, stories, tmp_path):
-    """A run that does not end by itself: (process, config, its directory, its lock)."""
+    """A run that does not end on its own: (process, config, its directory, its lock)."""
     config = write_config(tmp_path, stories, training__max_steps=1000000, evaluation=None)
     process = start(binary, config, quiet=False)
     wait_until_it_trains(tmp_path / "out", process)

@@ -1,4 +1,4 @@
-"""What a run watches while it trains: validation, tasks, gradient norms; and what follows from it."""
+"""What a run monitors while it trains (validation, tasks, gradient norms) and how it reacts."""
 
 import json
 import re
@@ -8,7 +8,7 @@ import pytest
 
 from training import TEXT, events, train, write_config
 
-# A high constant rate makes the validation loss go up and down.
+# A high constant learning rate makes the validation loss fluctuate.
 NOISY = dict(training__max_steps=24, training__validate_every=3, training__schedule="constant",
              training__learning_rate=2e-2, training__seed=5)
 
@@ -27,7 +27,7 @@ def score_lines(expandft, model, folder):
 
 
 def lowest(run):
-    """The step and loss of the lowest validation after step 0, of equals the first."""
+    """The step and loss of the lowest validation after step 0; among equal ones, the first."""
     found = [(line["loss"], line["step"]) for line in events(run, "validation") if line["step"] > 0]
     return min(found)[1], min(found)[0]
 
@@ -91,7 +91,7 @@ def test_patience_ends_a_run(expandft, tmp_path, stories):
     assert validations == list(range(0, summary["steps"] + 1, 3))  # the last one not twice
     assert [line["step"] for line in events(out, "evaluation")] == [0, summary["steps"]]
 
-    # Ended after the last step, it ends the same again.
+    # Resumed after the last step, it ends in the same way.
     before = adapter(out)
     (out / "summary.json").unlink()
     shutil.rmtree(out / "adapter")
@@ -101,7 +101,7 @@ def test_patience_ends_a_run(expandft, tmp_path, stories):
         assert again[key] == summary[key], key
     assert adapter(out) == before and len(events(out, "early_stop")) == 1
 
-    # More patience makes it go on.
+    # More patience makes it continue.
     assert "nothing to do" in train(expandft, config, "--resume").stdout
     train(expandft, config, "--resume", "--set", "training.patience=4")
     assert summary_of(out)["steps"] >= summary["steps"] + 6
@@ -128,7 +128,7 @@ def test_tasks_are_measured_while_training(expandft, tmp_path, stories):
         assert all(t["value"] == pytest.approx(2.718281828459045 ** t["loss"]) for t in line["tasks"])
     new = [line["tasks"][1]["loss"] for line in lines]
     assert new[-1] < new[0]
-    # The first is the base, and the last the model as it is: neither is measured again.
+    # The first is the base and the last the current model; neither is measured again.
     for tasks, key in (("original_tasks", 0), ("tasks", 1)):
         row = summary_of(out)["evaluation"][tasks][0]
         assert row["base"]["loss"] == lines[0]["tasks"][key]["loss"]
@@ -231,7 +231,7 @@ def test_a_diverged_run_goes_on_from_its_last_good_weights(expandft, tmp_path, s
     out = tmp_path / "out"
     done = events(out, "train")[-1]["step"]
     assert "diverged" in result.stderr and f"step {done + 1}" in result.stderr
-    # The step before it spoiled the weights, as validation on them tells: they are no good to go on from.
+    # The step before damaged the weights, as their validation shows; a run must not resume from them.
     assert events(out, "validation")[-1] == {"step": done, "event": "validation", "loss": None}
     good = max(p for p in (out / "checkpoints").iterdir())
     assert int(good.name.removeprefix("step-")) < done
@@ -239,7 +239,7 @@ def test_a_diverged_run_goes_on_from_its_last_good_weights(expandft, tmp_path, s
     assert json.loads((out / "diverged.json").read_text())["step"] == done + 1
     assert not (out / "adapter").exists() and not (out / "summary.json").exists()
 
-    # Under the same config it diverges again, at the same step; other keys stay fixed.
+    # With the same config it diverges again at the same step; other keys must not change.
     assert f"step {done + 1}" in train(expandft, config, "--resume", rc=4).stderr
     assert "training.seed" in train(expandft, config, "--resume", "--set", "training.seed=9", rc=2).stderr
     lower = ["--set", "training.learning_rate=1e-4", "--set", "training.max_steps=12"]
@@ -387,7 +387,7 @@ def test_the_end_names_the_report_and_what_was_not_measured(expandft, tmp_path, 
     config = write_config(tmp_path, stories, training__checkpoint_every=4, evaluation=None)
     result = train(expandft, config, "--restart")
     assert re.search(r"^forgetting +not measured; add evaluation.original_tasks$", result.stdout, re.MULTILINE)
-    (out / "summary.json").unlink()  # a run that has no step left to take
+    (out / "summary.json").unlink()  # a run with no steps left
     assert "0 tokens/s" not in train(expandft, config, "--resume").stdout
 
 

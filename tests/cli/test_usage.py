@@ -1,4 +1,4 @@
-"""The command line itself: help, version, global options, and what wrong usage says."""
+"""The command line itself: help, version, global options, and the errors of wrong usage."""
 
 import re
 
@@ -9,7 +9,7 @@ COMMANDS = ["expand", "train", "eval", "merge", "unmerge", "generate", "score", 
 
 
 def check_usage_error(result, *parts):
-    """Wrong usage: exit code 2, nothing on stdout, one error that holds all parts."""
+    """Wrong usage: exit code 2, nothing on stdout, one error that contains all parts."""
     assert result.rc == 2, result
     assert result.stdout == ""
     assert result.stderr.startswith("error: ")

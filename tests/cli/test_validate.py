@@ -7,7 +7,7 @@ import pytest
 
 @pytest.fixture
 def config(tmp_path, stories):
-    """Writes a run config: config(model="…") changes keys of a good one; None removes a key."""
+    """Writes a run config: config(model="…") changes keys of a valid one; None removes a key."""
     (tmp_path / "text.txt").write_text("Once upon a time.\n")
 
     def write(name="run.json", **changes):
@@ -89,7 +89,7 @@ def problems(expandft, *arguments, rc=2):
     ({"data": {"train": "text.txt", "max_length": 513}}, ["513", "512 positions"]),
 ])
 def test_the_model_shape(expandft, config, changes, words):
-    """As train says it, which asks the same before it loads weights."""
+    """As in train, which checks the same before it loads weights."""
     file = config(**changes)
     said = problems(expandft, file)
     assert all(word in said for word in words), said
@@ -169,7 +169,7 @@ def test_tasks(expandft, source):
     for file in (source / "configs/tasks").glob("*.json"):
         task = tasks[json.loads(file.read_text())["name"]]
         assert task["type"] in {"perplexity", "rolling", "choice", "continuation", "generate"}
-        # The data of a benchmark is the user's; that of our own texts is in the repository.
+        # Benchmark data comes from the user; the data of the two texts is in the repository.
         assert task["data_is_there"] is (task["type"] == "perplexity"), task
         assert task["data_is_there"] or task["source"].startswith("Hugging Face") or task["name"] == "translation"
     text = expandft("tasks")

@@ -1,4 +1,4 @@
-"""What the tests of training share: a small run on the stories model."""
+"""Helpers for tests of training: a small run on the stories model."""
 
 import json
 
@@ -8,7 +8,7 @@ Before we proceed any further, hear me speak.
 All:
 Speak, speak.
 """
-# Every method, as changes of write_config's.
+# Every method, as arguments of write_config.
 METHODS = {
     "new": {},
     "new-k3": {"expansion__copies": 3},
@@ -22,7 +22,7 @@ METHODS = {
 
 
 def write_config(folder, model, name="run.json", **changes):
-    """Writes a run config with its data beside it; `changes` are dotted keys ("training__seed")."""
+    """Writes a run config with its data next to it; `changes` are dotted keys ("training__seed")."""
     (folder / "train.txt").write_text(TEXT * 40)
     (folder / "valid.txt").write_text(TEXT * 4)
     (folder / "stories.txt").write_text("Once upon a time there was a little girl named Lily. " * 60)
