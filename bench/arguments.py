@@ -21,43 +21,43 @@ def make_parser(description):
     parser = argparse.ArgumentParser(prog="scripts/bench", description=description,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", metavar="PART",
-                        help=f"of {', '.join(PARTS)} (default: training and prefix-cache)")
-    parser.add_argument("--cost", action="store_true", help="the part cost alone")
+                        help=f"one or several of {', '.join(PARTS)} (default: training and prefix-cache)")
+    parser.add_argument("--cost", action="store_true", help="only the part cost")
     parser.add_argument("--binary", type=Path,
                         default=os.environ.get("EXPANDFT_BINARY", ROOT / "build/release/bin/expandft"),
                         help="the expandft program (default: $EXPANDFT_BINARY, or the release preset's)")
     parser.add_argument("--models", default=",".join(bench_models.DEFAULT_MODELS),
-                        help="of the part training: of " + ", ".join(bench_models.MODELS))
-    parser.add_argument("--methods", default=",".join(METHODS), help="of " + ", ".join(METHODS))
-    parser.add_argument("--peers", action="store_true", help="measure the peers in the part cost too")
+                        help="for training: comma-separated, of " + ", ".join(bench_models.MODELS))
+    parser.add_argument("--methods", default=",".join(METHODS), help="comma-separated, of " + ", ".join(METHODS))
+    parser.add_argument("--peers", action="store_true", help="for cost: measure the peers too")
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:0 (default: cpu)")
     parser.add_argument("--precision", choices=["float32", "bfloat16"],
-                        help="of all programs (default: float32 on a CPU, bfloat16 on a GPU)")
+                        help="for all programs (default: float32 on a CPU, bfloat16 on a GPU)")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--steps", type=int, help="of a run (default: 10 to 60, by model)")
-    parser.add_argument("--warmup-steps", type=int, default=5, help="steps of a run that are not measured")
+    parser.add_argument("--steps", type=int, help="steps of a run (default: 10 to 60, by model)")
+    parser.add_argument("--warmup-steps", type=int, default=5, help="first steps of a run, which are not measured")
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--length", type=int, default=256)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--ranks", default="1,2", help="of the part scaling: numbers of ranks (default: 1,2)")
+    parser.add_argument("--ranks", default="1,2", help="for scaling: numbers of ranks (default: 1,2)")
     parser.add_argument("--rank", type=int, default=16)
     parser.add_argument("--copies", type=int, default=2)
     parser.add_argument("--pause", type=float, default=1.0, help="seconds between runs")
-    parser.add_argument("--product-seconds", type=float, default=0.15, help="for the rate of each product")
+    parser.add_argument("--product-seconds", type=float, default=0.15, help="time to measure the rate of each product")
     parser.add_argument("--stories", type=Path, default=ROOT / "data/stories260K")
     parser.add_argument("--text", type=Path, default=ROOT / "data/tinyshakespeare.train.txt")
     parser.add_argument("--more-text", type=Path, nargs="*", default=[ROOT / "data/tinystories.valid.txt"],
-                        help="of the part data: other texts beside --text")
-    parser.add_argument("--multi30k", type=Path, help="of the part data: a folder with train.en.gz and train.fr.gz")
+                        help="for data: texts in addition to --text")
+    parser.add_argument("--multi30k", type=Path, help="for data: a folder with train.en.gz and train.fr.gz")
     parser.add_argument("--tokenizers", type=Path, nargs="+", default=[ROOT / "data/stories260K"], metavar="MODEL",
-                        help="of the part data: directories of small models, whose tokenizers are measured")
-    parser.add_argument("--rows", type=int, default=29_000, help="of the part data")
-    parser.add_argument("--megabytes", type=int, default=100, help="of the part data: size of the plain text")
-    parser.add_argument("--before", type=Path, help="of the part data: another expandft to measure beside")
-    parser.add_argument("--cache", type=Path, default=ROOT / "build/bench", help="where models and runs are kept")
+                        help="for data: directories of small models whose tokenizers are measured")
+    parser.add_argument("--rows", type=int, default=29_000, help="for data: number of rows")
+    parser.add_argument("--megabytes", type=int, default=100, help="for data: size of the plain text")
+    parser.add_argument("--before", type=Path, help="for data: another expandft program to compare with")
+    parser.add_argument("--cache", type=Path, default=ROOT / "build/bench", help="folder for models and runs")
     parser.add_argument("--page", type=Path, default=ROOT / "docs/performance.md")
     parser.add_argument("--write", action="store_true",
-                        help="put tables into the page, and charts beside it: <page>.svg, <page>-cost.svg")
+                        help="write tables into the page, and charts next to it: <page>.svg, <page>-cost.svg")
     return parser
 
 
@@ -83,7 +83,7 @@ def parse(description, arguments=None):
     options.tokenizers = [model.resolve() for model in options.tokenizers]
     options.precision = options.precision or ("float32" if options.device == "cpu" else "bfloat16")
     if ("expandft" in options.methods or options.parts != ["training"]) and not options.binary.is_file():
-        parser.error(f"{options.binary} is not there: build expandft first, "
+        parser.error(f"{options.binary} does not exist: build expandft first, "
                      "or measure the peers with: training --methods lora,full")
     if options.device != "cpu" and device.gpu_name(options.device) is None:
         parser.error(f"--device {options.device}: no such GPU here, nvidia-smi finds none")
@@ -97,7 +97,7 @@ def parse(description, arguments=None):
 
 
 def bytes_needed(method, model, options):
-    """About the most memory that training takes on a CPU, in float32: a lower bound, without activations of layers."""
+    """A lower bound of training's peak memory on a CPU in float32, without the activations of layers."""
     shapes = work.Shapes.of_config(bench_models.config_of(model))
     logits = 4 * options.batch * options.length * shapes.vocabulary
     if method == "full":
@@ -118,4 +118,4 @@ def check_memory(parser, options):
         over = [f"{method} about {size / 1e9:.0f} GB" for method, size in needed.items() if size > free]
         if model.large and over:
             parser.error(f"{model.name} needs more than the {free / 1e9:.0f} GB of memory that are free here: "
-                         f"{', '.join(over)}. Take a GPU with --device cuda, or other --methods or --models")
+                         f"{', '.join(over)}. Use a GPU with --device cuda, or other --methods or --models")

@@ -1,4 +1,4 @@
-"""The models that are measured, and what is wanted of each."""
+"""The measured models, and the goals for each."""
 
 import json
 from dataclasses import dataclass, field
@@ -9,12 +9,12 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @dataclass(frozen=True)
 class Goals:
-    """What expandft is to reach. None: nothing is asked."""
+    """What expandft should reach. None: no goal."""
 
-    times_lora: float | None = None     # tokens a second, as a multiple of LoRA's
+    times_lora: float | None = None     # tokens per second, as a multiple of LoRA's
     times_full: float | None = None
     product_rate: float | None = None   # share of it, at least
-    memory: float | None = 0.4          # peak, as a share of the smaller one of the peers', at most
+    memory: float | None = 0.4          # peak, as a share of the smaller peer's, at most
     first_step: float | None = 0.5      # seconds from launch, at most
 
 
@@ -22,17 +22,17 @@ class Goals:
 class Model:
     name: str
     about: str                 # one line for the page
-    layers: str                # that are expanded
+    layers: str                # expanded layers
     steps: int
-    tokenizer: str = "own"     # "mistral": of 32000 pieces, "trained": of 4096, "gemma": a small one of Gemma's kind
-    config: dict | None = None  # of a random Llama; None: made elsewhere
+    tokenizer: str = "own"     # "mistral": 32000 pieces, "trained": 4096, "gemma": a small one like Gemma's
+    config: dict | None = None  # config of a random Llama; None: made elsewhere
     goals: Goals = field(default_factory=Goals)
-    stored_bytes: int = 4      # of one weight in its file
-    full_weights: str = "float32"  # what transformers' full fine-tuning keeps weights and moments in, on a GPU
+    stored_bytes: int = 4      # per weight in its file
+    full_weights: str = "float32"  # dtype of weights and moments in transformers' full fine-tuning, on a GPU
 
     @property
     def large(self):
-        """Whether it may not fit: checked against the memory that is free."""
+        """Whether it may not fit, so that it is checked against the free memory."""
         return self.stored_bytes < 4
 
 
@@ -71,7 +71,7 @@ def find(name):
 
 
 def config_of(model):
-    """Its config.json, what concerns shapes."""
+    """The part of its config.json that determines shapes."""
     if model.config is not None:
         return model.config
     if model.name == "gemma3-1b":

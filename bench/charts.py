@@ -9,7 +9,7 @@ BAR, GAP = 18, 8
 
 
 def speed(all_measured, title):
-    """Tokens per second of each program, one group of bars a model, with the limit of products marked; SVG text.
+    """Tokens per second of each program, one group of bars per model, with the limit of products marked; SVG text.
 
     `title`: (method, job) -> the label of a bar.
     """
@@ -56,9 +56,9 @@ NAMES = {"expandft": "expandft", "lora": "PEFT LoRA", "full": "transformers, ful
 
 
 def cost(dimensions):
-    """Small charts, one a dimension of size: tokens per second above, peak memory below; SVG text.
+    """Small charts, one per dimension of size: tokens per second above, peak memory below; SVG text.
 
-    dimensions: {name: {method: [(value, tokens per second, peak bytes)]}}, the values ascending.
+    dimensions: {name: {method: [(value, tokens per second, peak bytes)]}}, values ascending.
     """
     left = 48
     drawing = svg.Drawing(left + len(dimensions) * (PANEL + BETWEEN), "Cost against size")
@@ -103,5 +103,5 @@ def panel(drawing, x, top, name, most, lines):
 
 
 def points_of(runs):
-    """(tokens per second, peak bytes) of several runs: medians."""
+    """(tokens per second, peak bytes): medians over several runs."""
     return (statistics.median(run.tokens_per_second for run in runs), statistics.median(run.peak_bytes for run in runs))

@@ -17,7 +17,7 @@ DIMENSIONS = {
 }
 BASE = {"length": 256, "batch": 4, "layers": 3, "copies": 2, "vocabulary": 4096}
 STEPS, WARMUP_STEPS = 8, 2
-# Of the peers' settings only these change what they compute.
+# Only these change what the peers compute.
 PEERS_DIMENSIONS = ("length", "batch", "vocabulary")
 
 
@@ -30,7 +30,7 @@ def job_of(sizes, options):
 
 
 def measure(options):
-    """{sizes: (shapes, job, {method: [Run]})}; sizes are the values of BASE, in its order. Each is run once a round."""
+    """{sizes: (shapes, job, {method: [Run]})}; sizes are the values of BASE, in its order. Each is run once per round."""
     settings = {tuple((BASE | {field: value}).values()): field for field, values in DIMENSIONS.values()
                 for value in values}
     found = {}

@@ -1,4 +1,4 @@
-"""The machine that a benchmark runs on: its name, its free memory, and what a GPU's memory is used for."""
+"""The machine that a benchmark runs on: its name, free memory, and the GPU memory in use."""
 
 import ctypes
 import os
@@ -15,12 +15,12 @@ def cpu_name():
 
 
 def gpu_index(device):
-    """Of "cuda" and "cuda:1"."""
+    """The index in "cuda" and "cuda:1"."""
     return int(device.partition(":")[2] or 0)
 
 
 def gpu_name(device="cuda"):
-    """None where there is no such GPU."""
+    """The GPU's name; None if there is no such GPU."""
     if not shutil.which("nvidia-smi"):
         return None
     command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader", "-i", str(gpu_index(device))]
@@ -36,7 +36,7 @@ def machine(device="cpu"):
 
 
 def free_bytes():
-    """Memory that programs can have now."""
+    """Memory available to programs now."""
     lines = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
     return int(lines["MemAvailable"].split()[0]) * 1024
 
@@ -48,9 +48,9 @@ class MemoryInfo(ctypes.Structure):
 
 
 class GpuMemory:
-    """The most memory of a GPU that was in use while this lasts, beyond what was before.
+    """Peak GPU memory in use during this context, beyond what was in use before.
 
-    Asked of the driver (NVML) from outside, alike for all programs: the GPU should do nothing else.
+    Read from the driver (NVML), in the same way for all programs. The GPU should do nothing else.
     """
 
     def __init__(self, device, interval=0.01):

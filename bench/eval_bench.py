@@ -4,13 +4,13 @@
     scripts/bench-eval --data DIR --rows 100 --write
 
 Each round runs both programs in turn on the same rows with a random model of 15 M weights, float32, the same
-threads: expandft once a task, the harness once for each batch size of --batch-sizes. Of the harness the best batch
-size counts, for each task. Of both counts what they spend from reading the rows to the metrics, without loading the
-model; the whole process of expandft stands beside it. Prints a Markdown table; --write also puts it between the markers in
-docs/performance.md. A run in which the two do not find the same log-likelihoods fails.
+threads: expandft once per task, the harness once for each batch size of --batch-sizes; for each task, its best batch
+size counts. The time of both is that from reading the rows to the metrics, without loading the model; the table also has
+the time of expandft's whole process. Prints a Markdown table; --write also puts it between the markers in
+docs/performance.md. Fails if the two do not find the same log-likelihoods.
 
---data is a folder of <task>.jsonl, in the fields of the published sets or with ready-made prompts; by default the
-slices of tests/golden/tasks, which are too small for a figure worth keeping.
+--data is a folder of <task>.jsonl, with the fields of the published data sets or with ready-made prompts. The default is
+the slices in tests/golden/tasks, which are too small for published figures.
 """
 
 import argparse
@@ -33,7 +33,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs/performance.md"
 PLACE = "eval-bench"
 ORACLE = ROOT / "tests/golden/lm_eval_oracle.py"
-# Greatest difference of a log-likelihood, in nats, at which both programs still do the same.
+# The largest difference of a log-likelihood, in nats, that counts as equal.
 SAME = 1e-2
 
 
@@ -43,14 +43,14 @@ def parse_arguments():
                         default=os.environ.get("EXPANDFT_BINARY", ROOT / "build/release/bin/expandft"),
                         help="the expandft program (default: $EXPANDFT_BINARY, or the release preset's)")
     parser.add_argument("--data", type=Path, default=ROOT / "tests/golden/tasks")
-    parser.add_argument("--rows", type=int, default=100, help="the first so many of each task")
+    parser.add_argument("--rows", type=int, default=100, help="number of rows per task, from the first")
     parser.add_argument("--tasks", default=",".join(eval_inputs.TASKS))
-    parser.add_argument("--batch-sizes", default="1,16,auto", help="of the harness")
+    parser.add_argument("--batch-sizes", default="1,16,auto", help="batch sizes of the harness")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--pause", type=float, default=1.0, help="seconds between runs")
     parser.add_argument("--cache", type=Path, default=ROOT / "build/bench")
-    parser.add_argument("--write", action="store_true", help="put the table into docs/performance.md")
+    parser.add_argument("--write", action="store_true", help="write the table into docs/performance.md")
     options = parser.parse_args()
     options.binary, options.data = Path(options.binary).resolve(), options.data.resolve()
     options.tasks, options.batch_sizes = options.tasks.split(","), options.batch_sizes.split(",")
@@ -65,7 +65,7 @@ def parse_arguments():
 
 
 def prepare(options):
-    """Makes the model and the rows; returns the folders of both, and rows by task."""
+    """Makes the model and the rows; returns the folders of both, and the number of rows by task."""
     model, data = (options.cache.resolve() / name for name in ("eval-model", "eval-data"))
     for directory in (model, data):
         directory.mkdir(parents=True, exist_ok=True)
@@ -115,8 +115,8 @@ def check_same(task, ours, theirs):
 
 
 def measure(options):
-    """Seconds of each round: {task: […]} of expandft, its evaluation and its whole process; {task: {batch size: […]}}
-    of the harness; rows by task."""
+    """Seconds of each round: {task: […]} for expandft's evaluation and for its whole process; {task: {batch size: […]}}
+    for the harness; rows by task."""
     model, data, rows = prepare(options)
     ours, whole = ({task: [] for task in options.tasks} for _ in range(2))
     theirs = {task: {size: [] for size in options.batch_sizes} for task in options.tasks}

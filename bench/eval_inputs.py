@@ -1,11 +1,11 @@
-"""Rows of evaluation data in the fields that lm-evaluation-harness reads, made of ready-made prompts where needed."""
+"""Evaluation rows with the fields that lm-evaluation-harness reads, converted from ready-made prompts if needed."""
 
 import json
 from pathlib import Path
 
 
 def winogrande(row):
-    """The blank stands where the two contexts begin to differ, at the beginning of a word."""
+    """The blank is where the two contexts begin to differ, at the beginning of a word."""
     first, second = row["context_options"]
     same = next((i for i, (a, b) in enumerate(zip(first, second)) if a != b), min(len(first), len(second)))
     begin = first.rfind(" ", 0, same) + 1
@@ -29,7 +29,7 @@ def lambada_openai(row):
     return {"text": f"{row['context']} {row['continuation']}"}
 
 
-# Task: how a row becomes the harness's, by a field that only ready-made rows have.
+# Task: (a field that only ready-made rows have, how such a row becomes the harness's).
 TASKS = {"winogrande": ("context_options", winogrande), "piqa": ("query", piqa), "arc_easy": ("query", arc_easy),
          "lambada_openai": ("continuation", lambada_openai)}
 

@@ -1,10 +1,10 @@
-"""Prints as JSON how fast this machine runs products with weight matrices: G multiply-adds a second of each.
+"""Prints as JSON how fast this machine runs products with weight matrices: G multiply-adds per second for each.
 
     python bench/gemm_rate.py --threads 2 --product forward,1024,288,768 --product weight,1024,288,768
 
 A product is KIND,ROWS,INPUTS,OUTPUTS: x·Wᵀ (forward), dy·W (input), or dyᵀ·x (weight), with x (rows, inputs) and
-W (outputs, inputs). Each is run by every library that LibTorch brings for it (on a CPU in float32: MKL and oneDNN), for
---seconds in all; the median over repetitions of the fastest counts.
+W (outputs, inputs). Each is run with every library that LibTorch has for it (on a CPU in float32: MKL and oneDNN), for
+--seconds in total; the median over repetitions of the fastest library counts.
 """
 
 import argparse
@@ -16,7 +16,7 @@ import torch
 
 
 def one_dnn():
-    """x, W -> x·Wᵀ by oneDNN, where LibTorch has it."""
+    """x, W -> x·Wᵀ by oneDNN, if LibTorch has it."""
     operator = getattr(torch.ops.mkldnn, "_linear_pointwise", None)
     return operator and (lambda x, weight: operator(x, weight, None, "none", [], ""))
 
@@ -30,14 +30,14 @@ def ways(kind, rows, inputs, outputs, device, dtype):
         return [lambda: torch.nn.functional.linear(x, weight)] + ([lambda: linear(x, weight)] if linear else [])
     if kind == "input":
         return [lambda: torch.mm(dy, weight)] + ([lambda: linear(dy, weight.t())] if linear else [])
-    if kind == "weight":  # oneDNN is faster now as dyᵀ·x, now as (xᵀ·dy)ᵀ
+    if kind == "weight":  # with oneDNN, sometimes dyᵀ·x is faster and sometimes (xᵀ·dy)ᵀ
         return [lambda: torch.mm(dy.t(), x)] + (
             [lambda: linear(dy.t(), x.t()), lambda: linear(x.t(), dy.t())] if linear else [])
     raise SystemExit(f"{kind!r} found, expected forward, input or weight")
 
 
 def median_seconds(run, device, seconds):
-    """Of at least three repetitions. The first two calls, which prepare the library, are not timed."""
+    """Times of at least three repetitions. The first two calls, which warm up the library, are not timed."""
     synchronize = torch.cuda.synchronize if device != "cpu" else lambda: None
     times = []
     run()

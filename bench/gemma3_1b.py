@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Runs every step on a model of Gemma 3 1B's exact shape with random weights, on the CPU.
+"""Runs every command on a model with the exact shape of Gemma 3 1B and random weights, on the CPU.
 
     scripts/gemma3-1b --scratch /big/disk/gemma
 
 Makes the checkpoint (2 GB), then inspects, expands, dry-runs, trains three steps and merges, and
-prints a Markdown table: seconds, CPU seconds of all threads, the most memory beyond mapped files,
-the most resident memory, and the seconds that a copy of the written weights takes, on the same disk
-(dd, synced) right afterwards. Training needs about 10 GB of memory; the folder, 14 GB. Fails when a
-merge or an expansion goes over --limit.
+prints a Markdown table: seconds, CPU seconds of all threads, peak memory beyond mapped files, peak
+resident memory, and the seconds that a copy of the written weights takes on the same disk (dd,
+synced) right afterwards. Training needs about 10 GB of memory; the folder, 14 GB. Fails when a merge
+or an expansion exceeds --limit.
 """
 
 import argparse
@@ -23,9 +23,9 @@ from watch import run_watched, timed_copy
 
 ROOT = Path(__file__).resolve().parents[1]
 DISK_BYTES = 14e9
-PARAMETERS = 999_885_952  # as the published checkpoint has
+PARAMETERS = 999_885_952  # like the published checkpoint
 
-# config.json of the published model, what concerns its arithmetic.
+# The fields of the published config.json that determine the arithmetic.
 CONFIG = {
     "architectures": ["Gemma3ForCausalLM"], "model_type": "gemma3_text", "torch_dtype": "bfloat16",
     "vocab_size": 262144, "hidden_size": 1152, "intermediate_size": 6912, "num_hidden_layers": 26,
@@ -82,7 +82,7 @@ def tensor_shapes():
 
 
 def make_model(directory):
-    """Writes the model, unless it is there. Norms are near the identity, the rest as initialised."""
+    """Writes the model unless it exists. Norms are near the identity, the rest is initialised as usual."""
     if (directory / "config.json").is_file():
         return
     import torch
@@ -110,13 +110,13 @@ def write_config(folder, model, options):
 
 
 class Table:
-    """Runs the steps and keeps a row of each."""
+    """Runs the commands and records a row for each."""
 
     def __init__(self, options, scratch):
         self.options, self.scratch, self.rows, self.over = options, scratch, [], []
 
     def step(self, name, *arguments, output=None, limited=False):
-        """`output`: the model directory that the step writes."""
+        """`output`: the model directory that the command writes."""
         if name not in self.options.only.split(","):
             return
         print(f"==> {name}", file=sys.stderr, flush=True)

@@ -1,8 +1,8 @@
-"""How long reading and tokenizing data takes, against the tokenizers package on the same rows.
+"""The time to read and tokenize data, compared with the tokenizers package on the same rows.
 
-expandft loads data within `train --dry-run`; what that takes with one row, the model and two steps of it, is taken
-off. The peer (peer_load.py) encodes each row once, in batches; expandft also finds where each answer begins, and keeps
-ids and marks.
+expandft loads data in `train --dry-run`; the time of the same command with one row (the model and two steps) is
+subtracted. The peer (peer_load.py) encodes each row once, in batches; expandft also finds where each answer begins, and
+stores ids and marks.
 """
 
 import gzip
@@ -26,7 +26,7 @@ KINDS = {"rows": "{rows} rows of prompt and completion", "chat": "{rows} convers
 
 @dataclass
 class Times:
-    """Seconds, one of each round."""
+    """Seconds, one value per round."""
 
     wall: list = field(default_factory=list)
     processor: list = field(default_factory=list)
@@ -47,7 +47,7 @@ class Measured:
 
 
 def pairs_of(options):
-    """(source, target): multi30k's English and French, or neighbouring lines of our own texts."""
+    """(source, target): multi30k's English and French, or random pairs of lines of the shipped text."""
     folder = options.multi30k
     if folder and (folder / "train.en.gz").is_file():
         sides = [gzip.open(folder / f"train.{side}.gz", "rt", encoding="utf-8").read().splitlines()
@@ -59,7 +59,7 @@ def pairs_of(options):
 
 
 def write_data(options, folder):
-    """{kind: file}, of the whole and of one row."""
+    """{kind: file}, with all rows and with one row."""
     folder.mkdir(parents=True, exist_ok=True)
     pairs = pairs_of(options)
     prompts = [{"prompt": f"Translate into French.\nEnglish: {source}\nFrench:", "completion": f" {target}"}

@@ -1,9 +1,9 @@
-"""Makes what a benchmark runs on, in a cache folder: random models, their tokenizers, and texts as token ids.
+"""Makes the inputs of a benchmark in a cache folder: random models, their tokenizers, and texts as token ids.
 
     python bench/make_inputs.py --name random27M --model DIR/model --text F --ids DIR/ids.npy
 
-A process of its own, so that the one that measures stays small: a child's peak memory starts at
-its parent's. What is there already is not made again.
+This is a separate process, to keep the measuring one small: a child's peak memory starts at its
+parent's. Existing files are not made again.
 """
 
 import argparse
@@ -15,12 +15,12 @@ import bench_models
 
 ROOT = Path(__file__).resolve().parents[1]
 TOKENIZERS = ROOT / "tests/golden/tokenizers"
-# 4096 pieces need more than the training text has: both of data/'s are taken.
+# 4096 pieces need more text than the training text alone: both texts in data/ are used.
 TOKENIZER_TEXTS = (ROOT / "data/tinyshakespeare.train.txt", ROOT / "data/tinystories.valid.txt")
 
 
 def train_tokenizer(file, pieces=4096):
-    """A SentencePiece model (BPE, as Llama's) of our own texts: the same bytes each time, so it holds no paths."""
+    """A SentencePiece model (BPE, like Llama's) of the shipped texts: the same bytes each time, without paths."""
     import io
 
     from sentencepiece import SentencePieceTrainer
@@ -38,7 +38,7 @@ def train_tokenizer(file, pieces=4096):
 
 
 def tokenizer_of(model, cache):
-    """The tokenizer.model to go beside a random model."""
+    """The tokenizer.model for a random model."""
     if model.tokenizer == "trained":
         file = cache / "tokenizer-4096.model"
         if not file.is_file():
@@ -48,7 +48,7 @@ def tokenizer_of(model, cache):
 
 
 def make_small_llama(directory, config):
-    """Float32, as transformers initialises it."""
+    """In float32, initialised by transformers."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -57,7 +57,7 @@ def make_small_llama(directory, config):
 
 
 def make_large_llama(directory, config):
-    """Bfloat16, one layer in memory at a time, a file for each."""
+    """In bfloat16, one layer in memory at a time, one file per layer."""
     import torch
     from safetensors.torch import save_file
 
@@ -88,7 +88,7 @@ def make_large_llama(directory, config):
 
 
 def make_model(model, directory, tokenizer):
-    """The tokenizer is copied last: a directory that has it is whole."""
+    """The tokenizer is copied last: a directory that has it is complete."""
     if (directory / "tokenizer.model").is_file():
         return
     shutil.rmtree(directory, ignore_errors=True)
@@ -116,8 +116,8 @@ def write_ids(directory, text, output):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--name", required=True, help="of bench_models.py; random27M-v8192: with so large a vocabulary")
-    parser.add_argument("--model", type=Path, required=True, help="its directory, made where it is not there")
+    parser.add_argument("--name", required=True, help="a name in bench_models.py; random27M-v8192 sets the vocabulary size")
+    parser.add_argument("--model", type=Path, required=True, help="its directory, created if missing")
     parser.add_argument("--text", type=Path, required=True)
     parser.add_argument("--ids", type=Path, required=True)
     options = parser.parse_args()

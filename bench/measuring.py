@@ -1,4 +1,4 @@
-"""Makes what a model is measured on, and runs the rounds: all programs in turn, and the products beside them."""
+"""Makes the inputs for a model and runs the rounds: all programs in turn, and the matrix products."""
 
 import json
 import statistics
@@ -20,8 +20,8 @@ class Measured:
     model: bench_models.Model
     shapes: work.Shapes
     job: programs.Job
-    runs: dict = field(default_factory=dict)   # method: [Run]; none where the GPU's memory was not enough
-    rates: dict = field(default_factory=dict)  # Product: [G multiply-adds a second]
+    runs: dict = field(default_factory=dict)   # method: [Run]; empty if the GPU's memory was too small
+    rates: dict = field(default_factory=dict)  # Product: [G multiply-adds per second]
 
     def median(self, method, what):
         return statistics.median(getattr(run, what) for run in self.runs[method])
@@ -33,20 +33,20 @@ class Measured:
         return bool(self.runs.get(method))
 
     def multiply_adds(self, method):
-        """A token."""
+        """Per token."""
         return multiply_adds(method, self.shapes, self.job)
 
     def reached(self, method):
-        """G multiply-adds a second."""
+        """G multiply-adds per second."""
         return self.multiply_adds(method) * self.tokens_per_second(method) / 1e9
 
     def product_rate(self, method):
-        """G multiply-adds a second that products of the method's shapes reach here, each at its median rate."""
+        """G multiply-adds per second of products with the method's shapes, each at its median rate."""
         rates = {product: statistics.median(of) for product, of in self.rates.items()}
         return products.product_rate(products_of(method, self.shapes, self.job), rates)
 
     def limit(self, method):
-        """Tokens a second at the product rate."""
+        """Tokens per second at the product rate."""
         return self.product_rate(method) * 1e9 / self.multiply_adds(method)
 
 
@@ -68,7 +68,7 @@ def products_of(method, shapes, job):
 
 
 def prepare(model, options, **changes):
-    """Makes the model and the token ids where needed; returns the job. `changes`: to its fields."""
+    """Makes the model and the token ids if needed; returns the job, with `changes` to its fields."""
     folder = options.cache / model.name
     folder.mkdir(parents=True, exist_ok=True)
     directory = options.stories if model.tokenizer == "own" else folder / "model"

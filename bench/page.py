@@ -1,4 +1,4 @@
-"""Puts what a benchmark or study made into a page of docs/, between two lines that mark its place."""
+"""Writes the result of a benchmark or study into a page in docs/, between two marker lines."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ def markers(name):
 
 
 def missing_markers(page, names):
-    """What to say when a page lacks one of the places, else None."""
+    """The error message if a page lacks one of the markers, else None."""
     text = Path(page).read_text(encoding="utf-8") if Path(page).is_file() else ""
     for begin, end in map(markers, names):
         if not 0 <= text.find(begin) < text.find(end):
@@ -18,7 +18,7 @@ def missing_markers(page, names):
 
 
 def write_between(page, name, body):
-    """Replaces what stands between the markers of `name`."""
+    """Replaces the text between the markers of `name`."""
     if missing := missing_markers(page, [name]):
         raise SystemExit(missing)
     begin, end = markers(name)

@@ -1,6 +1,6 @@
 """Reads data and encodes it with the tokenizers package: python peer_load.py --model DIR --data FILE --kind rows
 
-Each row is encoded once, in batches, on as many threads as asked for. Prints the seconds as JSON.
+Each row is encoded once, in batches, on --threads threads. Prints the seconds as JSON.
 """
 
 import argparse
@@ -32,7 +32,7 @@ def text_of(row):
 
 
 def texts_of(file, kind):
-    """Pieces of a plain text end with a line."""
+    """Pieces of a plain text, cut at line ends."""
     with open(file, encoding="utf-8") as lines:
         if kind != "text":
             for line in lines:

@@ -1,10 +1,10 @@
-"""Trains a model with transformers, as its users do, and prints its speed as one line of JSON.
+"""Trains a model with transformers, as users do, and prints its speed as one line of JSON.
 
     python bench/peer_train.py --method lora --model DIR --ids ids.npy --steps 30
 
 `full` trains every weight; `lora` trains PEFT's rank-16 pairs on all seven projections of a layer.
-ids.npy: one row of token ids, cut into windows of --length, --batch of them a step. In bfloat16 both compute under
-autocast; LoRA's base is stored in bfloat16 and its pairs in float32, full's weights as --full-weights says.
+ids.npy: one row of token ids, cut into windows of --length, --batch of them per step. In bfloat16 both compute under
+autocast; LoRA's base is stored in bfloat16 and its pairs in float32, full's weights in the dtype of --full-weights.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import time
 
 
 def seconds_since_start():
-    """Seconds since this process was started, interpreter and imports included."""
+    """Seconds since this process started, including interpreter and imports."""
     with open("/proc/self/stat") as file:
         started = int(file.read().rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
     return time.clock_gettime(time.CLOCK_BOOTTIME) - started
@@ -33,7 +33,7 @@ def load(options):
         "bfloat16" if options.method == "lora" else options.full_weights
     model = AutoModelForCausalLM.from_pretrained(options.model, dtype=getattr(torch, stored),
                                                  attn_implementation="sdpa").to(options.device)
-    model.config.use_cache = False  # nothing generates here
+    model.config.use_cache = False  # no generation here
     if options.method == "lora":
         from peft import LoraConfig, get_peft_model
 
@@ -44,7 +44,7 @@ def load(options):
 
 
 def train(model, options):
-    """Seconds and loss of each step, when the first began, and how many numbers train."""
+    """Seconds and loss of each step, when the first began, and the number of trained parameters."""
     import torch
 
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
@@ -67,7 +67,7 @@ def train(model, options):
 
 
 def windows(options):
-    """Batches (batch, length) of int64 ids in a seeded random order, for ever."""
+    """Batches (batch, length) of int64 ids in a seeded random order, endlessly."""
     import numpy
     import torch
 
@@ -98,7 +98,7 @@ def main():
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
     parser.add_argument("--full-weights", choices=["float32", "bfloat16"], default="float32",
-                        help="with --precision bfloat16: what full keeps weights and moments in")
+                        help="with --precision bfloat16: dtype of full's weights and moments")
     options = parser.parse_args()
 
     import torch

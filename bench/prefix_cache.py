@@ -1,4 +1,4 @@
-"""What the cached outputs of the frozen prefix save in later epochs, against what the arithmetic says."""
+"""The time that cached outputs of the frozen prefix save in later epochs, compared with the arithmetic saved."""
 
 import json
 import statistics
@@ -14,7 +14,7 @@ import work
 KEY = "cache_prefix"
 MODES = ("none", "memory", "disk")
 EPOCHS = 3
-CHARACTERS = 36_000  # of the text: some ten steps an epoch
+CHARACTERS = 36_000  # of the text: about ten steps per epoch
 WANTED = 0.9
 
 
@@ -28,7 +28,7 @@ class Speeds:
 
 
 def speeds_of(metrics):
-    """(of the first epoch, of the later ones), without the first step."""
+    """(first epoch, later epochs), without the first step."""
     rates = [event["tokens_per_second"] for event in programs.read_events(metrics, "train")]
     steps = programs.read_events(metrics, "start")[0]["total_steps"] // EPOCHS
     if len(rates) <= steps or steps < 2:
@@ -58,13 +58,13 @@ def measure(options):
 
 
 def saved_share(job, shapes):
-    """Of a step's multiply-adds, those of the cached prefix."""
+    """The cached prefix's share of a step's multiply-adds."""
     lowest, _ = work.selected(job.layers, shapes.layers)
     return work.frozen_prefix(shapes, job.length, lowest) / measuring.multiply_adds("expandft", shapes, job)
 
 
 def reached_gain(without, later, share):
-    """Time saved of a later epoch's step, over what the arithmetic predicts: 1 is all of it."""
+    """The share of time saved in later epochs, relative to the arithmetic's prediction: 1 is all of it."""
     return (1 - without / later) / share
 
 

@@ -1,7 +1,7 @@
 """The products with weight matrices that one training step runs, shape by shape.
 
-Three kinds: x·Wᵀ of the forward pass, dy·W for the gradient of an input, dyᵀ·x for that of a weight.
-Summed, with attention's own products, they are the multiply-adds of work.py.
+There are three kinds: x·Wᵀ in the forward pass, dy·W for the gradient of an input, dyᵀ·x for that of a
+weight. Together with attention's own products they sum up to the multiply-adds in work.py.
 """
 
 from collections import Counter
@@ -25,13 +25,13 @@ class Product(NamedTuple):
 
 
 def head_chunks(rows, vocabulary):
-    """The rows of each piece in which expandft computes logits."""
+    """The number of rows in each chunk of logits that expandft computes."""
     step = max(1, HEAD_CHUNK // vocabulary // 16) * 16
     return [min(step, rows - begin) for begin in range(0, rows, step)]
 
 
 class Step:
-    """Collects the products of a step: how many of each."""
+    """Counts the products of a step."""
 
     def __init__(self, shapes, rows):
         self.shapes, self.rows, self.products = shapes, rows, Counter()
@@ -48,7 +48,7 @@ class Step:
         self.add(kinds, s.queries, s.hidden, count)
 
     def mlp(self, kinds, count, first_kinds=None):
-        """gate, up and down of `count` MLPs; first_kinds: of gate and up, where they differ."""
+        """gate, up and down of `count` MLPs; first_kinds: those of gate and up, if they differ."""
         s = self.shapes
         self.add(kinds if first_kinds is None else first_kinds, s.hidden, s.width, 2 * count)
         self.add(kinds, s.width, s.hidden, count)
@@ -60,7 +60,7 @@ class Step:
         self.add((FORWARD, INPUT, WEIGHT), rank, outputs, count)
 
     def counted(self):
-        return +self.products  # without those that occur no times
+        return +self.products  # without zero counts
 
 
 def full_fine_tuning(s, rows):
@@ -86,7 +86,7 @@ def lora(s, rows, rank):
 
 
 def new_width(s, rows, lowest, expanded, k):
-    """As expandft runs it: the head in chunks, the product with down's input gradient in the lowest layer."""
+    """As expandft runs it: the head in chunks, and of the lowest layer's input gradients only down's."""
     step, copies = Step(s, rows), k - 1
     step.attention((FORWARD,), lowest + 1)
     step.mlp((FORWARD,), lowest + 1)
@@ -100,6 +100,6 @@ def new_width(s, rows, lowest, expanded, k):
 
 
 def product_rate(products, rates):
-    """G multiply-adds a second of a step that did nothing but these products, each at its own rate."""
+    """G multiply-adds per second of a step that does only these products, each at its own rate."""
     total = sum(product.multiply_adds * count for product, count in products.items())
     return total / sum(product.multiply_adds * count / rates[product] for product, count in products.items())

@@ -1,4 +1,4 @@
-"""Runs each program once as a process of its own, and says what it reached."""
+"""Runs each program once, in its own process, and returns what it reached."""
 
 import contextlib
 import json
@@ -20,12 +20,12 @@ BENCH = Path(__file__).resolve().parent
 class Run:
     tokens_per_second: float  # median over the steps after warm-up
     first_step_at: float      # seconds from launch to the beginning of the first step
-    peak_bytes: int           # most memory: resident, or on a GPU what was in use of its own
+    peak_bytes: int           # peak memory: resident, or in use on the GPU
 
 
 @dataclass(frozen=True)
 class Job:
-    """What all programs do alike, and which layers are expanded."""
+    """The settings that all programs share, and which layers are expanded."""
 
     model: Path
     text: Path
@@ -63,7 +63,7 @@ def run_measured(command, threads, log, device="cpu"):
 
 
 def run_peer(method, job):
-    """A Run, or None where the GPU's memory was not enough."""
+    """A Run, or None if the GPU's memory was too small."""
     command = [sys.executable, BENCH / "peer_train.py", "--method", method, "--model", job.model, "--ids", job.ids,
                "--steps", job.steps, "--warmup-steps", job.warmup_steps, "--batch", job.batch,
                "--length", job.length, "--rank", job.rank, "--threads", job.threads, "--device", job.device,
@@ -119,7 +119,7 @@ def run_expandft(binary, job):
 
 
 def measure_products(products, threads, log, device="cpu", dtype="float32", seconds=0.15):
-    """{Product: billions of multiply-adds a second}."""
+    """{Product: billions of multiply-adds per second}."""
     names = {",".join(map(str, product)): product for product in products}
     command = [sys.executable, BENCH / "gemm_rate.py", "--threads", threads, "--device", device, "--dtype", dtype,
                "--seconds", seconds]
@@ -130,5 +130,5 @@ def measure_products(products, threads, log, device="cpu", dtype="float32", seco
 
 
 def settle(seconds):
-    """Lets the machine come to rest between runs."""
+    """Lets the machine settle between runs."""
     time.sleep(seconds)

@@ -7,8 +7,8 @@
     scripts/bench data --write                # reading and tokenizing
     scripts/bench training --device cuda --models gemma3-1b
 
-Each round runs every program once, in turn, each as a process of its own: the same model, text, batch, sequence length,
-precision, device and threads; and the matrix products that their steps are made of, whose rate is the limit. Prints
+Each round runs every program once, in turn, each in its own process, with the same model, text, batch, sequence length,
+precision, device and threads; and the matrix products of their steps, whose rate is the limit. Prints
 Markdown tables; --write also puts them and two charts into docs/performance.md.
 """
 

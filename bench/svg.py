@@ -1,4 +1,4 @@
-"""A small writer of SVG charts, readable on light and dark pages; no scripts, no fonts, nothing loaded."""
+"""A small writer of SVG charts for light and dark pages, without scripts, fonts or external resources."""
 
 import math
 from xml.sax.saxutils import escape, quoteattr
@@ -24,7 +24,7 @@ STYLE = """
 
 
 def number(value):
-    """A coordinate: at most one digit after the point, so that the same figures make the same file."""
+    """A coordinate with at most one decimal, so that equal figures give equal files."""
     return f"{value:.1f}".removesuffix(".0")
 
 

@@ -1,4 +1,4 @@
-"""The Markdown tables of the part training: what each program reached, and expandft's goals."""
+"""The Markdown tables of the part training: the result of each program, and expandft's goals."""
 
 import statistics
 
@@ -54,7 +54,7 @@ def results(measured):
 
 
 def goals(measured):
-    """[goal, wanted, reached, whether], for each goal of the model whose programs were measured."""
+    """[model, goal, target, measured, whether it is met], for each goal of the model whose programs were measured."""
     wanted, found = measured.model.goals, []
     if not measured.has("expandft"):
         return []

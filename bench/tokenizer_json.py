@@ -1,7 +1,7 @@
-"""Writes tokenizer.json beside a Llama's tokenizer.model, as published models have it: python tokenizer_json.py DIR
+"""Writes tokenizer.json next to a Llama's tokenizer.model, as in published models: python tokenizer_json.py DIR
 
-From tokenizer.model alone transformers 5.24 orders the merges of runs of spaces otherwise than SentencePiece does;
-both programs of a comparison are to read the same tokens.
+From tokenizer.model alone, transformers 5.24 orders the merges of runs of spaces differently from SentencePiece, but
+both programs of a comparison must read the same tokens.
 """
 
 import json

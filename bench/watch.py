@@ -1,4 +1,4 @@
-"""Runs a program and watches its time and its memory from outside."""
+"""Runs a program and measures its time and memory from outside."""
 
 import os
 import resource
@@ -11,14 +11,14 @@ from pathlib import Path
 
 @dataclass
 class Watched:
-    """What was seen of a run. Memory is in bytes."""
+    """Measurements of a run. Memory is in bytes."""
     returncode: int = 0
     stdout: str = ""
     stderr: str = ""
     seconds: float = 0.0
-    cpu_seconds: float = 0.0  # of all its threads, the system's work for them included
-    anonymous: int = 0  # most at a time: what is not a mapped file's
-    resident: int = 0  # most at a time, mapped files included
+    cpu_seconds: float = 0.0  # of all its threads, including system time
+    anonymous: int = 0  # peak, without mapped files
+    resident: int = 0  # peak, with mapped files
 
 
 def memory_of(pid):
@@ -30,7 +30,7 @@ def memory_of(pid):
     numbers = {key: int(value.split()[0]) * 1024 for key, _, value in (line.partition(":") for line in lines)
                if key in ("RssAnon", "RssShmem", "VmRSS")}
     if len(numbers) < 3:
-        return None  # it has ended, and nobody has waited for it yet
+        return None  # it has ended but was not waited for yet
     return numbers["RssAnon"] + numbers["RssShmem"], numbers["VmRSS"]
 
 
@@ -62,7 +62,7 @@ def run_watched(command, interval=0.003):
 
 
 def timed_copy(source, target):
-    """Seconds that dd takes to copy a file and bring it to the disk. The copy is removed."""
+    """Seconds that dd takes to copy a file and sync it to disk. The copy is removed."""
     start = time.monotonic()
     subprocess.run(["dd", f"if={source}", f"of={target}", "bs=16M", "conv=fsync", "status=none"], check=True)
     seconds = time.monotonic() - start

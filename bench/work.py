@@ -1,4 +1,4 @@
-"""Multiply-adds a token of a Llama-like model, derived from shapes, by what is trained.
+"""Multiply-adds per token of a Llama-like model, derived from shapes, by what is trained.
 
 Counted: products with weight matrices, and attention's two products of each query with the keys
 before it (causal, so half the square on average). Not counted: norms, activations, softmax,
@@ -46,11 +46,11 @@ class Shapes:
 
     @property
     def parameters(self):
-        """Of all matrices; norms and biases are left out."""
+        """All matrices; norms and biases are not counted."""
         return self.layers * (self.attention_weights + self.mlp) + self.head * (1 if self.tied else 2)
 
     def scores(self, length):
-        """Attention without its weights: scores and weighted sum, a token of a sequence of `length`."""
+        """Attention without its weights: scores and weighted sum, per token of a sequence of `length`."""
         return 2 * self.queries * (length + 1) / 2
 
     def layer(self, length):
@@ -66,22 +66,22 @@ def full_fine_tuning(s, length):
 
 
 def lora(s, length, rank):
-    """Rank-r pairs on all seven projections: no weight gradients but the pairs'.
+    """Rank-r pairs on all seven projections: only the pairs have weight gradients.
 
     The embedding is frozen, so the first layer's q, k and v need no gradient of their input.
     """
     inputs_outputs = (2 * (s.hidden + s.queries) + 2 * (s.hidden + s.keys) + 3 * (s.hidden + s.width))
     pairs = s.layers * rank * inputs_outputs
     backward = (s.layers * (s.attention_weights + 2 * s.scores(length) + s.mlp) + s.head) - s.qkv
-    first_pairs = rank * 3 * s.hidden  # gradients of the first q, k, v pairs' input, not needed either
+    first_pairs = rank * 3 * s.hidden  # input gradients of the first q, k, v pairs are not needed either
     return s.forward(length) + backward + 3 * pairs - first_pairs
 
 
 def new_width(s, length, lowest, expanded, k):
     """The copies of `expanded` layers from layer `lowest` up, with k - 1 copies each.
 
-    Below and in layer `lowest` nothing flows back but into its copies; above, through attention,
-    originals and copies. Weight gradients exist for copies alone.
+    No gradient flows below layer `lowest`, and within it only into its copies; above it, gradients flow through
+    attention, originals and copies. Only copies have weight gradients.
     """
     copies = (k - 1) * s.mlp
     above = s.layers - lowest - 1
@@ -91,14 +91,14 @@ def new_width(s, length, lowest, expanded, k):
 
 
 def frozen_prefix(s, length, lowest):
-    """What a step saves where the outputs of the layers below `lowest` are cached: their forward pass.
+    """What a step saves if the outputs of the layers below `lowest` are cached: their forward pass.
 
-    Layer `lowest` itself has attention to do, which is frozen as well but runs.
+    The attention of layer `lowest` is frozen as well, but is computed.
     """
     return lowest * s.layer(length)
 
 
 def selected(layers, count):
-    """(lowest, how many) of "all" or "last:N" of `count` layers."""
+    """(lowest, how many) for "all" or "last:N" of `count` layers."""
     expanded = count if layers == "all" else int(layers.removeprefix("last:"))
     return count - expanded, expanded

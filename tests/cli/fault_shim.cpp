@@ -1,13 +1,15 @@
-// Loaded before the C library (LD_PRELOAD): counts what the program does with files below one
-// folder, and lets one fault happen at one place. Environment:
+// Preloaded (LD_PRELOAD): counts the program's file operations below one folder, and injects one
+// fault before one of them. Environment:
 //   FAULT_ROOT  the folder
 //   FAULT_LOG   a file that gets a line for each operation: "write run/metrics.jsonl"
-//   FAULT_AT    the operation before which the fault happens, a pattern as the shell's:
-//               "rename run/merged"; with " #3" behind it the third that fits
-//   FAULT       "kill", "term", "int", "stop"; "deny": from there on nothing is opened for writing, made,
-//               renamed or removed; "full": from there on no byte can be written; "fill FILE": the
-//               file grows until its disk is full; "cut FILE": the file loses its second half
-// A fault that has happened is told in the log as a line "FAULT".
+//   FAULT_AT    the operation before which the fault happens, a shell pattern: "rename run/merged";
+//               " #3" at the end selects the third match
+//   FAULT       "kill", "term", "int", "stop"; "deny": from then on nothing can be opened for
+//   writing,
+//               created, renamed or removed; "full": from then on no byte can be written; "fill
+//               FILE": the file grows until its disk is full; "cut FILE": the file loses its second
+//               half
+// When the fault has happened, the log gets a line "FAULT".
 #include <cerrno>
 #include <csignal>
 #include <cstdarg>
@@ -26,7 +28,7 @@
 
 namespace {
 
-/// What an operation needs: nothing that a fault takes away, the right to write, space, or both.
+/// What an operation needs: nothing that a fault removes, write permission, space, or both.
 enum class Kind { kRead, kName, kGrow, kMake };
 
 std::string setting(const char* name) {
@@ -49,11 +51,11 @@ struct Fault {
 };
 
 Fault& fault() {
-  static Fault* const one = new Fault;  // operations go on while a process ends
+  static Fault* const one = new Fault;  // operations continue while a process ends
   return *one;
 }
 
-// System calls by number: the C library's own functions are the ones replaced here.
+// System calls by number, because the C library's functions are replaced here.
 void tell(const std::string& line) {
   const long file =
       syscall(SYS_openat, AT_FDCWD, fault().log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0666);
@@ -86,13 +88,13 @@ void happen() {
   }
 }
 
-/// Without the process in the names of what is not finished: ".grown.partial-77-1234/model".
+/// Removes the process id from names of unfinished output: ".grown.partial-77-1234/model".
 std::string without_processes(const std::string& path) {
   static const std::regex process("(\\.partial)-[0-9]+-[0-9]+");
   return std::regex_replace(path, process, "$1");
 }
 
-/// The error that an operation on a path shall end with; 0: it may go on.
+/// The error that an operation on a path must fail with; 0: none.
 int verdict(const char* operation, const std::string& given, Kind kind) {
   const int saved = errno;
   const std::string& root = fault().root;
