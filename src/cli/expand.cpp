@@ -2,7 +2,7 @@
 #include "cli/verbs.h"
 #include "export/merged_directory.h"
 #include "export/verification.h"
-#include "families/families.h"
+#include "families/model_config.h"
 #include "report/summary.h"
 #include "run/model_card.h"
 #include "run/open_model.h"

@@ -3,7 +3,7 @@
 #include "cli/output.h"
 #include "cli/run_page.h"
 #include "cli/verbs.h"
-#include "families/families.h"
+#include "families/model_config.h"
 #include "report/human.h"
 #include "report/summary.h"
 #include "report/table.h"

@@ -6,7 +6,7 @@
 #include "config/budget_words.h"
 #include "config/hub_cache.h"
 #include "config/metric_unit.h"
-#include "families/families.h"
+#include "families/model_config.h"
 #include "growth/attach.h"
 #include "methods/lora.h"
 #include "report/progress.h"

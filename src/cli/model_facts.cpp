@@ -4,7 +4,7 @@
 #include "cli/facts.h"
 #include "export/merged_directory.h"
 #include "families/deci.h"
-#include "families/families.h"
+#include "families/model_config.h"
 #include "tokenizer/tokenizer.h"
 
 #include <map>

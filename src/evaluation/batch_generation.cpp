@@ -2,7 +2,6 @@
 
 #include "base/error.h"
 #include "evaluation/generation.h"
-#include "model/not_finite.h"
 #include "model/rope.h"
 #include "tokenizer/stop_finder.h"
 
@@ -65,7 +64,7 @@ std::vector<TokenId> likeliest(const Decoder& decoder, const at::Tensor& hidden,
                                const std::string& where) {
   const auto [best, best_ids] = decoder.logits(hidden).max(-1);
   if (!best.isfinite().all().item<bool>()) {
-    throw not_finite_error("logits that are not finite", where, decoder.dtype());
+    throw decoder.non_finite_error("non-finite logits", where);
   }
   const at::Tensor ids = best_ids.cpu();
   const auto* begin = ids.const_data_ptr<std::int64_t>();

@@ -1,6 +1,6 @@
 #include "evaluation/divergence.h"
 
-#include "model/linear_kl_divergence.h"
+#include "model/loss.h"
 
 #include <algorithm>
 #include <utility>

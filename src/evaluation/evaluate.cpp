@@ -3,7 +3,6 @@
 #include "base/error.h"
 #include "evaluation/batch_generation.h"
 #include "evaluation/likelihood.h"
-#include "model/not_finite.h"
 
 #include <algorithm>
 #include <chrono>
@@ -15,13 +14,13 @@
 namespace expandft {
 namespace {
 
-void check_finite(const TaskWork& work, std::size_t example, const std::vector<Likelihood>& found,
-                  at::ScalarType compute_dtype) {
+void check_finite(const Decoder& decoder, const TaskWork& work, std::size_t example,
+                  const std::vector<Likelihood>& found) {
   for (const Likelihood& likelihood : found) {
     if (std::isfinite(likelihood.log_prob)) continue;
-    throw not_finite_error("a log-probability that is not finite, in example " +
-                               std::to_string(example) + " of task " + work.task.name,
-                           work.task.data.string(), compute_dtype);
+    throw decoder.non_finite_error("a non-finite log-probability in example " +
+                                       std::to_string(example) + " of task " + work.task.name,
+                                   work.task.data.string());
   }
 }
 
@@ -44,7 +43,7 @@ BatchOutputs compute(const Decoder& decoder, const Tokenizer& tokenizer, const T
   for (const std::size_t item : batch) groups.push_back(&work.items[item].requests);
   std::vector<std::vector<Likelihood>> found = likelihoods(decoder, groups);
   for (std::size_t i = 0; i < batch.size(); ++i) {
-    check_finite(work, work.items[batch[i]].example, found[i], decoder.dtype());
+    check_finite(decoder, work, work.items[batch[i]].example, found[i]);
     outputs[i].likelihoods = std::move(found[i]);
   }
   return outputs;

@@ -1,7 +1,6 @@
 #include "evaluation/generation.h"
 
 #include "base/error.h"
-#include "model/not_finite.h"
 
 #include <algorithm>
 #include <cmath>
@@ -67,10 +66,9 @@ Generation generate(const Decoder& decoder, const std::vector<TokenId>& prompt,
     }
     const at::Tensor logits = next_logits(decoder, fresh, cache);
     if (!std::isfinite(logits.max().item<float>())) {
-      throw not_finite_error(
-          "logits that are not finite",
-          "token " + std::to_string(prompt.size() + generation.tokens.size()) + " of the text",
-          decoder.dtype());
+      throw decoder.non_finite_error(
+          "non-finite logits",
+          "token " + std::to_string(prompt.size() + generation.tokens.size()) + " of the text");
     }
     const TokenId token =
         sampler.draw({logits.const_data_ptr<float>(), static_cast<std::size_t>(logits.numel())});

@@ -1,7 +1,7 @@
 #include "evaluation/likelihood.h"
 
 #include "model/branched_batch.h"
-#include "model/linear_cross_entropy.h"
+#include "model/loss.h"
 #include "model/rope.h"
 
 #include <algorithm>

@@ -1,7 +1,6 @@
 #include "evaluation/score.h"
 
 #include "base/error.h"
-#include "model/not_finite.h"
 
 #include <algorithm>
 #include <cmath>
@@ -28,10 +27,10 @@ std::vector<double> score_tokens(const Decoder& decoder, const std::vector<Token
   const auto bad = std::ranges::find_if_not(found, [](double x) { return std::isfinite(x); });
   if (bad != found.end()) {
     const auto position = bad - found.begin() + 1;  // token 0 has none
-    throw not_finite_error("a log-probability that is not finite",
-                           where + ": token " + std::to_string(position) + " (id " +
-                               std::to_string(ids[static_cast<std::size_t>(position)]) + ")",
-                           decoder.dtype());
+    throw decoder.non_finite_error("a non-finite log-probability",
+                                   where + ": token " + std::to_string(position) + " (id " +
+                                       std::to_string(ids[static_cast<std::size_t>(position)]) +
+                                       ")");
   }
   return found;
 }

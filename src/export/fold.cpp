@@ -2,7 +2,7 @@
 
 #include "export/modeling_file.h"
 #include "families/deci.h"
-#include "families/families.h"
+#include "families/model_config.h"
 #include "growth/expanded_mlp.h"
 #include "growth/mlp_tensors.h"
 #include "model/tensors.h"

@@ -4,8 +4,8 @@
 #include "checkpoint/model_info.h"
 #include "config/hub_cache.h"
 #include "export/modeling_file.h"
-#include "families/decoder_tensors.h"
-#include "families/families.h"
+#include "families/model_config.h"
+#include "families/tensor_names.h"
 #include "growth/mlp_tensors.h"
 #include "model/tensors.h"
 

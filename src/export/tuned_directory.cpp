@@ -4,8 +4,8 @@
 #include "checkpoint/model_info.h"
 #include "config/hub_cache.h"
 #include "export/merged_directory.h"
-#include "families/decoder_tensors.h"
-#include "families/families.h"
+#include "families/model_config.h"
+#include "families/tensor_names.h"
 #include "model/tensors.h"
 
 #include <algorithm>

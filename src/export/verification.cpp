@@ -1,8 +1,8 @@
 #include "export/verification.h"
 
 #include "base/error.h"
-#include "families/decoder_tensors.h"
-#include "families/families.h"
+#include "families/model_config.h"
+#include "families/tensor_names.h"
 #include "model/tensors.h"
 
 #include <algorithm>

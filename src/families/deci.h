@@ -2,7 +2,7 @@
 
 #include "base/json.h"
 #include "families/config_fields.h"
-#include "families/spec.h"
+#include "families/decoder_spec.h"
 
 #include <cstdint>
 #include <string>

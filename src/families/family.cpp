@@ -3,6 +3,7 @@
 #include "base/error.h"
 
 #include <algorithm>
+#include <cstdint>
 
 namespace expandft {
 namespace {
@@ -86,6 +87,27 @@ constexpr Family kFamilies[] = {
      .fused_projections = true},
 };
 
+/// The layers that see a window by the family's rule, where the config has no layer_types.
+std::vector<bool> windowed_by_rule(const ConfigFields& fields, const Family& family,
+                                   const DecoderSpec& spec, bool has_window) {
+  const auto count = static_cast<std::size_t>(spec.layers);
+  if (family.windows == WindowRule::kAll) return std::vector<bool>(count, has_window);
+  std::vector<bool> windowed(count, false);
+  if (family.windows == WindowRule::kFromLayer) {
+    const std::int64_t first = fields.whole_number("max_window_layers");
+    for (std::int64_t i = first; has_window && i < spec.layers; ++i) {
+      windowed[static_cast<std::size_t>(i)] = true;
+    }
+  } else if (family.windows == WindowRule::kAllButEach) {
+    std::int64_t period = family.window_period;
+    if (family.reads_window_period) period = fields.integer("sliding_window_pattern", period);
+    for (std::size_t i = 0; i < count; ++i) {
+      windowed[i] = (i + 1) % static_cast<std::size_t>(period) != 0;
+    }
+  }
+  return windowed;
+}
+
 }  // namespace
 
 const Family& find_family(std::string_view model_type, const std::string& where) {
@@ -96,6 +118,44 @@ const Family& find_family(std::string_view model_type, const std::string& where)
   throw input_error("field \"model_type\" is \"" + std::string(model_type) +
                         "\"; expected one of " + known + "gemma3",
                     where, "other families are not supported");
+}
+
+std::vector<bool> windowed_layers(const ConfigFields& fields, const Family& family,
+                                  DecoderSpec& spec) {
+  const auto count = static_cast<std::size_t>(spec.layers);
+  const bool by_switch = family.windows == WindowRule::kFromLayer;  // off unless the config says so
+  const bool is_on = !by_switch || fields.boolean("use_sliding_window", false);
+  const bool has_window = family.windows != WindowRule::kNone && fields.has("sliding_window") &&
+                          fields.integer("sliding_window") > 0 && is_on;
+  std::vector<bool> windowed = windowed_by_rule(fields, family, spec, has_window);
+  constexpr const char* kTypes = "layer_types";
+  if (!fields.has(kTypes)) return windowed;
+
+  const std::vector<bool> by_rule = windowed;
+  const std::vector<std::string> types = fields.texts(kTypes, count);
+  for (std::size_t i = 0; i < count; ++i) {
+    if (types[i] != kFullAttention && types[i] != kSlidingAttention) {
+      fields.refuse(
+          kTypes, std::string("\"") + kFullAttention + "\" and \"" + kSlidingAttention + "\" only");
+    }
+    windowed[i] = types[i] == kSlidingAttention;
+  }
+  const bool reads_types =
+      family.windows == WindowRule::kFromLayer || family.windows == WindowRule::kAllButEach;
+  if (!reads_types && windowed != by_rule) {
+    fields.refuse(kTypes, "layers that are alike: this family has no other");
+  }
+  constexpr const char* kPattern = "sliding_window_pattern";
+  if (family.reads_window_period && fields.has(kPattern) && windowed != by_rule) {
+    spec.add_notice({std::string("fields \"") + kPattern + "\" and \"" + kTypes +
+                         "\" contradict each other: the latter counts, as in transformers",
+                     fields.where(), "take one of them out"});
+  }
+  if (std::ranges::count(windowed, true) > 0 && !has_window) {
+    fields.refuse(by_switch ? "use_sliding_window" : "sliding_window",
+                  "a window for the layers of layer_types that are \"sliding_attention\"");
+  }
+  return windowed;
 }
 
 }  // namespace expandft

@@ -1,9 +1,14 @@
 #pragma once
 
+#include "families/config_fields.h"
+#include "families/decoder_spec.h"
 #include "families/rope_config.h"
 
+#include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace expandft {
 
@@ -39,5 +44,11 @@ struct Family {
 
 /// The families that can be computed, or an input error that names `model_type` and lists them.
 const Family& find_family(std::string_view model_type, const std::string& where);
+
+/// Whether each layer sees only a window: as layer_types says, otherwise by the family's rule.
+/// Input error for layer_types that the family does not have, or a window without a size.
+/// spec.layers must be set.
+std::vector<bool> windowed_layers(const ConfigFields& fields, const Family& family,
+                                  DecoderSpec& spec);
 
 }  // namespace expandft

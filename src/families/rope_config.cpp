@@ -10,8 +10,6 @@ namespace {
 constexpr const char* kParameters = "rope_parameters";
 constexpr const char* kScaling = "rope_scaling";
 constexpr const char* kTakeOneOut = "take one of them out";
-constexpr const char* kFullAttention = "full_attention";
-constexpr const char* kSlidingAttention = "sliding_attention";
 
 ConfigFields no_fields(const ConfigFields& config) {
   return {Json::object(), config.where()};

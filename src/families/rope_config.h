@@ -1,11 +1,15 @@
 #pragma once
 
 #include "families/config_fields.h"
-#include "families/spec.h"
+#include "families/decoder_spec.h"
 
 #include <string>
 
 namespace expandft {
+
+/// The two types of layer that config.json's layer_types can name.
+inline constexpr const char* kFullAttention = "full_attention";
+inline constexpr const char* kSlidingAttention = "sliding_attention";
 
 /// What a family's config.json says of RoPE, apart from its fields' values.
 struct RopeRules {

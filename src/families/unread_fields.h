@@ -1,7 +1,7 @@
 #pragma once
 
 #include "families/config_fields.h"
-#include "families/spec.h"
+#include "families/decoder_spec.h"
 
 #include <string>
 

@@ -1,7 +1,7 @@
 #include "growth/attach.h"
 
 #include "base/error.h"
-#include "families/families.h"
+#include "families/model_config.h"
 #include "growth/expansion.h"
 
 #include <string>

@@ -2,7 +2,6 @@
 
 #include "base/error.h"
 #include "kernels/squared_norm.h"
-#include "model/not_finite.h"
 #include "model/token_tensors.h"
 #include "report/table.h"
 
@@ -52,8 +51,7 @@ std::vector<LayerScore> rank_layers(Decoder& decoder, const std::vector<TokenBat
   for (std::size_t i = 0; i < originals.size(); ++i) {
     const double score = relative_gradient(watched[i]) / static_cast<double>(targets);
     if (!std::isfinite(score)) {
-      throw not_finite_error("gradients that are not finite", "layer " + std::to_string(i),
-                             decoder.dtype());
+      throw decoder.non_finite_error("non-finite gradients", "layer " + std::to_string(i));
     }
     ranking.push_back({static_cast<std::int64_t>(i), score});
     decoder.replace_layer(static_cast<std::int64_t>(i), originals[i]);

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "checkpoint/safetensors.h"
-#include "families/spec.h"
+#include "families/decoder_spec.h"
 
 #include <map>
 #include <string>

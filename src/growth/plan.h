@@ -1,7 +1,7 @@
 #pragma once
 
 #include "config/run_config.h"
-#include "families/spec.h"
+#include "families/decoder_spec.h"
 
 #include <algorithm>
 #include <cstdint>

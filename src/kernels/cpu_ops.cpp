@@ -1,9 +1,8 @@
 #include "kernels/cpu_ops.h"
 
-#include "families/spec.h"
+#include "families/decoder_spec.h"
+#include "kernels/cpu_dispatch.h"
 #include "kernels/elementwise_kernels.h"
-#include "kernels/instruction_set.h"
-#include "kernels/parallel.h"
 
 #include <algorithm>
 

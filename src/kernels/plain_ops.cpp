@@ -1,6 +1,6 @@
 #include "kernels/plain_ops.h"
 
-#include "families/spec.h"
+#include "families/decoder_spec.h"
 
 namespace expandft::plain {
 namespace {

@@ -1,10 +1,10 @@
 #include "model/decoder.h"
 
-#include "families/families.h"
+#include "families/model_config.h"
 #include "kernels/attention.h"
-#include "model/checkpointed.h"
+#include "model/gradient_checkpointing.h"
 #include "model/layer_shards.h"
-#include "model/linear_cross_entropy.h"
+#include "model/loss.h"
 #include "model/rms_norm.h"
 #include "model/rope.h"
 
@@ -14,12 +14,24 @@
 namespace expandft {
 namespace {
 
-/// What `angles_of` makes of each kind of layer's RoPE.
+/// angles_of(rope) for the RoPE of each kind of attention.
 template <typename AnglesOf>
 std::vector<RopeAngles> layer_angles(const DecoderSpec& spec, AnglesOf angles_of) {
   std::vector<RopeAngles> angles;
   for (const AttentionKind& kind : spec.attention_kinds) angles.push_back(angles_of(kind.rope));
   return angles;
+}
+
+const char* non_finite_hint(at::ScalarType dtype) {
+  switch (dtype) {
+    case at::kHalf:
+      return "float16 holds no number above 65504, and the model may compute larger ones: try "
+             "--precision bfloat16 or float32";
+    case at::kFloat:
+      return "the weights are the cause: they hold NaN or infinity, or are far too large";
+    default:
+      return "the weights or the precision are the cause: try --precision float32";
+  }
 }
 
 }  // namespace
@@ -74,7 +86,7 @@ at::Tensor Decoder::run_layers(std::int64_t begin, std::int64_t end, at::Tensor 
   for (std::int64_t i = begin; i < end; ++i) {
     const at::Tensor in = x;
     if (shards_) {
-      // After the last layer comes its backward, or the first of another pass.
+      // The last layer is followed by its own backward, or by the first layer of another pass.
       const bool is_last = i + 1 == spec_.layers;
       shards_->hold(i, !is_last         ? std::optional(i + 1)
                        : with_gradients ? std::nullopt
@@ -122,7 +134,7 @@ at::Tensor Decoder::hidden(const at::Tensor& ids, KvCache& cache) const {
     return same_frequencies(kind.rope, before, length);
   };
   if (before > 0 && !std::ranges::all_of(spec_.attention_kinds, keeps)) {
-    // What is cached was computed with other frequencies: all of it is computed again.
+    // The cached keys were rotated by other frequencies, so compute all of them again.
     const at::Tensor all = at::cat({cache.ids(), ids});
     cache = KvCache(spec_);
     return hidden(all, cache).narrow(0, before, n);
@@ -163,7 +175,7 @@ at::Tensor Decoder::hidden(const BranchedTensors& tokens) const {
   const std::vector<RopeAngles> angles = layer_angles(spec_, [&](const RopeSpec& rope) {
     return rope_angles(rope, spec_.rotary_dim, tokens.positions, tokens.offsets, dtype_);
   });
-  std::vector<std::vector<at::Tensor>> masks;  // of each kind of layer
+  std::vector<std::vector<at::Tensor>> masks;  // for each kind of attention
   for (const AttentionKind& kind : spec_.attention_kinds) {
     masks.push_back(branch_masks(tokens, kind.window, dtype_));
   }
@@ -182,7 +194,7 @@ at::Tensor Decoder::hidden(const at::Tensor& ids, BatchCache& cache) const {
   const std::vector<RopeAngles> angles = layer_angles(spec_, [&](const RopeSpec& rope) {
     return newest_rope_angles(rope, spec_.rotary_dim, cache.positions(), lengths, dtype_);
   });
-  std::vector<at::Tensor> visible;  // for each kind of layer
+  std::vector<at::Tensor> visible;  // for each kind of attention
   for (const AttentionKind& kind : spec_.attention_kinds) {
     visible.push_back(cache.visible(kind.window));
   }
@@ -219,6 +231,10 @@ at::Tensor Decoder::log_probs(const TokenTensors& tokens) const {
   const c10::NoGradGuard no_grad;
   return target_log_probs(hidden(tokens).index_select(0, tokens.target_rows), head(),
                           tokens.targets, spec_.logit_softcap);
+}
+
+Error Decoder::non_finite_error(const std::string& what, const std::string& where) const {
+  return failure("the model computes " + what, where, non_finite_hint(dtype_));
 }
 
 }  // namespace expandft

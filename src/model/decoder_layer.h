@@ -1,6 +1,6 @@
 #pragma once
 
-#include "families/spec.h"
+#include "families/decoder_spec.h"
 #include "kernels/attention.h"
 #include "model/gated_mlp.h"
 #include "model/token_tensors.h"

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "families/spec.h"
+#include "families/decoder_spec.h"
 #include "model/weights.h"
 
 #include <ATen/ATen.h>

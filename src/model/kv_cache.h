@@ -1,15 +1,16 @@
 #pragma once
 
-#include "families/spec.h"
+#include "families/decoder_spec.h"
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include <ATen/ATen.h>
 
 namespace expandft {
 
-/// Keys and values of the tokens seen so far of one sequence, for each layer. Grows by doubling.
+/// Keys and values of the tokens of one sequence so far, for each layer. Grows by doubling.
 class KvCache {
  public:
   explicit KvCache(const DecoderSpec& spec) : layers_(static_cast<std::size_t>(spec.layers)) {}
@@ -19,20 +20,64 @@ class KvCache {
   struct View {
     at::Tensor keys, values;  // (length, kv_heads, dim)
   };
-  /// Appends the new tokens' keys and values (n, kv_heads, dim) to a layer; returns all of them.
+  /// Appends the new tokens' keys and values (n, kv_heads, dim) to a layer and returns all of them.
   View append(std::int64_t layer, const at::Tensor& keys, const at::Tensor& values);
-  /// To be called once all layers have appended their tokens, which are these (n).
+  /// Call this once all layers have appended their new tokens, whose ids (n) are given.
   void advance(const at::Tensor& ids) {
     ids_.push_back(ids);
     length_ += ids.size(0);
   }
-  /// The tokens seen so far: (length), int64.
+  /// The tokens so far: (length), int64.
   at::Tensor ids() const { return at::cat(ids_); }
 
  private:
-  std::vector<View> layers_;  // with room to spare
+  std::vector<View> layers_;  // with spare capacity
   std::vector<at::Tensor> ids_;
   std::int64_t length_ = 0;
+};
+
+/// Keys and values of a batch of sequences that grow together, one token at a time, each from its
+/// own length and all up to a known maximum.
+class BatchCache {
+ public:
+  /// Allocates room for `capacity` tokens of each sequence; all sequences start empty.
+  BatchCache(const DecoderSpec& spec, std::int64_t sequences, std::int64_t capacity,
+             const at::TensorOptions& options);
+
+  /// Tokens of each sequence.
+  const std::vector<std::int64_t>& lengths() const { return lengths_; }
+  /// The position of each sequence's next token: (sequences), int64, on the cache's device.
+  const at::Tensor& positions() const { return positions_; }
+
+  /// Stores the keys and values (N, kv_heads, dim) of the prompts, packed end to end, in one layer:
+  /// those of sequence i are rows [offsets[i], offsets[i+1]). The sequences must be empty.
+  void fill(std::int64_t layer, const at::Tensor& keys, const at::Tensor& values,
+            const std::vector<std::int64_t>& offsets);
+  /// Call this once all layers are filled.
+  void filled(const std::vector<std::int64_t>& offsets);
+
+  struct View {
+    at::Tensor keys, values;  // (sequences, longest, kv_heads, dim), the newest token included
+  };
+  /// Appends the newest token's keys and values (sequences, kv_heads, dim) to a layer.
+  View append(std::int64_t layer, const at::Tensor& keys, const at::Tensor& values);
+  /// Which tokens of a view belong to each sequence and are inside the window: (sequences,
+  /// longest), bool. Undefined when all of them are.
+  at::Tensor visible(std::optional<std::int64_t> window) const;
+  /// Call this once all layers have appended their token.
+  void advance();
+
+  /// Keeps only these sequences (indices, ascending) and drops the others.
+  void keep(const std::vector<std::int64_t>& sequences);
+
+ private:
+  bool are_even() const;
+  std::int64_t longest() const;
+  void set_lengths(std::vector<std::int64_t> lengths);
+
+  at::Tensor keys_, values_;  // (layers, sequences, capacity, kv_heads, dim)
+  std::vector<std::int64_t> lengths_;
+  at::Tensor positions_;  // lengths_ on the device
 };
 
 }  // namespace expandft

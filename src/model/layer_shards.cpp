@@ -1,6 +1,6 @@
 #include "model/layer_shards.h"
 
-#include "model/flat_buffer.h"
+#include "model/tensors.h"
 
 #include <algorithm>
 #include <utility>

@@ -1,7 +1,7 @@
 #include "model/streamed_decoder.h"
 
-#include "families/families.h"
-#include "model/linear_cross_entropy.h"
+#include "families/model_config.h"
+#include "model/loss.h"
 #include "model/rms_norm.h"
 
 namespace expandft {

@@ -29,4 +29,13 @@ void copy_into(std::span<std::byte> bytes, const at::Tensor& tensor, Dtype dtype
 /// A source that writes the tensor (copied to the CPU when its turn comes) in `dtype`.
 TensorSource source_of(std::string name, at::Tensor tensor, Dtype dtype);
 
+/// Tensors of a flat buffer start at multiples of this many elements: at 64 bytes, in any dtype.
+/// Elsewhere kernels may sum in another order, and an expanded model would no longer equal its base
+/// bit for bit.
+constexpr std::int64_t kFlatAlignment = 32;
+
+constexpr std::int64_t rounded_up(std::int64_t number, std::int64_t unit) {
+  return (number + unit - 1) / unit * unit;
+}
+
 }  // namespace expandft

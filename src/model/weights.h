@@ -1,7 +1,7 @@
 #pragma once
 
 #include "checkpoint/model_directory.h"
-#include "families/spec.h"
+#include "families/decoder_spec.h"
 #include "model/linear.h"
 
 #include <cstdint>

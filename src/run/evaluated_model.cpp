@@ -5,7 +5,7 @@
 #include "base/wording.h"
 #include "checkpoint/peft_adapter.h"
 #include "config/strength.h"
-#include "families/families.h"
+#include "families/model_config.h"
 #include "growth/attach.h"
 #include "report/human.h"
 #include "run/open_model.h"

@@ -4,7 +4,7 @@
 #include "config/budget_check.h"
 #include "config/task_config.h"
 #include "data/shared_data.h"
-#include "families/families.h"
+#include "families/model_config.h"
 #include "run/open_model.h"
 
 #include <algorithm>

@@ -7,7 +7,7 @@
 #include "data/data_statistics.h"
 #include "data/dataset.h"
 #include "export/fold.h"
-#include "families/spec.h"
+#include "families/decoder_spec.h"
 #include "tokenizer/tokenizer.h"
 
 #include <memory>

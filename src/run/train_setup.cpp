@@ -5,7 +5,7 @@
 #include "config/hub_cache.h"
 #include "data/sources.h"
 #include "export/tuned_directory.h"
-#include "families/families.h"
+#include "families/model_config.h"
 #include "report/data_report.h"
 #include "report/human.h"
 #include "report/progress.h"

@@ -1,7 +1,6 @@
 #include "training/adamw.h"
 
 #include "kernels/squared_norm.h"
-#include "model/flat_buffer.h"
 #include "model/tensors.h"
 
 #include <algorithm>

@@ -1,7 +1,7 @@
 #include "training/retention.h"
 
 #include "data/random.h"
-#include "model/linear_kl_divergence.h"
+#include "model/loss.h"
 
 #include <algorithm>
 #include <numeric>

@@ -1,4 +1,4 @@
-#include "families/families.h"
+#include "families/model_config.h"
 #include "fuzz.h"
 
 using namespace expandft;

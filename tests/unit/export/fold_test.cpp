@@ -2,7 +2,7 @@
 #include "catch.h"
 #include "export/merged_directory.h"
 #include "export/verification.h"
-#include "families/families.h"
+#include "families/model_config.h"
 #include "golden.h"
 
 #include <cmath>

@@ -4,7 +4,7 @@
 #include "export/modeling_file.h"
 #include "export/verification.h"
 #include "families/deci.h"
-#include "families/families.h"
+#include "families/model_config.h"
 #include "golden.h"
 
 #include <numeric>

@@ -3,7 +3,7 @@
 #include "base/temp_directory.h"
 #include "catch.h"
 #include "export/merged_directory.h"
-#include "families/families.h"
+#include "families/model_config.h"
 #include "golden.h"
 
 #include <limits>

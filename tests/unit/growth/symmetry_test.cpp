@@ -1,7 +1,7 @@
 #include "growth/symmetry.h"
 
 #include "catch.h"
-#include "families/families.h"
+#include "families/model_config.h"
 #include "golden.h"
 #include "growth/expansion.h"
 

@@ -2,7 +2,7 @@
 
 #include "base/temp_directory.h"
 #include "catch.h"
-#include "families/families.h"
+#include "families/model_config.h"
 #include "golden.h"
 
 namespace expandft {

@@ -1,7 +1,7 @@
 #include "catch.h"
 #include "learned_batch.h"
 #include "methods/method.h"
-#include "model/checkpointed.h"
+#include "model/gradient_checkpointing.h"
 #include "model/decoder.h"
 
 namespace expandft {

@@ -1,7 +1,7 @@
 #include "training/memory_estimate.h"
 
 #include "catch.h"
-#include "families/families.h"
+#include "families/model_config.h"
 
 #include <map>
 

@@ -1,4 +1,4 @@
-#include "model/checkpointed.h"
+#include "model/gradient_checkpointing.h"
 
 #include <ATen/core/ivalue.h>
 #include <torch/csrc/autograd/autograd.h>
@@ -20,12 +20,13 @@ struct LayerHolder : torch::CustomClassHolder {
 };
 
 struct CheckpointFunction : torch::autograd::Function<CheckpointFunction> {
-  /// `trains` requires gradients, so that the result does: in the lowest trained layer x does not.
+  /// `trains` requires gradients, which makes the result require them too: the input x of the lowest
+  /// trainable layer does not.
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x, const at::Tensor& /*trains*/,
                             const Layer& layer) {
     ctx->save_for_backward({x});
     ctx->saved_data["layer"] = c10::IValue::make_capsule(c10::make_intrusive<LayerHolder>(layer));
-    return layer(x);  // without gradients: autograd is off here
+    return layer(x);  // autograd is off in forward()
   }
 
   static variable_list backward(AutogradContext* ctx, variable_list grads) {

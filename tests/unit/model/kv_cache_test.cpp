@@ -1,4 +1,4 @@
-#include "model/batch_cache.h"
+#include "model/kv_cache.h"
 
 #include "catch.h"
 #include "golden.h"

@@ -1,7 +1,9 @@
-#include "families/decoder_tensors.h"
+#include "families/tensor_names.h"
 
 #include "base/error.h"
 #include "base/wording.h"
+#include "checkpoint/model_directory.h"
+#include "families/decoder_spec.h"
 
 #include <utility>
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/notice.h"
+#include "families/tensor_names.h"
 
 #include <algorithm>
 #include <cstdint>
@@ -41,26 +42,6 @@ struct AttentionKind {
   std::optional<std::int64_t> window;  // tokens seen, the token itself included; none: all
 
   bool operator==(const AttentionKind&) const = default;
-};
-
-/// Names of a checkpoint's tensors. Multimodal checkpoints put a prefix before the decoder's.
-struct TensorNames {
-  std::string body = "model.";
-  std::string head = "lm_head.weight";
-
-  std::string embedding() const { return body + "embed_tokens.weight"; }
-  std::string final_norm() const { return body + "norm.weight"; }
-  /// "model.layers.3." + part, as in layer(3, "mlp.gate_proj.weight").
-  std::string layer(std::int64_t index, const std::string& part) const {
-    return body + "layers." + std::to_string(index) + "." + part;
-  }
-  /// Whether a tensor of this name is the decoder's.
-  bool holds(const std::string& name) const {
-    const std::string stem = head.substr(0, head.rfind('.') + 1);
-    return name.starts_with(body + "layers.") || name.starts_with(body + "norm.") ||
-           name.starts_with(body + "embed_tokens.") || name.starts_with(stem);
-  }
-  bool operator==(const TensorNames&) const = default;
 };
 
 /// What a decoder computes, as data: the forward pass asks this, never the family's name.

@@ -1,11 +1,35 @@
-#include "model/linear_kl_divergence.h"
+#include "model/loss.h"
 
 #include "catch.h"
 #include "golden.h"
-#include "model/linear_cross_entropy.h"
 
 namespace expandft {
 namespace {
+
+TEST_CASE("cross-entropy and its gradients equal PyTorch's in any dtype") {
+  const auto dtype = GENERATE(at::kFloat, at::kBFloat16, at::kHalf);
+  at::manual_seed(6);
+  const std::int64_t rows = 7000, vocabulary = 1500;  // several chunks
+  const at::Tensor hidden = at::randn({rows, 6}).to(dtype).requires_grad_(true);
+  const at::Tensor head = at::randn({vocabulary, 6}).to(dtype).requires_grad_(true);
+  const at::Tensor targets = at::randint(vocabulary, {rows}, at::kLong);
+  const at::Tensor found = linear_cross_entropy(hidden, head, targets, std::nullopt);
+  (found / static_cast<double>(rows)).backward();
+
+  const at::Tensor h = hidden.detach().to(at::kDouble).requires_grad_(true);
+  const at::Tensor w = head.detach().to(at::kDouble).requires_grad_(true);
+  const at::Tensor expected = at::cross_entropy_loss(at::mm(h, w.t()), targets);
+  expected.backward();
+  const double part = dtype == at::kFloat ? 1e-5 : 3e-2;  // relative to the largest value
+  const auto close = [&](const at::Tensor& gradient, const at::Tensor& reference) {
+    CHECK(gradient.scalar_type() == dtype);
+    CHECK(worst_difference(gradient, reference) < part * reference.abs().max().item<double>());
+  };
+  CHECK(found.item<double>() ==
+        Approx(expected.item<double>() * static_cast<double>(rows)).epsilon(part));
+  close(hidden.grad(), h.grad());
+  close(head.grad(), w.grad());
+}
 
 TEST_CASE("the divergence and its gradient equal the formula's") {
   const auto softcap = GENERATE(std::optional<double>{}, std::optional<double>{3.0});
@@ -37,7 +61,7 @@ TEST_CASE("the divergence and its gradient equal the formula's") {
     CHECK(worst_difference(head.grad(), w.grad()) < 1e-5 * static_cast<double>(rows));
 }
 
-TEST_CASE("a model does not diverge from itself") {
+TEST_CASE("the divergence of a model from itself is exactly zero") {
   const at::Tensor head = at::randn({30, 4}), hidden = at::randn({9, 4}).requires_grad_(true);
   const at::Tensor found = linear_kl_divergence(hidden, head, hidden.detach().clone(), head);
   CHECK(found.item<double>() == 0);

@@ -1,9 +1,8 @@
 #pragma once
 
 #include "base/json.h"
-#include "checkpoint/dtype.h"
 #include "checkpoint/model_directory.h"
-#include "families/spec.h"
+#include "families/decoder_spec.h"
 
 #include <string>
 

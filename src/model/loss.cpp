@@ -1,8 +1,7 @@
-#include "model/linear_cross_entropy.h"
+#include "model/loss.h"
 
 #include "kernels/fused_ops.h"
 #include "kernels/matrix_product.h"
-#include "model/head_gradients.h"
 
 #include <torch/csrc/autograd/custom_function.h>
 
@@ -11,6 +10,60 @@ namespace {
 
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
+
+// Gradients of logits are small fractions of 1, and the smallest number of float16 is 6e-8. There
+// the gradient of `hidden` is kept larger by this factor, which scaled_hidden takes off again. Its
+// largest number is 65504: the rows of a head, of which the gradient is a weighted sum, are far
+// from 65504 / 64.
+constexpr double kHalfScale = 64;
+
+/// Collects, a chunk of rows at a time, the gradients that a loss of the logits hidden·headᵀ sends
+/// back: dlogits·head to hidden (M, h), and the sum of dlogitsᵀ·hidden to head (V, h), each only if
+/// required.
+class HeadGradients {
+ public:
+  HeadGradients(const at::Tensor& hidden, const at::Tensor& head)
+      : hidden_(hidden.detach()), head_(head.detach()) {
+    if (hidden.requires_grad()) dhidden_ = at::empty_like(hidden_);
+    if (head.requires_grad()) dhead_ = at::zeros_like(head_, head_.options().dtype(at::kFloat));
+  }
+
+  /// Adds dlogits (rows, V), in fp32, of the rows that start at `begin`.
+  void add(std::int64_t begin, const at::Tensor& dlogits) {
+    const std::int64_t rows = dlogits.size(0);
+    if (dhidden_.defined()) {
+      const bool is_half = head_.scalar_type() == at::kHalf;
+      const at::Tensor ready = is_half ? dlogits * kHalfScale : dlogits;
+      dhidden_.narrow(0, begin, rows).copy_(product(ready.to(head_.scalar_type()), head_));
+    }
+    if (dhead_.defined()) {
+      dhead_.addmm_(dlogits.to(at::kFloat).t(), hidden_.narrow(0, begin, rows).to(at::kFloat));
+    }
+  }
+
+  // Undefined when not required.
+  const at::Tensor& hidden() const { return dhidden_; }
+  const at::Tensor& head() const { return dhead_; }
+
+ private:
+  at::Tensor hidden_, head_, dhidden_, dhead_;
+};
+
+/// Logits that can be overwritten with their gradients: in fp32 where float16 would lose these.
+at::Tensor ready_for_gradients(const at::Tensor& logits) {
+  return logits.scalar_type() == at::kHalf ? logits.to(at::kFloat) : logits;
+}
+
+/// A collected gradient of the head times the loss's own gradient, `by` (a scalar in fp32).
+at::Tensor scaled_head(const at::Tensor& gradient, const at::Tensor& by) {
+  return gradient.defined() ? gradient * by : at::Tensor();
+}
+
+/// The same for hidden; takes kHalfScale off.
+at::Tensor scaled_hidden(const at::Tensor& gradient, const at::Tensor& by) {
+  if (!gradient.defined() || gradient.scalar_type() != at::kHalf) return scaled_head(gradient, by);
+  return (gradient.to(at::kFloat) * (by / kHalfScale)).to(at::kHalf);
+}
 
 /// Calls visit(begin, logits) with the logits (rows, V) of each chunk of rows.
 template <typename Visit>
@@ -45,6 +98,35 @@ struct LinearCrossEntropyFunction : torch::autograd::Function<LinearCrossEntropy
   }
 };
 
+struct LinearKlDivergenceFunction : torch::autograd::Function<LinearKlDivergenceFunction> {
+  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& hidden, const at::Tensor& head,
+                            const at::Tensor& reference, const at::Tensor& reference_head,
+                            std::optional<double> softcap) {
+    const bool wants_grad = hidden.requires_grad() || head.requires_grad();
+    HeadGradients gradients(hidden, head);
+    at::Tensor sum = at::zeros({}, hidden.options().dtype(at::kDouble));
+    const std::int64_t rows = hidden.size(0), step = head_chunk_rows(head);
+    for (std::int64_t begin = 0; begin < rows; begin += step) {
+      const std::int64_t count = std::min(step, rows - begin);
+      const auto logits = [&](const at::Tensor& from, const at::Tensor& through) {
+        const at::Tensor made = head_logits(from.narrow(0, begin, count), through, softcap);
+        return wants_grad ? ready_for_gradients(made) : made;
+      };
+      at::Tensor found = logits(hidden, head);
+      const at::Tensor expected = logits(reference, reference_head);
+      sum.add_(kl_divergence(found, expected, softcap, wants_grad).sum(at::kDouble));
+      if (wants_grad) gradients.add(begin, found);
+    }
+    ctx->save_for_backward({gradients.hidden(), gradients.head()});
+    return sum.to(at::kFloat);
+  }
+
+  static variable_list backward(AutogradContext* ctx, variable_list grads) {
+    const variable_list saved = ctx->get_saved_variables();
+    return {scaled_hidden(saved[0], grads[0]), scaled_head(saved[1], grads[0]), {}, {}, {}};
+  }
+};
+
 }  // namespace
 
 std::int64_t head_chunk_rows(const at::Tensor& head) {
@@ -62,6 +144,12 @@ at::Tensor head_logits(const at::Tensor& hidden, const at::Tensor& head,
 at::Tensor linear_cross_entropy(const at::Tensor& hidden, const at::Tensor& head,
                                 const at::Tensor& targets, std::optional<double> softcap) {
   return LinearCrossEntropyFunction::apply(hidden, head, targets, softcap);
+}
+
+at::Tensor linear_kl_divergence(const at::Tensor& hidden, const at::Tensor& head,
+                                const at::Tensor& reference, const at::Tensor& reference_head,
+                                std::optional<double> softcap) {
+  return LinearKlDivergenceFunction::apply(hidden, head, reference, reference_head, softcap);
 }
 
 at::Tensor target_log_probs(const at::Tensor& hidden, const at::Tensor& head,

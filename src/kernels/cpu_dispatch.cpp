@@ -1,4 +1,4 @@
-#include "kernels/instruction_set.h"
+#include "kernels/cpu_dispatch.h"
 
 namespace expandft {
 

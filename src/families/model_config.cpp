@@ -1,17 +1,19 @@
-#include "families/decoder_fields.h"
+#include "families/model_config.h"
 
-#include "families/families.h"
+#include "families/config_fields.h"
+#include "families/deci.h"
+#include "families/family.h"
+#include "families/tensor_names.h"
+#include "families/unread_fields.h"
 
 #include <algorithm>
 #include <cmath>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 namespace expandft {
 namespace {
-
-constexpr const char* kFull = "full_attention";
-constexpr const char* kSliding = "sliding_attention";
 
 std::optional<Activation> activation_named(const std::string& name, const Family& family) {
   if (name == "silu" || name == "swish") return Activation::kSilu;
@@ -75,76 +77,18 @@ void read_sizes(const ConfigFields& fields, DecoderSpec& spec) {
   spec.max_positions = fields.integer("max_position_embeddings");
 }
 
-/// The layers that see a window by the family's rule, where the config has no layer_types.
-std::vector<bool> windowed_by_rule(const ConfigFields& fields, const Family& family,
-                                   const DecoderSpec& spec, bool has_window) {
-  const auto count = static_cast<std::size_t>(spec.layers);
-  if (family.windows == WindowRule::kAll) return std::vector<bool>(count, has_window);
-  std::vector<bool> windowed(count, false);
-  if (family.windows == WindowRule::kFromLayer) {
-    const std::int64_t first = fields.whole_number("max_window_layers");
-    for (std::int64_t i = first; has_window && i < spec.layers; ++i) {
-      windowed[static_cast<std::size_t>(i)] = true;
-    }
-  } else if (family.windows == WindowRule::kAllButEach) {
-    std::int64_t period = family.window_period;
-    if (family.reads_window_period) period = fields.integer("sliding_window_pattern", period);
-    for (std::size_t i = 0; i < count; ++i) {
-      windowed[i] = (i + 1) % static_cast<std::size_t>(period) != 0;
-    }
-  }
-  return windowed;
-}
-
-/// Which layers see a window: layer_types where the config has them, else the family's rule.
-std::vector<bool> windowed_layers(const ConfigFields& fields, const Family& family,
-                                  DecoderSpec& spec) {
-  const auto count = static_cast<std::size_t>(spec.layers);
-  const bool by_switch = family.windows == WindowRule::kFromLayer;  // off unless the config says so
-  const bool is_on = !by_switch || fields.boolean("use_sliding_window", false);
-  const bool has_window = family.windows != WindowRule::kNone && fields.has("sliding_window") &&
-                          fields.integer("sliding_window") > 0 && is_on;
-  std::vector<bool> windowed = windowed_by_rule(fields, family, spec, has_window);
-  constexpr const char* kTypes = "layer_types";
-  if (!fields.has(kTypes)) return windowed;
-
-  const std::vector<bool> by_rule = windowed;
-  const std::vector<std::string> types = fields.texts(kTypes, count);
-  for (std::size_t i = 0; i < count; ++i) {
-    if (types[i] != kFull && types[i] != kSliding) {
-      fields.refuse(kTypes, std::string("\"") + kFull + "\" and \"" + kSliding + "\" only");
-    }
-    windowed[i] = types[i] == kSliding;
-  }
-  const bool reads_types =
-      family.windows == WindowRule::kFromLayer || family.windows == WindowRule::kAllButEach;
-  if (!reads_types && windowed != by_rule) {
-    fields.refuse(kTypes, "layers that are alike: this family has no other");
-  }
-  constexpr const char* kPattern = "sliding_window_pattern";
-  if (family.reads_window_period && fields.has(kPattern) && windowed != by_rule) {
-    spec.add_notice({std::string("fields \"") + kPattern + "\" and \"" + kTypes +
-                         "\" contradict each other: the latter counts, as in transformers",
-                     fields.where(), "take one of them out"});
-  }
-  if (std::ranges::count(windowed, true) > 0 && !has_window) {
-    fields.refuse(by_switch ? "use_sliding_window" : "sliding_window",
-                  "a window for the layers of layer_types that are \"sliding_attention\"");
-  }
-  return windowed;
-}
-
 void read_attention(const ConfigFields& fields, const Family& family, DecoderSpec& spec) {
   const std::vector<bool> windowed = windowed_layers(fields, family, spec);
   const bool some = std::ranges::count(windowed, true) > 0;
   const bool all = std::ranges::count(windowed, false) == 0;
   if (family.window_rope) fields.has(family.window_rope->theta_key);  // known, if no layer asks
   fields.has(family.rope.theta_key);
-  if (!all) spec.attention_kinds.push_back({read_rope(fields, family.rope, kFull, spec), {}});
+  if (!all)
+    spec.attention_kinds.push_back({read_rope(fields, family.rope, kFullAttention, spec), {}});
   if (some) {
     const RopeRules& rules = family.window_rope ? *family.window_rope : family.rope;
     spec.attention_kinds.push_back(
-        {read_rope(fields, rules, kSliding, spec), fields.integer("sliding_window")});
+        {read_rope(fields, rules, kSlidingAttention, spec), fields.integer("sliding_window")});
   }
   for (const bool w : windowed) spec.kind_of_layer.push_back(w && !all ? 1 : 0);
 
@@ -164,14 +108,16 @@ bool read_bias(const ConfigFields& fields, Bias rule, const char* key) {
   return rule == Bias::kAlways;
 }
 
-}  // namespace
-
+/// Input error unless is_causal is true or absent: transformers takes every other value, even null,
+/// for false.
 void check_causal(const ConfigFields& fields) {
   if (!fields.boolean("is_causal", true)) {
     fields.refuse("is_causal", "true: only causal attention is supported");
   }
 }
 
+/// Reads the fields of a decoder, with the defaults of its family filled in. Input errors for
+/// values that are not supported. Fields it does not read are left to judge_unread_fields.
 DecoderSpec read_decoder(const ConfigFields& fields, const Family& family) {
   DecoderSpec spec;
   spec.family = family.model_type;
@@ -196,6 +142,96 @@ DecoderSpec read_decoder(const ConfigFields& fields, const Family& family) {
   spec.bos = fields.token("bos_token_id");
   spec.eos = fields.token("eos_token_id");
   fields.has("model_type");
+  return spec;
+}
+
+/// Fields that may be null though the family has a default: null states that there is none.
+constexpr std::string_view kNullable[] = {"sliding_window", "attn_logit_softcapping",
+                                          "final_logit_softcapping", "bos_token_id",
+                                          "eos_token_id"};
+
+/// The fields of `config` over the family's defaults.
+ConfigFields with_defaults(const ConfigFields& config, const Family& family) {
+  Json merged = Json::parse(family.defaults);
+  for (const auto& [key, value] : config.object().items()) {
+    if (value.is_null() && merged.contains(key) && std::ranges::count(kNullable, key) == 0) {
+      config.refuse(key.c_str(), merged.at(key).type_name());
+    }
+    merged[key] = value;
+  }
+  return {std::move(merged), config.where()};
+}
+
+/// A model that is nothing but its decoder.
+DecoderSpec read_plain(const ConfigFields& config, const std::string& type) {
+  const bool by_blocks = type == kDeciModelType;
+  const Family& family = find_family(by_blocks ? "llama" : type, config.where());
+  const ConfigFields fields = with_defaults(config, family);
+  DecoderSpec spec = read_decoder(fields, family);
+  if (by_blocks) spec.layer_widths = read_block_widths(fields, spec);
+  judge_unread_fields(fields, spec);
+  return spec;
+}
+
+/// The text part of a multimodal Gemma 3. What lies beside it says how images become embeddings.
+DecoderSpec read_multimodal(const ConfigFields& outer) {
+  const ConfigFields inner = outer.inside("text_config");
+  const std::string type = inner.text("model_type", "gemma3_text");
+  if (type != "gemma3_text") inner.refuse("model_type", "\"gemma3_text\"");
+  const Family& family = find_family(type, inner.where());
+  const ConfigFields fields = with_defaults(inner, family);
+  DecoderSpec spec = read_decoder(fields, family);
+  // transformers ties what the outer object says, and never asks the inner one.
+  const bool inner_tied = spec.tied;
+  spec.tied = outer.boolean("tie_word_embeddings", true);
+  if (spec.tied != inner_tied) {
+    spec.add_notice(
+        {"field \"tie_word_embeddings\" is not the same inside \"text_config\" and "
+         "outside, where it counts",
+         outer.where(), "take out the one that is wrong"});
+  }
+  if (spec.logit_softcap) {
+    spec.logit_softcap.reset();
+    spec.add_notice(
+        {"field \"final_logit_softcapping\" caps nothing in a multimodal model, as in "
+         "transformers",
+         inner.where(), ""});
+  }
+  judge_unread_fields(fields, spec);
+
+  check_causal(outer);
+  outer.has("model_type");
+  if (outer.has("vision_config")) outer.inside("vision_config");
+  outer.optional_integer("mm_tokens_per_image");
+  for (const char* key :
+       {"image_token_index", "boi_token_index", "eoi_token_index", "image_token_id", "boi_token_id",
+        "eoi_token_id", "bos_token_id", "eos_token_id"}) {
+    outer.token(key);
+  }
+  judge_unread_fields(outer, spec);
+  return spec;
+}
+
+}  // namespace
+
+Json& decoder_config(Json& config) {
+  const bool multimodal = config.contains("text_config") && config["text_config"].is_object();
+  return multimodal ? config["text_config"] : config;
+}
+
+DecoderSpec read_spec(const Json& config, const std::string& where) {
+  const ConfigFields fields(config, where);
+  const std::string type = fields.text("model_type", "");
+  DecoderSpec spec = type == "gemma3" ? read_multimodal(fields) : read_plain(fields, type);
+  spec.family = type;
+  return spec;
+}
+
+DecoderSpec read_spec(const ModelDirectory& directory) {
+  DecoderSpec spec = read_spec(directory.config(), (directory.path() / "config.json").string());
+  spec.names = find_tensor_names(directory);
+  check_head(directory, spec);
+  name_unused_tensors(directory, spec);
   return spec;
 }
 

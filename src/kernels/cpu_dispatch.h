@@ -1,0 +1,47 @@
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+
+#include <ATen/Parallel.h>
+
+namespace expandft {
+
+// How the CPU kernels are run: compiled for which instruction set, and by which threads.
+
+/// The targets that the kernels are compiled for (src/CMakeLists.txt).
+enum class InstructionSet { kBaseline, kAvx2, kAvx512 };
+
+/// The best one that both the processor and this build support.
+InstructionSet best_instruction_set();
+
+/// Of the same kernel table compiled for each instruction set, the one for the best.
+template <typename Kernels>
+const Kernels& best_of([[maybe_unused]] const Kernels& avx512, [[maybe_unused]] const Kernels& avx2,
+                       const Kernels& baseline) {
+  switch (best_instruction_set()) {
+    case InstructionSet::kAvx512:
+      return avx512;
+    case InstructionSet::kAvx2:
+      return avx2;
+    case InstructionSet::kBaseline:
+      break;
+  }
+  return baseline;
+}
+
+/// Calls visit(task) for task = 0 … tasks − 1, which must not depend on each other. Each thread
+/// takes the next task when it has finished one, so a slow or interrupted thread delays nobody.
+template <typename Visit>
+void for_each_task(std::int64_t tasks, Visit visit) {
+  std::atomic<std::int64_t> next = 0;
+  const std::int64_t workers = std::min<std::int64_t>(tasks, at::get_num_threads());
+  at::parallel_for(0, workers, 1, [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t worker = first; worker < last; ++worker) {
+      for (std::int64_t task = next++; task < tasks; task = next++) visit(task);
+    }
+  });
+}
+
+}  // namespace expandft
