@@ -2,8 +2,8 @@
 
 #include "base/temp_directory.h"
 #include "catch.h"
+#include "checkpoint/model_directory.h"
 #include "families/model_config.h"
-#include "golden.h"
 
 #include <cmath>
 #include <limits>
@@ -103,7 +103,8 @@ TEST_CASE("RoPE of Llama 3 goes into DeciLM's config in either dialect") {
 
 TEST_CASE("what DeciLM's readers do not compute is named") {
   const auto obstacle = [](const char* model) {
-    return deci_obstacle(read_spec(Golden(model).directory()));
+    return deci_obstacle(read_spec(
+        ModelDirectory::open(fs::path(EXPANDFT_TEST_DATA) / "golden" / "models" / model)));
   };
   CHECK(has(obstacle("bias"), "biases"));
   CHECK(has(obstacle("qwen2"), "biases"));

@@ -1,7 +1,6 @@
 #include "base/error.h"
 #include "catch.h"
 #include "families/model_config.h"
-#include "golden.h"
 
 namespace expandft {
 namespace {
