@@ -1,7 +1,7 @@
 #include "run/open_model.h"
 
 #include "config/hub_cache.h"
-#include "families/families.h"
+#include "families/model_config.h"
 #include "growth/attach.h"
 #include "methods/lora.h"
 #include "runtime/device.h"
