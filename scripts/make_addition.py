@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes data/addition.{train,valid}.jsonl: sums of two numbers as questions and answers.
 
-The rows are the same on every machine, and no question stands in both files.
+The rows are the same on every machine, and no question is in both files.
 """
 import json
 import pathlib

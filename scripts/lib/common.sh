@@ -1,5 +1,5 @@
-# What the scripts share. Sourced by bash, after `set -euo pipefail`; leaves the working folder at
-# the repository's root.
+# Shared by the scripts. Source it in bash after `set -euo pipefail`; it changes to the repository's
+# root.
 # shellcheck shell=bash
 this_script=$(realpath "$0")
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
@@ -14,5 +14,5 @@ fail() {
 have() { command -v "$1" >/dev/null 2>&1; }
 has_gpu() { have nvidia-smi && nvidia-smi -L >/dev/null 2>&1; }
 
-# The comment block at the head of a script, below its first line, is its help.
+# Prints the comment block at the top of the script, below its first line, as help.
 usage() { sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$this_script" | sed '/^set -/d'; }

@@ -1,4 +1,4 @@
-# The system's packages: compiler, build tools, libraries.
+# System packages: compiler, build tools, libraries.
 # shellcheck shell=bash
 packages=(
   g++ cmake ninja-build ccache mold git ca-certificates python3 python3-venv
@@ -6,7 +6,7 @@ packages=(
   libonig-dev libutf8proc-dev libxxhash-dev zlib1g-dev libgloo-dev catch2
 )
 
-# Those of the list that dpkg does not have.
+# The packages of the list that dpkg does not have.
 missing_packages() {
   local installed
   installed=$(dpkg-query -W -f='${db:Status-Status} ${Package}\n' "${packages[@]}" 2>/dev/null |
@@ -18,14 +18,14 @@ install_packages() {
   local missing=() as_root=()
   mapfile -t missing < <(missing_packages)
   if [ ${#missing[@]} -eq 0 ]; then
-    note "system packages: all there"
+    note "system packages: all installed"
     return
   fi
   if [ "$(id -u)" -ne 0 ]; then
     if have sudo && sudo -n true 2>/dev/null; then
       as_root=(sudo -n)
     else
-      fail "these packages are missing, and root is needed to install them: ${missing[*]}" \
+      fail "these packages are missing, and installing them needs root: ${missing[*]}" \
         "sudo apt-get install ${missing[*]}"
     fi
   fi
@@ -35,7 +35,7 @@ install_packages() {
     apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
-# Elsewhere we install nothing: tools must be there, libraries are CMake's to fetch.
+# Without apt nothing is installed: tools must exist, and CMake fetches the libraries.
 check_tools() {
   local tool header missing=()
   for tool in g++ cmake ninja git; do have "$tool" || missing+=("$tool"); done
@@ -49,6 +49,6 @@ check_tools() {
   done
   if [ ${#missing[@]} -gt 0 ]; then
     note "headers not found: ${missing[*]}"
-    note "zlib must be installed; CMake fetches the other libraries, pinned, when it configures"
+    note "install zlib; CMake fetches pinned versions of the other libraries when it configures"
   fi
 }

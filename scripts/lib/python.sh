@@ -1,9 +1,9 @@
-# The Python environment in .venv: where LibTorch comes from, and the tests' reference.
+# The Python environment in .venv, which provides LibTorch and the tests' reference packages.
 # shellcheck shell=bash
 venv_python=.venv/bin/python
 libtorch='.venv/lib/python3*/site-packages/torch/lib/libtorch_cpu.so'
 
-# The first Python that the torch wheel exists for and that can make an environment.
+# The first Python that has a torch wheel and can create an environment.
 find_python() {
   local candidate
   for candidate in "${EXPANDFT_PYTHON:-}" python3 /usr/bin/python3 python3.1{2,3,1,0,4}; do
@@ -13,7 +13,7 @@ find_python() {
       return
     fi
   done
-  fail "no Python from 3.10 to 3.14 with the venv module was found" \
+  fail "no Python 3.10 to 3.14 with the venv module was found" \
     "install python3 and python3-venv, or name one: EXPANDFT_PYTHON=/path/to/python3 scripts/setup"
 }
 
@@ -21,18 +21,18 @@ make_venv() {
   local python
   if [ -x $venv_python ] && $venv_python -m pip --version >/dev/null 2>&1; then return; fi
   python=$(find_python)
-  step "Making .venv with $("$python" --version)"
+  step "Creating .venv with $("$python" --version)"
   "$python" -m venv --clear .venv
 }
 
 # install_requirements NAME TEXT [pip's arguments…]: installs scripts/requirements-NAME.txt unless
-# the same file was installed before; TEXT says what it is.
+# this version of the file is already installed. TEXT describes it for the log.
 install_requirements() {
   local name=$1 text=$2 file=scripts/requirements-$1.txt stamp=.venv/expandft-$1.stamp hash
   shift 2
   hash=$(sha256sum <"$file")
   if [ "$(cat "$stamp" 2>/dev/null)" = "$hash" ] && compgen -G "$libtorch" >/dev/null; then
-    note "Python packages for $name: all there"
+    note "Python packages for $name: all installed"
     return
   fi
   make_venv

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Makes TensorBoard event files of runs' metrics.jsonl, to be looked at with `tensorboard --logdir FOLDER`.
+"""Converts the metrics.jsonl of runs to TensorBoard event files; view them with `tensorboard --logdir FOLDER`.
 
     scripts/tensorboard runs/a runs/b --output runs/tensorboard
 
-Needs the package tensorboardX (pip install tensorboardX). Each run is written anew into a folder of its own name.
+Needs the package tensorboardX (pip install tensorboardX). Each run gets a folder of its own name, which is replaced.
 """
 
 import argparse
@@ -12,12 +12,12 @@ import shutil
 import sys
 from pathlib import Path
 
-# Of each event, the numbers that are plotted over the steps.
+# The numbers of each event that are plotted over the steps.
 SCALARS = {"train": ("loss", "learning_rate", "grad_norm", "tokens_per_second", "retention"), "validation": ("loss",)}
 
 
 def scalars(event):
-    """(tag, value) of each number of an event; null, which stands for NaN, is left out."""
+    """(tag, value) of each number of an event. A value is None where the file has null, for NaN."""
     kind = event["event"]
     for key in SCALARS.get(kind, ()):
         yield f"{kind}/{key}", event.get(key)
