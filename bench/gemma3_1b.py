@@ -102,7 +102,7 @@ def write_config(folder, model, options):
     file = folder / "run.json"
     file.write_text(json.dumps({
         "model": str(model), "output": str(folder / "run"),
-        "expansion": {"layers": "last:9", "copies": 2}, "train": "new",
+        "expansion": {"layers": "last:9", "copies": 2}, "method": "new",
         "data": {"train": str(ROOT / "data/tinyshakespeare.train.txt"), "max_length": options.length},
         "training": {"max_steps": options.steps, "batch_size": options.batch, "learning_rate": 1e-4,
                      "seed": 1}}, indent=2) + "\n")

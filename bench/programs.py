@@ -78,11 +78,11 @@ def run_peer(method, job):
 def run_config(job, output):
     return {
         "model": str(job.model), "output": str(output),
-        "expansion": {"layers": job.layers, "copies": job.copies}, "train": "new",
+        "expansion": {"layers": job.layers, "copies": job.copies}, "method": "new",
         "data": {"train": str(job.text), "max_length": job.length, "packing": True},
         "training": {"max_steps": job.steps, "batch_size": job.batch, "micro_batch_size": job.batch,
-                     "learning_rate": 1e-4, "schedule": "constant", "warmup": 0, "weight_decay": 0.0,
-                     "clip_norm": 1.0, "precision": job.precision, "seed": 7, "log_every": 1},
+                     "learning_rate": 1e-4, "lr_scheduler": "constant", "warmup": 0, "weight_decay": 0.0,
+                     "max_grad_norm": 1.0, "precision": job.precision, "seed": 7, "log_every": 1},
     }
 
 

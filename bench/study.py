@@ -37,17 +37,17 @@ class Method:
 
 
 METHODS = (
-    Method("full", "full fine-tuning", {"train": "full"}, (3e-4, 1e-3, 3e-3)),
-    Method("last2", "last 2 of 5 layers", {"train": "last:2"}, (3e-3, 1e-2)),
-    Method("lora", "LoRA, rank 16, all projections", {"train": "lora"}, (3e-3, 1e-2)),
-    Method("llama-pro", "LLaMA-Pro, 5 layers added", {"train": "llama-pro", "expansion.layers": "all"}, (3e-3, 1e-2)),
-    Method("zero-init", "zero-initialised width, all layers", {"train": "zero-init", "expansion.layers": "all"},
+    Method("full", "full fine-tuning", {"method": "full"}, (3e-4, 1e-3, 3e-3)),
+    Method("last2", "last 2 of 5 layers", {"method": "last:2"}, (3e-3, 1e-2)),
+    Method("lora", "LoRA, rank 16, all projections", {"method": "lora"}, (3e-3, 1e-2)),
+    Method("llama-pro", "LLaMA-Pro, 5 layers added", {"method": "llama-pro", "expansion.layers": "all"}, (3e-3, 1e-2)),
+    Method("zero-init", "zero-initialised width, all layers", {"method": "zero-init", "expansion.layers": "all"},
            (3e-3, 1e-2)),
-    Method("new", "G-Freeze, all layers", {"train": "new", "expansion.layers": "all"}, (1e-3, 3e-3, 1e-2)),
-    Method("new-auto2", "G-Freeze, 2 layers chosen", {"train": "new", "expansion.layers": {"auto": 2}}, (3e-3, 1e-2)),
-    Method("new-k3", "G-Freeze, all layers, k = 3", {"train": "new", "expansion.layers": "all", "expansion.copies": 3},
+    Method("new", "G-Freeze, all layers", {"method": "new", "expansion.layers": "all"}, (1e-3, 3e-3, 1e-2)),
+    Method("new-auto2", "G-Freeze, 2 layers chosen", {"method": "new", "expansion.layers": {"auto": 2}}, (3e-3, 1e-2)),
+    Method("new-k3", "G-Freeze, all layers, k = 3", {"method": "new", "expansion.layers": "all", "expansion.copies": 3},
            (3e-3, 1e-2)),
-    Method("mlp", "G-Train, all layers", {"train": "mlp", "expansion.layers": "all"}, (1e-3, 3e-3, 1e-2)),
+    Method("mlp", "G-Train, all layers", {"method": "mlp", "expansion.layers": "all"}, (1e-3, 3e-3, 1e-2)),
 )
 
 
@@ -101,11 +101,11 @@ def parse_arguments():
 
 def run_config(method, rate, retention, seed, steps, output):
     config = {
-        "model": str(ROOT / "data/stories260K"), "output": str(output), "train": method.settings["train"],
+        "model": str(ROOT / "data/stories260K"), "output": str(output), "method": method.settings["method"],
         "data": {"train": str(ROOT / "data/tinyshakespeare.train.txt"),
                  "validation": str(ROOT / "data/tinyshakespeare.valid.txt"), "max_length": 256},
         "training": {"max_steps": steps, "batch_size": 16, "micro_batch_size": 16, "learning_rate": rate,
-                     "schedule": "cosine", "warmup": 0.05, "seed": seed, "output_checkpoint": "last"},
+                     "lr_scheduler": "cosine", "warmup": 0.05, "seed": seed, "output_checkpoint": "last"},
         "retention": {"weight": retention, "text": "self"},
         "evaluation": {"original_tasks": ["tinystories"], "tasks": ["shakespeare"], "strengths": list(STRENGTHS)},
     }

@@ -64,14 +64,14 @@ std::vector<std::size_t> borders_of(const RenderedChat& chat, const ChatFormat& 
 
 }  // namespace
 
-Example encode_chat(const RenderedChat& chat, const ChatFormat& format, bool learn_prompt,
+Example encode_chat(const RenderedChat& chat, const ChatFormat& format, bool train_on_prompt,
                     const Tokenizer& tokenizer) {
   const std::string_view text = chat.text;
   const std::vector<std::size_t> borders = borders_of(chat, format, tokenizer);
   BorderedIds whole(text, borders, tokenizer);
   Example example;
   example.tokens = std::move(whole.ids);
-  example.learned.assign(example.tokens.size(), learn_prompt ? 1 : 0);
+  example.learned.assign(example.tokens.size(), train_on_prompt ? 1 : 0);
   EncodeOptions options;
   options.continuation = true;
   const TokenId end_of_turn = tokenizer.encode(format.answer_end, options).back();

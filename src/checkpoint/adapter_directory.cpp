@@ -67,14 +67,17 @@ AdapterInfo read_adapter_info(const Json& config, const std::string& where) {
   AdapterInfo info;
   info.base_model = string_field(config, "base_model_name_or_path", where);
   info.base_fingerprint = string_field(config, "base_fingerprint", where);
-  const std::string train = string_field(config, "train", where);
-  const auto method = parse_method(train);
+  // Adapters of before have it as "train".
+  const char* const key =
+      config.contains("train") && !config.contains("method") ? "train" : "method";
+  const std::string name = string_field(config, key, where);
+  const auto method = parse_method(name);
   if (!method || !method->widens()) {
-    throw input_error(
-        "field \"train\" is \"" + train + "\"; expected \"new\", \"mlp\" or \"zero-init\"", where,
-        "use a newer expandft");
+    throw input_error(std::string("field \"") + key + "\" is \"" + name +
+                          "\"; expected \"new\", \"mlp\" or \"zero-init\"",
+                      where, "use a newer expandft");
   }
-  info.method = method->method;
+  info.method = method->kind;
   info.copies = positive(config, "copies", where);
   info.num_hidden_layers = positive(config, "num_hidden_layers", where);
   info.hidden_size = positive(config, "hidden_size", where);
@@ -164,7 +167,7 @@ void write_adapter(const fs::path& directory, const AdapterInfo& info,
                        {"format_version", info.method == Method::kNew ? 1 : kAdapterVersion},
                        {"base_model_name_or_path", info.base_model},
                        {"base_fingerprint", info.base_fingerprint},
-                       {"train", method_text(info.method)},
+                       {"method", method_text(info.method)},
                        {"layers", info.layers},
                        {"copies", info.copies},
                        {"num_hidden_layers", info.num_hidden_layers},

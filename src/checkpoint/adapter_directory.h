@@ -18,7 +18,7 @@ struct AdapterInfo {
   std::vector<std::int64_t> layers;
   std::int64_t copies = 2;  // k
   std::int64_t num_hidden_layers = 0, hidden_size = 0, intermediate_size = 0;
-  Method method = Method::kNew;  // one that widens MLPs; key "train"
+  Method method = Method::kNew;  // one that widens MLPs; key "method"
   double strength = 1.0;         // the strength it was trained at
 };
 

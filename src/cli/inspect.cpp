@@ -125,20 +125,20 @@ ExitCode show_memory(const InspectOptions& options, const ProcessOptions& proces
   const fs::path file = run.model / "config.json";
   const DecoderSpec spec = read_spec(read_json(file), file.string());
   report_notices(spec.notices, process);
-  if (!run.train.widens() || run.expansion.layers.automatic(spec.layers)) {
+  if (!run.method.widens() || run.expansion.layers.automatic(spec.layers)) {
     throw input_error(
         "the memory is known beforehand of listed layers, and of train new, "
         "zero-init and mlp",
         run.file.string(), "expandft train --dry-run measures it");
   }
   const ExpansionPlan plan =
-      make_plan(run.expansion.layers, run.expansion.copies, spec, run.train.method);
+      make_plan(run.expansion.layers, run.expansion.copies, spec, run.method.kind);
   const at::ScalarType dtype = compute_dtype(run.training.precision, at::kCUDA);
   const MemoryLayout layout{
       .ranks = options.memory_ranks,
       .shard_base = run.training.shard_base,
       .element_bytes = static_cast<std::int64_t>(at::elementSize(dtype)),
-      .checkpointing = run.training.activation_checkpointing,
+      .checkpointing = run.training.gradient_checkpointing,
       .tokens = run.training.micro_batch_size * run.data.max_length,
   };
   double total = 0;

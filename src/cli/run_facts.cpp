@@ -1,6 +1,7 @@
 #include "checkpoint/adapter_directory.h"
 #include "checkpoint/peft_adapter.h"
 #include "cli/facts.h"
+#include "config/foreign_keys.h"
 #include "report/metrics_log.h"
 #include "run/run_state.h"
 
@@ -36,11 +37,11 @@ std::vector<std::string> folders_in(const fs::path& directory) {
 
 Json run_facts(const fs::path& directory) {
   const bool finished = is_there(directory / "summary.json");
-  const Json config = read_json(directory / "config.resolved.json");
+  const Json config = with_present_keys(read_json(directory / "config.resolved.json"));
   const std::vector<Json> events = read_metrics(directory / "metrics.jsonl");
   Json facts = {{"kind", "run"}, {"status", finished ? "finished" : "unfinished"}};
   facts.update(run_state(directory, events));
-  for (const char* key : {"model", "expansion", "train", "strength"}) {
+  for (const char* key : {"model", "expansion", "method", "strength"}) {
     if (config.is_object() && config.contains(key)) facts[key] = config.at(key);
   }
   facts["last"] = last_of_each(events);
@@ -87,7 +88,7 @@ Json adapter_facts(const fs::path& directory) {
                     {"copies", info.copies},
                     {"hidden_size", info.hidden_size},
                     {"intermediate_size", info.intermediate_size},
-                    {"train", method_text(info.method)},
+                    {"method", method_text(info.method)},
                     {"strength", info.strength}},
                    adapter.tensors());
 }

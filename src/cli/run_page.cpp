@@ -45,7 +45,7 @@ std::string state_sentence(const Json& facts) {
 }
 
 std::string method_sentence(const Json& facts) {
-  std::string text = text_at(facts, "train");
+  std::string text = text_at(facts, "method");
   const Json expansion = at(facts, "expansion");
   if (!expansion.is_object() || at(expansion, "layers").is_null()) return text;
   const Json layers = at(expansion, "layers");
@@ -83,7 +83,7 @@ std::string head(const Json& facts) {
     }
   }
   lines.line("model", text_at(facts, "model"));
-  lines.line("train", method_sentence(facts));
+  lines.line("method", method_sentence(facts));
   const Json strength = at(facts, "strength");
   if (!strength.is_null()) {
     lines.line("strength", strength.is_number()   ? fmt::format("{:g}", strength.get<double>())

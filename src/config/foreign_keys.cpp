@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <utility>
 
 namespace expandft {
 namespace {
@@ -19,14 +20,14 @@ const std::vector<ForeignKey>& run_keys() {
        {"model"},
        ""},
       {{"output_dir", "out_dir", "save_dir", "adapter_path", "run_dir"}, {"output"}, ""},
-      {{"adapter", "finetuning_type", "fine_tune_type", "use_peft", "method", "peft_type",
-        "training_type"},
-       {"train"},
+      {{"adapter", "finetuning_type", "fine_tune_type", "use_peft", "peft_type", "training_type"},
+       {"method"},
        R"("lora", "full", "last:N" (the last layers), "llama-pro", or "new" (added width))"},
-      {{"full_finetuning"}, {"train"}, R"("full")"},
-      {{"use_llama_pro"}, {"train"}, R"("llama-pro")"},
+      {{"train"}, {"method"}, "the training data is \"data.train\""},
+      {{"full_finetuning"}, {"method"}, R"("full")"},
+      {{"use_llama_pro"}, {"method"}, R"("llama-pro")"},
       {{"freeze_trainable_layers", "num_layers", "unfrozen_parameters", "num_layer_trainable"},
-       {"train", "expansion.layers"},
+       {"method", "expansion.layers"},
        R"("last:N" trains the last N layers; with "new", expansion.layers says which grow)"},
       {{"lora_r", "lora_rank", "r"}, {"lora.rank"}, ""},
       {{"lora_alpha"}, {"lora.alpha"}, ""},
@@ -38,7 +39,7 @@ const std::vector<ForeignKey>& run_keys() {
       {{"lora_bias", "bias"}, {}, "LoRA trains no biases here"},
       {{"lora_modules_to_save", "modules_to_save", "additional_target"},
        {},
-       "LoRA trains nothing but projections here; \"train\": \"full\" trains all"},
+       "LoRA trains nothing but projections here; \"method\": \"full\" trains all"},
       {{"use_rslora", "use_dora", "peft_use_dora", "loftq_config", "init_lora_weights",
         "pissa_init"},
        {},
@@ -46,7 +47,7 @@ const std::vector<ForeignKey>& run_keys() {
       {{"load_in_4bit", "load_in_8bit", "quantization_bit", "quantization", "bnb_4bit_quant_type",
         "quantization_config", "use_qlora"},
        {},
-       "the base is not quantized; training.activation_checkpointing and training.shard_base save "
+       "the base is not quantized; training.gradient_checkpointing and training.shard_base save "
        "memory"},
       {{"adapter_name_or_path", "lora_model_dir", "resume_adapter_file"},
        {},
@@ -75,12 +76,12 @@ const std::vector<ForeignKey>& run_keys() {
         "padding_free", "packing_strategy"},
        {"data.packing"},
        "true or false; examples in one sequence never see each other"},
-      {{"train_on_inputs", "train_on_input", "train_on_prompt", "train_on_source"},
-       {"data.learn_prompt"},
+      {{"train_on_inputs", "train_on_input", "train_on_source", "learn_prompt"},
+       {"data.train_on_prompt"},
        ""},
       {{"completion_only_loss", "assistant_only_loss", "train_on_responses_only", "mask_prompt",
         "train_on_completions_only"},
-       {"data.learn_prompt"},
+       {"data.train_on_prompt"},
        "the other way round: false, the default, learns answers alone"},
       {{"chat_template", "template", "conversation", "prompt_template", "prompt_style",
         "prompt_format", "chat_template_path"},
@@ -127,9 +128,9 @@ const std::vector<ForeignKey>& run_keys() {
        {},
        kItself},
       {{"lr", "learning_rate_max", "peak_lr", "max_lr"}, {"training.learning_rate"}, ""},
-      {{"lr_scheduler_type", "lr_scheduler", "lr_schedule", "scheduler", "lr_decay_style",
+      {{"lr_scheduler_type", "lr_schedule", "scheduler", "schedule", "lr_decay_style",
         "lr_scheduler_kwargs"},
-       {"training.schedule"},
+       {"training.lr_scheduler"},
        R"("constant", "linear" or "cosine")"},
       {{"warmup_ratio", "lr_warmup_fraction", "warmup_fraction"},
        {"training.warmup"},
@@ -137,8 +138,8 @@ const std::vector<ForeignKey>& run_keys() {
       {{"warmup_steps", "num_warmup_steps", "lr_warmup_steps", "warmup_iters", "lr_warmup_iters"},
        {"training.warmup"},
        "1 and more are steps, as there; below 1 it is a share of all steps"},
-      {{"min_lr", "cosine_min_lr_ratio", "min_lr_ratio", "lr_min", "min_lr_rate", "lr_end"},
-       {"training.final_learning_rate"},
+      {{"min_lr", "cosine_min_lr_ratio", "lr_min", "min_lr_rate", "lr_end", "final_learning_rate"},
+       {"training.min_lr_ratio"},
        "a share of training.learning_rate"},
       {{"optim", "optimizer", "optim_args", "optimizer_type"},
        {"training.learning_rate"},
@@ -148,9 +149,9 @@ const std::vector<ForeignKey>& run_keys() {
       {{"adam_beta2"}, {"training.beta2"}, ""},
       {{"adam_epsilon", "adam_eps", "eps"}, {"training.epsilon"}, ""},
       {{"wd"}, {"training.weight_decay"}, ""},
-      {{"max_grad_norm", "clip_grad_norm", "gradient_clipping", "max_norm", "gradient_clip_val",
+      {{"clip_norm", "clip_grad_norm", "gradient_clipping", "max_norm", "gradient_clip_val",
         "grad_clip", "clip_grad"},
-       {"training.clip_norm"},
+       {"training.max_grad_norm"},
        "0 turns clipping off"},
       {{"label_smoothing_factor", "label_smoothing", "neftune_noise_alpha",
         "noisy_embedding_alpha"},
@@ -165,10 +166,10 @@ const std::vector<ForeignKey>& run_keys() {
       {{"fp32", "tf32", "torch_dtype", "dtype", "mixed_precision", "compute_dtype"},
        {"training.precision"},
        R"("auto", "float32", "bfloat16" or "float16")"},
-      {{"gradient_checkpointing", "use_gradient_checkpointing", "enable_activation_checkpointing",
+      {{"activation_checkpointing", "use_gradient_checkpointing", "enable_activation_checkpointing",
         "grad_checkpoint", "grad_checkpointing", "gradient_checkpointing_kwargs",
         "activation_checkpointing_kwargs"},
-       {"training.activation_checkpointing"},
+       {"training.gradient_checkpointing"},
        "true or false"},
       {{"deepspeed", "fsdp", "fsdp_config", "fsdp_version", "zero_stage", "zero_optimization",
         "strategy"},
@@ -210,8 +211,8 @@ const std::vector<ForeignKey>& run_keys() {
       {{"load_best_model_at_end", "metric_for_best_model", "greater_is_better", "save_best"},
        {"training.output_checkpoint"},
        R"("best", by the validation loss, or "last")"},
-      {{"early_stopping_patience", "early_stopping", "early_stop_patience"},
-       {"training.patience"},
+      {{"patience", "early_stopping", "early_stop_patience"},
+       {"training.early_stopping_patience"},
        "counted in validations: training.validate_every says how often there is one"},
       {{"resume_from_checkpoint", "auto_resume_from_checkpoints", "resume", "resume_training"},
        {},
@@ -287,6 +288,26 @@ bool is_spelling(std::string_view name, const std::string& bare) {
 
 std::span<const ForeignKey> foreign_run_keys() {
   return run_keys();
+}
+
+Json with_present_keys(Json config) {
+  constexpr std::pair<const char*, const char*> kRenamed[] = {
+      {"/train", "/method"},
+      {"/data/learn_prompt", "/data/train_on_prompt"},
+      {"/training/clip_norm", "/training/max_grad_norm"},
+      {"/training/schedule", "/training/lr_scheduler"},
+      {"/training/final_learning_rate", "/training/min_lr_ratio"},
+      {"/training/activation_checkpointing", "/training/gradient_checkpointing"},
+      {"/training/patience", "/training/early_stopping_patience"}};
+  if (!config.is_object()) return config;
+  for (const auto& [before, now] : kRenamed) {
+    const Json::json_pointer from(before), to(now);
+    if (!config.contains(from)) continue;
+    Json& group = config.at(from.parent_pointer());
+    if (!group.contains(to.back())) group[to.back()] = group.at(from.back());
+    group.erase(from.back());
+  }
+  return config;
 }
 
 std::span<const ForeignKey> foreign_task_keys() {

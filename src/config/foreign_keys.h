@@ -1,5 +1,7 @@
 #pragma once
 
+#include "base/json.h"
+
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,6 +21,10 @@ struct ForeignKey {
 std::span<const ForeignKey> foreign_run_keys();
 /// Keys of lm-evaluation-harness's task files, against those of a task file.
 std::span<const ForeignKey> foreign_task_keys();
+
+/// A resolved config, or the part of one that a snapshot holds, that was written under the names
+/// that keys had at first: the same under today's names. Anything else is returned as it is.
+Json with_present_keys(Json config);
 
 /// The entry with a key in any spelling ("saveSteps", "save-steps"); null without.
 const ForeignKey* find_foreign(std::span<const ForeignKey> keys, std::string_view key);

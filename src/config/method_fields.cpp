@@ -74,7 +74,7 @@ Json needed_layers_rule() {
   const Json layers = {{"required", Json::array({"layers"})},
                        {"properties", {{"layers", {{"not", {{"type", "null"}}}}}}}};
   const Json expands = {{"enum", Json::array({"new", "mlp", "zero-init", "llama-pro"})}};
-  return {{"if", {{"properties", {{"train", expands}}}}},
+  return {{"if", {{"properties", {{"method", expands}}}}},
           {"then",
            {{"required", Json::array({"expansion"})}, {"properties", {{"expansion", layers}}}}}};
 }
@@ -82,7 +82,7 @@ Json needed_layers_rule() {
 std::vector<Field> method_fields(RunConfig& run) {
   ExpansionConfig& expansion = run.expansion;
   return {
-      method_field("train", run.train,
+      method_field("method", run.method,
                    "What is trained. `new`: the added width, all else is frozen; `mlp`: the "
                    "originals of expanded MLPs too, slower. For comparison: `zero-init` (added "
                    "width that begins at zero), `llama-pro` (added layers), `lora`, `full`, "
@@ -95,7 +95,7 @@ std::vector<Field> method_fields(RunConfig& run) {
           "training data wants to change most. Needed by `new`, `mlp`, `zero-init` and "
           "`llama-pro`; "
           "the others have no use for it.")
-          .required_if([&run] { return run.train.expands(); }),
+          .required_if([&run] { return run.method.expands(); }),
       integer_field("expansion.copies", expansion.copies, from_to(2, 64),
                     "How often the MLP stands in an expanded layer, itself included."),
       number_field("expansion.noise", expansion.noise, from_to(0, 1),

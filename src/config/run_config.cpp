@@ -196,7 +196,7 @@ FieldTable run_config_fields(RunConfig& run) {
   table.foreign = foreign_run_keys();
   table.groups = {
       {"expansion", "Where the model grows, and by how much."},
-      {"lora", "Settings of `\"train\": \"lora\"`."},
+      {"lora", "Settings of `\"method\": \"lora\"`."},
       {"data", "What it learns from."},
       {"data.template",
        "How a JSON line becomes text. `{field}` stands for the line's field, `{{` and `}}` for "
@@ -240,7 +240,7 @@ FieldTable run_config_fields(RunConfig& run) {
                     "Tokens a sequence holds at most."),
       flag_field("data.packing", data.packing,
                  "Put several examples in one sequence; they do not see each other."),
-      flag_field("data.learn_prompt", data.learn_prompt, "Let prompt tokens carry loss too."),
+      flag_field("data.train_on_prompt", data.train_on_prompt, "Let prompt tokens carry loss too."),
       choice_field<std::string>(
           "data.chat_format", data.chat_format,
           {{"auto", "auto"},
@@ -271,19 +271,19 @@ FieldTable run_config_fields(RunConfig& run) {
                     "Sequences computed at once; a larger step accumulates gradients."),
       number_field("training.learning_rate", training.learning_rate, above_to(0, 1),
                    "Highest learning rate of AdamW."),
-      choice_field<Schedule>("training.schedule", training.schedule,
-                             {{"constant", Schedule::kConstant},
-                              {"linear", Schedule::kLinear},
-                              {"cosine", Schedule::kCosine}},
-                             "Course of the learning rate after warmup."),
+      choice_field<LrScheduler>("training.lr_scheduler", training.lr_scheduler,
+                                {{"constant", LrScheduler::kConstant},
+                                 {"linear", LrScheduler::kLinear},
+                                 {"cosine", LrScheduler::kCosine}},
+                                "Course of the learning rate after warmup."),
       warmup_field("training.warmup", training.warmup,
                    "Linear rise of the learning rate at the start: below 1 a share of all steps, "
                    "else steps."),
-      number_field("training.final_learning_rate", training.final_learning_rate, from_to(0, 1),
+      number_field("training.min_lr_ratio", training.min_lr_ratio, from_to(0, 1),
                    "Share of `learning_rate` left at the end of `linear` and `cosine`."),
       number_field("training.original_learning_rate_scale", training.original_learning_rate_scale,
                    from_to(0, 1),
-                   "With `\"train\": \"mlp\"`: the originals' learning rate, as a share of the "
+                   "With `\"method\": \"mlp\"`: the originals' learning rate, as a share of the "
                    "copies'."),
       number_field("training.weight_decay", training.weight_decay, from_to(0, 10),
                    "Decoupled weight decay of AdamW."),
@@ -293,7 +293,7 @@ FieldTable run_config_fields(RunConfig& run) {
                    "AdamW's decay of the mean squared gradient."),
       number_field("training.epsilon", training.epsilon, above_to(0, 1),
                    "What AdamW adds to the denominator."),
-      number_field("training.clip_norm", training.clip_norm, from(0),
+      number_field("training.max_grad_norm", training.max_grad_norm, from(0),
                    "Largest norm of the gradient; 0 turns clipping off."),
       choice_field<Precision>("training.precision", training.precision,
                               {{"auto", Precision::kAuto},
@@ -313,13 +313,13 @@ FieldTable run_config_fields(RunConfig& run) {
           "training.cache_prefix_limit", training.cache_prefix_limit,
           "Most bytes that it takes; what does not fit is computed each time. Not given: 4 GB "
           "in memory, 32 GB on the disk."),
-      flag_field("training.activation_checkpointing", training.activation_checkpointing,
+      flag_field("training.gradient_checkpointing", training.gradient_checkpointing,
                  "Keep only each layer's input for the backward pass, and compute the layer again "
                  "there: less memory for one more forward pass of it, and the same weights."),
       flag_field(
           "training.shard_base", training.shard_base,
           "With several ranks each keeps a share of the frozen layers, and they are gathered "
-          "one by one: less memory for more communication. With train new and zero-init."),
+          "one by one: less memory for more communication. With `method` `new` and `zero-init`."),
       integer_field("training.seed", training.seed, from_to<std::int64_t>(0, kMostExactInJson),
                     "Start of the random numbers: same seed, same machine, same weights."),
       integer_field(
@@ -336,7 +336,8 @@ FieldTable run_config_fields(RunConfig& run) {
       integer_field("training.validate_every", training.validate_every,
                     from_to<std::int64_t>(0, kMost),
                     "Steps between validations; 0: before the first step and at the end."),
-      integer_field("training.patience", training.patience, from_to<std::int64_t>(0, kMost),
+      integer_field("training.early_stopping_patience", training.early_stopping_patience,
+                    from_to<std::int64_t>(0, kMost),
                     "Validations without a lower loss after which training ends early; 0: never."),
       integer_field("training.log_every", training.log_every, from_to<std::int64_t>(1, kMost),
                     "Steps between lines of metrics.jsonl."),

@@ -17,7 +17,7 @@
 
 namespace expandft {
 
-enum class Schedule { kConstant, kLinear, kCosine };
+enum class LrScheduler { kConstant, kLinear, kCosine };
 enum class Precision { kAuto, kFloat32, kBFloat16, kFloat16 };
 /// Which weights of a run go to its outputs.
 enum class OutputCheckpoint { kBest, kLast };
@@ -45,7 +45,7 @@ struct DataConfig {
   std::optional<TemplateConfig> text_template;  // key "template": of sources without their own
   std::int64_t max_length = 1024;               // tokens a sequence
   bool packing = true;
-  bool learn_prompt = false;  // loss on prompt tokens too
+  bool train_on_prompt = false;  // loss on prompt tokens too
   std::string chat_format = "auto";
 };
 
@@ -57,25 +57,25 @@ struct TrainingConfig {
   std::optional<std::int64_t> batch_tokens;  // tokens a step
   std::int64_t micro_batch_size = 8;         // sequences computed at once; the rest is accumulated
   double learning_rate = 1e-4;
-  Schedule schedule = Schedule::kCosine;
+  LrScheduler lr_scheduler = LrScheduler::kCosine;
   double warmup = 0.03;                       // below 1: share of all steps; 1 and above: steps
   double original_learning_rate_scale = 0.1;  // of originals that train beside their copies
-  double final_learning_rate = 0.0;  // share of learning_rate at the end of linear and cosine
+  double min_lr_ratio = 0.0;  // share of learning_rate at the end of linear and cosine
   double weight_decay = 0.0;
   double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
-  double clip_norm = 1.0;  // 0 turns clipping off
+  double max_grad_norm = 1.0;  // 0 turns clipping off
   Precision precision = Precision::kAuto;
   CachePrefix cache_prefix = CachePrefix::kNone;
   std::optional<std::uint64_t> cache_prefix_limit;  // bytes; none: 4 GB in memory, 32 on the disk
-  bool activation_checkpointing = false;
+  bool gradient_checkpointing = false;
   bool shard_base = false;
   std::uint64_t seed = 7;
   std::int64_t checkpoint_every = 0;  // steps; 0: only when a signal ends the run
   std::int64_t keep_checkpoints = 2;
   OutputCheckpoint output_checkpoint = OutputCheckpoint::kBest;
-  std::int64_t validate_every = 0;  // steps; 0: before the first step and at the end
-  std::int64_t patience = 0;        // validations without a lower loss; 0: no end
-  std::int64_t log_every = 1;       // steps between lines of metrics.jsonl
+  std::int64_t validate_every = 0;           // steps; 0: before the first step and at the end
+  std::int64_t early_stopping_patience = 0;  // validations without a lower loss; 0: no end
+  std::int64_t log_every = 1;                // steps between lines of metrics.jsonl
 };
 
 /// A KL term that holds the expanded model to its base on text of the base's own kind.
@@ -102,7 +102,7 @@ struct RunConfig {
   fs::path model;   // required: the base checkpoint
   fs::path output;  // required: the run directory
   ExpansionConfig expansion;
-  TrainingMethod train;
+  TrainingMethod method;
   LoraConfig lora;
   Layout layout = Layout::kAuto;  // key "layout": of the merged model
   Strength strength;              // of the merged model

@@ -31,7 +31,7 @@ std::optional<TrainingMethod> parse_method(const std::string& text) {
 
 std::string method_text(const TrainingMethod& method) {
   for (const auto& [name, value] : kNames) {
-    if (method.method == value) return name;
+    if (method.kind == value) return name;
   }
   return kLastPrefix + std::to_string(method.last_layers);
 }

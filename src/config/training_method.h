@@ -7,7 +7,7 @@
 
 namespace expandft {
 
-/// What trains: key "train" of a run config. docs/method.md describes each.
+/// What trains: key "method" of a run config. docs/method.md describes each.
 enum class Method {
   kNew,       // "new": the copies of expanded MLPs (G-Freeze)
   kMlp,       // "mlp": copies and originals of expanded MLPs (G-Train)
@@ -19,15 +19,15 @@ enum class Method {
 };
 
 struct TrainingMethod {
-  Method method = Method::kNew;
+  Method kind = Method::kNew;
   std::int64_t last_layers = 0;  // N of "last:N"
 
   /// Whether MLPs of the layers chosen by `expansion` are widened.
   bool widens() const {
-    return method == Method::kNew || method == Method::kMlp || method == Method::kZeroInit;
+    return kind == Method::kNew || kind == Method::kMlp || kind == Method::kZeroInit;
   }
   /// Whether `expansion.layers` says something.
-  bool expands() const { return widens() || method == Method::kLlamaPro; }
+  bool expands() const { return widens() || kind == Method::kLlamaPro; }
 };
 
 /// "new", "last:3", …; nothing for any other text.

@@ -117,18 +117,18 @@ std::optional<bool> read_switch(const Json& message, const std::string& path,
   return learned;
 }
 
-bool read_learned(const Json& message, ChatRole role, bool learn_prompt, const std::string& path,
+bool read_learned(const Json& message, ChatRole role, bool train_on_prompt, const std::string& path,
                   const std::string& where) {
   const std::optional<bool> learned = read_switch(message, path, where);
   if (role == ChatRole::kAssistant) return learned.value_or(true);
-  if (learned && *learned != learn_prompt) {
+  if (learned && *learned != train_on_prompt) {
     throw input_error(
         path + " is to be " + (*learned ? "learned" : "left out") + ", and is not the assistant's",
         where,
-        *learned ? "set data.learn_prompt to learn all messages, or leave the field out"
-                 : "with data.learn_prompt only answers can be left out of what is learned");
+        *learned ? "set data.train_on_prompt to learn all messages, or leave the field out"
+                 : "with data.train_on_prompt only answers can be left out of what is learned");
   }
-  return learn_prompt;
+  return train_on_prompt;
 }
 
 void add_system(std::string text, const ListForm& form, std::vector<ChatMessage>& messages,
@@ -158,7 +158,7 @@ void check_is_answered(const Json& row, const std::vector<ChatMessage>& messages
 
 }  // namespace
 
-std::vector<ChatMessage> read_messages(const Json& row, bool learn_prompt, UnreadFields& unread,
+std::vector<ChatMessage> read_messages(const Json& row, bool train_on_prompt, UnreadFields& unread,
                                        const std::string& where) {
   const ListForm& form = list_form(row);
   const Json& list = row[form.list];
@@ -186,7 +186,7 @@ std::vector<ChatMessage> read_messages(const Json& row, bool learn_prompt, Unrea
     }
     const ChatRole role = read_role(message, form, path, where);
     messages.push_back({role, read_content(message, form, path, unread, where),
-                        read_learned(message, role, learn_prompt, path, where)});
+                        read_learned(message, role, train_on_prompt, path, where)});
   }
   check_is_answered(row, messages, where);
   add_system(system_text(row, where), form, messages, where);

@@ -16,8 +16,8 @@ namespace expandft {
 /// that it is not learned. Other fields of messages are counted. Input errors, at `where`: what is
 /// none of these; fields that would change what the model is given (data/row_fields.h); a weight
 /// that is not 0 or 1, and one that the role cannot have: what is not the assistant's is learned
-/// with `learn_prompt` and not without.
-std::vector<ChatMessage> read_messages(const Json& row, bool learn_prompt, UnreadFields& unread,
+/// with `train_on_prompt` and not without.
+std::vector<ChatMessage> read_messages(const Json& row, bool train_on_prompt, UnreadFields& unread,
                                        const std::string& where);
 
 /// Where a conversation may begin instead of at its first message: at each question that follows an

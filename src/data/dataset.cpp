@@ -43,7 +43,7 @@ class RowReader {
     check_row_fields(row, form, unread, where);
     if (form != RowForm::kChat) return encoder_.encode(render_row(row, form, where), line);
     const std::vector<ChatMessage> messages =
-        read_messages(row, options_.learn_prompt, unread, where);
+        read_messages(row, options_.train_on_prompt, unread, where);
     return encoder_.encode(messages, chat_format(), where, line);
   }
 

@@ -19,7 +19,7 @@ struct DatasetOptions {
   std::optional<std::string> completion;       // prompt/completion, instruction/… or text is read
   std::string template_key = "data.template";  // what errors call them
   std::int64_t max_length = 1024;              // tokens a sequence
-  bool learn_prompt = false;                   // loss on prompt tokens too
+  bool train_on_prompt = false;                // loss on prompt tokens too
   fs::path model;                              // its files say how conversations are written
   std::string chat_format = "auto";            // or a name of chat/chat_format.h
   std::size_t piece_bytes = 1u << 19;          // plain text is encoded in pieces of about so many

@@ -42,7 +42,7 @@ EncodedRow RowEncoder::encode(const RenderedRow& row, std::int64_t line) const {
   EncodedRow encoded{.line = line};
   const bool blank = leading_space(row.completion) == row.completion.size();
   const bool nothing_in_prompt = leading_space(row.prompt) == row.prompt.size();
-  if (blank && !(options_.learn_prompt && !nothing_in_prompt)) return encoded;
+  if (blank && !(options_.train_on_prompt && !nothing_in_prompt)) return encoded;
   const std::size_t with_earlier = row.earlier.empty() ? 0 : encode_with_earlier(row, encoded);
   if (!row.earlier.empty() && with_earlier == 0) return encoded;
   EncodedExchange exchange = encode_exchange({row.system + row.prompt, row.completion}, true);
@@ -96,7 +96,7 @@ void RowEncoder::append(const EncodedExchange& exchange, Example& example) const
     example.learned.insert(example.learned.end(), ids.size(), learned ? 1 : 0);
   };
   add(exchange.bos, false);
-  add(exchange.prompt, options_.learn_prompt);
+  add(exchange.prompt, options_.train_on_prompt);
   add(exchange.answer, true);
 }
 
@@ -132,11 +132,12 @@ EncodedRow RowEncoder::encode(const std::vector<ChatMessage>& messages, const Ch
                               const std::string& where, std::int64_t line) const {
   EncodedRow encoded{.line = line, .is_conversation = true};
   const auto encode = [&](const std::vector<ChatMessage>& part) {
-    return encode_chat(render_chat(format, part, where), format, options_.learn_prompt, tokenizer_);
+    return encode_chat(render_chat(format, part, where), format, options_.train_on_prompt,
+                       tokenizer_);
   };
   Example& example = encoded.example = encode(messages);
   const bool learns = std::any_of(messages.begin(), messages.end(), [&](const ChatMessage& m) {
-    const bool counts = m.role == ChatRole::kAssistant ? m.learned : options_.learn_prompt;
+    const bool counts = m.role == ChatRole::kAssistant ? m.learned : options_.train_on_prompt;
     return counts && leading_space(m.content) != m.content.size();
   });
   if (!learns) return encoded;

@@ -55,7 +55,7 @@ Dataset load_sources(
     for (const fs::path& file : files) {
       DatasetOptions options{.path = file,
                              .max_length = data.max_length,
-                             .learn_prompt = data.learn_prompt,
+                             .train_on_prompt = data.train_on_prompt,
                              .model = run.model,
                              .chat_format = data.chat_format,
                              .threads = threads};

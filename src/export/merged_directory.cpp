@@ -66,7 +66,7 @@ Json info_json(const MergedInfo& info) {
           {"base_intermediate_size", info.intermediate_size},
           {"strength", strength_json(info.strength)},
           {"layout", layout_name(info.layout)},
-          {"train", method_text(info.method)},
+          {"method", method_text(info.method)},
           {"reversible", info.reversible},
           {"base_config", info.base_config}};
 }
@@ -216,13 +216,15 @@ MergedInfo read_merged_info(const fs::path& directory) {
       if (json.at("layout") == name) info.layout = layout;
     }
     info.reversible = json.at("reversible");
-    const auto method = parse_method(json.value("train", method_text(Method::kNew)));
+    // Models merged before have it as "train", the oldest not at all.
+    const char* const key = json.contains("method") ? "method" : "train";
+    const auto method = parse_method(json.value(key, method_text(Method::kNew)));
     if (!method || !method->widens()) {
-      throw input_error("\"train\" is " + json.at("train").dump() +
+      throw input_error(std::string("\"") + key + "\" is " + json.at(key).dump() +
                             "; expected \"new\", \"mlp\" or \"zero-init\"",
                         file.string(), kMergeAgain);
     }
-    info.method = method->method;
+    info.method = method->kind;
     const bool ascending =
         std::ranges::adjacent_find(info.layers, std::greater_equal{}) == info.layers.end();
     if (info.layout == Layout::kAuto || info.layers.empty() || !ascending ||

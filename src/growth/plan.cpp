@@ -33,7 +33,7 @@ ExpansionPlan make_plan(const LayerSelection& layers, std::int64_t copies, const
   }
   if (method == Method::kZeroInit && copies != 2) {
     throw input_error("expansion.copies is " + std::to_string(copies) +
-                          "; expected 2 with \"train\": \"zero-init\": several copies that begin "
+                          "; expected 2 with \"method\": \"zero-init\": several copies that begin "
                           "equal, and add nothing, would stay equal",
                       "expansion.copies");
   }

@@ -32,11 +32,11 @@ AppliedMethod apply_method(Decoder& decoder, const ModelDirectory& base, const R
   AppliedMethod out;
   const DecoderSpec spec = decoder.spec();
   std::vector<std::int64_t> added;
-  switch (run.train.method) {
+  switch (run.method.kind) {
     case Method::kNew:
     case Method::kMlp:
     case Method::kZeroInit:
-      out.plan = make_plan(run.expansion.layers, run.expansion.copies, spec, run.train.method);
+      out.plan = make_plan(run.expansion.layers, run.expansion.copies, spec, run.method.kind);
       out.adaptation = widen(decoder, base, *out.plan, run);
       out.frozen_layers = out.plan->layers.front();
       break;
@@ -55,8 +55,8 @@ AppliedMethod apply_method(Decoder& decoder, const ModelDirectory& base, const R
       out.adaptation = train_all_weights(decoder);
       break;
     case Method::kLast:
-      out.adaptation = train_last_layers(decoder, run.train.last_layers);
-      out.frozen_layers = spec.layers - run.train.last_layers;
+      out.adaptation = train_last_layers(decoder, run.method.last_layers);
+      out.frozen_layers = spec.layers - run.method.last_layers;
       break;
   }
   out.layers = lengthened(spec.layers, added);
@@ -69,7 +69,7 @@ std::string describe(const AppliedMethod& applied, const RunConfig& run, const D
   const std::string share =
       fmt::format("{:.1f} % of the model's {}",
                   100.0 * static_cast<double>(trained) / static_cast<double>(all), all);
-  switch (run.train.method) {
+  switch (run.method.kind) {
     case Method::kNew:
       return describe(*applied.plan, base);
     case Method::kMlp:
@@ -85,7 +85,7 @@ std::string describe(const AppliedMethod& applied, const RunConfig& run, const D
                          counted(std::ssize(applied.lora->updates()), "projection"),
                          counted(trained, "new parameter"), share);
     case Method::kLast:
-      return fmt::format("the last {} of {} train: {}, {}", run.train.last_layers,
+      return fmt::format("the last {} of {} train: {}, {}", run.method.last_layers,
                          counted(base.layers, "layer"), counted(trained, "parameter"), share);
     case Method::kFull:
       break;

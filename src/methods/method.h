@@ -24,7 +24,7 @@ struct AppliedMethod {
   std::int64_t frozen_layers = 0;     // below all that trains: what they compute never changes
 };
 
-/// Applies `run.train`. Input errors: layers or projections that the model does not have, and what
+/// Applies `run.method`. Input errors: layers or projections that the model does not have, and what
 /// make_plan refuses.
 AppliedMethod apply_method(Decoder& decoder, const ModelDirectory& base, const RunConfig& run);
 

@@ -81,7 +81,7 @@ std::unique_ptr<TrainedWeights> train_last_layers(Decoder& decoder, std::int64_t
   if (count > layers) {
     throw input_error("\"last:" + std::to_string(count) + "\" asks for more layers than the " +
                           std::to_string(layers) + " that the model has",
-                      "train");
+                      "method");
   }
   auto weights = std::make_unique<TrainedWeights>();
   for (std::int64_t i = layers - count; i < layers; ++i) train_layer(decoder, i, *weights);

@@ -73,7 +73,7 @@ std::string dry_run_report(TrainSetup& setup) {
     const auto start = std::chrono::steady_clock::now();
     const QueuedStep step =
         queue_step(setup.decoder, optimizer, batch, learning_rate_at(training, i, total),
-                   training.clip_norm, retain, /*prefix=*/nullptr, /*notes=*/{},
+                   training.max_grad_norm, retain, /*prefix=*/nullptr, /*notes=*/{},
                    scale ? std::optional(scale->at(i)) : std::nullopt);
     results_of({&step, 1});  // waits for it
     seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

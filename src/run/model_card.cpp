@@ -65,7 +65,7 @@ std::string opening(const ModelDirectory& base, const DecoderSpec& spec, const F
 
 /// What trained, in a sentence.
 std::string what_trained(const RunConfig& run) {
-  switch (run.train.method) {
+  switch (run.method.kind) {
     case Method::kNew:
       return "Only the copies were trained; no original weight was changed.";
     case Method::kMlp:
@@ -120,11 +120,11 @@ std::string trained_model_card(const TrainSetup& setup, const TrainingOutcome& o
   card += fmt::format("- Strength: {} (1 is as trained, 0 the base).\n\n## Training\n\n",
                       strength_text(run.strength));
   card += fmt::format(
-      "{} (`\"train\": \"{}\"`)\n\n"
+      "{} (`\"method\": \"{}\"`)\n\n"
       "- Data: {}, {} in {}\n"
       "- AdamW, learning rate {:g}, weight decay {:g}, seed {}\n"
       "- Training loss {:.4f} at first, {:.4f} at the end (nats a token)\n",
-      what_trained(run), method_text(run.train), data_names(run.data.train),
+      what_trained(run), method_text(run.method), data_names(run.data.train),
       counted(outcome.state.tokens, "token"), counted(outcome.state.step, "step"),
       run.training.learning_rate, run.training.weight_decay, run.training.seed, outcome.first_loss,
       outcome.last_loss);

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "checkpoint/atomic_directory.h"
+#include "config/foreign_keys.h"
 #include "report/summary.h"
 
 #include <system_error>
@@ -41,8 +42,8 @@ RunStart plan_start(const fs::path& run, bool resume, bool restart) {
 bool is_to_go_on(const fs::path& run, const Json& resolved_config) {
   const fs::path file = run / "config.resolved.json";
   if (!is_file(file)) return false;
-  const Json before = read_json(file);
-  for (const char* key : {"epochs", "max_steps", "patience", "output_checkpoint"}) {
+  const Json before = with_present_keys(read_json(file));
+  for (const char* key : {"epochs", "max_steps", "early_stopping_patience", "output_checkpoint"}) {
     const Json::json_pointer place = Json::json_pointer("/training") / key;
     if (before.contains(place) && before.at(place) != resolved_config.at(place)) return true;
   }

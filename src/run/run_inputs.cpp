@@ -166,9 +166,9 @@ std::vector<std::pair<std::string, std::string>> run_input_problems(const RunCon
     add("evaluation.max_drop", budget_problem(run.evaluation.max_drop, originals).value_or(""));
   }
   check_tasks(run.evaluation.tasks, "evaluation.tasks", run, problems);
-  if (run.training.patience > 0 &&
+  if (run.training.early_stopping_patience > 0 &&
       (run.training.validate_every == 0 || run.data.validation.empty())) {
-    add("training.patience",
+    add("training.early_stopping_patience",
         "ends a run by its validations, and there are none while it trains: set data.validation "
         "and training.validate_every");
   }

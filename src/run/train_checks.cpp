@@ -17,7 +17,7 @@
 namespace expandft {
 
 bool chooses_layers(const RunConfig& run, const DecoderSpec& spec) {
-  return run.train.expands() && run.expansion.layers.automatic(spec.layers).has_value();
+  return run.method.expands() && run.expansion.layers.automatic(spec.layers).has_value();
 }
 
 namespace {
@@ -31,15 +31,15 @@ void check_length(const RunConfig& run, const DecoderSpec& spec) {
 
 /// The layers, and the layout of what is made of them.
 void check_layers(const RunConfig& run, const DecoderSpec& spec) {
-  if (run.train.method == Method::kLast && run.train.last_layers > spec.layers) {
+  if (run.method.kind == Method::kLast && run.method.last_layers > spec.layers) {
     throw input_error(fmt::format("\"last:{}\" asks for more layers than the {} that the model has",
-                                  run.train.last_layers, spec.layers),
+                                  run.method.last_layers, spec.layers),
                       "train");
   }
-  if (!run.train.expands()) return;
+  if (!run.method.expands()) return;
   const std::optional<std::int64_t> automatic = run.expansion.layers.automatic(spec.layers);
   if (!automatic) run.expansion.layers.resolve(spec.layers);
-  if (!automatic || !run.train.widens()) return;
+  if (!automatic || !run.method.widens()) return;
   RunConfig some = run;  // whichever are chosen, they are so many
   some.expansion.layers = LayerSelection::parse(fmt::format("last:{}", *automatic), "layers");
   folding_of(some, spec);
@@ -47,10 +47,9 @@ void check_layers(const RunConfig& run, const DecoderSpec& spec) {
 
 void check_shares(const RunConfig& run, const DecoderSpec& spec) {
   if (!run.training.shard_base) return;
-  const bool keeps_layers =
-      run.train.method == Method::kNew || run.train.method == Method::kZeroInit;
+  const bool keeps_layers = run.method.kind == Method::kNew || run.method.kind == Method::kZeroInit;
   if (!keeps_layers) {
-    throw input_error("training.shard_base is true, and train is \"" + method_text(run.train) +
+    throw input_error("training.shard_base is true, and method is \"" + method_text(run.method) +
                           "\": the base's layers lie in shares only where nothing but new MLPs is "
                           "made of them",
                       run.file.string(),
@@ -67,7 +66,7 @@ void check_shares(const RunConfig& run, const DecoderSpec& spec) {
 
 /// LoRA's targets are matrices of each layer; by the checkpoint's names, fused ones too.
 void check_targets_of(const RunConfig& run, const ModelDirectory& base, const DecoderSpec& spec) {
-  if (run.train.method != Method::kLora) return;
+  if (run.method.kind != Method::kLora) return;
   const std::string layer = spec.names.layer(0, "");
   constexpr std::string_view kEnd = ".weight";
   std::set<std::string> known;
@@ -105,7 +104,7 @@ std::vector<MeasuredFile> task_files(const RunConfig& run, const std::vector<std
 
 Folding folding_of(const RunConfig& run, const DecoderSpec& spec) {
   const ExpansionPlan plan =
-      make_plan(run.expansion.layers, run.expansion.copies, spec, run.train.method);
+      make_plan(run.expansion.layers, run.expansion.copies, spec, run.method.kind);
   return {plan, resolve_layout(run.layout, plan, spec), run.strength, spec.layers};
 }
 
@@ -121,7 +120,7 @@ std::optional<TrainBase> open_train_base(const RunConfig& run, Problems& problem
   problems.check([&] { check_length(run, spec); });
   problems.check([&] {
     check_layers(run, spec);
-    if (run.train.widens() && !chooses_layers(run, spec)) base->folding = folding_of(run, spec);
+    if (run.method.widens() && !chooses_layers(run, spec)) base->folding = folding_of(run, spec);
   });
   problems.check([&] { check_shares(run, spec); });
   problems.check([&] { check_targets_of(run, base->directory, spec); });
@@ -143,7 +142,7 @@ TokenId begin_token(const Tokenizer& tokenizer) {
 }
 
 DatasetOptions retention_options(const RunConfig& run) {
-  return {.path = *run.retention.text, .max_length = run.data.max_length, .learn_prompt = true};
+  return {.path = *run.retention.text, .max_length = run.data.max_length, .train_on_prompt = true};
 }
 
 Notices config_notices(const RunConfig& run) {
@@ -156,7 +155,7 @@ Notices config_notices(const RunConfig& run) {
     }
   }
   Notices notices = budget_notices(run.evaluation.max_drop, originals, "evaluation.max_drop");
-  if (run.train.widens() && run.expansion.copies > 2 && run.expansion.noise == 0) {
+  if (run.method.widens() && run.expansion.copies > 2 && run.expansion.noise == 0) {
     notices.push_back(
         {.what = fmt::format("expansion.copies is {} and expansion.noise 0: copies of one layer "
                              "start equal and get equal gradients, so more than 2 train no better "

@@ -218,10 +218,10 @@ std::unique_ptr<TrainSetup> set_up_training(ResolvedConfig config, const Process
   if (automatic) {
     data = loading.get();
     ranking = choose_layers(run, decoder, data->training, resume, group);
-    if (run.train.widens()) folding = folding_of(run, spec);
+    if (run.method.widens()) folding = folding_of(run, spec);
   }
   AppliedMethod method = apply_method(decoder, base, run);
-  if (run.training.activation_checkpointing) decoder.checkpoint_from(method.frozen_layers);
+  if (run.training.gradient_checkpointing) decoder.checkpoint_from(method.frozen_layers);
   spdlog::info("{} on {}: {}", fs::path(model_name(base.path())).filename().string(),
                device_name(device), describe(method, run, spec));
   const Dtype base_dtype = base.tensor(spec.names.embedding()).dtype;

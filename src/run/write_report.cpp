@@ -57,7 +57,7 @@ RunReport::Facts outcome_facts(const TrainSetup& setup, const TrainingOutcome& o
 
 RunReport::Facts plan_facts(const TrainSetup& setup) {
   RunReport::Facts facts = {
-      {"Method", method_text(setup.run().train)},
+      {"Method", method_text(setup.run().method)},
       {"Plan", setup.description()},
       {"Parameters of the base", human_count(static_cast<double>(count_parameters(setup.spec)))},
       {"Strength of the merged model", strength_text(setup.run().strength)}};

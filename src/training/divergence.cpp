@@ -16,7 +16,7 @@ Error divergence(const Error& error, const fs::path& snapshot, bool is_before) {
       error.code(), error.message(), error.where(),
       found + snapshot.string() +
           ". To go on from there, lower training.learning_rate and use --resume: after a "
-          "divergence it may change, and so may schedule, warmup and clip_norm. Or look at "
+          "divergence it may change, and so may lr_scheduler, warmup and max_grad_norm. Or look at "
           "the data of this step, or begin again with --restart");
 }
 

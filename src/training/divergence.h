@@ -9,8 +9,8 @@ namespace expandft {
 /// other values of `kMayChangeAfterDivergence`.
 fs::path divergence_file(const fs::path& run);
 inline constexpr const char* kMayChangeAfterDivergence[] = {
-    "training.learning_rate", "training.final_learning_rate", "training.schedule",
-    "training.warmup", "training.clip_norm"};
+    "training.learning_rate", "training.min_lr_ratio", "training.lr_scheduler", "training.warmup",
+    "training.max_grad_norm"};
 
 /// The error of a step that diverged, with what can be done. `snapshot` is the newest, and holds
 /// good weights: those before the step (`is_before`), or older ones.

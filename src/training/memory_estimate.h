@@ -14,7 +14,7 @@ struct MemoryLayout {
   int ranks = 1;
   bool shard_base = false;         // training.shard_base
   std::int64_t element_bytes = 4;  // of what is computed in
-  bool checkpointing = false;      // training.activation_checkpointing
+  bool checkpointing = false;      // training.gradient_checkpointing
   std::int64_t tokens = 0;         // of a micro-batch
 };
 

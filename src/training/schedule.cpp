@@ -14,17 +14,17 @@ std::int64_t warmup_steps(const TrainingConfig& training, std::int64_t total_ste
 
 double learning_rate_at(const TrainingConfig& training, std::int64_t step,
                         std::int64_t total_steps) {
-  const double peak = training.learning_rate, f = training.final_learning_rate;
+  const double peak = training.learning_rate, f = training.min_lr_ratio;
   const std::int64_t warmup = warmup_steps(training, total_steps);
   if (step < warmup) return peak * static_cast<double>(step + 1) / static_cast<double>(warmup);
   const double x = static_cast<double>(step - warmup) /
                    static_cast<double>(std::max<std::int64_t>(1, total_steps - warmup));
-  switch (training.schedule) {
-    case Schedule::kLinear:
+  switch (training.lr_scheduler) {
+    case LrScheduler::kLinear:
       return peak * (1 - (1 - f) * x);
-    case Schedule::kCosine:
+    case LrScheduler::kCosine:
       return peak * (f + (1 - f) * 0.5 * (1 + std::cos(std::numbers::pi * x)));
-    case Schedule::kConstant:
+    case LrScheduler::kConstant:
       break;
   }
   return peak;

@@ -10,7 +10,7 @@ namespace expandft {
 std::int64_t warmup_steps(const TrainingConfig& training, std::int64_t total_steps);
 
 /// Learning rate of step 0 … total−1. Warm-up: peak·(step + 1)/warmup. Then with
-/// x = (step − warmup)/(total − warmup) and f = final_learning_rate: constant peak; linear
+/// x = (step − warmup)/(total − warmup) and f = min_lr_ratio: constant peak; linear
 /// peak·(1 − (1 − f)·x); cosine peak·(f + (1 − f)·(1 + cos πx)/2) (arXiv 1608.03983, one cycle).
 double learning_rate_at(const TrainingConfig& training, std::int64_t step,
                         std::int64_t total_steps);

@@ -4,6 +4,7 @@
 #include "base/hash.h"
 #include "base/partial_path.h"
 #include "checkpoint/atomic_directory.h"
+#include "config/foreign_keys.h"
 #include "model/tensors.h"
 
 #include <algorithm>
@@ -201,7 +202,7 @@ SavedState read_state(const fs::path& snapshot) {
     if (json.at("format") != "expandft-snapshot" || json.at("format_version") != kSnapshotVersion) {
       throw input_error("its format is not one that this version reads");
     }
-    SavedState saved{parse_state(json), json.at("identity")};
+    SavedState saved{parse_state(json), with_present_keys(json.at("identity"))};
     if (saved.state.step != step_of(snapshot)) {
       throw input_error(fmt::format("\"step\" is {}; its folder says otherwise", saved.state.step));
     }
@@ -279,13 +280,13 @@ Json snapshot_identity(const Json& resolved_config, const std::string& base_fing
   Json identity = {{"base_fingerprint", base_fingerprint},
                    {"data_fingerprint", data_fingerprint},
                    {"retention_fingerprint", retention_fingerprint}};
-  for (const char* key : {"train", "expansion", "lora", "data", "training", "retention"}) {
+  for (const char* key : {"method", "expansion", "lora", "data", "training", "retention"}) {
     identity[key] = resolved_config.at(key);
   }
   for (const char* key :
        {"checkpoint_every", "keep_checkpoints", "output_checkpoint", "validate_every", "log_every",
-        "epochs", "max_steps", "patience", "cache_prefix", "cache_prefix_limit",
-        "activation_checkpointing", "shard_base"}) {
+        "epochs", "max_steps", "early_stopping_patience", "cache_prefix", "cache_prefix_limit",
+        "gradient_checkpointing", "shard_base"}) {
     identity["training"].erase(key);
   }
   // The data's content counts, not where it lies.

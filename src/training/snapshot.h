@@ -74,7 +74,7 @@ std::uint64_t snapshot_bytes(std::int64_t parameters);
 /// What must not change between a snapshot and its continuation: the fingerprints of the base, of
 /// the training data and of the text held on ("": none), and the keys of the resolved config that
 /// the weights depend on: of data.train, weights and templates. How long the run goes on
-/// (training.epochs, max_steps, patience) is no part of it.
+/// (training.epochs, max_steps, early_stopping_patience) is no part of it.
 Json snapshot_identity(const Json& resolved_config, const std::string& base_fingerprint,
                        const std::string& data_fingerprint,
                        const std::string& retention_fingerprint);

@@ -24,7 +24,7 @@ std::optional<LossScale> loss_scale_for(at::ScalarType compute_dtype) {
 }
 
 QueuedStep queue_step(const Decoder& decoder, AdamW& optimizer, const StepBatch& batch,
-                      double learning_rate, double clip_norm,
+                      double learning_rate, double max_grad_norm,
                       const std::optional<FurtherTerm>& further, PrefixCache* prefix,
                       const RankNotes& notes, std::optional<double> loss_scale) {
   optimizer.zero_grad();
@@ -71,7 +71,7 @@ QueuedStep queue_step(const Decoder& decoder, AdamW& optimizer, const StepBatch&
   optimizer.group().sum(step.numbers);
   const at::Tensor norm = step.numbers[1].sqrt_().div_(factor);
   optimizer.stop_unless(step.numbers.isfinite().all());
-  optimizer.clip_gradients(norm, clip_norm, factor);
+  optimizer.clip_gradients(norm, max_grad_norm, factor);
   optimizer.step(learning_rate);
   return step;
 }

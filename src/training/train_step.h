@@ -59,7 +59,7 @@ struct FurtherTerm {
 /// backward's loss, the sum over the targets, is multiplied by, and the further term's sum as well;
 /// the fp32 gradients are divided by it, and by the targets or the divisor, afterwards.
 QueuedStep queue_step(const Decoder& decoder, AdamW& optimizer, const StepBatch& batch,
-                      double learning_rate, double clip_norm,
+                      double learning_rate, double max_grad_norm,
                       const std::optional<FurtherTerm>& further = {}, PrefixCache* prefix = nullptr,
                       const RankNotes& notes = {}, std::optional<double> loss_scale = {});
 

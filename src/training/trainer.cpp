@@ -233,7 +233,7 @@ class Loop {
 
   bool is_done() const {
     return state_.step >= outcome_.total_steps ||
-           state_.validations.is_exhausted(training_.patience);
+           state_.validations.is_exhausted(training_.early_stopping_patience);
   }
 
   /// Measures what is due at this step and was not yet; whether the validation loss is the lowest.
@@ -264,7 +264,7 @@ class Loop {
     }
     const double rate = learning_rate_at(training_, index, outcome_.total_steps);
     queued_.push_back(queue_step(
-        job_.decoder, optimizer_, batches_->next(), rate, training_.clip_norm, retain,
+        job_.decoder, optimizer_, batches_->next(), rate, training_.max_grad_norm, retain,
         prefix_.get(), {.signals = signals_.caught() != 0 ? 1.0 : 0.0, .seconds = seconds_a_step_},
         state_.loss_scale ? std::optional(state_.loss_scale->at(index)) : std::nullopt));
     positions_.push_back(batches_->position());

@@ -52,14 +52,14 @@ struct TrainingOutcome {
   int signal = 0;  // 0, or what ended it early (after the last step too); a snapshot was saved
   std::optional<Validation> best;  // the lowest validation loss after step 0
   std::int64_t output_step = 0;    // whose weights the model holds now: the best's or the last
-  bool stopped_early = false;      // by training.patience
+  bool stopped_early = false;      // by training.early_stopping_patience
 };
 
-/// Trains to the end, until training.patience is exhausted, or until a signal comes; then brings
-/// the best weights back, if these go to the outputs. Writes metrics.jsonl and snapshots into the
-/// run directory, on resuming config.resolved.json too, and a progress line to the terminal. When
-/// training diverges, the newest snapshot has the last good weights, and the error says where. A
-/// signal to one rank of a group ends the run of all.
+/// Trains to the end, until training.early_stopping_patience is exhausted, or until a signal comes;
+/// then brings the best weights back, if these go to the outputs. Writes metrics.jsonl and
+/// snapshots into the run directory, on resuming config.resolved.json too, and a progress line to
+/// the terminal. When training diverges, the newest snapshot has the last good weights, and the
+/// error says where. A signal to one rank of a group ends the run of all.
 TrainingOutcome run_training(const TrainingJob& job);
 
 }  // namespace expandft

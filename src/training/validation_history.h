@@ -23,7 +23,8 @@ struct ValidationHistory {
 
   /// Takes a validation in; whether it is the best so far.
   bool add(const Validation& validation);
-  /// Whether there were `patience` validations in a row without a lower loss. 0: never.
+  /// Whether there were `early_stopping_patience` validations in a row without a lower loss. 0:
+  /// never.
   bool is_exhausted(std::int64_t patience) const;
 };
 

@@ -57,11 +57,11 @@ def test_answers_are_learned_and_the_merged_model_answers(expandft, tmp_path, ch
 def test_prompts_carry_no_loss(expandft, tmp_path, chat_model):
     config = write_chat_config(tmp_path, chat_model, ROWS)
     count = {}
-    for learn_prompt in ("false", "true"):
-        result = train(expandft, config, "--dry-run", "--set", f"data.learn_prompt={learn_prompt}")
+    for train_on_prompt in ("false", "true"):
+        result = train(expandft, config, "--dry-run", "--set", f"data.train_on_prompt={train_on_prompt}")
         assert result.rc == 0, result.stderr
         line = next(line for line in result.stderr.splitlines() if "of them learned" in line)
-        count[learn_prompt] = int(line.split(", ")[-1].split()[0])
+        count[train_on_prompt] = int(line.split(", ")[-1].split()[0])
     assert 0 < count["false"] < count["true"]
 
 

@@ -207,7 +207,7 @@ def adapter(expandft, stories, tmp_path, read_tensors):
     save_file(tensors, directory / "adapter_model.safetensors")
     (directory / "adapter_config.json").write_text(json.dumps({
         "format": "expandft-adapter", "format_version": 1, "base_model_name_or_path": "stories260K",
-        "base_fingerprint": fingerprint, "train": "new", "layers": [1, 3], "copies": 2, "num_hidden_layers": 5,
+        "base_fingerprint": fingerprint, "method": "new", "layers": [1, 3], "copies": 2, "num_hidden_layers": 5,
         "hidden_size": 64, "intermediate_size": 172, "strength": 1.0}))
     return directory
 

@@ -26,7 +26,7 @@ def inputs(expandft, tmp_path_factory, stories):
     damage(stories, folder / "tuned", amount=0.1)
     fresh_copy(stories, folder / "model")
     config = write_config(folder, "model", output="run", training__max_steps=4, training__checkpoint_every=2,
-                          training__validate_every=2, training__schedule="constant")
+                          training__validate_every=2, training__lr_scheduler="constant")
     train(expandft, config)
     (folder / "run/adapter").rename(folder / "adapter")
     shutil.rmtree(folder / "run")

@@ -83,7 +83,7 @@ def test_an_unclear_or_unfinished_entry_is_told(score, cache):
 
 def test_a_run_config_names_a_model_of_the_hub(expandft, cache, tmp_path):
     environment = {"HF_HUB_CACHE": str(cache)}
-    config = write_config(tmp_path, "org/name", train="lora")
+    config = write_config(tmp_path, "org/name", method="lora")
     result = expandft("train", "--config", config, "--device", "cpu", env=environment)
     assert result.rc == 0, result.stderr
     out = tmp_path / "out"

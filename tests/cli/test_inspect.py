@@ -72,7 +72,7 @@ def test_family_that_cannot_be_computed(expandft, tiny_model):
 def test_run(expandft, tmp_path):
     (tmp_path / "checkpoints/step-000020").mkdir(parents=True)
     (tmp_path / "checkpoints/.step-000030.partial").mkdir()
-    (tmp_path / "config.resolved.json").write_text(json.dumps({"model": "base", "train": "new"}))
+    (tmp_path / "config.resolved.json").write_text(json.dumps({"model": "base", "method": "new"}))
     (tmp_path / "metrics.jsonl").write_text('{"step": 1, "event": "train", "loss": 3.5}\n'
                                             '{"step": 2, "event": "train", "loss": 3.25}\n'
                                             '{"step": 3, "event": "tr')
@@ -120,7 +120,7 @@ def test_the_page_of_a_finished_run(expandft, tmp_path, stories):
 
     page = expandft("inspect", out).stdout
     assert line_of(page, "state") == "finished, step 8 of 8"
-    assert line_of(page, "train") == "new, layers last:2, 2 copies of each MLP"
+    assert line_of(page, "method") == "new, layers last:2, 2 copies of each MLP"
     assert "->" in line_of(page, "validation")
     [task] = [line.split() for line in page.splitlines() if line.startswith("new ")]
     assert task[:3] == ["new", "new", "perplexity"] and task[-1] == "learned"
@@ -157,7 +157,7 @@ def test_the_page_of_a_run_that_runs_and_is_interrupted(expandft, binary, tmp_pa
 
 
 def test_the_page_of_a_run_that_diverged(expandft, tmp_path):
-    (tmp_path / "config.resolved.json").write_text(json.dumps({"model": "base", "train": "new"}))
+    (tmp_path / "config.resolved.json").write_text(json.dumps({"model": "base", "method": "new"}))
     (tmp_path / "metrics.jsonl").write_text('{"step": 3, "event": "train", "loss": 3.5}\n')
     (tmp_path / "diverged.json").write_text('{"step": 4, "what": "training diverged: the loss is nan"}')
     assert facts(expandft, tmp_path)["state"] == "diverged"

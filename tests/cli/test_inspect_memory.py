@@ -27,7 +27,7 @@ def config(tmp_path):
             "model": "gemma", "output": "out", "expansion": {"layers": "last:20"},
             "data": {"train": "text.txt", "max_length": 2048},
             "training": {"max_steps": 100, "batch_size": 64, "micro_batch_size": 2, "shard_base": True,
-                         "activation_checkpointing": True},
+                         "gradient_checkpointing": True},
         } | changes))
         return file
 
@@ -66,7 +66,7 @@ def test_what_it_cannot_tell(expandft, config, arguments, message):
     assert result.rc == 2 and message in result.stderr
 
 
-@pytest.mark.parametrize("changes", [{"train": "lora", "expansion": {}}, {"expansion": {"layers": {"auto": 3}}}])
+@pytest.mark.parametrize("changes", [{"method": "lora", "expansion": {}}, {"expansion": {"layers": {"auto": 3}}}])
 def test_what_it_has_to_be_measured_for(expandft, config, changes):
     training = {"max_steps": 100, "batch_size": 64}
     result = expandft("inspect", "--memory", "8", "--config", config(training=training, **changes))

@@ -109,7 +109,7 @@ def test_the_dry_run_tells_the_peak_of_the_run(expandft, layered_model, stories,
     """Within a tenth; the run's peak is in its summary. Other phases of a run keep some 20 MB of code and buffers in
     memory that a dry run does not touch."""
     model = stories if size == "small" else layered_model(24, dtype="float32")
-    config = write_config(tmp_path, model, train=method, expansion__layers="all", training__max_steps=6)
+    config = write_config(tmp_path, model, method=method, expansion__layers="all", training__max_steps=6)
     common = ("train", "--config", config, "--device", "cpu", "--threads", "1")
     dry = expandft(*common, "--dry-run")
     assert dry.rc == 0, dry.stderr
@@ -163,7 +163,7 @@ def test_checkpointing_saves_the_activations_of_all_layers_but_one(expandft, lay
                     training__micro_batch_size=64)
     plain = peak_of(expandft, tmp_path / "plain", model, **settings)
     config = write_config(tmp_path, model, evaluation=None, data__validation=None,
-                          training__activation_checkpointing=True, **settings)
+                          training__gradient_checkpointing=True, **settings)
     estimate, _, saving = estimate_and_peak(expandft, tmp_path, config)
     assert plain - saving > 0.8 * (layers - 1) * 64 * 64 * 4 * WIDTH * 4
     # Layers that are loaded and dropped fragment the memory, so the estimate is a little low.

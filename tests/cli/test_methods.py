@@ -230,11 +230,11 @@ def test_layers_are_chosen_by_a_probe(expandft, stories, tmp_path):
 
 
 @pytest.mark.parametrize("changes, expected", [
-    ({"train": "last:6"}, '"last:6" asks for more layers'),
-    ({"train": "lora", "lora__targets": ["qkv_proj"]}, "no projection"),
-    ({"train": "zero-init", "expansion__copies": 3}, "expected 2"),
+    ({"method": "last:6"}, '"last:6" asks for more layers'),
+    ({"method": "lora", "lora__targets": ["qkv_proj"]}, "no projection"),
+    ({"method": "zero-init", "expansion__copies": 3}, "expected 2"),
     ({"expansion__layers": {"auto": 6}}, "6 layers are asked for"),
-    ({"train": "llama-pro", "expansion__layers": "last:9"}, "out of range")])
+    ({"method": "llama-pro", "expansion__layers": "last:9"}, "out of range")])
 def test_methods_that_do_not_fit_the_model_are_named(expandft, stories, tmp_path, changes, expected):
     result = train(expandft, write_config(tmp_path, stories, **changes), rc=2)
     assert expected in result.stderr, result.stderr

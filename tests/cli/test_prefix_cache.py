@@ -63,7 +63,7 @@ def test_a_killed_run_ends_in_the_same_weights(expandft, binary, tmp_path, stori
 
 @pytest.mark.parametrize("settings, why", [
     (dict(expansion__layers="all"), "no layer lies below the lowest one that trains"),
-    (dict(train="full"), "no layer lies below the lowest one that trains"),
+    (dict(method="full"), "no layer lies below the lowest one that trains"),
     (dict(training__epochs=1, retention=None), "no example is computed twice in one epoch")])
 def test_a_cache_that_would_hold_nothing_is_warned_of(expandft, tmp_path, stories, settings, why):
     _, result = run(expandft, tmp_path, stories, "out", training__cache_prefix="memory", **settings)
@@ -72,7 +72,7 @@ def test_a_cache_that_would_hold_nothing_is_warned_of(expandft, tmp_path, storie
 
 def test_checkpointing_changes_no_bit(expandft, tmp_path, stories):
     plain, _ = run(expandft, tmp_path, stories, "plain")
-    saving, _ = run(expandft, tmp_path, stories, "saving", training__activation_checkpointing=True)
+    saving, _ = run(expandft, tmp_path, stories, "saving", training__gradient_checkpointing=True)
     assert losses(saving) == losses(plain)
     assert (saving / ADAPTER).read_bytes() == (plain / ADAPTER).read_bytes()
 
@@ -80,6 +80,6 @@ def test_checkpointing_changes_no_bit(expandft, tmp_path, stories):
 def test_both_may_change_on_resuming(expandft, tmp_path, stories):
     run(expandft, tmp_path, stories, "out", training__epochs=1)
     folder, result = run(expandft, tmp_path, stories, "out", "--resume", training__cache_prefix="memory",
-                         training__activation_checkpointing=True)
+                         training__gradient_checkpointing=True)
     assert "resuming after step" in result.stderr
     assert json.loads((folder / "config.resolved.json").read_text())["training"]["cache_prefix"] == "memory"

@@ -100,7 +100,7 @@ def test_slurm_starts_them(binary, stories, tmp_path, settings, alone):
 def test_other_methods_too(expandft, binary, stories, tmp_path, method):
     for folder, count in ((tmp_path / "one", 1), (tmp_path / "two", 2)):
         folder.mkdir()
-        config = write_config(folder, stories, train=method, evaluation=None, expansion=None)
+        config = write_config(folder, stories, method=method, evaluation=None, expansion=None)
         train_on(expandft, binary, count, config)
     assert_close(events(tmp_path / "two/out"), events(tmp_path / "one/out"))
 
@@ -110,7 +110,7 @@ def test_fp32_weights_lie_in_shares_under_bf16(expandft, binary, stories, tmp_pa
     single rank can resume from them."""
     def run(folder, count, steps, *arguments):
         config = write_config(folder, stories, training__max_steps=steps, training__checkpoint_every=5,
-                              training__precision="bfloat16", training__schedule="constant", evaluation=None)
+                              training__precision="bfloat16", training__lr_scheduler="constant", evaluation=None)
         train_on(expandft, binary, count, config, *arguments)
 
     for name in ("one", "two"):
@@ -134,7 +134,7 @@ def test_fp32_weights_lie_in_shares_under_bf16(expandft, binary, stories, tmp_pa
 def test_a_run_goes_on_with_another_number_of_ranks(expandft, binary, stories, tmp_path, before, after):
     def run(folder, count, steps, *arguments):
         config = write_config(folder, stories, training__max_steps=steps, training__checkpoint_every=3,
-                              training__schedule="constant", training__warmup=0, evaluation=None)
+                              training__lr_scheduler="constant", training__warmup=0, evaluation=None)
         train_on(expandft, binary, count, config, *arguments)
 
     (tmp_path / "whole").mkdir()
@@ -161,7 +161,7 @@ def test_a_base_in_shares_trains_the_same(binary, stories, tmp_path, settings, a
 def test_a_base_in_shares_works_where_ranks_have_unequal_parts(expandft, binary, stories, tmp_path):
     """5 sequences per step for 3 ranks, 2 retention sequences for 3, gradient checkpointing."""
     changes = dict(training__batch_size=5, training__micro_batch_size=1, training__validate_every=2,
-                   training__activation_checkpointing=True, training__max_steps=4,
+                   training__gradient_checkpointing=True, training__max_steps=4,
                    retention={"weight": 1.0, "text": "self", "samples": 4, "sample_length": 16, "batch_size": 2})
     for name, count in (("one", 1), ("three", 3)):
         (tmp_path / name).mkdir()
@@ -171,7 +171,7 @@ def test_a_base_in_shares_works_where_ranks_have_unequal_parts(expandft, binary,
 
 
 @pytest.mark.parametrize("changes, message", [
-    (dict(train="lora", expansion=None), 'training.shard_base is true, and train is "lora"'),
+    (dict(method="lora", expansion=None), 'training.shard_base is true, and method is "lora"'),
     (dict(expansion__layers={"auto": 1}), "training.shard_base is true, and expansion.layers ranks the layers"),
 ])
 def test_what_needs_a_whole_base_is_refused(expandft, stories, tmp_path, changes, message):

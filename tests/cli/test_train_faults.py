@@ -16,7 +16,7 @@ from live_runs import start, starts, wait_for, wait_until_it_trains
 from training import events, train, write_config
 
 # Frequent snapshots and validations, and a fluctuating loss, so that the best step is not the last.
-RUN = dict(training__max_steps=150, training__schedule="constant", training__learning_rate=2e-2,
+RUN = dict(training__max_steps=150, training__lr_scheduler="constant", training__learning_rate=2e-2,
            training__validate_every=5, training__checkpoint_every=2, evaluation__every=50)
 OUTPUTS = ("adapter/adapter_model.safetensors", "merged/model.safetensors", "merged/README.md")
 THEIR_OWN = {"seconds", "tokens_per_second", "peak_memory_bytes", "warnings"}  # these name files

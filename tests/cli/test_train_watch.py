@@ -9,7 +9,7 @@ import pytest
 from training import TEXT, events, train, write_config
 
 # A high constant learning rate makes the validation loss fluctuate.
-NOISY = dict(training__max_steps=24, training__validate_every=3, training__schedule="constant",
+NOISY = dict(training__max_steps=24, training__validate_every=3, training__lr_scheduler="constant",
              training__learning_rate=2e-2, training__seed=5)
 
 
@@ -77,7 +77,7 @@ def test_without_validation_while_training_the_last_weights_are_the_best(expandf
 
 
 def test_patience_ends_a_run(expandft, tmp_path, stories):
-    config = write_config(tmp_path, stories, training__patience=2, training__checkpoint_every=50,
+    config = write_config(tmp_path, stories, training__early_stopping_patience=2, training__checkpoint_every=50,
                           **(NOISY | {"training__max_steps": 300}))
     result = train(expandft, config)
     out = tmp_path / "out"
@@ -103,14 +103,14 @@ def test_patience_ends_a_run(expandft, tmp_path, stories):
 
     # More patience makes it continue.
     assert "nothing to do" in train(expandft, config, "--resume").stdout
-    train(expandft, config, "--resume", "--set", "training.patience=4")
+    train(expandft, config, "--resume", "--set", "training.early_stopping_patience=4")
     assert summary_of(out)["steps"] >= summary["steps"] + 6
 
 
 def test_patience_asks_for_validations(expandft, tmp_path, stories):
     for changes in ({}, {"training__validate_every": 2, "data__validation": None}):
-        result = train(expandft, write_config(tmp_path, stories, training__patience=2, **changes), rc=2)
-        assert "training.patience" in result.stderr and "validate_every" in result.stderr
+        result = train(expandft, write_config(tmp_path, stories, training__early_stopping_patience=2, **changes), rc=2)
+        assert "training.early_stopping_patience" in result.stderr and "validate_every" in result.stderr
     assert not (tmp_path / "out").exists()
 
 
@@ -221,7 +221,7 @@ def test_an_ordinary_run_has_no_outliers(expandft, tmp_path, stories):
 
 
 DIVERGING = dict(training__precision="float16", training__learning_rate=1.0, training__max_steps=100,
-                 training__schedule="constant", training__clip_norm=0, training__warmup=8,
+                 training__lr_scheduler="constant", training__max_grad_norm=0, training__warmup=8,
                  training__validate_every=1, expansion__layers="all", evaluation=None)
 
 

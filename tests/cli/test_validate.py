@@ -46,7 +46,7 @@ def test_files_that_are_missing(expandft, config):
 
 
 def test_json(expandft, config, tmp_path):
-    good, bad = config(), config("bad.json", train=7)
+    good, bad = config(), config("bad.json", method=7)
     result = expandft("validate", good, bad, tmp_path / "none.json", "--json")
     assert result.rc == 2
     verdicts = json.loads(result.stdout)
@@ -82,10 +82,10 @@ def problems(expandft, *arguments, rc=2):
     ({"expansion": {"layers": {"auto": 9}}}, ["9"]),
     ({"expansion": {"layers": "0"}, "layout": "native"}, ["every layer to grow"]),
     ({"expansion": {"layers": {"auto": 2}}, "layout": "native"}, ["every layer to grow"]),
-    ({"expansion": {"layers": "all", "copies": 3}, "train": "zero-init"}, ["copies"]),
-    ({"train": "last:9"}, ["last:9", "5"]),
-    ({"train": "lora", "lora": {"targets": ["q_proj", "wq"]}}, ['"wq"', "down_proj"]),
-    ({"train": "full", "training": {"shard_base": True}}, ["shard_base"]),
+    ({"expansion": {"layers": "all", "copies": 3}, "method": "zero-init"}, ["copies"]),
+    ({"method": "last:9"}, ["last:9", "5"]),
+    ({"method": "lora", "lora": {"targets": ["q_proj", "wq"]}}, ['"wq"', "down_proj"]),
+    ({"method": "full", "training": {"shard_base": True}}, ["shard_base"]),
     ({"data": {"train": "text.txt", "max_length": 513}}, ["513", "512 positions"]),
 ])
 def test_the_model_shape(expandft, config, changes, words):

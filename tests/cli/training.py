@@ -12,12 +12,12 @@ Speak, speak.
 METHODS = {
     "new": {},
     "new-k3": {"expansion__copies": 3},
-    "mlp": {"train": "mlp"},
-    "zero-init": {"train": "zero-init"},
-    "llama-pro": {"train": "llama-pro"},
-    "lora": {"train": "lora", "lora__rank": 4, "lora__alpha": 8},
-    "full": {"train": "full"},
-    "last:2": {"train": "last:2"},
+    "mlp": {"method": "mlp"},
+    "zero-init": {"method": "zero-init"},
+    "llama-pro": {"method": "llama-pro"},
+    "lora": {"method": "lora", "lora__rank": 4, "lora__alpha": 8},
+    "full": {"method": "full"},
+    "last:2": {"method": "last:2"},
 }
 
 
@@ -30,7 +30,7 @@ def write_config(folder, model, name="run.json", **changes):
         {"name": "stories", "type": "perplexity", "data": "stories.txt", "block_length": 64}))
     config = {
         "model": str(model), "output": "out",
-        "expansion": {"layers": "last:2", "copies": 2}, "train": "new",
+        "expansion": {"layers": "last:2", "copies": 2}, "method": "new",
         "data": {"train": "train.txt", "validation": "valid.txt", "max_length": 64},
         "training": {"max_steps": 8, "batch_size": 4, "micro_batch_size": 2, "learning_rate": 2e-3,
                      "seed": 3},

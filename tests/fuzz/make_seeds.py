@@ -217,7 +217,7 @@ def model_config_seeds():
 
 
 def run_config_seeds():
-    config = {"model": "base", "output": "out", "expansion": {"layers": [0, 2], "copies": 2}, "train": "new",
+    config = {"model": "base", "output": "out", "expansion": {"layers": [0, 2], "copies": 2}, "method": "new",
               "data": {"train": "a.txt", "validation": None, "max_length": 64},
               "training": {"max_steps": 8, "batch_size": 4, "learning_rate": 2e-3}}
     return {
@@ -226,12 +226,12 @@ def run_config_seeds():
                                                    "cache_prefix": "disk", "cache_prefix_limit": "500MB"}}),
         "mixed": as_bytes({**config, "data": {"train": [{"path": "a", "weight": 0.5}, {"path": "b.jsonl", "template": {
             "prompt": "Q: {q}", "completion": "{a}"}}]}}),
-        "lora": as_bytes({**config, "train": "lora", "expansion": {}, "lora": {"rank": 8, "targets": ["q_proj"]}}),
+        "lora": as_bytes({**config, "method": "lora", "expansion": {}, "lora": {"rank": 8, "targets": ["q_proj"]}}),
         "auto": as_bytes({**config, "expansion": {"layers": {"auto": 3}, "copies": 3, "noise": 0.01}}),
         "retention": as_bytes({**config, "retention": {"weight": 1.0, "text": "self", "samples": 8}, "strength": "0.2:0.8"}),
         "evaluation": as_bytes({**config, "evaluation": {"original_tasks": ["wikitext"], "max_drop": {"each": "1%", "mean": "0.5%"},
                                                          "strengths": [0.5], "prompts": ["é"]}}),
-        "last": as_bytes({**config, "train": "last:2", "expansion": {}}),
+        "last": as_bytes({**config, "method": "last:2", "expansion": {}}),
         "typo": as_bytes({**config, "trainning": {}}),
         "wrong-types": as_bytes({**config, "training": [], "data": 1, "expansion": {"layers": "all", "copies": 1e300}}),
         "empty": b"",
@@ -279,7 +279,7 @@ def adapter_seeds():
         return safetensors(header, bytes(at))
 
     ours = {"format": "expandft-adapter", "format_version": 1, "base_model_name_or_path": "base", "base_fingerprint": "00ff",
-            "train": "new", "layers": [1], "copies": 2, "num_hidden_layers": 2, "hidden_size": 2, "intermediate_size": 3,
+            "method": "new", "layers": [1], "copies": 2, "num_hidden_layers": 2, "hidden_size": 2, "intermediate_size": 3,
             "strength": 1.0}
     copies = tensors([(f"model.layers.1.mlp.{name}.copy1.weight", shape) for name, shape in shapes.items()])
     peft = {"peft_type": "LORA", "r": 2, "lora_alpha": 4, "base_model_name_or_path": "base", "target_modules": ["q_proj"],
@@ -292,7 +292,7 @@ def adapter_seeds():
 
     return {
         "ours": both(ours, copies),
-        "mlp": both({**ours, "format_version": 2, "train": "mlp"}, copies),
+        "mlp": both({**ours, "format_version": 2, "method": "mlp"}, copies),
         "other-layers": both({**ours, "layers": [0, 5]}, copies),
         "newer": both({**ours, "format_version": 99}, copies),
         "huge": both({**ours, "layers": [2**63], "num_hidden_layers": 2**64 - 1}, copies),

@@ -202,7 +202,7 @@ def test_train_and_merge_write_it(expandft, tmp_path, stories, layout):
     (tmp_path / "story.txt").write_text(STORY)
     config = {"model": str(stories), "output": "run", "expansion": {"layers": [1, 3], "copies": 2}, "layout": layout,
               "data": {"train": "story.txt", "max_length": 32},
-              "training": {"max_steps": 3, "batch_size": 4, "learning_rate": 0.01, "schedule": "constant", "warmup": 0}}
+              "training": {"max_steps": 3, "batch_size": 4, "learning_rate": 0.01, "lr_scheduler": "constant", "warmup": 0}}
     (tmp_path / "run.json").write_text(json.dumps(config))
     run(expandft, "train", "--config", tmp_path / "run.json", "--device", "cpu")
     trained = tmp_path / "run/merged"

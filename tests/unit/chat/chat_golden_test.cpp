@@ -57,7 +57,7 @@ TEST_CASE("conversations equal the transformers package's", "[chat][golden]") {
     INFO("conversation " << item.key());
     UnreadFields unread;
     const std::vector<ChatMessage> messages =
-        read_messages({{"messages", item.value()}}, /*learn_prompt=*/false, unread, "d:1");
+        read_messages({{"messages", item.value()}}, /*train_on_prompt=*/false, unread, "d:1");
     const Json& row = golden["conversations"][item.key()];
     if (row.contains("refused")) {
       INFO("refused: " << row["refused"]);
@@ -66,7 +66,7 @@ TEST_CASE("conversations equal the transformers package's", "[chat][golden]") {
     }
     const RenderedChat chat = render_chat(format, messages, "d:1");
     CHECK(chat.text == row["text"].get<std::string>());
-    const Example example = encode_chat(chat, format, /*learn_prompt=*/false, *tokenizer);
+    const Example example = encode_chat(chat, format, /*train_on_prompt=*/false, *tokenizer);
     CHECK(example.tokens == row["ids"].get<std::vector<TokenId>>());
     CHECK(example.tokens.size() == example.learned.size());
     if (row.contains("prompt")) {

@@ -122,7 +122,7 @@ TEST_CASE("Every damaged field of an adapter is named", "[adapter_directory]") {
       CHECK(has(message(key, value), "field \"" + std::string(key) + "\""));
     }
   }
-  for (const char* const key : {"base_model_name_or_path", "base_fingerprint", "train"}) {
+  for (const char* const key : {"base_model_name_or_path", "base_fingerprint", "method"}) {
     CHECK(has(message(key, 1), "field \"" + std::string(key) + "\" must be a string"));
   }
   for (const char* const layers : {"[]", "null", "[4]", "[-1]", "[3, 1]", "[1, 1]", "[1.0]", "1"}) {

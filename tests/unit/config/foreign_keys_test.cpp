@@ -101,17 +101,18 @@ TEST_CASE("keys of other tools point to ours, with what has to be converted", "[
            {"fp16", "\"training.precision\": \"float16\""},
            {"lr", "\"training.learning_rate\""},
            {"optim", "AdamW"},
-           {"lr_scheduler_type", "\"training.schedule\": \"constant\", \"linear\" or \"cosine\""},
+           {"lr_scheduler_type",
+            "\"training.lr_scheduler\": \"constant\", \"linear\" or \"cosine\""},
            {"sample_packing", "\"data.packing\""},
-           {"train_on_inputs", "\"data.learn_prompt\""},
+           {"train_on_inputs", "\"data.train_on_prompt\""},
            {"save_total_limit", "\"training.keep_checkpoints\""},
            {"resume_from_checkpoint", "--resume"},
-           {"early_stopping_patience", "\"training.patience\""},
-           {"gradient_checkpointing", "\"training.activation_checkpointing\""},
-           {"max_grad_norm", "\"training.clip_norm\""},
-           {"finetuning_type", "\"train\": \"lora\", \"full\""},
+           {"early_stopping", "\"training.early_stopping_patience\""},
+           {"use_gradient_checkpointing", "\"training.gradient_checkpointing\""},
+           {"clip_grad_norm", "\"training.max_grad_norm\""},
+           {"finetuning_type", "\"method\": \"lora\", \"full\""},
            {"template", "\"data.chat_format\" or \"data.template\""},
-           {"adapter", "\"train\""},
+           {"adapter", "\"method\""},
            {"wandb_project", "metrics.jsonl"},
            {"load_in_4bit", "not quantized"},
            {"saveSteps", "\"training.checkpoint_every\""},
@@ -127,22 +128,61 @@ TEST_CASE("keys of other tools point to ours, with what has to be converted", "[
   }
 }
 
+TEST_CASE("the names that keys had at first point to today's", "[config]") {
+  struct Case {
+    const char *pointer, *dotted, *now;
+  };
+  for (const Case& one : std::vector<Case>{
+           {"/train", "train", "method"},
+           {"/data/learn_prompt", "data.learn_prompt", "data.train_on_prompt"},
+           {"/training/clip_norm", "training.clip_norm", "training.max_grad_norm"},
+           {"/training/schedule", "training.schedule", "training.lr_scheduler"},
+           {"/training/final_learning_rate", "training.final_learning_rate",
+            "training.min_lr_ratio"},
+           {"/training/activation_checkpointing", "training.activation_checkpointing",
+            "training.gradient_checkpointing"},
+           {"/training/patience", "training.patience", "training.early_stopping_patience"}}) {
+    INFO(one.dotted);
+    const std::string words =
+        std::string(one.dotted) + ": unknown key; here it is \"" + one.now + "\"";
+    CHECK(has(message_of(one.pointer, 1), words));
+    CHECK(has(message_of("", {}, {std::string(one.dotted) + "=1"}), words));
+    Json before = Json::object();
+    before[Json::json_pointer(one.pointer)] = 3;
+    std::string now = std::string("/") + one.now;
+    std::ranges::replace(now, '.', '/');
+    Json after = Json::object();
+    after[Json::json_pointer(now)] = 3;
+    CHECK(with_present_keys(before) == after);
+    CHECK(with_present_keys(after) == after);
+  }
+  CHECK(with_present_keys(Json(3)) == Json(3));
+}
+
 TEST_CASE("keys in the wrong object are pointed to the right one", "[config]") {
   struct Case {
     const char *pointer, *meant;
   };
-  for (const Case& one : std::vector<Case>{{"/learning_rate", "training.learning_rate"},
-                                           {"/learningRate", "training.learning_rate"},
-                                           {"/learning_rat", "training.learning_rate"},
-                                           {"/max_length", "data.max_length"},
-                                           {"/training/max_length", "data.max_length"},
-                                           {"/training/layers", "expansion.layers"},
-                                           {"/training/copies", "expansion.copies"},
-                                           {"/training/output", "output"},
-                                           {"/expansion/rank", "lora.rank"},
-                                           {"/lora/seed", "training.seed"},
-                                           {"/epoch", "training.epochs"},
-                                           {"/max_drop", "evaluation.max_drop"}}) {
+  for (const Case& one :
+       std::vector<Case>{{"/learning_rate", "training.learning_rate"},
+                         {"/max_grad_norm", "training.max_grad_norm"},
+                         {"/lr_scheduler", "training.lr_scheduler"},
+                         {"/min_lr_ratio", "training.min_lr_ratio"},
+                         {"/gradientCheckpointing", "training.gradient_checkpointing"},
+                         {"/training/method", "method"},
+                         {"/training/train_on_prompt", "data.train_on_prompt"},
+                         {"/early_stopping_patience", "training.early_stopping_patience"},
+                         {"/learningRate", "training.learning_rate"},
+                         {"/learning_rat", "training.learning_rate"},
+                         {"/max_length", "data.max_length"},
+                         {"/training/max_length", "data.max_length"},
+                         {"/training/layers", "expansion.layers"},
+                         {"/training/copies", "expansion.copies"},
+                         {"/training/output", "output"},
+                         {"/expansion/rank", "lora.rank"},
+                         {"/lora/seed", "training.seed"},
+                         {"/epoch", "training.epochs"},
+                         {"/max_drop", "evaluation.max_drop"}}) {
     INFO(one.pointer);
     CHECK(has(message_of(one.pointer, 1),
               std::string("unknown key; did you mean \"") + one.meant + "\"?"));

@@ -73,20 +73,20 @@ TEST_CASE("a config of the required keys gets the defaults of the structs", "[co
 TEST_CASE("every key reaches its member", "[config]") {
   const Config file(std::string(R"({
     "$schema": "x.json", "model": "/m", "output": "a/../b/",
-    "expansion": {"layers": ["last:2", 0], "copies": 4}, "train": "new", "layout": "padded",
+    "expansion": {"layers": ["last:2", 0], "copies": 4}, "method": "new", "layout": "padded",
     "strength": 0.5,
     "data": {"train": "t.jsonl", "validation": "v.jsonl",
              "template": {"prompt": "{q}", "completion": "{a}"},
-             "max_length": 64, "packing": false, "learn_prompt": true,
+             "max_length": 64, "packing": false, "train_on_prompt": true,
              "chat_format": "chatml"},
     "training": {"max_steps": 1e3, "batch_size": 16.0, "micro_batch_size": 3,
-                 "learning_rate": 1, "schedule": "linear", "warmup": 100,
-                 "final_learning_rate": 0.1, "weight_decay": 0.01, "beta1": 0, "beta2": 0.5,
-                 "epsilon": 1e-6, "clip_norm": 0, "precision": "bfloat16",
+                 "learning_rate": 1, "lr_scheduler": "linear", "warmup": 100,
+                 "min_lr_ratio": 0.1, "weight_decay": 0.01, "beta1": 0, "beta2": 0.5,
+                 "epsilon": 1e-6, "max_grad_norm": 0, "precision": "bfloat16",
                  "cache_prefix": "disk", "cache_prefix_limit": "1500MB",
-                 "activation_checkpointing": true, "shard_base": true,
+                 "gradient_checkpointing": true, "shard_base": true,
                  "seed": 9007199254740991, "checkpoint_every": 5, "keep_checkpoints": 1,
-                 "output_checkpoint": "last", "validate_every": 6, "patience": 8, "log_every": 7},
+                 "output_checkpoint": "last", "validate_every": 6, "early_stopping_patience": 8, "log_every": 7},
     "evaluation": {"original_tasks": ["a", "tasks/b.json"], "tasks": ["c"], "max_drop": "2.5%",
                    "every": 9, "strengths": [0.25, 1], "prompts": ["./Once", "two"]}
   })"));
@@ -105,7 +105,7 @@ TEST_CASE("every key reaches its member", "[config]") {
   CHECK(run.data.text_template->completion == "{a}");
   CHECK(run.data.max_length == 64);
   CHECK_FALSE(run.data.packing);
-  CHECK(run.data.learn_prompt);
+  CHECK(run.data.train_on_prompt);
   CHECK(run.data.chat_format == "chatml");
   const TrainingConfig& training = run.training;
   CHECK(training.max_steps == 1000);
@@ -114,26 +114,26 @@ TEST_CASE("every key reaches its member", "[config]") {
   CHECK_FALSE(training.batch_tokens);
   CHECK(training.micro_batch_size == 3);
   CHECK(training.learning_rate == 1.0);
-  CHECK(training.schedule == Schedule::kLinear);
+  CHECK(training.lr_scheduler == LrScheduler::kLinear);
   CHECK(training.warmup == 100.0);
-  CHECK(training.final_learning_rate == 0.1);
+  CHECK(training.min_lr_ratio == 0.1);
   CHECK(training.weight_decay == 0.01);
   CHECK(training.beta1 == 0.0);
   CHECK(training.beta2 == 0.5);
   CHECK(training.epsilon == 1e-6);
-  CHECK(training.clip_norm == 0.0);
+  CHECK(training.max_grad_norm == 0.0);
   CHECK(training.precision == Precision::kBFloat16);
   CHECK(training.cache_prefix == CachePrefix::kDisk);
   CHECK(training.cache_prefix_limit == 1'500'000'000u);
   CHECK(config.resolved.at("training").at("cache_prefix_limit") == "1500MB");
-  CHECK(training.activation_checkpointing);
+  CHECK(training.gradient_checkpointing);
   CHECK(training.shard_base);
   CHECK(training.seed == 9007199254740991u);
   CHECK(training.checkpoint_every == 5);
   CHECK(training.keep_checkpoints == 1);
   CHECK(training.validate_every == 6);
   CHECK(training.output_checkpoint == OutputCheckpoint::kLast);
-  CHECK(training.patience == 8);
+  CHECK(training.early_stopping_patience == 8);
   CHECK(training.log_every == 7);
   CHECK(run.evaluation.every == 9);
   CHECK(run.evaluation.strengths == std::vector<double>{0.25, 1.0});
@@ -208,19 +208,19 @@ TEST_CASE("each impossible value is an error with path, value and what is allowe
       {"/training/cache_prefix_limit", "4000", "a size such as \"500MB\" or \"4GB\""},
       {"/training/cache_prefix_limit", "\"0GB\"", "a size such as \"500MB\" or \"4GB\""},
       {"/training/cache_prefix_limit", "\"4 GB\"", "a size such as \"500MB\" or \"4GB\""},
-      {"/training/activation_checkpointing", "1", "true or false"},
+      {"/training/gradient_checkpointing", "1", "true or false"},
       {"/training/shard_base", "\"yes\"", "true or false"},
       {"/training/learning_rate", "0", "a number above 0, at most 1"},
       {"/training/learning_rate", "\"1e-4\"", "a number above 0, at most 1"},
-      {"/training/schedule", "\"cosin\"", "\"constant\", \"linear\", \"cosine\""},
+      {"/training/lr_scheduler", "\"cosin\"", "\"constant\", \"linear\", \"cosine\""},
       {"/training/warmup", "1.5", "a whole number of steps"},
       {"/training/warmup", "-0.1", "a whole number of steps"},
-      {"/training/final_learning_rate", "2", "a number from 0 to 1"},
+      {"/training/min_lr_ratio", "2", "a number from 0 to 1"},
       {"/training/weight_decay", "-1", "a number from 0 to 10"},
       {"/training/beta1", "1", "a number from 0 to below 1"},
       {"/training/beta2", "-0.1", "a number from 0 to below 1"},
       {"/training/epsilon", "0", "a number above 0"},
-      {"/training/clip_norm", "-1", "a number, 0 or more"},
+      {"/training/max_grad_norm", "-1", "a number, 0 or more"},
       {"/training/precision", "\"fp16\"", "\"float16\""},
       {"/training/seed", "-1", "an integer from 0"},
       {"/training/seed", "9007199254740992", "an integer from 0"},
@@ -229,7 +229,7 @@ TEST_CASE("each impossible value is an error with path, value and what is allowe
       {"/training/validate_every", "0.5", "an integer from 0"},
       {"/training/log_every", "0", "an integer from 1"},
       {"/training/output_checkpoint", "\"first\"", "\"best\", \"last\""},
-      {"/training/patience", "-1", "an integer from 0"},
+      {"/training/early_stopping_patience", "-1", "an integer from 0"},
       {"/evaluation/every", "-1", "an integer from 0"},
       {"/evaluation/strengths", "0.5", "a list of numbers from 0 to 1"},
       {"/evaluation/strengths", "[0.5, 1.5]", "a list of numbers from 0 to 1"},
@@ -278,8 +278,8 @@ TEST_CASE("layers are needed only by methods that expand", "[config]") {
     Json json = with("/train", method);
     json.erase("expansion");
     const RunConfig run = Config(json).load().run;
-    CHECK(method_text(run.train) == method);
-    CHECK_FALSE(run.train.expands());
+    CHECK(method_text(run.method) == method);
+    CHECK_FALSE(run.method.expands());
   }
   for (const std::string method : {"new", "mlp", "zero-init", "llama-pro"}) {
     Json json = with("/train", method);
@@ -357,7 +357,7 @@ TEST_CASE("--set comes last", "[config]") {
 
   SECTION("values are JSON, or else texts; the last one holds") {
     const ResolvedConfig config =
-        file.load({"training.learning_rate=2e-4", "train=\"new\"", "expansion.layers=0,-1",
+        file.load({"training.learning_rate=2e-4", "method=\"new\"", "expansion.layers=0,-1",
                    "evaluation.tasks=[\"x\"]", "training.seed=1", "training.seed=2",
                    "data.packing=false", "evaluation.max_drop=3%", "layout=native"});
     CHECK(config.run.training.learning_rate == 2e-4);

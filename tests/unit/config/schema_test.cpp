@@ -59,7 +59,7 @@ TEST_CASE("the schema says type, default, meaning and range of every key", "[con
   CHECK(training["properties"]["learning_rate"]["default"] == 1e-4);
   CHECK(training["properties"]["learning_rate"]["exclusiveMinimum"] == 0);
   CHECK(training["properties"]["epochs"]["type"] == Json::array({"integer", "null"}));
-  CHECK(training["properties"]["schedule"]["enum"] ==
+  CHECK(training["properties"]["lr_scheduler"]["enum"] ==
         Json::array({"constant", "linear", "cosine"}));
   CHECK(training["allOf"].size() == 2);
   const Json& form = schema["properties"]["data"]["properties"]["template"];
@@ -76,7 +76,7 @@ TEST_CASE("every shipped config is valid, and names its schema", "[config]") {
   for (const fs::path& file : run_configs()) {
     INFO(file);
     const ResolvedConfig config = load_run_config(file);
-    CHECK(config.run.train.method == Method::kNew);
+    CHECK(config.run.method.kind == Method::kNew);
     CHECK(read_json(file)["$schema"] == "../docs/run.schema.json");
     for (const DataSource& source : config.run.data.train) CHECK(fs::exists(source.path));
   }

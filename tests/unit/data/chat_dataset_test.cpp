@@ -73,7 +73,7 @@ TEST_CASE("a conversation learns its answers and the tokens that end them", "[da
   CHECK(dataset.report.rows == 1);
   CHECK(dataset.report.truncated_rows == 0);
 
-  data.options.learn_prompt = true;
+  data.options.train_on_prompt = true;
   const Example all = data.load().examples.at(0);
   CHECK(all.tokens == example.tokens);
   CHECK(std::count(all.learned.begin(), all.learned.end(), 1) ==
@@ -96,7 +96,7 @@ TEST_CASE("answers can be left out of what is learned", "[dataset][chat]") {
     CHECK(dataset.examples.at(0).tokens == all.tokens);
     CHECK(data.text(dataset.examples.at(0), true) == "Tom and Sue<|im_end|>");
     CHECK(dataset.notices.empty());
-    data.options.learn_prompt = true;
+    data.options.train_on_prompt = true;
     const Example prompts = data.load().examples.at(0);
     CHECK(data.text(prompts, true).find("Tim") == std::string::npos);
     CHECK(data.text(prompts, true).find("Who?") != std::string::npos);
@@ -116,10 +116,10 @@ TEST_CASE("answers can be left out of what is learned", "[dataset][chat]") {
   }
   // Of a question the switch can only say what holds anyway.
   CHECK(ChatData(with("Who?", R"("train": false)")).load().examples.at(0).learned == all.learned);
-  refuse(with("Who?", R"("train": true)"), {"messages.1 is to be learned", "data.learn_prompt"});
+  refuse(with("Who?", R"("train": true)"), {"messages.1 is to be learned", "data.train_on_prompt"});
   refuse(with("Be kind", R"("weight": 1)"), {"messages.0 is to be learned"});
   ChatData data(with("Who?", R"("train": false)"));
-  data.options.learn_prompt = true;
+  data.options.train_on_prompt = true;
   expect_input_error([&] { data.load(); }, {"messages.1 is to be left out", "only answers"});
 }
 
@@ -336,6 +336,6 @@ TEST_CASE("conversations without anything to learn are counted and named", "[dat
   const std::string unanswered = row({message("user", "a")});
   refuse(good + blank + unanswered, {"2 rows", "empty answer or none", "lines 2, 3)", "d.jsonl"});
   ChatData data(unanswered);
-  data.options.learn_prompt = true;
+  data.options.train_on_prompt = true;
   CHECK(data.load().report.targets > 0);
 }

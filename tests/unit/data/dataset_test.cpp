@@ -147,7 +147,7 @@ TEST_CASE("text rows are learned whole, long ones in several examples", "[datase
 
 TEST_CASE("the prompt is learned when asked for", "[dataset]") {
   DataFile file("d.jsonl", R"({"prompt": "Once", "completion": ""})");
-  file.options.learn_prompt = true;
+  file.options.train_on_prompt = true;
   const Dataset dataset = file.load();
   CHECK(dataset.report.targets == dataset.report.tokens - 1);
 }
@@ -224,9 +224,9 @@ TEST_CASE("no block has a single token: the last two share theirs", "[dataset]")
 }
 
 TEST_CASE("the fingerprint tells the examples, not the file", "[dataset]") {
-  const auto print = [](const std::string& name, const std::string& content, bool learn_prompt) {
+  const auto print = [](const std::string& name, const std::string& content, bool train_on_prompt) {
     DataFile file(name, content);
-    file.options.learn_prompt = learn_prompt;
+    file.options.train_on_prompt = train_on_prompt;
     return fingerprint(file.load());
   };
   const std::string row = R"({"prompt": "Once upon", "completion": " a time."})";
@@ -263,7 +263,7 @@ TEST_CASE("rows without anything to learn are counted and named", "[dataset]") {
   refuse("d.jsonl", empty, {"1 row with", "line 1)"});
   refuse("d.jsonl", R"({"text": " \n"})", {"1 row", "line 1)"});
   refuse("d.jsonl", R"({"prompt": "", "completion": " "})", {"1 row"},
-         [](DatasetOptions& options) { options.learn_prompt = true; });
+         [](DatasetOptions& options) { options.train_on_prompt = true; });
   refuse("d.jsonl", R"({"q": "x", "a": ""})", {"1 row", "empty answer"},
          [](DatasetOptions& options) {
            options.prompt = "{q}";

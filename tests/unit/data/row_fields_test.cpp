@@ -69,7 +69,7 @@ TEST_CASE("an instruction's system text and history stand before it", "[rows]") 
   CHECK(told.notices.empty());
   CHECK(told.report.rows == 1);
   DatasetOptions all;
-  all.learn_prompt = true;
+  all.train_on_prompt = true;
   const Dataset learned = load_rows(kInstructionRow + R"(, "history": [["Tell", "Once"]]})", all);
   CHECK(learned.report.targets == learned.report.tokens - 1);
 }

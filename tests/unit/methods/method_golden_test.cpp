@@ -18,7 +18,7 @@ struct GoldenMethod {
         prefix(name + "."),
         decoder(Decoder::load(golden.directory(), at::kFloat, at::kCPU)) {
     const std::string method = name.substr(0, name.find('+'));
-    run.train = method == "new-k3" ? TrainingMethod{} : parse_method(method).value();
+    run.method = method == "new-k3" ? TrainingMethod{} : parse_method(method).value();
     if (settings.contains("layers")) {
       run.expansion.layers = LayerSelection::parse(settings.at("layers"), "layers");
     }
@@ -28,7 +28,7 @@ struct GoldenMethod {
     const Json& training = settings.at("training");
     run.training.learning_rate = training.at("learning_rate");
     run.training.weight_decay = training.at("weight_decay");
-    run.training.clip_norm = training.at("clip_norm");
+    run.training.max_grad_norm = training.at("clip_norm");
     run.training.warmup = training.at("warmup");
     run.training.original_learning_rate_scale = settings.value("original_learning_rate_scale", 0.1);
     applied = apply_method(decoder, golden.directory(), run);

@@ -1,7 +1,8 @@
+#include "run/run_inputs.h"
+
 #include "base/temp_directory.h"
 #include "catch.h"
 #include "config/config_files.h"
-#include "run/run_inputs.h"
 
 using namespace expandft;
 using namespace expandft::testing;
@@ -108,8 +109,8 @@ TEST_CASE("each missing input is an input error at its JSON path", "[config]") {
     CHECK(has(error().message(), "lies in a folder of data: " + folder.path().string()));
   }
   SECTION("patience without validations") {
-    run.training.patience = 3;
-    CHECK(error().where() == "training.patience");
+    run.training.early_stopping_patience = 3;
+    CHECK(error().where() == "training.early_stopping_patience");
     run.training.validate_every = 10;
     CHECK_NOTHROW(check_run_inputs(run));
     run.data.validation.clear();

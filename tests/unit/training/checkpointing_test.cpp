@@ -1,8 +1,8 @@
 #include "catch.h"
 #include "learned_batch.h"
 #include "methods/method.h"
-#include "model/gradient_checkpointing.h"
 #include "model/decoder.h"
+#include "model/gradient_checkpointing.h"
 
 namespace expandft {
 namespace {
@@ -29,7 +29,7 @@ TEST_CASE("checkpointed layers give the same loss and gradients bit for bit", "[
   CAPTURE(model, method);
   const Golden golden(model);
   RunConfig config;
-  config.train = parse_method(method).value();
+  config.method = parse_method(method).value();
   config.expansion.layers = LayerSelection::parse(Json(1), "layers");
   Decoder decoder = Decoder::load(golden.directory(), at::kFloat, at::kCPU);
   const AppliedMethod applied = apply_method(decoder, golden.directory(), config);

@@ -67,7 +67,7 @@ inline Gaps train_as_golden(const Golden& golden, const std::string& prefix, con
     }
     const QueuedStep step =
         queue_step(decoder, optimizer, golden_step(golden, t), learning_rate_at(training, t, 20),
-                   training.clip_norm, retain);
+                   training.max_grad_norm, retain);
     const StepResult result = results_of({&step, 1}).front();
     gaps.loss = std::max(gaps.loss, gap("losses", t, result.loss));
     gaps.norm = std::max(gaps.norm, gap("grad_norms", t, result.gradient_norm));

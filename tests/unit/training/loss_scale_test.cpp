@@ -61,7 +61,7 @@ Gradients gradients(at::ScalarType dtype, std::int64_t targets, std::optional<do
                          }};
   }
   const QueuedStep step =
-      queue_step(decoder, optimizer, batch, 1e-3, /*clip_norm=*/0, retain, nullptr, {}, scale);
+      queue_step(decoder, optimizer, batch, 1e-3, /*max_grad_norm=*/0, retain, nullptr, {}, scale);
   std::vector<at::Tensor> flat;
   for (const Parameter& one : weights->parameters()) flat.push_back(one.tensor.grad().flatten());
   return {results_of({&step, 1}).front(), at::cat(flat).to(at::kDouble)};

@@ -240,7 +240,7 @@ TEST_CASE("frozen layers are those below all that trains, with every method") {
   CAPTURE(method);
   const Run run;
   RunConfig config;
-  config.train = parse_method(method).value();
+  config.method = parse_method(method).value();
   config.expansion.layers = LayerSelection::parse(Json(2), "layers");
   Decoder decoder = Decoder::load(run.golden.directory(), at::kFloat, at::kCPU);
   const std::int64_t layers = decoder.spec().layers;

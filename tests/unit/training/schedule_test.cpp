@@ -5,26 +5,27 @@
 namespace expandft {
 namespace {
 
-TrainingConfig config_of(Schedule schedule, double warmup, double final_share) {
+TrainingConfig config_of(LrScheduler schedule, double warmup, double final_share) {
   TrainingConfig training;
   training.learning_rate = 2e-3;
-  training.schedule = schedule;
+  training.lr_scheduler = schedule;
   training.warmup = warmup;
-  training.final_learning_rate = final_share;
+  training.min_lr_ratio = final_share;
   return training;
 }
 
 TEST_CASE("warm-up is a share below 1, rounded up, and steps from 1 on") {
-  CHECK(warmup_steps(config_of(Schedule::kCosine, 0.03, 0), 100) == 3);
-  CHECK(warmup_steps(config_of(Schedule::kCosine, 0.03, 0), 10) == 1);
-  CHECK(warmup_steps(config_of(Schedule::kCosine, 0, 0), 10) == 0);
-  CHECK(warmup_steps(config_of(Schedule::kCosine, 1, 0), 10) == 1);
-  CHECK(warmup_steps(config_of(Schedule::kCosine, 4, 0), 10) == 4);
-  CHECK(warmup_steps(config_of(Schedule::kCosine, 40, 0), 10) == 10);
+  CHECK(warmup_steps(config_of(LrScheduler::kCosine, 0.03, 0), 100) == 3);
+  CHECK(warmup_steps(config_of(LrScheduler::kCosine, 0.03, 0), 10) == 1);
+  CHECK(warmup_steps(config_of(LrScheduler::kCosine, 0, 0), 10) == 0);
+  CHECK(warmup_steps(config_of(LrScheduler::kCosine, 1, 0), 10) == 1);
+  CHECK(warmup_steps(config_of(LrScheduler::kCosine, 4, 0), 10) == 4);
+  CHECK(warmup_steps(config_of(LrScheduler::kCosine, 40, 0), 10) == 10);
 }
 
 TEST_CASE("the learning rate rises in a line to its peak") {
-  const Schedule schedule = GENERATE(Schedule::kConstant, Schedule::kLinear, Schedule::kCosine);
+  const LrScheduler schedule =
+      GENERATE(LrScheduler::kConstant, LrScheduler::kLinear, LrScheduler::kCosine);
   const TrainingConfig training = config_of(schedule, 4, 0);
   for (std::int64_t step = 0; step < 4; ++step) {
     CHECK(learning_rate_at(training, step, 20) == Approx(2e-3 * static_cast<double>(step + 1) / 4));
@@ -34,20 +35,20 @@ TEST_CASE("the learning rate rises in a line to its peak") {
 
 TEST_CASE("after the warm-up the schedules go their ways") {
   // x = (12 - 4) / (20 - 4) = 1/2 at step 12, 3/4 at step 16; f = 0.1.
-  const auto at = [](Schedule schedule, std::int64_t step) {
+  const auto at = [](LrScheduler schedule, std::int64_t step) {
     return learning_rate_at(config_of(schedule, 4, 0.1), step, 20) / 2e-3;
   };
-  CHECK(at(Schedule::kConstant, 12) == Approx(1));
-  CHECK(at(Schedule::kConstant, 19) == Approx(1));
-  CHECK(at(Schedule::kLinear, 12) == Approx(0.55));
-  CHECK(at(Schedule::kLinear, 16) == Approx(0.325));
-  CHECK(at(Schedule::kCosine, 12) == Approx(0.55));
-  CHECK(at(Schedule::kCosine, 16) == Approx(0.1 + 0.9 * 0.5 * (1 - 0.70710678118654752)));
+  CHECK(at(LrScheduler::kConstant, 12) == Approx(1));
+  CHECK(at(LrScheduler::kConstant, 19) == Approx(1));
+  CHECK(at(LrScheduler::kLinear, 12) == Approx(0.55));
+  CHECK(at(LrScheduler::kLinear, 16) == Approx(0.325));
+  CHECK(at(LrScheduler::kCosine, 12) == Approx(0.55));
+  CHECK(at(LrScheduler::kCosine, 16) == Approx(0.1 + 0.9 * 0.5 * (1 - 0.70710678118654752)));
 }
 
 TEST_CASE("a run that is all warm-up, and one of a single step, have a rate") {
-  CHECK(learning_rate_at(config_of(Schedule::kCosine, 10, 0), 9, 10) == Approx(2e-3));
-  CHECK(learning_rate_at(config_of(Schedule::kCosine, 0, 0), 0, 1) == Approx(2e-3));
+  CHECK(learning_rate_at(config_of(LrScheduler::kCosine, 10, 0), 9, 10) == Approx(2e-3));
+  CHECK(learning_rate_at(config_of(LrScheduler::kCosine, 0, 0), 0, 1) == Approx(2e-3));
 }
 
 }  // namespace

@@ -261,7 +261,7 @@ TEST_CASE("a damaged snapshot is refused, and which file it is") {
 TEST_CASE("the identity holds what weights depend on, and not where data lies") {
   const Json resolved = {
       {"expansion", {{"copies", 2}}},
-      {"train", "new"},
+      {"method", "new"},
       {"lora", {{"rank", 16}}},
       {"strength", 0.5},
       {"retention", {{"weight", 1.0}, {"text", "/a/text.txt"}}},
@@ -272,14 +272,14 @@ TEST_CASE("the identity holds what weights depend on, and not where data lies") 
         {"keep_checkpoints", 2},
         {"output_checkpoint", "best"},
         {"validate_every", 0},
-        {"patience", 3},
+        {"early_stopping_patience", 3},
         {"epochs", nullptr},
         {"max_steps", 100},
         {"log_every", 1}}}};
   CHECK(snapshot_identity(resolved, "b", "d", "r") == Json{{"base_fingerprint", "b"},
                                                            {"data_fingerprint", "d"},
                                                            {"retention_fingerprint", "r"},
-                                                           {"train", "new"},
+                                                           {"method", "new"},
                                                            {"expansion", {{"copies", 2}}},
                                                            {"lora", {{"rank", 16}}},
                                                            {"data", {{"max_length", 64}}},
