@@ -4,8 +4,8 @@
 
 using namespace expandft;
 
-// An adapter of ours or of PEFT's: adapter_config.json, a NUL byte, adapter_model.safetensors.
-// What is accepted must have the tensors that its config says.
+// An adapter, expandft's or PEFT's: adapter_config.json, a NUL byte, adapter_model.safetensors. An
+// accepted adapter must have the tensors that its config implies.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const fuzz::Folder folder;
   const std::string_view all = fuzz::as_text(data, size);

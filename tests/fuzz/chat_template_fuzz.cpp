@@ -3,8 +3,8 @@
 
 using namespace expandft;
 
-// Files that say how a model's conversations are written: tokenizer_config.json with its template,
-// or the template alone. It is recognised or refused, and never run.
+// The chat template of a model: in tokenizer_config.json, or in a file of its own. It is recognised
+// or refused, and never run.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const fuzz::Folder with_config, with_template;
   with_config.write("tokenizer_config.json", fuzz::as_text(data, size));

@@ -3,7 +3,7 @@
 
 using namespace expandft;
 
-// model.safetensors.index.json. What is accepted must name plain files only.
+// model.safetensors.index.json. An accepted index names plain files only.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   fuzz::expect_input_error([&] {
     for (const auto& [shard, tensors] : parse_model_index(fuzz::as_text(data, size), "fuzz")) {

@@ -2,8 +2,8 @@
 
 using namespace expandft;
 
-// JSON from outside, as in config.json. What is accepted must be what nlohmann's parser makes of
-// it, and survive being written and read again.
+// Untrusted JSON, such as config.json. Accepted text must give what nlohmann's parser gives, and be
+// unchanged after it is written and read again.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text = fuzz::as_text(data, size);
   fuzz::expect_input_error([&] {

@@ -3,8 +3,8 @@
 
 using namespace expandft;
 
-// A model's config.json. What is accepted must be a decoder that can be computed: sizes that fit
-// each other, and attention for every layer.
+// A model's config.json. An accepted config describes a decoder that can be computed: consistent
+// sizes, and attention for every layer.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   fuzz::expect_input_error([&] {
     const DecoderSpec spec = read_spec(parse_json(fuzz::as_text(data, size), "fuzz"), "fuzz");
@@ -15,7 +15,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       std::abort();
     if (static_cast<std::int64_t>(spec.kind_of_layer.size()) != spec.layers) std::abort();
     for (std::int64_t i = 0; i < spec.layers; ++i) {
-      const AttentionKind& kind = spec.attention(i);  // throws on an index that is none
+      const AttentionKind& kind = spec.attention(i);  // throws on an invalid index
       if (kind.window && *kind.window < 1) std::abort();
       if (spec.width(i) < 1) std::abort();
     }

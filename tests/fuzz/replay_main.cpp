@@ -44,7 +44,7 @@ constexpr std::array<std::string_view, 24> kWords = {"\"",
                                                      ".",
                                                      "1e999"};
 
-/// Changes a few places, as a careless hand or a bad disk would.
+/// Changes a few bytes, like a careless edit or a bad disk.
 Bytes mutated(Bytes bytes, const Bytes& other, std::mt19937_64& random) {
   const auto below = [&](std::size_t end) { return end == 0 ? 0 : random() % end; };
   const auto at = [&](const Bytes& of) {
@@ -84,8 +84,8 @@ Bytes mutated(Bytes bytes, const Bytes& other, std::mt19937_64& random) {
 
 }  // namespace
 
-// Runs a fuzz target on every file of a folder, and on so many mutations of them, for compilers
-// without libFuzzer: replay FOLDER [MUTATIONS]. The input at fault is left in the file "crash".
+// Runs a fuzz target on every file of a folder, and on mutations of them, for compilers without
+// libFuzzer: replay FOLDER [MUTATIONS]. A failing input is left in the file "crash".
 int main(int argc, char** argv) {
   if (argc < 2) return 1;
   std::vector<std::filesystem::path> files;
@@ -98,7 +98,7 @@ int main(int argc, char** argv) {
     std::ifstream stream(file, std::ios::binary);
     seeds.emplace_back(std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>());
     std::printf("%s\n", file.c_str());
-    std::fflush(stdout);  // so that the last line names the file at fault
+    std::fflush(stdout);  // so that the last line names the failing file
     LLVMFuzzerTestOneInput(seeds.back().data(), seeds.back().size());
   }
   if (seeds.empty()) return 1;

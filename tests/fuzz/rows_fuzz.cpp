@@ -54,7 +54,7 @@ void read(const DatasetOptions& options, const Tokenizer& tokenizer) {
 
 }  // namespace
 
-// Data: as JSON lines without and with a template, and as plain text.
+// A data file: JSON lines with and without a template, and plain text.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const fuzz::Folder folder;
   static const JsonTokenizer tokenizer = byte_tokenizer();

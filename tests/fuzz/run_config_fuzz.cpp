@@ -3,8 +3,8 @@
 
 using namespace expandft;
 
-// A run config. What is accepted, written out with all its defaults, must be accepted again and
-// mean the same.
+// A run config. An accepted config, written with all defaults, must be accepted again and mean the
+// same.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const fuzz::Folder folder;
   const fs::path file = folder.write("run.json", fuzz::as_text(data, size));

@@ -5,8 +5,8 @@
 
 using namespace expandft;
 
-// A whole safetensors file. What is accepted must lie inside the file, have its dtype's and shape's
-// size, and cover the data exactly.
+// A whole safetensors file. Accepted tensors must be inside the file, have the size of their dtype
+// and shape, and cover the data exactly.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   fuzz::expect_input_error([&] {
     const SafetensorsHeader header =

@@ -3,7 +3,7 @@
 
 using namespace expandft;
 
-// state.json of a snapshot. What is accepted, written out, means the same.
+// state.json of a snapshot. An accepted state means the same after it is written and read again.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   fuzz::expect_input_error([&] {
     const Json json = parse_json(fuzz::as_text(data, size), "fuzz");
@@ -13,7 +13,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       const Json written = state_json(state);
       if (state_json(parse_state(written)) != written) std::abort();
     } catch (const Json::exception&) {
-      // Its reader makes an input error of this (training/snapshot.h).
+      // The reader turns this into an input error (training/snapshot.h).
     }
   });
   return 0;

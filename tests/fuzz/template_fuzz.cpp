@@ -4,7 +4,7 @@
 
 using namespace expandft;
 
-// A template in the first line, and the row that it is for in the rest.
+// A template in the first line, and its row in the rest.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view all = fuzz::as_text(data, size);
   if (find_invalid_utf8(all) != all.npos) return 0;  // templates come from JSON, which is UTF-8

@@ -12,8 +12,8 @@ constexpr std::string_view kText =
 
 }  // namespace
 
-// A tokenizer.json from outside. What is accepted gives ids that are its own, and the same text
-// from them in one piece as token by token.
+// An untrusted tokenizer.json. If it is accepted, texts get ids of its vocabulary, and decoding
+// them at once gives the same text as decoding token by token.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   fuzz::expect_input_error([&] {
     const JsonTokenizer tokenizer(fuzz::as_text(data, size), "fuzz", {});

@@ -3,7 +3,7 @@
 
 using namespace expandft;
 
-// A tokenizer.model. What is accepted has the ids that it names, and texts that can be printed.
+// A tokenizer.model. If it is accepted, it has the ids that it names, and its texts can be printed.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   fuzz::expect_input_error([&] {
     const SentencePieceModel model = parse_sentencepiece_model(fuzz::as_text(data, size), "fuzz");
@@ -13,7 +13,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       if (id < -1 || id >= count) std::abort();
     }
     for (const Piece& piece : model.pieces) Json(piece.text).dump();
-    // What SentencePiece itself gets must be read again.
+    // What is passed to SentencePiece must be readable again.
     if (parse_sentencepiece_model(model.plain_serialized, "fuzz").pieces.size() !=
         model.pieces.size()) {
       std::abort();
