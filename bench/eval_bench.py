@@ -58,7 +58,7 @@ def parse_arguments():
         if name not in eval_inputs.TASKS:
             parser.error(f"{name!r} found, expected one of {', '.join(eval_inputs.TASKS)}")
     if not options.binary.is_file():
-        parser.error(f"{options.binary} is not there: build expandft first")
+        parser.error(f"{options.binary} does not exist: build expandft first")
     if options.write and (missing := page.missing_markers(PAGE, [PLACE])):
         parser.error(missing)
     return options

@@ -39,7 +39,7 @@ def prepare(task, source, target, rows):
     field, convert = TASKS[task]
     file = Path(source) / f"{task}.jsonl"
     if not file.is_file():
-        raise SystemExit(f"{file} is not there")
+        raise SystemExit(f"{file} does not exist")
     lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line.strip()][:rows]
     made = [convert(line) if field in line else line for line in lines]
     text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in made)

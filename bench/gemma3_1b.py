@@ -58,7 +58,7 @@ def parse_arguments():
     options = parser.parse_args()
     options.binary = Path(options.binary).resolve()
     if not options.binary.is_file():
-        parser.error(f"{options.binary} is not there: cmake --workflow --preset release builds it, or give --binary")
+        parser.error(f"{options.binary} does not exist: cmake --workflow --preset release builds it, or give --binary")
     return options
 
 
