@@ -217,7 +217,7 @@ ExitCode run_train(const TrainOptions& options, const GlobalOptions& global) {
   }
   if (!group->is_first()) return ExitCode::kDone;
   finish_run(*setup, outcome, results, finishing);
-  fs::remove(divergence_file(setup->run().output));
+  fs::remove(diverged_file(setup->run().output));
   if (setup->run().training.checkpoint_every == 0) {
     fs::remove_all(setup->run().output / "checkpoints");  // of no use any more
   }

@@ -4,10 +4,11 @@
 #include "report/summary.h"
 #include "report/table.h"
 #include "run/train_setup.h"
-#include "runtime/memory.h"
+#include "runtime/process.h"
+#include "training/lr_scheduler.h"
 #include "training/memory_estimate.h"
-#include "training/prefix_caches.h"
-#include "training/schedule.h"
+#include "training/prefix_cache.h"
+#include "training/retention.h"
 #include "training/train_step.h"
 
 #include <chrono>
@@ -53,14 +54,10 @@ std::string dry_run_report(TrainSetup& setup) {
   AdamW optimizer(setup.adaptation().parameters(), training, setup.group, setup.decoder.dtype());
   double seconds = 0;
   std::int64_t tokens = 0;
-  std::optional<FurtherTerm> retain;
   std::optional<Retention> retention;
   if (setup.retention_data) {
     retention.emplace(setup.run().retention, *setup.retention_data, training.seed,
                       setup.method.frozen_layers, share);
-    retain = FurtherTerm{retention->divisor(0), [&](double factor) {
-                           return retention->backward(setup.decoder, setup.adaptation(), 0, factor);
-                         }};
   }
   const std::uint64_t cached_states =
       plan_prefix_caches(setup.run(), setup.decoder, setup.method.frozen_layers, setup.epochs,
@@ -71,10 +68,11 @@ std::string dry_run_report(TrainSetup& setup) {
     const StepBatch batch = stream.next();
     if (batch.tokens == 0) break;
     const auto start = std::chrono::steady_clock::now();
-    const QueuedStep step =
-        queue_step(setup.decoder, optimizer, batch, learning_rate_at(training, i, total),
-                   training.max_grad_norm, retain, /*prefix=*/nullptr, /*notes=*/{},
-                   scale ? std::optional(scale->at(i)) : std::nullopt);
+    StepOptions options{.learning_rate = learning_rate_at(training, i, total),
+                        .max_grad_norm = training.max_grad_norm};
+    if (retention) options.further = retention->term(setup.decoder, setup.adaptation(), 0);
+    if (scale) options.loss_scale = scale->at(i);
+    const QueuedStep step = queue_step(setup.decoder, optimizer, batch, options);
     results_of({&step, 1});  // waits for it
     seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     tokens = batch.tokens;

@@ -1,7 +1,7 @@
 #include "run/process_options.h"
 
 #include "runtime/device.h"
-#include "runtime/memory.h"
+#include "runtime/process.h"
 
 #include <ATen/Parallel.h>
 #include <spdlog/spdlog.h>

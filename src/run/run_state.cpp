@@ -4,7 +4,7 @@
 #include "checkpoint/output_lock.h"
 #include "report/json_values.h"
 #include "run/resume_command.h"
-#include "training/divergence.h"
+#include "training/health.h"
 #include "training/snapshot.h"
 
 #include <algorithm>
@@ -27,7 +27,7 @@ Json number_or_null(const std::optional<double>& number) {
 std::string state_of(const fs::path& directory, bool is_held, const std::vector<Json>& events) {
   if (is_held) return "running";
   if (is_there(directory / "summary.json")) return "finished";
-  if (is_there(divergence_file(directory))) return "diverged";
+  if (is_there(diverged_file(directory))) return "diverged";
   const std::string last = events.empty() ? "" : kind_of(events.back());
   return last == "interrupted" ? "interrupted" : last == "end" ? "trained" : "ended";
 }
@@ -102,7 +102,7 @@ Json run_state(const fs::path& directory, const std::vector<Json>& events) {
               {"step", number_or_null(step)},
               {"total_steps", number_or_null(total)},
               {"process", holder ? Json(*holder) : Json()}};
-  if (is_file(divergence_file(directory))) out["diverged"] = read_json(divergence_file(directory));
+  if (is_file(diverged_file(directory))) out["diverged"] = read_json(diverged_file(directory));
   const bool is_to_go_on = state != "running" && state != "finished";
   out["continue"] =
       is_to_go_on ? Json("expandft train --config " +

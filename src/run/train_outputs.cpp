@@ -7,7 +7,7 @@
 #include "run/model_card.h"
 #include "run/write_model.h"
 #include "run/write_report.h"
-#include "runtime/memory.h"
+#include "runtime/process.h"
 #include "tasks/results_json.h"
 
 #include <spdlog/spdlog.h>

@@ -7,7 +7,7 @@
 #include "report/data_report.h"
 #include "report/human.h"
 #include "report/metrics_log.h"
-#include "runtime/memory.h"
+#include "runtime/process.h"
 
 #include <utility>
 

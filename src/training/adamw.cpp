@@ -17,7 +17,7 @@ at::Tensor part_of(const at::Tensor& flat, const FlatRange& range) {
   return flat.narrow(0, range.begin, range.size());
 }
 
-/// Of a rank's share, what belongs to `range`; both are of the whole buffer.
+/// The part of a rank's share that belongs to `range`. `own` and `range` are of the whole buffer.
 at::Tensor part_of_share(const at::Tensor& share, const FlatRange& own, const FlatRange& range) {
   return part_of(share, {range.begin - own.begin, range.end - own.begin});
 }
@@ -29,7 +29,7 @@ AdamW::AdamW(const std::vector<Parameter>& parameters, const TrainingConfig& tra
     : group_(group), training_(training) {
   std::vector<std::size_t> order(parameters.size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-  // By rate, those at the full rate first; then what decays, then what does not.
+  // Grouped by learning rate, the full rate first; within a rate those that decay come first.
   std::ranges::stable_sort(order, std::ranges::less(), [&](std::size_t i) {
     return std::pair(-parameters[i].rate_scale, !decays(parameters[i]));
   });
@@ -57,7 +57,7 @@ AdamW::AdamW(const std::vector<Parameter>& parameters, const TrainingConfig& tra
   first_moments_ = at::zeros({share_}, options);
   second_moments_ = at::zeros({share_}, options);
   is_stopped_ = at::zeros({}, options);
-  std::vector<GradientReduction::Leaf> leaves(parameters.size());  // in the order given
+  std::vector<GradientReduction::Leaf> leaves(parameters.size());  // in the order of parameters
   for (std::size_t i = 0; i < order.size(); ++i) {
     const FlatRange& range = views_[i].range;
     at::Tensor& tensor = views_[i].parameter.tensor;
@@ -95,7 +95,7 @@ at::Tensor AdamW::squared_norm() const {
 
 void AdamW::clip_gradients(const at::Tensor& norm, double clip, double factor) {
   if (clip <= 0 && factor == 1) return;
-  // The small number keeps the result below the clip, as torch's clip_grad_norm_ does.
+  // The small constant is that of torch's clip_grad_norm_: it keeps the result below the clip.
   const at::Tensor clipped = clip > 0 ? ((norm + 1e-6) / clip).clamp_min(1) : at::ones_like(norm);
   gradient_divisor_ = (clipped * factor).to(at::kFloat);
 }
@@ -112,7 +112,7 @@ void AdamW::step(double learning_rate) {
   share_parameters();
 }
 
-/// The owners' weights go to all.
+/// Sends each owner's weights to all ranks.
 void AdamW::share_parameters() const {
   const c10::NoGradGuard no_grad;
   if (has_masters()) part_of(parameters_, share_of(group_.rank())).copy_(masters_);
@@ -157,7 +157,7 @@ at::Tensor AdamW::gathered(const at::Tensor& share, const FlatRange& range) cons
   return out;
 }
 
-/// This rank's part of `whole`, a stretch of the buffer, goes into its share.
+/// Copies this rank's part of `whole`, a range of the buffer, into its share.
 void AdamW::scatter(const at::Tensor& share, const FlatRange& range,
                     const at::Tensor& whole) const {
   const FlatRange own = share_of(group_.rank()), piece = range.common(own);
@@ -193,7 +193,7 @@ void AdamW::send_state() const {
   });
 }
 
-/// A tensor of rank 0's goes into all ranks' shares.
+/// Distributes a tensor of rank 0 over the shares of all ranks.
 void AdamW::read_into(const at::Tensor& share, const View& one, const std::string& name,
                       const ReadTensor& read) const {
   at::Tensor whole = group_.is_first() ? read(name).flatten().to(share.device(), at::kFloat)

@@ -17,36 +17,37 @@
 namespace expandft {
 
 /// AdamW (arXiv 1711.05101) over flat buffers: parameters, gradients and both moments are four
-/// arrays, so that a step is a handful of kernels however many tensors train. The tensors given
-/// become views of the buffers, require gradients, and gather them in place. Weight decay falls on
-/// matrices, not on biases and norms. Nothing here waits for the device.
+/// arrays, so a step takes a handful of kernels for any number of tensors. The given tensors become
+/// views of the buffers, require gradients, and accumulate them in place. Weight decay applies to
+/// matrices, not to biases and norms. Nothing here waits for the device.
 ///
-/// Several ranks cut the buffers into equal shares. A rank has the moments of its share alone,
-/// receives the sum of all ranks' gradients there, updates it, and sends it to the others (ZeRO
-/// stage 1, arXiv 1910.02054). When they compute in less than fp32, the tensors become of that
-/// dtype, and only the owner of a share has the fp32 weights (masters) that they are rounded from.
-/// All ranks call the same functions in the same order.
+/// Several ranks divide the buffers into equal shares. A rank keeps the moments of its own share
+/// only, receives the sum of all ranks' gradients for it, updates it, and sends it to the others
+/// (ZeRO stage 1, arXiv 1910.02054). When they compute in a narrower dtype than fp32, the tensors
+/// get that dtype, and only the owner of a share has the fp32 weights (masters) that they are
+/// rounded from. All ranks call the same functions in the same order.
 class AdamW {
  public:
-  /// `group` must outlive it. The tensors (fp32) of rank 0 go to all. `compute_dtype`: of the
-  /// tensors from then on, with several ranks.
+  /// `group` must outlive it. All ranks start from the tensors (fp32) of rank 0. With several ranks
+  /// the tensors have `compute_dtype` from then on.
   AdamW(const std::vector<Parameter>& parameters, const TrainingConfig& training,
         const RankGroup& group = RankGroup::alone(), at::ScalarType compute_dtype = at::kFloat);
 
   void zero_grad() { gradients_.zero_(); }
-  /// What this rank has gathered so far; not once gradients set out.
+  /// Multiplies this rank's accumulated gradients. Not after begin_reduction.
   void scale_gradients(double by) { gradients_.mul_(by); }
-  /// Says that the next backward is the last of this step, so that gradients may set out.
+  /// To be called before the last backward of a step: from then on gradients are sent as soon as
+  /// they are complete.
   void begin_reduction();
-  /// Waits for the gradients of this rank's share.
+  /// Waits until this rank's share has the gradients of all ranks.
   void finish_reduction();
-  /// The squared L2 norm of the gradients of this rank's share: a scalar on their device, float64.
+  /// The squared L2 norm of the gradients in this rank's share: a float64 scalar on their device.
   at::Tensor squared_norm() const;
-  /// The next step divides the gradients by `factor`, and scales them to the norm `clip` when
-  /// `norm`, theirs after the division, exceeds it; a clip of 0 leaves them.
+  /// The next step divides the gradients by `factor`. When `norm`, their norm after this division,
+  /// exceeds `clip`, it scales them down to that norm; 0: it does not.
   void clip_gradients(const at::Tensor& norm, double clip, double factor = 1);
-  /// Where `is_good` (a bool, on the device) is false, steps change nothing from the next one on,
-  /// until set_steps: what was before a step that diverged stays.
+  /// When `is_good` (a bool on the device) is false, the next step and all later ones change
+  /// nothing, until set_steps. So the weights from before a step with non-finite numbers are kept.
   void stop_unless(const at::Tensor& is_good);
   void step(double learning_rate);
 
@@ -54,26 +55,26 @@ class AdamW {
   std::int64_t parameter_count() const;
   const RankGroup& group() const { return group_; }
 
-  /// The fp32 weights by parameter, and first and second moments, named "<parameter>.exp_avg" and
-  /// ".exp_avg_sq": sources for rank 0 to write, in this order, weights first, and all of them. The
-  /// other ranks call send_state meanwhile.
+  /// The fp32 weights by parameter name, and the first and second moments, named
+  /// "<parameter>.exp_avg" and ".exp_avg_sq". Rank 0 must write all of these sources in order, the
+  /// weights first, while the other ranks call send_state.
   std::vector<TensorSource> weights() const;
   std::vector<TensorSource> moments() const;
   void send_state() const;
-  /// Gives what weights() or moments() had under a name, in the parameter's shape.
+  /// Returns a tensor of weights() or moments() by its name, in the parameter's shape.
   using ReadTensor = std::function<at::Tensor(const std::string& name)>;
-  /// Takes up after so many steps, with the weights and moments that `read` gives; only rank 0's is
-  /// asked.
+  /// Resumes after `steps` steps with the weights and moments that `read` returns. It is called on
+  /// rank 0 only.
   void restore(std::int64_t steps, const ReadTensor& read);
-  /// The same of the weights alone.
+  /// Restores only the weights.
   void restore_weights(const ReadTensor& read);
-  /// Goes back to so many steps, those before one that diverged.
+  /// Sets the count of steps back after steps that changed nothing, and lifts stop_unless.
   void set_steps(std::int64_t steps);
-  /// No step comes any more: gradients are freed, and all ranks' tensors are the fp32 weights.
+  /// After the last step: frees the gradients, and gives all ranks the fp32 weights.
   void finish();
 
  private:
-  /// A stretch of the buffers that is updated alike.
+  /// A range of the buffers with the same learning rate and weight decay.
   struct Group {
     FlatRange range;  // padding included
     double rate_scale = 1;
@@ -99,14 +100,13 @@ class AdamW {
   TrainingConfig training_;
   std::vector<View> views_;  // group by group
   std::vector<Group> groups_;
-  std::int64_t share_ = 0;  // numbers of the buffers that each rank owns
-  // (all views, each padded to kFlatAlignment numbers, and the ranks' shares filled up; padding
-  // stays 0)
+  std::int64_t share_ = 0;  // elements of each buffer that a rank owns
+  // All views, each padded to kFlatAlignment elements; the last share is padded too. Padding is 0.
   at::Tensor parameters_, gradients_;
-  at::Tensor masters_;                         // (share_), fp32; a part of parameters_ if these are
-  at::Tensor first_moments_, second_moments_;  // (share_)
-  at::Tensor gradient_divisor_;                // of the next step, a scalar; undefined: 1
-  at::Tensor is_stopped_;                      // 0 or 1, a scalar
+  at::Tensor masters_;  // (share_), fp32; a part of parameters_ when these are fp32
+  at::Tensor first_moments_, second_moments_;   // (share_)
+  at::Tensor gradient_divisor_;                 // for the next step, a scalar; undefined: 1
+  at::Tensor is_stopped_;                       // 0 or 1, a scalar
   std::optional<GradientReduction> reduction_;  // with several ranks
   std::int64_t steps_ = 0;
 };

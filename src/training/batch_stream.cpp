@@ -31,7 +31,7 @@ std::int64_t BatchStream::tokens_of(const Pack& pack) const {
 }
 
 bool BatchStream::takes(std::int64_t packs, std::int64_t tokens, const Pack& pack) const {
-  if (packs == 0) return true;
+  if (packs == 0) return true;  // a pack larger than batch_tokens is a step by itself
   if (training_.batch_size) return packs < *training_.batch_size;
   return tokens + tokens_of(pack) <= training_.batch_tokens.value_or(0);
 }
@@ -53,27 +53,28 @@ std::vector<Pack> BatchStream::next_packs() {
   return packs;
 }
 
-std::vector<ExampleGroup> BatchStream::pieces_of(const std::vector<Pack>& packs) const {
-  std::vector<ExampleGroup> pieces;
+std::vector<ExampleGroup> BatchStream::micro_batches_of(const std::vector<Pack>& packs) const {
+  std::vector<ExampleGroup> groups;
   for (std::size_t i = 0; i < packs.size(); ++i) {
-    if (i % static_cast<std::size_t>(training_.micro_batch_size) == 0) pieces.emplace_back();
-    pieces.back().insert(pieces.back().end(), packs[i].begin(), packs[i].end());
+    if (i % static_cast<std::size_t>(training_.micro_batch_size) == 0) groups.emplace_back();
+    groups.back().insert(groups.back().end(), packs[i].begin(), packs[i].end());
   }
-  return pieces;
+  return groups;
 }
 
 std::vector<ExampleGroup> BatchStream::next_examples() {
-  return pieces_of(next_packs());
+  return micro_batches_of(next_packs());
 }
 
 StepBatch BatchStream::next() {
   const std::vector<Pack> packs = next_packs();
-  StepBatch step{.micro_batches = {}, .examples = pieces_of(share_.of(packs))};
-  for (const ExampleGroup& piece : step.examples) {
-    step.micro_batches.push_back(batch_of(dataset(), piece));
+  StepBatch step{.micro_batches = {}, .examples = micro_batches_of(share_.of(packs))};
+  for (const ExampleGroup& group : step.examples) {
+    step.micro_batches.push_back(batch_of(dataset(), group));
   }
   const std::int64_t most_packs = share_.largest(std::ssize(packs));
-  step.most_pieces = (most_packs + training_.micro_batch_size - 1) / training_.micro_batch_size;
+  step.most_micro_batches =
+      (most_packs + training_.micro_batch_size - 1) / training_.micro_batch_size;
   for (const Pack& pack : packs) {
     step.tokens += tokens_of(pack);
     for (const std::uint32_t example : pack) {
@@ -129,6 +130,21 @@ std::int64_t BatchStream::steps_from(StreamPosition position) const {
     }
   }
   return steps + (packs > 0 ? 1 : 0);
+}
+
+void BatchPrefetch::prepare() {
+  prepared_ = std::async(std::launch::async, [this] {
+    StepBatch step = stream_.next();
+    return Prepared{std::move(step), stream_.position()};
+  });
+}
+
+StepBatch BatchPrefetch::next() {
+  if (!prepared_.valid()) prepare();
+  Prepared prepared = prepared_.get();
+  position_ = prepared.position;
+  if (prepared.step.tokens > 0) prepare();
+  return std::move(prepared.step);
 }
 
 }  // namespace expandft

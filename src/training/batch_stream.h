@@ -6,77 +6,77 @@
 #include "data/packed_epochs.h"
 
 #include <cstdint>
+#include <future>
 #include <iterator>
 #include <memory>
 #include <vector>
 
 namespace expandft {
 
-/// A place in the endless stream of packs: `pack` packs of `epoch` are behind us.
+/// A position in the stream of packs: the first `pack` packs of `epoch` have been dealt.
 struct StreamPosition {
   std::uint64_t epoch = 0, pack = 0;
   bool operator==(const StreamPosition&) const = default;
 };
 
-/// Examples (indices into Dataset::examples) that are computed at once, in order.
+/// Examples (indices into Dataset::examples) that are computed together, in this order.
 using ExampleGroup = std::vector<std::uint32_t>;
 
-/// One optimizer step's data, or a rank's share of it, in pieces that are computed one after the
-/// other.
+/// The data of one optimizer step, or one rank's share of it, in micro-batches.
 struct StepBatch {
   std::vector<TokenBatch> micro_batches;
-  std::vector<ExampleGroup> examples;    // of each piece
-  std::int64_t tokens = 0, targets = 0;  // of the whole step
-  std::int64_t most_pieces = 0;          // that a rank has
+  std::vector<ExampleGroup> examples;    // of each micro-batch
+  std::int64_t tokens = 0, targets = 0;  // of the whole step, on all ranks together
+  std::int64_t most_micro_batches = 0;   // of the rank that has the most
 };
 
-/// Which of `count` equal parts of each step a stream gives.
+/// One of `count` nearly equal shares of each step.
 struct StreamShare {
   int index = 0, count = 1;
 
-  /// Neighbours, one more or less.
+  /// This share of a list: consecutive items. Shares differ by at most one item.
   template <typename Item>
   std::vector<Item> of(const std::vector<Item>& all) const {
     const auto bound = [&](int part) { return std::ssize(all) * part / count; };
     return {all.begin() + bound(index), all.begin() + bound(index + 1)};
   }
-  /// The largest part of so many.
+  /// The size of the largest share of `all` items.
   std::int64_t largest(std::int64_t all) const { return (all + count - 1) / count; }
 };
 
-/// The tokens of a group.
+/// The examples' sequences end to end.
 TokenBatch batch_of(const Dataset& dataset, const ExampleGroup& examples);
 
-/// Deals the data set out in steps, epoch after epoch, in an order that depends on the seed alone.
-/// A step may span the end of an epoch. With training.epochs the stream ends after so many, and the
-/// last step may be smaller; with training.max_steps it does not end. Several ranks see the same
-/// steps, and each computes its share of their packs: neighbours, one more or less.
+/// Deals out the data set step by step, epoch after epoch, in an order that depends only on the
+/// seed. A step may span the end of an epoch. With training.epochs the stream ends after that many
+/// epochs, and its last step may be smaller; with training.max_steps it has no end. All ranks see
+/// the same steps, and each gets its own share of a step's packs.
 class BatchStream {
  public:
-  /// Of epochs that it shares with others.
   BatchStream(std::shared_ptr<const PackedEpochs> epochs, const TrainingConfig& training,
               StreamShare share = {});
   /// The data set must outlive the stream.
   BatchStream(const Dataset& dataset, const DataConfig& data, const TrainingConfig& training,
               StreamShare share = {});
 
-  /// Without tokens (of the whole step) at the end of the stream.
+  /// The next step. At the end of the stream its `tokens` are 0.
   StepBatch next();
-  /// The examples of the pieces alone; of the whole step, whatever the share.
+  /// Moves on like next(), but gives only the examples of each micro-batch, and those of the whole
+  /// step whatever the share.
   std::vector<ExampleGroup> next_examples();
   StreamPosition position() const { return position_; }
-  /// Input error when the order of that epoch has no such place, or the stream no such epoch. The
-  /// beginning of the epoch past the last is the stream's end.
+  /// Input error when the data has no such epoch or pack. The start of the epoch after the last is
+  /// the end of the stream.
   void seek(StreamPosition position);
-  /// training.max_steps, or the steps that training.epochs take.
+  /// training.max_steps, or the number of steps in training.epochs.
   std::int64_t total_steps() const;
-  /// Steps from the position to the end; of a stream that does not end, -1.
+  /// Steps from the position to the end; -1 for a stream without an end.
   std::int64_t steps_left() const;
 
  private:
   std::vector<Pack> next_packs();
-  std::vector<ExampleGroup> pieces_of(const std::vector<Pack>& packs) const;
-  /// Whether a step of so many packs and tokens takes one more pack. A step holds at least one.
+  std::vector<ExampleGroup> micro_batches_of(const std::vector<Pack>& packs) const;
+  /// Whether a step that holds `packs` packs of `tokens` tokens has room for one more.
   bool takes(std::int64_t packs, std::int64_t tokens, const Pack& pack) const;
   bool is_last(std::uint64_t epoch) const;
   std::int64_t tokens_of(const Pack& pack) const;
@@ -89,6 +89,29 @@ class BatchStream {
   StreamShare share_;
   StreamPosition position_;
   PackedEpochs::Packs order_;  // of position_.epoch
+};
+
+/// Reads a stream one step ahead: a thread prepares the next step while this one is computed.
+class BatchPrefetch {
+ public:
+  /// The stream must outlive the prefetch, and nothing else may move it meanwhile.
+  explicit BatchPrefetch(BatchStream& stream) : stream_(stream), position_(stream.position()) {}
+
+  /// As BatchStream::next; rethrows what that threw in the thread.
+  StepBatch next();
+  /// The position after the last step that next() returned.
+  StreamPosition position() const { return position_; }
+
+ private:
+  struct Prepared {
+    StepBatch step;
+    StreamPosition position;  // after the step
+  };
+  void prepare();
+
+  BatchStream& stream_;
+  StreamPosition position_;
+  std::future<Prepared> prepared_;  // its destructor waits for the thread
 };
 
 }  // namespace expandft

@@ -11,11 +11,12 @@
 namespace expandft {
 namespace {
 
-// Large enough that a message's fixed cost does not count, small enough that the first sets out
-// early: 25 MB in fp32, as is usual.
+// 25 MB in fp32, as is usual: large enough to hide the fixed cost of a message, small enough for
+// the first one to be sent early.
 constexpr std::int64_t kBucketNumbers = 25 * 1024 * 1024 / 4;
 
-/// Called each time that a leaf has got a gradient. It stays the leaf's when its data is exchanged.
+/// Called whenever a leaf has accumulated a gradient. It stays with the leaf when set_data replaces
+/// its data.
 struct Hook final : torch::autograd::PostAccumulateGradHook {
   explicit Hook(std::function<void()> called) : call(std::move(called)) {}
   void operator()(const at::Tensor&) override { call(); }
@@ -30,10 +31,10 @@ FlatRange FlatRange::common(const FlatRange& other) const {
 
 GradientReduction::GradientReduction(const RankGroup& group, const at::Tensor& gradients,
                                      std::int64_t share, const std::vector<Leaf>& leaves)
-    : group_(group), buckets_of_(leaves.size()), is_made_(leaves.size()) {
+    : group_(group), buckets_of_(leaves.size()), is_complete_(leaves.size()) {
   struct Cut {
     FlatRange range;
-    std::size_t first_leaf;  // the last of its leaves that backward comes to
+    std::size_t first_leaf;  // of its leaves the one that backward reaches last
   };
   std::vector<Cut> cuts;
   for (std::int64_t begin = 0; begin < gradients.numel();) {
@@ -49,7 +50,7 @@ GradientReduction::GradientReduction(const RankGroup& group, const at::Tensor& g
         std::ranges::find_if(leaves, [&](const Leaf& leaf) { return overlap(cut, leaf); });
     cut.first_leaf = static_cast<std::size_t>(found - leaves.begin());
   }
-  // All ranks must send in one order: the one in which buckets get ready.
+  // All ranks must send in the same order: the one in which buckets become complete.
   std::ranges::stable_sort(cuts, std::ranges::greater(), &Cut::first_leaf);
   for (const Cut& cut : cuts) {
     Bucket& bucket = buckets_.emplace_back();
@@ -69,13 +70,13 @@ GradientReduction::GradientReduction(const RankGroup& group, const at::Tensor& g
         gradient.add_(leaf.grad());
         leaf.mutable_grad().reset();
       }
-      made(i);
+      complete(i);
     };
     torch::autograd::impl::set_post_acc_grad_hooks(leaf, std::make_unique<Hook>(called));
   }
 }
 
-// A hook holds its leaf, and the leaf its hook.
+// Hook and leaf hold each other: without this neither would be freed.
 GradientReduction::~GradientReduction() {
   for (const at::Tensor& leaf : leaves_) {
     torch::autograd::impl::set_post_acc_grad_hooks(leaf, nullptr);
@@ -86,14 +87,14 @@ void GradientReduction::begin() {
   const std::lock_guard lock(mutex_);
   is_begun_ = true;
   started_ = 0;
-  std::ranges::fill(is_made_, 0);
+  std::ranges::fill(is_complete_, 0);
   for (Bucket& bucket : buckets_) bucket.missing = bucket.leaves;
 }
 
-void GradientReduction::made(std::size_t leaf) {
+void GradientReduction::complete(std::size_t leaf) {
   const std::lock_guard lock(mutex_);
-  if (!is_begun_ || is_made_[leaf] != 0) return;
-  is_made_[leaf] = 1;
+  if (!is_begun_ || is_complete_[leaf] != 0) return;
+  is_complete_[leaf] = 1;
   for (const std::size_t bucket : buckets_of_[leaf]) --buckets_[bucket].missing;
   start_ready();
 }
@@ -109,7 +110,7 @@ void GradientReduction::finish() {
   if (!is_begun_) begin();
   {
     const std::lock_guard lock(mutex_);
-    // Leaves that this rank's part of the step did not come to.
+    // Some leaves may have no gradient in this rank's part of the step.
     for (Bucket& bucket : buckets_) bucket.missing = 0;
     start_ready();
     is_begun_ = false;

@@ -5,15 +5,15 @@
 namespace expandft {
 namespace {
 
-/// Of one layer, on average, of those that can lie in shares.
+/// The mean over the layers. Embedding, head and final norm are not divided among ranks.
 double layer_parameters(const DecoderSpec& spec) {
   const std::int64_t ends = (spec.tied ? 1 : 2) * spec.vocab * spec.hidden + spec.hidden;
   return static_cast<double>(count_parameters(spec) - ends) / static_cast<double>(spec.layers);
 }
 
-/// Numbers a token that one layer keeps for its backward pass: the inputs of its norms and the sum
-/// between its blocks; queries, keys, values and what is made of them; of each copy of its MLP gate
-/// and up, and the input.
+/// Elements per token that one layer keeps for its backward pass: the inputs of its norms and the
+/// sum between its blocks; queries, keys, values and the attention's output; and for each copy of
+/// its MLP gate, up and the input.
 double kept_numbers(const DecoderSpec& spec, std::int64_t layer, std::int64_t copies) {
   const std::int64_t norms = (spec.norms_after_blocks ? 6 : 4) * spec.hidden;
   const std::int64_t attention = 2 * (spec.heads + spec.kv_heads) * spec.head_dim;
@@ -38,7 +38,8 @@ std::vector<MemoryItem> state_memory(const DecoderSpec& spec, std::int64_t train
   } else {
     items.push_back({"base weights", base});
   }
-  // One rank casts its fp32 weights when it computes with them; several have masters in shares.
+  // A single rank casts its fp32 weights whenever it computes with them. Several ranks hold cast
+  // weights, and each a share of the fp32 masters.
   const bool has_masters = layout.ranks > 1 && layout.element_bytes < 4;
   items.push_back({has_masters ? "what trains, as computed with" : "what trains (float32)",
                    (has_masters ? element : 4) * trained});
@@ -51,14 +52,14 @@ std::vector<MemoryItem> state_memory(const DecoderSpec& spec, std::int64_t train
 
 double activation_bytes(const DecoderSpec& spec, const ExpansionPlan& plan,
                         const MemoryLayout& layout) {
-  double kept = 0, largest = 0;  // numbers a token
+  double kept = 0, largest = 0;  // elements per token
   for (std::int64_t i = plan.layers.front(); i < spec.layers; ++i) {
     const double of_layer = kept_numbers(spec, i, plan.grows(i) ? plan.copies : 1);
     kept += layout.checkpointing ? static_cast<double>(spec.hidden) : of_layer;
     largest = std::max(largest, of_layer);
   }
-  // In the backward pass of a layer the gradients of what it kept are as many again; with
-  // checkpointing it is computed again first.
+  // The backward pass of a layer adds as many gradients as it kept activations; with checkpointing
+  // it has to compute these activations again first.
   const double numbers = kept + (layout.checkpointing ? 2 : 1) * largest;
   return numbers * static_cast<double>(layout.tokens * layout.element_bytes);
 }

@@ -9,29 +9,29 @@
 
 namespace expandft {
 
-/// How a training run lies over its ranks.
+/// What the memory of one rank of a training run depends on, besides the model.
 struct MemoryLayout {
   int ranks = 1;
   bool shard_base = false;         // training.shard_base
-  std::int64_t element_bytes = 4;  // of what is computed in
+  std::int64_t element_bytes = 4;  // of the dtype that the run computes in
   bool checkpointing = false;      // training.gradient_checkpointing
   std::int64_t tokens = 0;         // of a micro-batch
 };
 
-/// Something that a rank holds in memory.
+/// One item that a rank holds in memory.
 struct MemoryItem {
   std::string_view what;
   double bytes = 0;
 };
 
-/// Weights, gradients and optimizer state of a rank that trains so many parameters besides a frozen
-/// base. Each item is there from the first step to the last.
+/// Weights, gradients and optimizer state of a rank that trains `trained_parameters` parameters of
+/// a model whose base is frozen. All of them are in memory from the first step to the last.
 std::vector<MemoryItem> state_memory(const DecoderSpec& spec, std::int64_t trained_parameters,
                                      const MemoryLayout& layout);
 
-/// What is kept for the backward pass of a micro-batch through expanded layers, and the largest
-/// that lies on top of it for a while. An upper estimate: what is computed on a device besides has
-/// its allocator's and its kernels' overhead.
+/// The activations that the backward pass of a micro-batch through the layers from the first
+/// expanded one on needs, and the largest temporary addition to them. An upper estimate without the
+/// overhead of the device's allocator and kernels.
 double activation_bytes(const DecoderSpec& spec, const ExpansionPlan& plan,
                         const MemoryLayout& layout);
 

@@ -32,14 +32,14 @@ const ExampleGroup& Retention::order_of(std::int64_t epoch) const {
   if (epoch == order_epoch_) return order_;
   order_.resize(text_.examples.size());
   std::iota(order_.begin(), order_.end(), std::uint32_t{0});
-  constexpr std::uint64_t kPurpose = std::uint64_t{1} << 32;  // apart from the data's epochs
+  constexpr std::uint64_t kPurpose = std::uint64_t{1} << 32;  // unlike the training data's epochs
   Random(seed_, kPurpose + static_cast<std::uint64_t>(epoch)).shuffle(order_);
   order_epoch_ = epoch;
   return order_;
 }
 
-// Epoch after epoch, each in an order of its own, so that a step's sequences depend on its number
-// alone: a resumed run takes the same.
+// Epoch after epoch, each in its own order. A step's examples depend only on its number, so a
+// resumed run uses the same ones.
 ExampleGroup Retention::examples_of(std::int64_t step) const {
   const auto total = static_cast<std::int64_t>(text_.examples.size());
   const std::int64_t count = batch_size();
@@ -56,8 +56,12 @@ std::int64_t Retention::tokens_of(const ExampleGroup& examples) const {
   return tokens;
 }
 
-double Retention::divisor(std::int64_t step) const {
-  return static_cast<double>(tokens_of(examples_of(step))) / config_.weight;
+FurtherTerm Retention::term(const Decoder& decoder, const Adaptation& adaptation,
+                            std::int64_t step) const {
+  return {.divisor = static_cast<double>(tokens_of(examples_of(step))) / config_.weight,
+          .backward = [this, &decoder, &adaptation, step](double factor) {
+            return backward(decoder, adaptation, step, factor);
+          }};
 }
 
 at::Tensor Retention::backward(const Decoder& decoder, const Adaptation& adaptation,

@@ -12,7 +12,7 @@ namespace {
 
 constexpr const char* kSampleAgain = "delete it: the same texts will be sampled again";
 
-/// A number in [0, 1) for each sequence, by inverting its cumulative distribution.
+/// Draws a token for each row of logits (n, V) by inverting its cumulative distribution: (n).
 at::Tensor draw(const at::Tensor& logits, Random& random) {
   const at::Tensor sums =
       at::softmax(logits.to(at::kFloat), -1).to(at::kCPU, at::kDouble).cumsum(-1);
@@ -26,7 +26,7 @@ at::Tensor draw(const at::Tensor& logits, Random& random) {
       .clamp_max_(sums.size(1) - 1);
 }
 
-/// Every token but the first is learned.
+/// Adds a text as an example: every token except the first has a loss.
 void append(std::vector<TokenId> tokens, Dataset& dataset) {
   dataset.report.rows += 1;
   dataset.report.examples += 1;
@@ -111,7 +111,7 @@ Dataset read_self_text(const fs::path& file, std::int64_t vocab) {
   const bool known = std::ranges::all_of(ids, [&](auto id) { return id >= 0 && id < vocab; });
   if (offsets.size() < 2 || offsets.front() != 0 || offsets.back() != std::ssize(ids) ||
       !ascending || !known) {
-    throw input_error("the texts do not fit together, or have ids past the vocabulary",
+    throw input_error("the ids and offsets do not match, or ids are beyond the vocabulary",
                       file.string(), kSampleAgain);
   }
   Dataset texts;

@@ -20,7 +20,7 @@ namespace {
 
 constexpr std::int64_t kSnapshotVersion = 3;
 
-/// Snapshots of a run, oldest first. What is half-written has another name, and is not among them.
+/// Complete snapshots of a run, oldest first: an unfinished one has another name.
 std::vector<fs::path> snapshots_of(const fs::path& run) {
   std::vector<fs::path> found = snapshot_folders(run);
   std::erase_if(found, [](const fs::path& folder) { return !is_snapshot(folder); });
@@ -28,12 +28,12 @@ std::vector<fs::path> snapshots_of(const fs::path& run) {
   return found;
 }
 
-/// Removes the oldest snapshots past `keep`, but not that of the step `best`. A name goes at once,
-/// so that a half-removed one is never taken for a whole one.
+/// Removes the oldest snapshots beyond `keep`, except that of the step `best`. Each is renamed
+/// first, so that a partly removed one is never taken for a complete one.
 void prune(const fs::path& run, std::int64_t keep, std::int64_t best) {
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(run / "checkpoints", error)) {
-    // What an ended process could not finish removing.
+    // Left by a process that ended while it was removing a snapshot.
     const std::string name = entry.path().filename().string();
     const std::size_t end = name.find(".partial-");
     if (!name.starts_with(".step-") || end == name.npos) continue;
@@ -58,9 +58,8 @@ fs::path moments_file(const fs::path& snapshot) {
   return snapshot / "optimizer.safetensors";
 }
 
-/// The checksum of a file, which is read piece by piece.
 std::string checksum_of(const fs::path& file) {
-  constexpr std::size_t kPiece = 1u << 20;  // pages that count as memory of ours meanwhile
+  constexpr std::size_t kPiece = 1u << 20;  // released at once, to keep resident memory small
   const auto mapped = MappedFile::open(file);
   Hash hash;
   for (std::span<const std::byte> rest = mapped->bytes(); !rest.empty();) {
@@ -78,7 +77,7 @@ Json checksums_of(const std::vector<fs::path>& files) {
   return checksums;
 }
 
-/// Input error unless a snapshot's file has the bytes that were written.
+/// Input error unless a file has the checksum that its snapshot's state.json has for it.
 void check_bytes(const fs::path& file) {
   const Json state = read_json(file.parent_path() / "state.json");
   const Json written = state.is_object() ? state.value("checksums", Json()) : Json();
@@ -89,8 +88,8 @@ void check_bytes(const fs::path& file) {
   }
 }
 
-/// Input error unless a file of a snapshot has, in fp32 and the parameters' shapes, what they are
-/// called with each of the endings, and the bytes that were written.
+/// Input error unless the file holds, for each parameter and each ending of its name, a float32
+/// tensor of the parameter's shape, and its checksum is right.
 void check_tensors(const fs::path& file, const NamedTensors& parameters,
                    std::initializer_list<const char*> endings) {
   const SafetensorsFile saved = SafetensorsFile::open(file);
@@ -106,25 +105,6 @@ void check_tensors(const fs::path& file, const NamedTensors& parameters,
     }
   }
   check_bytes(file);
-}
-
-struct Difference {
-  std::string path, text;  // "training.seed", "training.seed: 7 in the snapshot, 8 now"
-};
-
-/// Of each differing leaf.
-void differences(const std::string& path, const Json& saved, const Json& now,
-                 std::vector<Difference>& out) {
-  if (saved.is_object() && now.is_object()) {
-    Json keys = saved;
-    keys.update(now);
-    for (const auto& [key, unused] : keys.items()) {
-      differences(path.empty() ? key : path + "." + key, saved.value(key, Json()),
-                  now.value(key, Json()), out);
-    }
-  } else if (saved != now) {
-    out.push_back({path, path + ": " + saved.dump() + " in the snapshot, " + now.dump() + " now"});
-  }
 }
 
 }  // namespace
@@ -195,16 +175,21 @@ void set_aside_snapshot(const fs::path& run, std::int64_t step, const std::strin
   }
 }
 
+std::uint64_t snapshot_bytes(std::int64_t parameters) {
+  return (1 << 20) + 12 * static_cast<std::uint64_t>(parameters);
+}
+
 SavedState read_state(const fs::path& snapshot) {
   const fs::path file = snapshot / "state.json";
   try {
     const Json json = read_json(file);
     if (json.at("format") != "expandft-snapshot" || json.at("format_version") != kSnapshotVersion) {
-      throw input_error("its format is not one that this version reads");
+      throw input_error("this version of expandft cannot read its format");
     }
     SavedState saved{parse_state(json), with_present_keys(json.at("identity"))};
     if (saved.state.step != step_of(snapshot)) {
-      throw input_error(fmt::format("\"step\" is {}; its folder says otherwise", saved.state.step));
+      throw input_error(fmt::format("\"step\" is {}, which is not the step in its folder's name",
+                                    saved.state.step));
     }
     return saved;
   } catch (const Json::exception& error) {
@@ -214,27 +199,6 @@ SavedState read_state(const fs::path& snapshot) {
     if (error.code() != ExitCode::kBadInput) throw;
     throw input_error("damaged snapshot: " + error.message(), file.string(), kDeleteSnapshot);
   }
-}
-
-std::vector<std::string> check_identity(const Json& saved, const Json& now,
-                                        const fs::path& snapshot,
-                                        const std::vector<std::string>& free) {
-  std::vector<Difference> changed;
-  differences("", saved, now, changed);
-  std::string refused;
-  std::vector<std::string> allowed;
-  for (const Difference& difference : changed) {
-    if (std::ranges::find(free, difference.path) != free.end()) {
-      allowed.push_back(difference.text);
-    } else {
-      refused += "\n    " + difference.text;
-    }
-  }
-  if (!refused.empty()) {
-    throw input_error("the run cannot be resumed under another config:" + refused,
-                      snapshot.string(), "undo the change, or start again with --restart");
-  }
-  return allowed;
 }
 
 void check_weights(const fs::path& snapshot, const NamedTensors& parameters) {
@@ -258,47 +222,6 @@ void load_weights(const fs::path& snapshot, AdamW& optimizer) {
   const SafetensorsFile weights = SafetensorsFile::open(weights_file(snapshot));
   optimizer.restore_weights(
       [&](const std::string& name) { return mapped_tensor(weights.tensors().at(name)); });
-}
-
-TrainingState load_snapshot(const fs::path& snapshot, const NamedTensors& parameters,
-                            AdamW& optimizer, const Json& identity) {
-  SavedState saved = read_state(snapshot);
-  check_identity(saved.identity, identity, snapshot);
-  check_weights(snapshot, parameters);
-  check_moments(snapshot, parameters);
-  load_tensors(snapshot, saved.state.step, optimizer);
-  return std::move(saved.state);
-}
-
-std::uint64_t snapshot_bytes(std::int64_t parameters) {
-  return (1 << 20) + 12 * static_cast<std::uint64_t>(parameters);
-}
-
-Json snapshot_identity(const Json& resolved_config, const std::string& base_fingerprint,
-                       const std::string& data_fingerprint,
-                       const std::string& retention_fingerprint) {
-  Json identity = {{"base_fingerprint", base_fingerprint},
-                   {"data_fingerprint", data_fingerprint},
-                   {"retention_fingerprint", retention_fingerprint}};
-  for (const char* key : {"method", "expansion", "lora", "data", "training", "retention"}) {
-    identity[key] = resolved_config.at(key);
-  }
-  for (const char* key :
-       {"checkpoint_every", "keep_checkpoints", "output_checkpoint", "validate_every", "log_every",
-        "epochs", "max_steps", "early_stopping_patience", "cache_prefix", "cache_prefix_limit",
-        "gradient_checkpointing", "shard_base"}) {
-    identity["training"].erase(key);
-  }
-  // The data's content counts, not where it lies.
-  identity["data"].erase("validation");
-  Json& train = identity["data"]["train"];
-  if (train.is_array()) {
-    for (Json& source : train) source.erase("path");
-  } else {
-    identity["data"].erase("train");
-  }
-  identity["retention"].erase("text");
-  return identity;
 }
 
 }  // namespace expandft

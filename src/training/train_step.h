@@ -3,7 +3,7 @@
 #include "model/decoder.h"
 #include "training/adamw.h"
 #include "training/batch_stream.h"
-#include "training/loss_scale.h"
+#include "training/health.h"
 #include "training/prefix_cache.h"
 
 #include <cstdint>
@@ -16,62 +16,64 @@
 
 namespace expandft {
 
-/// What a rank tells the others with a step.
+/// What each rank tells the others along with a step.
 struct RankNotes {
-  double signals = 0;  // 1 when one came that is to end the run
-  double seconds = 0;  // that a step takes it
+  double signals = 0;  // 1 when this rank received a signal that ends the run
+  double seconds = 0;  // that a step takes here
 };
 
-/// What one optimizer step did.
-struct StepResult {
-  double loss = 0;  // mean nats a target, over the whole step
-  double gradient_norm = 0;
-  std::optional<double> retention;  // mean KL(base ‖ tuned), nats a token, before its weight
+/// The results of one optimizer step, over all ranks.
+struct StepResult : StepNumbers {
   std::int64_t tokens = 0, targets = 0;
-  RankNotes notes;  // of all ranks, added up
-
-  /// What of it is not finite, and its value; nothing when training goes well.
-  std::optional<std::pair<const char*, double>> not_finite() const;
-  /// Whether the losses are finite, and their gradients are not.
-  bool has_overflow() const;
+  RankNotes notes;  // summed over the ranks
 };
 
-/// A step that a device was told to take, and that it may still be busy with.
+/// A step that was handed to the device, which may still be computing it.
 struct QueuedStep {
-  // (5 or 4), float64, on the device: loss, gradient norm, the ranks' notes, retention
+  // (5), or (4) without retention; float64, on the device: loss, gradient norm, RankNotes::signals
+  // and ::seconds, retention
   at::Tensor numbers;
   std::int64_t tokens = 0, targets = 0;
 };
 
-/// A further term of the loss, a sum that is divided.
+/// A further term of the loss: a sum divided by `divisor`.
 struct FurtherTerm {
   double divisor = 1;
-  /// Adds the term's gradients, times `factor`; returns its value, a scalar on the device.
+  /// Adds the term's gradients times `factor`; returns the term, a scalar on the device.
   std::function<at::Tensor(double factor)> backward;
 };
 
-/// Gradients of a step's mean loss over all its targets: pieces are weighted by their targets, so
-/// that (8 × 1) equals (1 × 8 accumulated). Then clips, and takes an AdamW step. Nothing waits for
-/// the device. When loss or gradients are not finite, this step and all that follow change nothing,
-/// until the optimizer's set_steps. `prefix`, where given, has the states that the frozen layers
-/// compute of the batch's examples. The optimizer's ranks all call this, each with its share of the
-/// batch; the numbers are of the whole step on all. `loss_scale`, where given (LossScale), is what
-/// backward's loss, the sum over the targets, is multiplied by, and the further term's sum as well;
-/// the fp32 gradients are divided by it, and by the targets or the divisor, afterwards.
-QueuedStep queue_step(const Decoder& decoder, AdamW& optimizer, const StepBatch& batch,
-                      double learning_rate, double max_grad_norm,
-                      const std::optional<FurtherTerm>& further = {}, PrefixCache* prefix = nullptr,
-                      const RankNotes& notes = {}, std::optional<double> loss_scale = {});
+/// The optional parts of a step.
+struct StepOptions {
+  double learning_rate = 0;
+  double max_grad_norm = 0;  // 0: gradients are not clipped
+  std::optional<FurtherTerm> further = {};
+  PrefixCache* prefix = nullptr;          // has the frozen layers' states of the examples
+  std::optional<double> loss_scale = {};  // LossScale::at: float16 only
+  RankNotes notes = {};
+};
 
-/// A fresh loss scale where one is needed: for float16.
+/// One training step: forward and backward for each micro-batch, sum over the ranks, clipping,
+/// AdamW. The loss is the mean over all targets of the step, so that 8 micro-batches of one pack
+/// give the gradients of one micro-batch of 8 packs. Nothing waits for the device. When a number of
+/// the step is not finite, neither this step nor the following ones change the weights, until
+/// AdamW::set_steps. All ranks call this, each with its share of the batch.
+///
+/// With a loss scale, backward starts from the scale times the sum over the targets (and times the
+/// further term's sum), because the gradients of a mean over many targets are too small for
+/// float16; the float32 gradients are divided by the scale and by the number of targets afterwards.
+QueuedStep queue_step(const Decoder& decoder, AdamW& optimizer, const StepBatch& batch,
+                      const StepOptions& options);
+
+/// A new loss scale for float16; none for other dtypes.
 std::optional<LossScale> loss_scale_for(at::ScalarType compute_dtype);
 
-/// Waits for the steps, and says what they did.
+/// Waits for the steps and returns their results.
 std::vector<StepResult> results_of(std::span<const QueuedStep> steps);
 
-/// Mean loss (nats a target) over a data set, without gradients. Nothing when `stop`, which is
-/// asked before each piece of `tokens_at_once`, says to stop. The ranks of a group share the pieces
-/// out; none of them may stop alone.
+/// Mean loss (nats per target) over a data set, without gradients, in forward passes of about
+/// `tokens_at_once` tokens that the ranks of a group share out. Nothing when `stop`, which is
+/// called before each pass, returns true; it must do so on all ranks or on none.
 std::optional<double> mean_loss(const Decoder& decoder, const Dataset& dataset,
                                 std::int64_t tokens_at_once, const std::function<bool()>& stop = {},
                                 const RankGroup& group = RankGroup::alone());

@@ -30,8 +30,8 @@ def test_a_run_with_a_cache_learns_what_one_without_does(expandft, tmp_path, sto
     without, _ = run(expandft, tmp_path, stories, "without")
     memory, result = run(expandft, tmp_path, stories, "memory", training__cache_prefix="memory")
     disk, _ = run(expandft, tmp_path, stories, "disk", training__cache_prefix="disk")
-    assert "sequences of the training data are kept in memory" in result.stderr
-    assert "6 of 6 sequences of the text held on are kept in memory" in result.stderr
+    assert "examples of the training data are kept in memory" in result.stderr
+    assert "6 of 6 examples of the retention text are kept in memory" in result.stderr
     first_epoch = len(losses(without)) // 3
     assert first_epoch > 4
     assert losses(memory)[:first_epoch - 1] == losses(without)[:first_epoch - 1]  # bit for bit
@@ -47,7 +47,7 @@ def test_a_run_with_a_cache_learns_what_one_without_does(expandft, tmp_path, sto
     dict(training__cache_prefix="memory", training__cache_prefix_limit="1MB")], ids=["memory", "disk", "limit"])
 def test_a_killed_run_ends_in_the_same_weights(expandft, binary, tmp_path, stories, settings):
     alone, result = run(expandft, tmp_path, stories, "alone", **settings)
-    [kept, total] = [int(n) for n in result.stderr.split(" sequences of the training data")[0].split()[-3::2]]
+    [kept, total] = [int(n) for n in result.stderr.split(" examples of the training data")[0].split()[-3::2]]
     assert 0 < kept < total if "training__cache_prefix_limit" in settings else kept == total
     config = write_config(tmp_path, stories, "killed.json", output="killed", **(RUN | settings))
     (tmp_path / "train.txt").write_text("".join(f"Speaker {i}: {'word ' * (i % 40)}\n" for i in range(90)))
@@ -62,9 +62,9 @@ def test_a_killed_run_ends_in_the_same_weights(expandft, binary, tmp_path, stori
 
 
 @pytest.mark.parametrize("settings, why", [
-    (dict(expansion__layers="all"), "no layer lies below the lowest one that trains"),
-    (dict(method="full"), "no layer lies below the lowest one that trains"),
-    (dict(training__epochs=1, retention=None), "no example is computed twice in one epoch")])
+    (dict(expansion__layers="all"), "there is no frozen layer below the trained ones"),
+    (dict(method="full"), "there is no frozen layer below the trained ones"),
+    (dict(training__epochs=1, retention=None), "in a single epoch no example is computed twice")])
 def test_a_cache_that_would_hold_nothing_is_warned_of(expandft, tmp_path, stories, settings, why):
     _, result = run(expandft, tmp_path, stories, "out", training__cache_prefix="memory", **settings)
     assert f"training.cache_prefix has no effect: {why}" in result.stderr

@@ -1,7 +1,7 @@
 #include "cuda/gpu.h"
 #include "kernels/fused_ops.h"
 #include "kernels/plain_ops.h"
-#include "runtime/memory.h"
+#include "runtime/process.h"
 
 namespace expandft {
 namespace {

@@ -2,7 +2,6 @@
 
 #include "base/temp_directory.h"
 #include "catch.h"
-#include "runtime/memory.h"
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -21,7 +20,7 @@ TEST_CASE("without /proc the time is counted since the program was loaded") {
   const testing::TempDirectory temp;
   const pid_t child = ::fork();
   if (child == 0) {
-    // A root of its own has no /proc; only root may have one.
+    // An empty root directory has no /proc. Only root may change it.
     if (::chroot(temp.path().c_str()) != 0) ::_exit(0);
     try {
       const double seconds = seconds_since_launch();

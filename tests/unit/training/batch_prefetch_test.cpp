@@ -1,8 +1,7 @@
-#include "training/batch_prefetch.h"
-
 #include "base/error.h"
 #include "base/temp_directory.h"
 #include "catch.h"
+#include "training/batch_stream.h"
 
 namespace expandft {
 namespace {

@@ -2,8 +2,8 @@
 
 #include "data/dataset.h"
 #include "golden.h"
+#include "training/lr_scheduler.h"
 #include "training/retention.h"
-#include "training/schedule.h"
 #include "training/train_step.h"
 
 #include <algorithm>
@@ -31,7 +31,7 @@ inline StepBatch golden_step(const Golden& golden, std::int64_t t) {
   return batch;
 }
 
-/// The text that a golden holds its model on.
+/// A golden's retention text.
 inline Dataset golden_retention_text(const Golden& golden) {
   Dataset text;
   const TokenBatch all = golden.batch("retention.");
@@ -57,17 +57,12 @@ inline Gaps train_as_golden(const Golden& golden, const std::string& prefix, con
   const auto gap = [&](const char* name, std::int64_t t, double found) {
     return std::abs(found - golden.tensor(prefix + name)[t].item<double>());
   };
-  std::optional<FurtherTerm> retain;
   Gaps gaps;
   for (std::int64_t t = 0; t < 20; ++t) {
-    if (retention != nullptr) {
-      retain = FurtherTerm{retention->divisor(t), [&, t](double factor) {
-                             return retention->backward(decoder, adaptation, t, factor);
-                           }};
-    }
-    const QueuedStep step =
-        queue_step(decoder, optimizer, golden_step(golden, t), learning_rate_at(training, t, 20),
-                   training.max_grad_norm, retain);
+    StepOptions options{.learning_rate = learning_rate_at(training, t, 20),
+                        .max_grad_norm = training.max_grad_norm};
+    if (retention != nullptr) options.further = retention->term(decoder, adaptation, t);
+    const QueuedStep step = queue_step(decoder, optimizer, golden_step(golden, t), options);
     const StepResult result = results_of({&step, 1}).front();
     gaps.loss = std::max(gaps.loss, gap("losses", t, result.loss));
     gaps.norm = std::max(gaps.norm, gap("grad_norms", t, result.gradient_norm));

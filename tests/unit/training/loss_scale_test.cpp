@@ -1,8 +1,7 @@
-#include "training/loss_scale.h"
-
 #include "catch.h"
 #include "methods/trained_weights.h"
 #include "training/golden_steps.h"
+#include "training/health.h"
 
 namespace expandft {
 namespace {
@@ -36,10 +35,10 @@ TEST_CASE("only float16 has a loss scale, and a damaged one is refused") {
 
 struct Gradients {
   StepResult result;
-  at::Tensor all;  // flat, as they are after clipping is off
+  at::Tensor all;  // flat; unclipped
 };
 
-/// Of all weights, after one step of `targets`; float16 with a loss scale or without.
+/// The gradients of all weights in one step that counts as having `targets` targets.
 Gradients gradients(at::ScalarType dtype, std::int64_t targets, std::optional<double> scale,
                     const RetentionConfig* retains = nullptr) {
   const Golden golden("gqa", "retention.safetensors");
@@ -52,16 +51,13 @@ Gradients gradients(at::ScalarType dtype, std::int64_t targets, std::optional<do
   StepBatch batch = golden_step(golden, 0);
   batch.targets = targets;
   const Dataset text = golden_retention_text(golden);
+  StepOptions options{.learning_rate = 1e-3, .loss_scale = scale};
   std::optional<Retention> retention;
-  std::optional<FurtherTerm> retain;
   if (retains != nullptr) {
     retention.emplace(*retains, text, 1);
-    retain = FurtherTerm{retention->divisor(0), [&](double factor) {
-                           return retention->backward(decoder, *weights, 0, factor);
-                         }};
+    options.further = retention->term(decoder, *weights, 0);
   }
-  const QueuedStep step =
-      queue_step(decoder, optimizer, batch, 1e-3, /*max_grad_norm=*/0, retain, nullptr, {}, scale);
+  const QueuedStep step = queue_step(decoder, optimizer, batch, options);
   std::vector<at::Tensor> flat;
   for (const Parameter& one : weights->parameters()) flat.push_back(one.tensor.grad().flatten());
   return {results_of({&step, 1}).front(), at::cat(flat).to(at::kDouble)};
@@ -71,22 +67,22 @@ double relative_distance(const at::Tensor& found, const at::Tensor& expected) {
   return ((found - expected).norm() / expected.norm()).item<double>();
 }
 
-// The mean over so many targets has gradients that float16 does not hold.
+// The gradients of a mean over so many targets are too small for float16.
 TEST_CASE("gradients of float16 are those of float32 for any number of targets") {
   const std::int64_t targets = GENERATE(64, 65536, 16'777'216);
   CAPTURE(targets);
   const Gradients expected = gradients(at::kFloat, targets, {});
   const double scale = LossScale().at(0);
   const Gradients found = gradients(at::kHalf, targets, scale);
-  CHECK(relative_distance(found.all, expected.all) < 0.01);  // rounding on the way, for any number
+  CHECK(relative_distance(found.all, expected.all) < 0.01);  // rounding errors, for any number
   CHECK(found.result.gradient_norm == Approx(expected.result.gradient_norm).epsilon(2e-3));
   CHECK(found.result.loss == Approx(expected.result.loss).epsilon(1e-3));
-  // What a division before backward leaves of them.
+  // Dividing before backward loses them.
   const double lost = relative_distance(gradients(at::kHalf, targets, {}).all, expected.all);
   if (targets > 1'000'000) CHECK(lost > 0.5);
 }
 
-TEST_CASE("with retention gradients of float16 are those of float32 too") {
+TEST_CASE("with retention too gradients of float16 are those of float32") {
   RetentionConfig retention;
   retention.weight = 0.5;
   retention.batch_size = 2;
@@ -95,9 +91,9 @@ TEST_CASE("with retention gradients of float16 are those of float32 too") {
   CHECK(expected.result.retention.value() > 1e-4);
   CHECK(found.result.retention.value() ==
         Approx(expected.result.retention.value()).epsilon(0.02).margin(1e-5));
-  // The divergence's gradient is a difference of two models' probabilities, which float16 rounds
-  // coarsely on their way forward. Backward loses nothing to it: another power of two, same
-  // numbers.
+  // The gradient of the divergence is a difference of two models' probabilities, in which float16's
+  // rounding errors of the forward pass are large. Backward adds none: another power of two gives
+  // the same numbers.
   CHECK(relative_distance(found.all, expected.all) < 0.05);
   CHECK(relative_distance(gradients(at::kHalf, 65536, 256, &retention).all, found.all) < 1e-3);
 }

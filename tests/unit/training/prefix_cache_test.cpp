@@ -1,9 +1,10 @@
+#include "training/prefix_cache.h"
+
 #include "base/temp_directory.h"
 #include "catch.h"
 #include "data/data_statistics.h"
 #include "learned_batch.h"
 #include "methods/method.h"
-#include "training/prefix_caches.h"
 
 #include <algorithm>
 #include <fcntl.h>

@@ -3,6 +3,7 @@
 #include "base/temp_directory.h"
 #include "catch.h"
 #include "report/summary.h"
+#include "training/health.h"
 #include "training/small_run.h"
 
 #include <set>
@@ -44,16 +45,16 @@ class SavedRun {
   fs::path snapshot(std::int64_t step) const { return snapshot_path(path(), step); }
   TrainingConfig& training() { return training_; }
 
-  ResumedRun resume(const Json& identity = kIdentity) {
+  TrainingState resume(const Json& identity = kIdentity) {
     SmallRun run;
     BatchStream stream(data_, config_, training_);
-    ResumedRun resumed =
+    TrainingState resumed =
         resume_run(path(), run.expansion.tensors(), run.optimizer, stream, training_, identity);
-    CHECK(stream.position() == resumed.state.position);
-    CHECK(run.optimizer.steps() == resumed.state.step);
+    CHECK(stream.position() == resumed.position);
+    CHECK(run.optimizer.steps() == resumed.step);
     const auto copies = run.expansion.tensors();
     for (std::size_t i = 0; i < copies.size(); ++i) {
-      CHECK(copies[i].second.equal(weights_.at(resumed.state.step)[i]));
+      CHECK(copies[i].second.equal(weights_.at(resumed.step)[i]));
     }
     return resumed;
   }
@@ -78,10 +79,10 @@ void halve(const fs::path& file) {
   fs::resize_file(file, fs::file_size(file) / 2);
 }
 
-TEST_CASE("a run goes on from its newest snapshot") {
+TEST_CASE("a run resumes from its newest snapshot") {
   SavedRun run;
-  const ResumedRun resumed = run.resume();
-  CHECK(resumed.state.step == 6);
+  const TrainingState resumed = run.resume();
+  CHECK(resumed.step == 6);
   CHECK(resumed.total_steps == 20);
   CHECK(run.folders() == std::set<std::string>{"step-000002", "step-000004", "step-000006"});
 }
@@ -97,20 +98,20 @@ TEST_CASE("a damaged snapshot is set aside, and the one before it is used") {
   if (how == "half") halve(file);
   if (how == "cut by a byte") fs::resize_file(file, fs::file_size(file) - 2);  // and a line end
   INFO(name << " " << how);
-  CHECK(run.resume().state.step == 4);
+  CHECK(run.resume().step == 4);
   CHECK(run.folders() ==
         std::set<std::string>{"step-000002", "step-000004", "step-000006.damaged"});
-  CHECK(run.resume().state.step == 4);
+  CHECK(run.resume().step == 4);
 }
 
-TEST_CASE("of two damaged ones both are passed over, and without a whole one nothing is changed") {
+TEST_CASE("two damaged ones are both skipped, and without a whole one nothing is changed") {
   SavedRun run;
   halve(run.snapshot(6) / "parameters.safetensors");
   Json state = read_json(run.snapshot(4) / "state.json");
   SECTION("another one is whole") {
     state["pack"] = 1000;
     write_json(run.snapshot(4) / "state.json", state);
-    CHECK(run.resume().state.step == 2);
+    CHECK(run.resume().step == 2);
     CHECK(run.folders() ==
           std::set<std::string>{"step-000002", "step-000004.damaged", "step-000006.damaged"});
   }
@@ -129,7 +130,7 @@ TEST_CASE("of two damaged ones both are passed over, and without a whole one not
   }
 }
 
-TEST_CASE("another config is no damage") {
+TEST_CASE("another config is not damage") {
   SavedRun run;
   Json now = kIdentity;
   now["training"]["learning_rate"] = 0.0001;
@@ -138,15 +139,15 @@ TEST_CASE("another config is no damage") {
   CHECK_THAT(error.message(),
              has_text("training.learning_rate: 0.001 in the snapshot, 0.0001 now"));
   CHECK(run.folders().contains("step-000006"));  // nothing was changed
-  SECTION("after a divergence the learning rate may change") {
-    write_json(divergence_file(run.path()), {{"step", 7}});
-    CHECK(run.resume(now).state.step == 4);
+  SECTION("once the run has diverged the learning rate may change") {
+    write_json(diverged_file(run.path()), {{"step", 7}});
+    CHECK(run.resume(now).step == 4);
     now["training"]["seed"] = 8;
     CHECK_THAT(error_of([&] { run.resume(now); }).message(), has_text("training.seed"));
   }
 }
 
-TEST_CASE("a run goes on to more steps, or to fewer, but not to fewer than are done") {
+TEST_CASE("a run can be resumed with more steps, or with fewer, but not with fewer than are done") {
   SavedRun run;
   const auto refused = [&](const std::string& asked) {
     const Error error = error_of([&] { run.resume(); });
@@ -156,7 +157,6 @@ TEST_CASE("a run goes on to more steps, or to fewer, but not to fewer than are d
   SECTION("epochs") {
     run.training().epochs = 3;
     CHECK(run.resume().total_steps == 30);
-    CHECK(run.resume().state.total_steps == 30);
     run.training().epochs = 1;
     CHECK(run.resume().total_steps == 10);
   }
@@ -171,7 +171,7 @@ TEST_CASE("a run goes on to more steps, or to fewer, but not to fewer than are d
   }
 }
 
-TEST_CASE("an epoch that ended in a smaller step is followed by all of the next") {
+TEST_CASE("after an epoch that ended in a smaller step the whole next one follows") {
   Dataset data;
   for (int i = 0; i < 10; ++i) data.examples.push_back({{1, 2, 3}, {1, 1, 1}});
   DataConfig config;
@@ -188,8 +188,8 @@ TEST_CASE("an epoch that ended in a smaller step is followed by all of the next"
   training.epochs = 2;
   BatchStream longer(data, config, training);
   CHECK(longer.total_steps() == 5);
-  const ResumedRun resumed = resume_run(folder.path(), run.expansion.tensors(), run.optimizer,
-                                        longer, training, kIdentity);
+  const TrainingState resumed = resume_run(folder.path(), run.expansion.tensors(), run.optimizer,
+                                           longer, training, kIdentity);
   CHECK(resumed.total_steps == 6);
 }
 

@@ -1,8 +1,7 @@
-#include "training/snapshot.h"
-
 #include "base/temp_directory.h"
 #include "catch.h"
 #include "report/summary.h"
+#include "training/resume.h"
 #include "training/small_run.h"
 
 #include <set>
@@ -38,10 +37,20 @@ fs::path save(const fs::path& run, const SmallRun& from, std::int64_t step, std:
   return snapshot_path(run, step);
 }
 
+/// Loads a snapshot after the checks of a resumed run.
+TrainingState load_snapshot(const fs::path& snapshot, SmallRun& run,
+                            const Json& identity = kSavedIdentity) {
+  SavedState saved = read_state(snapshot);
+  check_identity(saved.identity, identity, snapshot);
+  check_weights(snapshot, run.expansion.tensors());
+  check_moments(snapshot, run.expansion.tensors());
+  load_tensors(snapshot, saved.state.step, run.optimizer);
+  return std::move(saved.state);
+}
+
 Error load_error(const fs::path& snapshot, const Json& identity = kSavedIdentity) {
   SmallRun run;
-  const Error error =
-      error_of([&] { load_snapshot(snapshot, run.expansion.tensors(), run.optimizer, identity); });
+  const Error error = error_of([&] { load_snapshot(snapshot, run, identity); });
   CHECK(error.code() == ExitCode::kBadInput);
   return error;
 }
@@ -52,14 +61,13 @@ std::set<std::string> names_in(const fs::path& folder) {
   return names;
 }
 
-TEST_CASE("a snapshot brings back weights, moments and state, and training goes on the same") {
+TEST_CASE("a snapshot restores weights, moments and state, and training continues the same") {
   const TempDirectory folder;
   SmallRun saved, loaded;
   for (int i = 0; i < 3; ++i) saved.random_step();
   const fs::path snapshot = save(folder.path(), saved, 3);
   CHECK(snapshot.filename() == "step-000003");
-  const TrainingState state =
-      load_snapshot(snapshot, loaded.expansion.tensors(), loaded.optimizer, kSavedIdentity);
+  const TrainingState state = load_snapshot(snapshot, loaded);
   const TrainingState expected = state_at(3);
   CHECK(state.step == 3);
   CHECK(state.position == expected.position);
@@ -93,8 +101,7 @@ TEST_CASE("a state without validation has none") {
   state.validation_before.reset();
   save_snapshot(folder.path(), state, run.optimizer, kSavedIdentity, 1);
   const fs::path snapshot = newest_snapshot(folder.path()).value();
-  CHECK_FALSE(load_snapshot(snapshot, run.expansion.tensors(), run.optimizer, kSavedIdentity)
-                  .validation_before.has_value());
+  CHECK_FALSE(load_snapshot(snapshot, run).validation_before.has_value());
 }
 
 TEST_CASE("the newest snapshots are kept") {
@@ -107,7 +114,7 @@ TEST_CASE("the newest snapshots are kept") {
   CHECK(names_in(checkpoints) == std::set<std::string>{"step-1000000"});
 }
 
-TEST_CASE("the snapshot of the lowest validation loss is kept besides the newest") {
+TEST_CASE("the snapshot of the lowest validation loss is kept besides the newest ones") {
   const TempDirectory folder;
   SmallRun run;
   TrainingState state = state_at(0);
@@ -123,7 +130,7 @@ TEST_CASE("the snapshot of the lowest validation loss is kept besides the newest
   }
 }
 
-TEST_CASE("keys that are free may differ, and are told") {
+TEST_CASE("keys that are free may differ, and are returned") {
   Json now = kSavedIdentity;
   now["training"]["learning_rate"] = 0.0001;
   const std::vector<std::string> changes =
@@ -136,13 +143,14 @@ TEST_CASE("keys that are free may differ, and are told") {
   CHECK_THAT(error.message(), has_text("training.seed") && !has_text("learning_rate"));
 }
 
-TEST_CASE("what an ended process was removing goes, and what is no snapshot is not taken for one") {
+TEST_CASE(
+    "leftovers of an ended process are removed, and other folders are not taken for snapshots") {
   const TempDirectory folder;
   SmallRun run;
   CHECK_FALSE(newest_snapshot(folder.path()));
   save(folder.path(), run, 5);
   const fs::path checkpoints = folder / "checkpoints";
-  // Its lock is there, and nobody holds it.
+  // With its lock, which no process holds.
   fs::create_directory(checkpoints / ".step-000002.partial-1-1");
   write_file_atomically(checkpoints / ".step-000002.partial-1-1.lock", "");
   fs::create_directory(checkpoints / "step-000009");  // no marker
@@ -155,7 +163,7 @@ TEST_CASE("what an ended process was removing goes, and what is no snapshot is n
         std::set<std::string>{"step-000006", "step-000009", "step-000011", "step-x"});
 }
 
-TEST_CASE("a snapshot that is set aside is none any more, and its step can be saved again") {
+TEST_CASE("a snapshot that is set aside is no longer used, and its step can be saved again") {
   const TempDirectory folder;
   SmallRun run;
   save(folder.path(), run, 5);
@@ -172,7 +180,7 @@ TEST_CASE("a snapshot that is set aside is none any more, and its step can be sa
         std::set<std::string>{"step-000005", "step-000006", "step-000006.damaged"});
 }
 
-TEST_CASE("another config is refused with what differs") {
+TEST_CASE("another config is refused with a list of the differences") {
   const TempDirectory folder;
   SmallRun run;
   const fs::path snapshot = save(folder.path(), run, 5);
@@ -186,7 +194,7 @@ TEST_CASE("another config is refused with what differs") {
   CHECK_THAT(error.hint(), has_text("--restart"));
 }
 
-TEST_CASE("a damaged snapshot is refused, and which file it is") {
+TEST_CASE("a damaged snapshot is refused, and the error names the file") {
   const TempDirectory folder;
   SmallRun run;
   const fs::path snapshot = save(folder.path(), run, 5), file = snapshot / "state.json";
@@ -210,7 +218,7 @@ TEST_CASE("a damaged snapshot is refused, and which file it is") {
     write_json(file, bad);
     CHECK_THAT(load_error(snapshot).message(), has_text("damaged snapshot") && has_text(key));
   }
-  SECTION("what validations showed") {
+  SECTION("validations") {
     const std::string key = GENERATE("data", "last", "best", "since_best");
     Json bad = good;
     bad["validations"][key] = -1;
@@ -229,12 +237,12 @@ TEST_CASE("a damaged snapshot is refused, and which file it is") {
     write_json(file, bad);
     CHECK_THAT(load_error(snapshot).message(), has_text("format"));
   }
-  SECTION("a torn file") {
+  SECTION("a truncated file") {
     const std::string name = GENERATE("parameters.safetensors", "optimizer.safetensors");
     fs::resize_file(snapshot / name, fs::file_size(snapshot / name) / 2);
     CHECK_THAT(load_error(snapshot).where(), has_text(name));
   }
-  SECTION("a bit that turned over") {
+  SECTION("a flipped bit") {
     const std::string name = GENERATE("parameters.safetensors", "optimizer.safetensors");
     std::string bytes = read_file(snapshot / name);
     bytes.back() = static_cast<char>(bytes.back() ^ 1);
@@ -243,7 +251,7 @@ TEST_CASE("a damaged snapshot is refused, and which file it is") {
     CHECK_THAT(error.message(), has_text("not those that were written"));
     CHECK(error.where() == (snapshot / name).string());
   }
-  SECTION("checksums that are missing") {
+  SECTION("missing checksums") {
     Json bad = good;
     bad["checksums"] = GENERATE(Json(), Json(3), Json::object());
     write_json(file, bad);
@@ -258,7 +266,7 @@ TEST_CASE("a damaged snapshot is refused, and which file it is") {
   }
 }
 
-TEST_CASE("the identity holds what weights depend on, and not where data lies") {
+TEST_CASE("the identity holds what the weights depend on, and no paths") {
   const Json resolved = {
       {"expansion", {{"copies", 2}}},
       {"method", "new"},

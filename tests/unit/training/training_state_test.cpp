@@ -1,4 +1,4 @@
-#include "training/validation_history.h"
+#include "training/training_state.h"
 
 #include "catch.h"
 
@@ -12,7 +12,7 @@ constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 TEST_CASE("the best validation is the lowest after step 0, of equals the first") {
   ValidationHistory history;
-  CHECK_FALSE(history.add({0, 0.5}));  // the base's, lower than all
+  CHECK_FALSE(history.add({0, 0.5}));  // the base's, lower than any later one
   CHECK_FALSE(history.best);
   CHECK(history.since_best == 0);
   CHECK(history.add({10, 2.0}));
@@ -25,7 +25,7 @@ TEST_CASE("the best validation is the lowest after step 0, of equals the first")
   CHECK(history.since_best == 2);
 }
 
-TEST_CASE("a loss that is no number is never the best") {
+TEST_CASE("a loss that is not finite is never the best") {
   ValidationHistory history;
   CHECK_FALSE(history.add({1, kNan}));
   CHECK_FALSE(history.add({2, std::numeric_limits<double>::infinity()}));
@@ -49,13 +49,13 @@ TEST_CASE("patience counts validations without a lower loss") {
   CHECK_FALSE(history.is_exhausted(4));
 }
 
-TEST_CASE("as JSON and back it is the same") {
-  ValidationHistory history{.data = "00ff"};
-  CHECK(history_json(parse_history(history_json(history))) == history_json(history));
-  history.add({1, 0.1 + 0.2});
-  history.add({2, kNan});
-  const Json json = Json::parse(history_json(history).dump());
-  const ValidationHistory back = parse_history(json);
+TEST_CASE("a history survives state.json") {
+  TrainingState state{.validations = {.data = "00ff"}};
+  CHECK(state_json(parse_state(state_json(state))) == state_json(state));
+  state.validations.add({1, 0.1 + 0.2});
+  state.validations.add({2, kNan});
+  const Json json = Json::parse(state_json(state).dump());
+  const ValidationHistory back = parse_state(json).validations;
   CHECK(back.data == "00ff");
   CHECK(back.best->step == 1);
   CHECK(back.best->loss == 0.1 + 0.2);

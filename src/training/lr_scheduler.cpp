@@ -1,4 +1,4 @@
-#include "training/schedule.h"
+#include "training/lr_scheduler.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include "training/schedule.h"
+#include "training/lr_scheduler.h"
 
 #include "catch.h"
 
@@ -23,7 +23,7 @@ TEST_CASE("warm-up is a share below 1, rounded up, and steps from 1 on") {
   CHECK(warmup_steps(config_of(LrScheduler::kCosine, 40, 0), 10) == 10);
 }
 
-TEST_CASE("the learning rate rises in a line to its peak") {
+TEST_CASE("the learning rate rises linearly to its peak") {
   const LrScheduler schedule =
       GENERATE(LrScheduler::kConstant, LrScheduler::kLinear, LrScheduler::kCosine);
   const TrainingConfig training = config_of(schedule, 4, 0);
@@ -33,7 +33,7 @@ TEST_CASE("the learning rate rises in a line to its peak") {
   CHECK(learning_rate_at(training, 4, 20) == Approx(2e-3));
 }
 
-TEST_CASE("after the warm-up the schedules go their ways") {
+TEST_CASE("after the warm-up each schedule follows its formula") {
   // x = (12 - 4) / (20 - 4) = 1/2 at step 12, 3/4 at step 16; f = 0.1.
   const auto at = [](LrScheduler schedule, std::int64_t step) {
     return learning_rate_at(config_of(schedule, 4, 0.1), step, 20) / 2e-3;
@@ -46,7 +46,7 @@ TEST_CASE("after the warm-up the schedules go their ways") {
   CHECK(at(LrScheduler::kCosine, 16) == Approx(0.1 + 0.9 * 0.5 * (1 - 0.70710678118654752)));
 }
 
-TEST_CASE("a run that is all warm-up, and one of a single step, have a rate") {
+TEST_CASE("a run that is all warm-up and a run of one step have valid rates") {
   CHECK(learning_rate_at(config_of(LrScheduler::kCosine, 10, 0), 9, 10) == Approx(2e-3));
   CHECK(learning_rate_at(config_of(LrScheduler::kCosine, 0, 0), 0, 1) == Approx(2e-3));
 }
