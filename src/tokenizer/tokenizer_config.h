@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/files.h"
 #include "base/notice.h"
 #include "tokenizer/pipeline/added_tokens.h"
 
