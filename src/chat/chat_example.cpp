@@ -8,7 +8,7 @@
 namespace expandft {
 namespace {
 
-/// A text's ids, and how many of them stand before some of its borders.
+/// A text's ids, and the number of ids before each of some borders.
 class BorderedIds {
  public:
   BorderedIds(std::string_view text, const std::vector<std::size_t>& borders,
@@ -28,7 +28,7 @@ class BorderedIds {
     append(text.size());
   }
 
-  /// Nothing for a place that is none of the borders.
+  /// Nothing for a place that is not a border.
   std::optional<std::size_t> count_before(std::size_t place) const {
     const auto found = counts_.find(place);
     return found == counts_.end() ? std::nullopt : std::optional(found->second);
@@ -46,7 +46,7 @@ std::size_t count(std::string_view text, std::string_view part) {
   return found;
 }
 
-/// Before each answer the last border, and where the token that ends it begins.
+/// The last border before each answer, and the place of the token that ends it.
 std::vector<std::size_t> borders_of(const RenderedChat& chat, const ChatFormat& format,
                                     const Tokenizer& tokenizer) {
   const std::string_view text = chat.text;
@@ -76,9 +76,9 @@ Example encode_chat(const RenderedChat& chat, const ChatFormat& format, bool tra
   options.continuation = true;
   const TokenId end_of_turn = tokenizer.encode(format.answer_end, options).back();
 
-  // A text's ids do not depend on what stands before a token of its own: so an answer's place is
-  // found by encoding what lies between it and the end of the answer before; and of that only what
-  // lies behind its last border, for the ids before are those of the whole.
+  // A text's ids after an end-of-turn token do not depend on the text before it. So an answer's
+  // place is found by encoding the text from the end of the previous answer on, and of that only
+  // what follows its last border, since the ids before are known.
   options.continuation = false;
   std::size_t byte = 0;
   auto at = example.tokens.begin();
@@ -94,7 +94,7 @@ Example encode_chat(const RenderedChat& chat, const ChatFormat& format, bool tra
     const std::vector<TokenId> before =
         tokenizer.encode(text.substr(begin, answer.begin - begin), options);
     const auto first = std::mismatch(at, example.tokens.end(), before.begin(), before.end()).first;
-    // The content may hold the end-of-turn token's text too, which becomes that token.
+    // The content may contain the text of the end-of-turn token too, which becomes that token.
     std::size_t ends =
         count(text.substr(answer.begin, answer.end - answer.begin), format.answer_end);
     at = first;

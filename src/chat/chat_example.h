@@ -6,11 +6,10 @@
 
 namespace expandft {
 
-/// Ids of a rendered conversation, and which of them are learned: those of the answers, each with
-/// its end-of-turn token, but for answers that are not to be learned; with `train_on_prompt` all
-/// that stands between the answers too. The text is encoded whole, as transformers does, so BOS is
-/// there where the format writes it. A token that begins before an answer and reaches into it is
-/// learned.
+/// Ids of a rendered conversation, with the learned ones: those of the answers that are to be
+/// learned, each with its end-of-turn token. With `train_on_prompt` also everything between the
+/// answers. As in transformers the whole text is encoded, so BOS is there only if the format writes
+/// it. A token that begins before an answer and extends into it is learned.
 Example encode_chat(const RenderedChat& chat, const ChatFormat& format, bool train_on_prompt,
                     const Tokenizer& tokenizer);
 

@@ -34,7 +34,7 @@ void check_order(const ChatFormat& format, const std::vector<ChatMessage>& messa
       if (format.system == SystemRule::kTurn) continue;
       if (format.system == SystemRule::kRefused) {
         throw input_error(place + " is the system's, which the model's chat format (" +
-                              format.name + ") has no place for",
+                              format.name + ") does not allow",
                           where, "put its text at the start of the first user message");
       }
       if (i > 0) {
@@ -58,13 +58,13 @@ void check_order(const ChatFormat& format, const std::vector<ChatMessage>& messa
                                     [](const ChatMessage& m) { return m.role == ChatRole::kUser; });
   if (!messages.empty() && messages[0].role == ChatRole::kSystem && !has_user &&
       format.system != SystemRule::kTurn) {
-    throw input_error("the system message needs a user message to stand in, and there is none",
+    throw input_error("the system message needs a user message to be part of, and there is none",
                       where);
   }
 }
 
-// Qwen 3: reasoning stays in the answers after the last question, and is dropped from earlier ones;
-// the last answer has a block for it, if an empty one.
+// Qwen 3: answers after the last question keep their reasoning, earlier ones lose it. The last
+// answer always has a block for it, perhaps empty.
 std::string thinking_answer(const std::vector<ChatMessage>& messages, std::size_t at) {
   const std::string open = "<think>", close = "</think>";
   std::string content = messages[at].content;
@@ -97,7 +97,7 @@ RenderedChat render_chat(const ChatFormat& format, const std::vector<ChatMessage
   check_order(format, messages, where);
   const bool begins_with_system = !messages.empty() && messages[0].role == ChatRole::kSystem;
   const bool folds_system = begins_with_system && format.system != SystemRule::kTurn;
-  std::size_t host = messages.size();  // the user message that the system text stands in
+  std::size_t host = messages.size();  // the user message that includes the system text
   for (std::size_t i = 0; folds_system && i < messages.size(); ++i) {
     if (messages[i].role != ChatRole::kUser) continue;
     host = i;

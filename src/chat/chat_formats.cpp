@@ -1,5 +1,5 @@
-// The table of formats; sources are the models' published chat templates.
-#include "chat/chat_format.h"
+// Sources: the models' published chat templates (tests/golden/chat/README.md).
+#include "chat/chat_formats.h"
 
 #include <algorithm>
 
@@ -51,8 +51,8 @@ ChatFormat llama3(const char* name) {
   return format;
 }
 
-// 3.1, 3.2 and 3.3. The date is the templates' own default: where a clock is at hand, 3.2's writes
-// today's, and the same data would not give the same ids tomorrow.
+// 3.1, 3.2 and 3.3. The date is the templates' own default. 3.2's template writes today's date, if
+// it can, but then the same data would have other ids tomorrow.
 ChatFormat llama3_1() {
   ChatFormat format = llama3("llama3.1");
   format.first_system_lead = "Cutting Knowledge Date: December 2023\nToday Date: 26 Jul 2024\n\n";
@@ -145,7 +145,7 @@ std::vector<ChatFormat> make_formats() {
   change("mistral-v0.1").answer_after = " ";
   change("qwen3").thinks = true;
   change("phi3.5").skips_empty_system = true;
-  // The user's turn already asks for the answer; the published template loses system text.
+  // The user's turn ends with the start of the answer; the published template loses system text.
   ChatFormat& first = change("phi3-first");
   first.user_after += first.answer_before;
   first.answer_before.clear();

@@ -24,7 +24,7 @@ bool wants_chat(const fs::path& model, const std::string& prompt, const Tokenize
     const ChatFormat format = chat_format_of(model, "auto", tokenizer);
     return prompt.find(format.answer_end) == prompt.npos;
   } catch (const Error&) {
-    return false;  // it is needed for --chat alone, which says what is wrong
+    return false;  // only --chat needs the template, and reports what is wrong
   }
 }
 

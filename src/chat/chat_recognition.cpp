@@ -1,5 +1,7 @@
+#include "chat/chat_recognition.h"
+
 #include "base/error.h"
-#include "chat/chat_template.h"
+#include "chat/chat_formats.h"
 
 #include <algorithm>
 
@@ -12,8 +14,8 @@ void replace_all(std::string& text, std::string_view from, std::string_view to) 
   }
 }
 
-// One way of writing what Jinja can write in several: quotes, newlines in texts, fields, and spaces
-// around operators.
+// The template with one spelling where Jinja allows several: of quotes, newlines in texts, fields,
+// and spaces around operators.
 std::string normal_form(std::string text) {
   replace_all(text, "\"", "'");
   replace_all(text, "\\n", "\n");
@@ -34,7 +36,7 @@ std::string normal_form(std::string text) {
   return normal;
 }
 
-// Pieces, in normal form, that a template of the format has, and that it lacks.
+// Pieces, in normal form, that a template of the format has and lacks.
 struct Signature {
   const char* format;
   std::vector<const char*> has;
@@ -114,7 +116,7 @@ const std::vector<Signature>& signatures() {
         "'<|im_start|>'+message['role']+'\n'+content+'<|im_end|>'+'\n'",
         "'<|im_start|>'+message['role']+'\n'+content }}", asks},
        {"|trim", "strip(", "think"}},
-      // A newline after "}}" is written: it has to be there.
+      // A newline after "}}" is part of the output, and so required.
       {"zephyr",
        {"%}\n{{ '<|user|>\n'+message['content']+eos_token }}\n{%",
         "%}\n{{ '<|system|>\n'+message['content']+eos_token }}\n{%",
@@ -145,13 +147,13 @@ const std::vector<Signature>& signatures() {
   return all;
 }
 
-// ChatML: the system turn that stands in the template itself, as Qwen 2.5's.
+// ChatML: the text of a system turn in the template itself, as in Qwen 2.5's.
 std::optional<std::string> default_system_in(const std::string& normal, const std::string& where) {
   const std::string before = "<|im_start|>system\n", after = "<|im_end|>";
   for (std::size_t at = 0; (at = normal.find(before, at)) != normal.npos;) {
     const bool begins_text = at > 0 && normal[at - 1] == '\'';
     at += before.size();
-    if (normal.compare(at, 1, "'") == 0) continue;  // goes on with a message's content
+    if (normal.compare(at, 1, "'") == 0) continue;  // continues with a message's content
     const std::size_t end = normal.find(after, at);
     bool plain = begins_text && end != normal.npos;
     std::string text;
@@ -162,15 +164,15 @@ std::optional<std::string> default_system_in(const std::string& normal, const st
       text += normal[i];
     }
     if (!plain) {
-      throw input_error("the chat template's default system text cannot be told from its code",
-                        where, kChatFormatHint);
+      throw input_error("cannot read the default system text from the chat template's code", where,
+                        kChatFormatHint);
     }
     return text;
   }
   return std::nullopt;
 }
 
-// "<|im_start|>, [INST]": the first few tokens that stand in a template.
+// "<|im_start|>, [INST]": the first tokens in a template.
 std::string tokens_in(const std::string& text) {
   constexpr std::size_t kShown = 4, kLongest = 40;
   std::vector<std::string> found;
@@ -204,7 +206,7 @@ ChatFormat recognise_chat_template(const ChatTemplate& chat_template) {
     return format;
   }
   const std::string tokens = tokens_in(chat_template.text);
-  throw input_error("the model's chat template is none of those known here" +
+  throw input_error("the model's chat template is not a known one" +
                         (tokens.empty() ? std::string(": it names no tokens")
                                         : ": its first tokens are " + tokens),
                     chat_template.where, kChatFormatHint);

@@ -4,12 +4,14 @@
 #include "base/json.h"
 #include "base/utf8.h"
 #include "base/wording.h"
+#include "chat/chat_formats.h"
+#include "chat/chat_recognition.h"
 
 namespace expandft {
 namespace {
 
-/// As Jinja reads its source, CR and CRLF end lines as LF does. A byte order mark is text to Jinja,
-/// which writes it into every conversation: surely not what the author means.
+/// The source with LF for CR and CRLF, as Jinja reads it. A byte order mark is refused: Jinja would
+/// write it into every conversation, which its author cannot have meant.
 std::string template_text(std::string_view source, const std::string& where) {
   if (source.starts_with(kByteOrderMark)) {
     throw input_error(
@@ -67,7 +69,7 @@ ChatFormat format_by_tokens(const fs::path& directory, const Tokenizer& tokenize
   }
   throw input_error(
       "chat rows need the model's chat template, and there is none: no chat_template.jinja and no "
-      "\"chat_template\" in tokenizer_config.json; nor are there tokens that tell the format",
+      "\"chat_template\" in tokenizer_config.json; and no tokens of a known format",
       directory.string(), kChatFormatHint);
 }
 
@@ -81,7 +83,7 @@ std::optional<ChatTemplate> read_chat_template(const fs::path& directory) {
     const std::string source = read_file(jinja);
     if (const std::size_t at = find_invalid_utf8(source); at != source.npos) {
       throw input_error("the chat template is not UTF-8, at byte " + std::to_string(at),
-                        jinja.string(), "fetch the file again");
+                        jinja.string(), "download the file again");
     }
     return ChatTemplate{template_text(source, jinja.string()), jinja.string()};
   }
@@ -110,13 +112,14 @@ ChatFormat chat_format_of(const fs::path& directory, const std::string& name,
   const auto text_of = [&](std::optional<TokenId> id) { return id ? tokenizer.token(*id) : ""; };
   format = with_tokens(std::move(format), text_of(tokenizer.bos()), text_of(tokenizer.eos()));
   if (tokenizer.splits_special_tokens()) {
-    throw input_error("the tokenizer splits special tokens, so that a chat's turns have no ends",
-                      (directory / "tokenizer_config.json").string() + ": split_special_tokens",
-                      "set split_special_tokens to false");
+    throw input_error(
+        "the tokenizer splits special tokens, so the turns of a chat have no end tokens",
+        (directory / "tokenizer_config.json").string() + ": split_special_tokens",
+        "set split_special_tokens to false");
   }
   if (!has_token(tokenizer, format.answer_end)) {
     throw input_error("the chat format " + format.name + " ends a turn with \"" +
-                          format.answer_end + "\", which is no token of the model's tokenizer",
+                          format.answer_end + "\", which is not a token of the model's tokenizer",
                       directory.string(), kChatFormatHint);
   }
   return format;

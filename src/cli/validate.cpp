@@ -2,7 +2,7 @@
 #include "cli/output.h"
 #include "cli/verbs.h"
 #include "data/data_files.h"
-#include "data/packed_epochs.h"
+#include "data/packing.h"
 #include "data/sources.h"
 #include "data/text_file.h"
 #include "run/open_model.h"

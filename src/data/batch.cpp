@@ -17,7 +17,7 @@ void TokenBatch::append(const Example& example) {
                   std::to_string(example.learned.size()) + " learned marks");
   }
   if (offsets.empty()) offsets.push_back(0);
-  if (length == 0) return;  // an empty sequence would only confuse attention
+  if (length == 0) return;  // attention does not expect empty sequences
   for (std::size_t i = 0; i < length; ++i) {
     const bool predicts = i + 1 < length && example.learned[i + 1] != 0;
     ids.push_back(example.tokens[i]);

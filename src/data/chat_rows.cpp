@@ -11,16 +11,16 @@
 namespace expandft {
 namespace {
 
-/// What programs call the switch that leaves a message out of what is learned.
+/// The fields that exclude a message from training, by their names in various programs.
 constexpr std::array<std::string_view, 5> kSwitches = {"weight", "train", "training", "trainable",
                                                        "loss"};
 
-/// The names that one form of chat rows gives to things.
+/// The names in one form of chat rows.
 struct ListForm {
   const char *list, *role, *content;
   std::vector<std::pair<const char*, ChatRole>> roles;
 
-  /// Whether it reads a message's field.
+  /// Whether the form reads a message's field.
   bool reads(std::string_view field) const {
     return field == role || field == content ||
            std::find(kSwitches.begin(), kSwitches.end(), field) != kSwitches.end();
@@ -57,9 +57,9 @@ ChatRole read_role(const Json& message, const ListForm& form, const std::string&
   for (const auto& [name, role] : form.roles) {
     if (given == name) return role;
   }
-  throw input_error(path + "." + form.role + " is \"" + given + "\", expected one of " + known,
-                    where,
-                    given == "tool" ? "conversations with tools are not read in this version" : "");
+  throw input_error(
+      path + "." + form.role + " is \"" + given + "\", expected one of " + known, where,
+      given == "tool" ? "conversations with tools are not supported in this version" : "");
 }
 
 std::string read_content(const Json& message, const ListForm& form, const std::string& path,
@@ -80,7 +80,7 @@ std::string read_content(const Json& message, const ListForm& form, const std::s
           name + " has a part " +
               (type.empty() || type == "text" ? "without text" : "of type \"" + type + "\"") +
               ", expected {\"type\": \"text\", \"text\": …}",
-          where, "only text is learned from");
+          where, "training uses text only");
     }
     text += part["text"].get_ref<const std::string&>();
     for (const auto& [key, value] : part.get_ref<const Json::object_t&>()) {
@@ -91,7 +91,7 @@ std::string read_content(const Json& message, const ListForm& form, const std::s
   return text;
 }
 
-/// Whether the message says that it is learned, or not; nothing when it does not say.
+/// Whether the message is marked as learned or as not learned; nothing if it is not marked.
 std::optional<bool> read_switch(const Json& message, const std::string& path,
                                 const std::string& where) {
   std::optional<bool> learned;
@@ -109,8 +109,7 @@ std::optional<bool> read_switch(const Json& message, const std::string& path,
     }
     if (learned && *learned != is_on) {
       throw input_error(
-          path + " has " + std::string(name) + " beside another field that says the opposite",
-          where);
+          path + " has " + std::string(name) + " and another field that contradicts it", where);
     }
     learned = is_on;
   }
@@ -122,11 +121,12 @@ bool read_learned(const Json& message, ChatRole role, bool train_on_prompt, cons
   const std::optional<bool> learned = read_switch(message, path, where);
   if (role == ChatRole::kAssistant) return learned.value_or(true);
   if (learned && *learned != train_on_prompt) {
-    throw input_error(
-        path + " is to be " + (*learned ? "learned" : "left out") + ", and is not the assistant's",
-        where,
-        *learned ? "set data.train_on_prompt to learn all messages, or leave the field out"
-                 : "with data.train_on_prompt only answers can be left out of what is learned");
+    throw input_error(path + " is marked as " + (*learned ? "learned" : "not learned") +
+                          ", but is not the assistant's",
+                      where,
+                      *learned
+                          ? "set data.train_on_prompt to learn all messages, or remove the field"
+                          : "with data.train_on_prompt only answers can be excluded from training");
   }
   return train_on_prompt;
 }
@@ -139,7 +139,7 @@ void add_system(std::string text, const ListForm& form, std::vector<ChatMessage>
   } else if (messages[0].content != text) {
     throw input_error(
         std::string("the row's system text differs from the one that ") + form.list + " begin with",
-        where, "keep the one that the model is to be given");
+        where, "keep the one that the model should read");
   }
 }
 
@@ -151,8 +151,7 @@ void check_is_answered(const Json& row, const std::vector<ChatMessage>& messages
     if (!row.contains(name) || is_blank(row[name])) continue;
     throw input_error(
         "the conversation ends without an answer, and the row has " + std::string(name), where,
-        "answers are learned here, not preferences: put the chosen one into the "
-        "messages");
+        "training learns answers, not preferences: put the chosen one into the messages");
   }
 }
 
@@ -168,7 +167,7 @@ std::vector<ChatMessage> read_messages(const Json& row, bool train_on_prompt, Un
                       where);
   }
   if (list.empty()) {
-    throw input_error(std::string("the field \"") + form.list + "\" has no messages in it", where);
+    throw input_error(std::string("the field \"") + form.list + "\" has no messages", where);
   }
   std::vector<ChatMessage> messages;
   for (std::size_t i = 0; i < list.size(); ++i) {
@@ -196,7 +195,7 @@ std::vector<ChatMessage> read_messages(const Json& row, bool train_on_prompt, Un
 std::vector<std::size_t> later_beginnings(const std::vector<ChatMessage>& messages) {
   std::vector<std::size_t> begins;
   bool answered = false;
-  std::size_t last_answered = 0;  // beginnings that an answer follows
+  std::size_t last_answered = 0;  // starts that a learned answer follows
   for (std::size_t i = 0; i < messages.size(); ++i) {
     if (messages[i].role == ChatRole::kAssistant) {
       answered = true;

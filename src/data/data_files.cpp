@@ -36,7 +36,7 @@ void add_files_below(const fs::path& folder, std::vector<fs::path>& files) {
   if (error) throw unreadable(folder, error);
 }
 
-/// Follows the pattern from `part` on, below `base`.
+/// Adds the matches of the pattern from `part` on, below `base`.
 void add_matches(const fs::path& base, fs::path::const_iterator part,
                  const fs::path::const_iterator& end, std::vector<fs::path>& files) {
   if (part == end) {
@@ -44,7 +44,7 @@ void add_matches(const fs::path& base, fs::path::const_iterator part,
     return;
   }
   const fs::path name = *part++;
-  // A folder that the user did not name may hold brackets: what is there as written is taken so.
+  // A name in the pattern may contain brackets itself, so one that exists as written is used.
   if (!is_pattern(name) || is_there(base / name)) {
     add_matches(base / name, part, end, files);
     return;
@@ -76,7 +76,7 @@ std::vector<fs::path> find_data_files(const fs::path& path) {
   if (is_folder(path)) {
     add_files_below(path, files);
     if (files.empty()) {
-      throw input_error("no data in the folder " + path.string() + ": looked for " + kDataEndings);
+      throw input_error("no data in the folder " + path.string() + ": expected " + kDataEndings);
     }
   } else if (is_there(path)) {
     files.push_back(path);

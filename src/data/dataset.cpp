@@ -1,6 +1,7 @@
 #include "data/dataset.h"
 
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/ordered_work.h"
 #include "chat/chat_template.h"
 #include "data/chat_rows.h"
@@ -9,8 +10,13 @@
 #include "data/rows.h"
 #include "data/text_file.h"
 
+#include <bit>
+#include <memory>
 #include <mutex>
+#include <new>
 #include <utility>
+
+#include <xxhash.h>
 
 namespace expandft {
 namespace {
@@ -19,11 +25,12 @@ DataForm form_of(const fs::path& file) {
   if (const auto form = data_form(file)) return *form;
   const std::string ending =
       (file.extension() == ".gz" ? file.stem() : file.filename()).extension().string();
-  throw input_error("cannot tell the form of the data from the name's ending \"" + ending + "\"",
-                    file.string(), std::string("expected ") + kDataEndings);
+  throw input_error(
+      "cannot tell the format of the data from the file name's ending \"" + ending + "\"",
+      file.string(), std::string("expected ") + kDataEndings);
 }
 
-/// Makes of a row's line what the row gives. Threads may share it.
+/// Reads and encodes rows. Threads may share it.
 class RowReader {
  public:
   RowReader(const DatasetOptions& options, const Tokenizer& tokenizer)
@@ -32,7 +39,7 @@ class RowReader {
         renderer_(options),
         encoder_(options, tokenizer) {}
 
-  /// Counts the fields that nothing reads.
+  /// A row's line. Counts the fields that nothing reads.
   EncodedRow read(std::string_view text, std::int64_t line, UnreadFields& unread) const {
     const std::string where = options_.path.string() + ":" + std::to_string(line);
     const Json row = parse_row(text, where);
@@ -48,7 +55,7 @@ class RowReader {
   }
 
  private:
-  /// Looked up when a row needs it.
+  /// Determined when the first row needs it.
   const ChatFormat& chat_format() const {
     std::call_once(format_known_, [&] {
       format_ = chat_format_of(options_.model, options_.chat_format, tokenizer_);
@@ -64,11 +71,11 @@ class RowReader {
   mutable ChatFormat format_;
 };
 
-/// Lines that are read and encoded together, and what they give.
+/// Lines that are encoded together.
 struct Lines {
   struct Line {
     std::int64_t number = 0;
-    std::size_t end = 0;  // in the text; it begins where the one before ends
+    std::size_t end = 0;  // in the text; it begins at the previous line's end
   };
   std::string text;
   std::vector<Line> lines;
@@ -79,7 +86,7 @@ struct EncodedRows {
 };
 
 void read_rows(const DatasetOptions& options, const RowReader& reader, ExampleBuilder& builder) {
-  constexpr std::size_t kBytes = 1u << 16;  // read together: much work for a thread, little memory
+  constexpr std::size_t kBytes = 1u << 16;  // enough work for a thread, and little memory
   OrderedWork<EncodedRows> work(options.threads, [&](const EncodedRows& done) {
     for (const EncodedRow& row : done.rows) builder.add(row);
     builder.unread() += done.unread;
@@ -97,7 +104,7 @@ void read_rows(const DatasetOptions& options, const RowReader& reader, ExampleBu
       return done;
     });
   };
-  // A row's error comes before that of a later line, which may be one of reading.
+  // A row's error takes precedence over the read error of a later line.
   work.finish_after([&] {
     try {
       for_each_line(options.path, [&](std::string_view text, std::int64_t line) {
@@ -130,7 +137,7 @@ DatasetReport& DatasetReport::operator+=(const DatasetReport& other) {
 void name_unread(const UnreadFields& unread, const fs::path& source, Notices& notices) {
   if (unread.empty()) return;
   notices.push_back({"nothing reads the fields " + unread.text(), source.string(),
-                     "take them out, or say with data.template how a row becomes text"});
+                     "remove them, or define with data.template how a row becomes text"});
 }
 
 Dataset load_dataset(const DatasetOptions& options, const Tokenizer& tokenizer) {
@@ -147,9 +154,8 @@ DatasetReport append_dataset(const DatasetOptions& options, const Tokenizer& tok
   ExampleBuilder builder(options, tokenizer, dataset);
   if (is_plain_text) {
     if (options.prompt || options.completion) {
-      throw input_error("a template needs rows with fields, and this is plain text",
-                        options.path.string(),
-                        "use JSON lines, or leave " + options.template_key + " out");
+      throw input_error("a template needs rows with fields, but this is plain text",
+                        options.path.string(), "use JSON lines, or remove " + options.template_key);
     }
     TextStream text(options.path);
     builder.add_stream(text);
@@ -157,6 +163,29 @@ DatasetReport append_dataset(const DatasetOptions& options, const Tokenizer& tok
     read_rows(options, reader, builder);
   }
   return builder.finish();
+}
+
+std::string fingerprint(const Dataset& dataset) {
+  const std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)> state(XXH3_createState(),
+                                                                       &XXH3_freeState);
+  if (state == nullptr) throw std::bad_alloc();
+  XXH3_64bits_reset(state.get());
+  for (const Example example : dataset.examples) {
+    // The length comes first, to separate the examples.
+    const std::uint64_t length = example.tokens.size();
+    XXH3_64bits_update(state.get(), &length, sizeof length);
+    if (length == 0) continue;
+    XXH3_64bits_update(state.get(), example.tokens.data(), length * sizeof(TokenId));
+    XXH3_64bits_update(state.get(), example.learned.data(), example.learned.size());
+  }
+  for (const DatasetPart& part : dataset.parts) {
+    const auto weight = std::bit_cast<std::uint64_t>(part.weight);
+    const std::uint64_t words[] = {part.examples, weight};
+    XXH3_64bits_update(state.get(), words, sizeof words);
+  }
+  XXH64_canonical_t canonical;
+  XXH64_canonicalFromHash(&canonical, XXH3_64bits_digest(state.get()));
+  return hex(canonical.digest);
 }
 
 }  // namespace expandft

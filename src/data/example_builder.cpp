@@ -11,7 +11,7 @@
 namespace expandft {
 namespace {
 
-// "lines 3, 8, 12, …": the first few.
+// "lines 3, 8, 12, …": the first ones.
 std::string line_list(const std::vector<std::int64_t>& lines) {
   constexpr std::size_t kShown = 5;
   std::string list = lines.size() == 1 ? "line " : "lines ";
@@ -58,19 +58,19 @@ void ExampleBuilder::add(const EncodedRow& row) {
 
 void ExampleBuilder::add_stream(TextStream& stream) {
   ++report_.rows;
-  std::vector<TokenId> tokens;  // in no block yet
+  std::vector<TokenId> tokens;  // not yet in a block
   OrderedWork<std::vector<TokenId>> work(options_.threads, [&](const std::vector<TokenId>& ids) {
     const std::size_t used = add_full_blocks(tokens);
     tokens.erase(tokens.begin(), tokens.begin() + static_cast<std::ptrdiff_t>(used));
     tokens.insert(tokens.end(), ids.begin(), ids.end());
   });
-  std::optional<TextCutter> cutter;  // looks through the vocabulary: not for a short text
+  std::optional<TextCutter> cutter;  // made for long texts only, since it searches the vocabulary
   std::string text;
   EncodeOptions options;
   options.bos = tokenizer_.adds_bos();
   const auto read = [&] {
     for (bool more = true; more;) {
-      // Where no cut was found, twice as much is looked at.
+      // If no cut was found, search twice as much text.
       more = stream.append(std::max(options_.piece_bytes, text.size()), text);
       if (more && !cutter) cutter.emplace(tokenizer_);
       const std::size_t cut = more ? cutter->last_cut(text) : text.size();
@@ -87,7 +87,7 @@ void ExampleBuilder::add_stream(TextStream& stream) {
   add_blocks(tokens);
 }
 
-/// The blocks that more tokens would not change; how many tokens they take.
+/// Adds the blocks that more tokens would not change. Returns how many tokens they take.
 std::size_t ExampleBuilder::add_full_blocks(std::span<const TokenId> tokens) {
   std::size_t at = 0;
   for (; tokens.size() - at > max_length_ + 1; at += max_length_) {
@@ -100,8 +100,8 @@ void ExampleBuilder::add_blocks(std::span<const TokenId> tokens) {
   if (tokens.size() < 2) return;
   for (std::size_t at = add_full_blocks(tokens), end = 0; at < tokens.size(); at = end) {
     const std::size_t left = tokens.size() - at;
-    // A last block of one token would predict nothing: the last two share their tokens. Where even
-    // three do not fit in two blocks (max_length 2), the last one repeats a token as its first.
+    // A last block of one token would predict nothing, so the last two blocks share their tokens
+    // evenly. If even that leaves one token (max_length 2), the last block repeats the one before.
     const bool shares = left == max_length_ + 1;
     end = at + (shares ? (left + 1) / 2 : std::min(left, max_length_));
     const std::size_t begin = left == 1 ? at - 1 : at;
@@ -125,16 +125,16 @@ DatasetReport ExampleBuilder::finish() {
   const std::string file = options_.path.string();
   if (!unlearned_lines_.empty()) {
     throw input_error(counted(static_cast<std::int64_t>(unlearned_lines_.size()), "row") +
-                          " with an empty answer or none, or with all answers left out of what is "
-                          "learned: nothing would be learned from them (" +
+                          " with no answer, an empty one, or only answers that are excluded from "
+                          "training: nothing would be learned from them (" +
                           line_list(unlearned_lines_) + ")",
-                      file, "take these rows out of the data, or correct data.template");
+                      file, "remove these rows, or correct data.template");
   }
   if (!too_long_lines_.empty()) {
     throw input_error(
         counted(static_cast<std::int64_t>(too_long_lines_.size()), "row") +
-            " whose answer alone (of a conversation: whose last exchange that is learned) is "
-            "longer than max_length " +
+            " whose answer alone (of a conversation: whose last learned exchange) is longer than "
+            "max_length " +
             std::to_string(max_length_) + " (" + line_list(too_long_lines_) +
             "; the longest needs " + std::to_string(longest_) + " tokens)",
         file, "raise data.max_length to " + std::to_string(longest_) + ", or shorten the answers");

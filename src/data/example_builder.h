@@ -11,20 +11,20 @@ namespace expandft {
 
 class TextStream;
 
-/// Adds examples to a data set, and collects what is wrong with rows, until the end of a file.
+/// Adds a file's examples to a data set, and collects rows with errors.
 class ExampleBuilder {
  public:
   /// All three must outlive the builder.
   ExampleBuilder(const DatasetOptions& options, const Tokenizer& tokenizer, Dataset& dataset);
 
-  /// A `text` row that is too long goes on in further examples.
+  /// A `text` row that is too long continues in more examples.
   void add(const EncodedRow& row);
-  /// A text without rows: BOS, then blocks of max_length tokens; the last two may be shorter.
+  /// Plain text: BOS, then blocks of max_length tokens. The last two may be shorter.
   void add_stream(TextStream& text);
-  /// What the file's rows hold that nothing reads, to be counted by those who read them.
+  /// The rows' fields that nothing reads: the caller counts them here.
   UnreadFields& unread() { return report_.unread; }
-  /// Throws what was collected: rows without learned tokens, rows whose answer is too long, no
-  /// examples at all. Else adds what the file gave to the data set's report, and returns it.
+  /// Throws if there were rows without learned tokens, rows whose answer is too long, or no
+  /// examples at all. Otherwise adds the file's counts to the data set's report, and returns them.
   DatasetReport finish();
 
  private:

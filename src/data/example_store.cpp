@@ -54,4 +54,16 @@ std::int64_t ExampleStore::length(std::size_t index) const {
   return static_cast<std::int64_t>(ends_[index] - begin_of(index));
 }
 
+LengthStatistics length_statistics(const ExampleStore& examples, std::size_t begin,
+                                   std::size_t count) {
+  if (count == 0) return {};
+  std::vector<std::int64_t> lengths(count);
+  for (std::size_t i = 0; i < count; ++i) lengths[i] = examples.length(begin + i);
+  std::sort(lengths.begin(), lengths.end());
+  const auto quantile = [&](std::size_t percent) {
+    return lengths[(count * percent + 99) / 100 - 1];
+  };
+  return {lengths.front(), quantile(50), quantile(90), quantile(99), lengths.back()};
+}
+
 }  // namespace expandft

@@ -8,32 +8,32 @@
 
 namespace expandft {
 
-/// The examples of a data set, in order. Token ids and learned marks lie in a SpillBuffer, so that
-/// data larger than memory can be trained on; in memory are 20 bytes for each example, and up to
-/// `memory_limit` bytes of ids and marks (5 a token). An example is copied out when it is asked
-/// for; several threads may ask at once.
+/// The examples of a data set, in order. Token ids and learned marks are in a SpillBuffer, so that
+/// the data may be larger than memory: the store takes 20 bytes per example, and up to
+/// `memory_limit` bytes for ids and marks (5 per token). Reading an example copies it; several
+/// threads may read at once.
 class ExampleStore {
  public:
   static constexpr std::size_t kMemoryLimit = std::size_t{256} << 20;
 
-  /// `folder`: where ids and marks past the limit go; empty: spill_folder().
+  /// `folder`: for ids and marks beyond the limit. Empty: spill_folder().
   explicit ExampleStore(std::size_t memory_limit, fs::path folder = {});
   ExampleStore() : ExampleStore(kMemoryLimit) {}
 
-  /// Failure when marks and tokens differ in number, and as SpillBuffer::append.
+  /// Failures: marks and tokens differ in number; as in SpillBuffer::append.
   void push_back(const Example& example);
 
   std::size_t size() const { return ends_.size(); }
   bool empty() const { return ends_.empty(); }
   /// The example at `index` < size().
   Example operator[](std::size_t index) const;
-  /// Likewise; a failure where there is none.
+  /// The same, with a failure beyond the end.
   Example at(std::size_t index) const;
   Example back() const { return at(size() - 1); }
-  /// Its tokens, and those of them that are learned, without reading it.
+  /// The number of its tokens, and of those that are learned, without reading it.
   std::int64_t length(std::size_t index) const;
   std::int64_t targets(std::size_t index) const { return targets_[index]; }
-  /// Of its tokens, whatever of them is learned.
+  /// Of its tokens. Learned marks do not count.
   std::uint64_t hash(std::size_t index) const { return hashes_[index]; }
 
   std::uint64_t bytes_on_disk() const { return bytes_.bytes_on_disk(); }
@@ -59,10 +59,21 @@ class ExampleStore {
  private:
   std::uint64_t begin_of(std::size_t index) const { return index == 0 ? 0 : ends_[index - 1]; }
 
-  SpillBuffer bytes_;                   // of each example its ids, then its marks
-  std::vector<std::uint64_t> ends_;     // tokens of all examples up to and with this one
-  std::vector<std::uint32_t> targets_;  // learned tokens of each, its first one aside
+  SpillBuffer bytes_;                   // of each example: ids, then marks
+  std::vector<std::uint64_t> ends_;     // tokens of all examples up to and including this one
+  std::vector<std::uint32_t> targets_;  // learned tokens of each, without its first token
   std::vector<std::uint64_t> hashes_;
 };
+
+/// Lengths of examples, in tokens. A quantile is the smallest length that this percentage of the
+/// examples do not exceed.
+struct LengthStatistics {
+  std::int64_t least = 0, median = 0, percent_90 = 0, percent_99 = 0, most = 0;
+  bool operator==(const LengthStatistics&) const = default;
+};
+
+/// Exact, of the examples [begin, begin + count). All 0 without examples.
+LengthStatistics length_statistics(const ExampleStore& examples, std::size_t begin,
+                                   std::size_t count);
 
 }  // namespace expandft

@@ -34,7 +34,7 @@ std::uint64_t Random::next() {
 
 std::uint64_t Random::below(std::uint64_t bound) {
   const std::uint64_t rejected =
-      (0 - bound) % bound;  // 2^64 mod bound: these would be one too many
+      (0 - bound) % bound;  // 2^64 mod bound: these draws would cause a bias
   std::uint64_t draw = next();
   while (draw < rejected) draw = next();
   return draw % bound;

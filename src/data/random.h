@@ -7,11 +7,11 @@
 
 namespace expandft {
 
-/// Deterministic on every platform, unlike std::shuffle and the distributions of <random>.
-/// xoshiro256** 1.0 (Blackman and Vigna, 2018), its state filled by splitmix64.
+/// Random numbers that are the same on every platform, unlike std::shuffle and the distributions of
+/// <random>. xoshiro256** 1.0 (Blackman and Vigna, 2018), seeded by splitmix64.
 class Random {
  public:
-  /// Different streams of one seed (an epoch, a purpose) are independent of each other.
+  /// The streams of one seed (for an epoch, for a purpose) are independent of each other.
   explicit Random(std::uint64_t seed, std::uint64_t stream = 0);
 
   std::uint64_t next();

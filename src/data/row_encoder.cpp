@@ -13,7 +13,7 @@ PromptAndCompletion encode_prompt_and_completion(const Tokenizer& tokenizer,
                                                  const std::string& prompt,
                                                  const std::string& completion, bool continuation) {
   PromptAndCompletion ids;
-  // What the completion cannot change is encoded once, the prompt's end alone and with it.
+  // What the completion cannot change is encoded once; the prompt's end, alone and with it.
   const std::size_t border = tokenizer.last_border(prompt);
   const std::string end = prompt.substr(border);
   if (border > 0) {
@@ -65,7 +65,7 @@ EncodedRow RowEncoder::encode(const RenderedRow& row, std::int64_t line) const {
     prompt.erase(prompt.begin(), prompt.begin() + static_cast<std::ptrdiff_t>(removed));
   }
   if (whole > max_length_) encoded.truncated_tokens = whole - exchange.size();
-  if (exchange.size() < 2) return encoded;  // one token: nothing predicts it
+  if (exchange.size() < 2) return encoded;  // nothing predicts a single token
   encoded.kind = EncodedRow::Kind::kExample;
   append(exchange, encoded.example);
   return encoded;
@@ -73,12 +73,12 @@ EncodedRow RowEncoder::encode(const RenderedRow& row, std::int64_t line) const {
 
 RowEncoder::EncodedExchange RowEncoder::encode_exchange(const Exchange& exchange,
                                                         bool is_first) const {
-  // Where no EOS parts exchanges, an empty line does.
+  // Without an EOS an empty line separates exchanges.
   const std::string apart = is_first || tokenizer_.eos() ? "" : "\n\n";
   auto [prompt, answer] = encode_prompt_and_completion(tokenizer_, apart + exchange.prompt,
                                                        exchange.completion, !is_first);
   std::vector<TokenId>& start = prompt.empty() ? answer : prompt;
-  // A template may write BOS or EOS itself: neither is put twice.
+  // A template may write BOS or EOS itself: neither is added twice.
   std::vector<TokenId> bos;
   if (is_first && tokenizer_.adds_bos() && tokenizer_.bos()) {
     if (!start.empty() && start.front() == *tokenizer_.bos()) start.erase(start.begin());
@@ -100,13 +100,13 @@ void RowEncoder::append(const EncodedExchange& exchange, Example& example) const
   add(exchange.answer, true);
 }
 
-/// The row with as many of its earlier exchanges as fit, the latest ones. Where not even the last
-/// of them does, nothing, and returns the tokens of the whole; else 0.
+/// Encodes the row with as many of its latest earlier exchanges as fit, and returns 0. If not even
+/// the last one fits, encodes nothing and returns the tokens of the whole row.
 std::size_t RowEncoder::encode_with_earlier(const RenderedRow& row, EncodedRow& encoded) const {
   std::vector<Exchange> exchanges = row.earlier;
   exchanges.push_back({row.prompt, row.completion});
   std::vector<EncodedExchange> each;
-  std::size_t later = 0;  // tokens behind the exchange that comes first
+  std::size_t later = 0;  // tokens after the first exchange
   for (const Exchange& one : exchanges) {
     each.push_back(encode_exchange(one, false));
     later += each.back().size();
@@ -143,7 +143,7 @@ EncodedRow RowEncoder::encode(const std::vector<ChatMessage>& messages, const Ch
   if (!learns) return encoded;
   if (example.tokens.size() > max_length_) {
     const std::size_t whole = example.tokens.size();
-    // The earliest beginning from which it fits; the later, the shorter.
+    // The earliest start from which the rest fits.
     const std::vector<std::size_t> begins = later_beginnings(messages);
     const auto begin = std::partition_point(begins.begin(), begins.end(), [&](std::size_t at) {
       return encode(beginning_at(messages, at)).tokens.size() > max_length_;

@@ -11,24 +11,24 @@
 namespace expandft {
 
 /// Ids of a prompt and of the completion that follows it. Together they are the ids of the joined
-/// text where the tokenizer allows that; where the prompt's last token would merge with the
-/// completion, both are encoded apart, so that the completion's ids decode to its exact text.
+/// text, unless the prompt's last token would merge with the completion: then both are encoded
+/// separately, so that the completion's ids decode to its exact text.
 struct PromptAndCompletion {
   std::vector<TokenId> prompt, completion;
 };
-/// `continuation`: other tokens stand before the prompt.
+/// `continuation`: other tokens precede the prompt.
 PromptAndCompletion encode_prompt_and_completion(const Tokenizer& tokenizer,
                                                  const std::string& prompt,
                                                  const std::string& completion,
                                                  bool continuation = false);
 
-/// What a row gives.
+/// What becomes of a row.
 struct EncodedRow {
   enum class Kind {
     kExample,
-    kText,       // its tokens, to be cut into blocks
+    kText,       // tokens to be cut into blocks
     kUnlearned,  // none of its tokens would be learned
-    kTooLong,    // no example: `tokens` are more than fit
+    kTooLong,    // no example: it has `tokens`, more than fit
   };
   std::int64_t line = 0;
   bool is_conversation = false;
@@ -38,16 +38,16 @@ struct EncodedRow {
   std::size_t truncated_tokens = 0;  // of an example
 };
 
-/// Makes tokens of rows. Threads may share it.
+/// Encodes rows. Threads may share it.
 class RowEncoder {
  public:
   /// Both must outlive the encoder.
   RowEncoder(const DatasetOptions& options, const Tokenizer& tokenizer);
 
-  /// One row of JSON lines: BOS, prompt, completion, EOS. Earlier exchanges stand before, each
-  /// ended by EOS and learned likewise; the oldest are left out where all do not fit.
+  /// BOS, prompt, completion, EOS. Earlier exchanges come first, each ended by EOS and learned in
+  /// the same way; the oldest are dropped if not all fit.
   EncodedRow encode(const RenderedRow& row, std::int64_t line) const;
-  /// A conversation in the format. One that is too long loses its oldest exchanges.
+  /// A conversation in the format. The oldest exchanges are dropped if not all fit.
   EncodedRow encode(const std::vector<ChatMessage>& messages, const ChatFormat& format,
                     const std::string& where, std::int64_t line) const;
 

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/numbers.h"
 #include "base/python_text.h"
+#include "base/utf8.h"
 
 #include <algorithm>
 #include <array>
@@ -32,22 +33,22 @@ const Names& read_by(RowForm form) {
 }
 
 const char* const kToolsHint =
-    "conversations with tools are not read in this version: write them into the messages as the "
-    "model does, or take these rows out";
-const char* const kTextHint = "only text is learned from: take these rows out";
+    "conversations with tools are not supported in this version: write them into the messages as "
+    "the model does, or remove these rows";
+const char* const kTextHint = "training uses text only: remove these rows";
 const char* const kPlaceHint =
-    "put it into the prompt, or say with data.template how a row becomes text";
+    "put it into the prompt, or define with data.template how a row becomes text";
 
 struct Refused {
   Names names;
   const char* hint;
 };
 
-/// What would change the context of rows and messages of any form.
+/// Fields that would change the context, in rows and messages of any form.
 const std::vector<Refused>& refused_everywhere() {
   static const std::vector<Refused> all = {
       {{"tools", "functions", "function_call", "tool_calls"}, kToolsHint},
-      {{"documents", "chat_template_kwargs"}, "say with data.template how a row becomes text"},
+      {{"documents", "chat_template_kwargs"}, "define with data.template how a row becomes text"},
       {{"image", "images", "video", "videos", "audio", "audios"}, kTextHint},
   };
   return all;
@@ -74,7 +75,7 @@ const std::vector<Refused>& refused_in(RowForm form) {
 }
 
 const std::vector<Refused>& refused_in_messages() {
-  static const char* const hint = "leave it out, or write it into the message as the model does";
+  static const char* const hint = "remove it, or write it into the message as the model does";
   static const std::vector<Refused> all = {
       {{"reasoning_content", "reasoning", "thinking", "refusal", "tool_call_id"}, hint},
       {{"train_detail", "training_detail", "loss_scale", "loss_weight", "loss_mask", "mask"},
@@ -83,37 +84,74 @@ const std::vector<Refused>& refused_in_messages() {
   return all;
 }
 
-/// Whether the field is one of those that are refused; it says nothing then.
+/// Whether the field is refused unless it is empty. Input error when it is not.
 bool is_refused(const std::vector<Refused>& refused, const std::string& name, const Json& value,
                 const std::string& owner, const std::string& where) {
   const auto found = std::find_if(refused.begin(), refused.end(),
                                   [&](const Refused& one) { return holds(one.names, name); });
   if (found == refused.end()) return false;
   if (is_blank(value)) return true;
-  throw input_error(owner + " has " + name + ", which is not read in this version", where,
+  throw input_error(owner + " has " + name + ", which is not supported in this version", where,
                     found->hint);
 }
 
-/// Whether the field is a row's weight; it is 1 then.
+/// Whether the field is a row's weight. Input error unless it is 1.
 bool is_even_weight(const std::string& name, const Json& value, const std::string& where) {
   if (name != "weight" && name != "sample_weight") return false;
   const std::string text = scalar_text(value).value_or(json_excerpt(value));
   if (text == "1" || text == "1.0") return true;
-  throw input_error("the row's " + name + " is " + text + ": all rows of a source count alike",
-                    where,
-                    "give these rows a source with a weight; if the field means something else, "
-                    "say with data.template how a row becomes text");
+  throw input_error(
+      "the row's " + name + " is " + text + ": all rows of a source have the same weight", where,
+      "put these rows into a source with a weight; if the field means something else, "
+      "define with data.template how a row becomes text");
 }
 
-/// Fields that tell a good answer from a bad one, as in KTO.
+/// Refuses rows that a field marks as bad answers, as in KTO.
 void check_is_wanted(const std::string& name, const Json& value, const std::string& where) {
   if ((name != "label" && name != "kto_tag" && name != "train") || value != false) return;
-  throw input_error("the row's " + name + " is false: its answer is not to be learned", where,
-                    "take such rows out; if the field means something else, say with "
+  throw input_error("the row's " + name + " is false: its answer must not be learned", where,
+                    "remove such rows; if the field means something else, define with "
                     "data.template how a row becomes text");
 }
 
 }  // namespace
+
+void UnreadFields::add(std::string_view name, std::int64_t count) {
+  constexpr std::size_t kLongest = 80;  // bytes of a name
+  std::string kept(cut_to_bytes(name, kLongest));
+  const auto found = index_.find(kept);
+  if (found != index_.end()) {
+    fields_[found->second].count += count;
+  } else if (fields_.size() < kNames) {
+    index_.emplace(kept, fields_.size());
+    fields_.push_back({std::move(kept), count});
+  } else {
+    has_more_ = true;
+  }
+}
+
+UnreadFields& UnreadFields::operator+=(const UnreadFields& other) {
+  for (const Field& field : other.fields_) add(field.name, field.count);
+  has_more_ = has_more_ || other.has_more_;
+  return *this;
+}
+
+std::string UnreadFields::text() const {
+  constexpr std::size_t kShown = 8;
+  std::vector<Field> sorted = fields_;
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [](const Field& a, const Field& b) { return a.count > b.count; });
+  const std::size_t shown = std::min(kShown, sorted.size());
+  std::string text;
+  for (std::size_t i = 0; i < shown; ++i) {
+    const std::string times =
+        sorted[i].count == 1 ? " (once)" : " (" + std::to_string(sorted[i].count) + " times)";
+    text += (i == 0 ? "" : ", ") + sorted[i].name + times;
+  }
+  const std::size_t left = sorted.size() - shown;
+  if (left == 0) return text;
+  return text + " and " + (has_more_ ? "more than " : "") + std::to_string(left) + " more";
+}
 
 RowForm row_form(const Json& row, const std::string& where) {
   if (row.contains("prompt") && row.contains("completion")) return RowForm::kPrompt;
@@ -128,9 +166,9 @@ RowForm row_form(const Json& row, const std::string& where) {
       "found: " +
           (fields.empty() ? "no fields" : fields),
       where,
-      is_preference ? "answers are learned here, not preferences: say with data.template how the "
+      is_preference ? "training learns answers, not preferences: define with data.template how the "
                       "chosen answer becomes text"
-                    : "say with data.template how a row becomes text");
+                    : "define with data.template how a row becomes text");
 }
 
 std::string found_kind(const Json& value) {
@@ -152,7 +190,7 @@ void check_row_fields(const Json& row, RowForm form, UnreadFields& unread,
   for (const auto& [name, value] : row.get_ref<const Json::object_t&>()) {
     if (holds(read, name) || (form == RowForm::kChat && name == list) || value.is_null()) continue;
     if (is_even_weight(name, value, where)) continue;
-    if (form != RowForm::kText) {  // a text is whole: nothing stands before it
+    if (form != RowForm::kText) {  // a text is the whole context
       if (is_refused(refused_everywhere(), name, value, "the row", where)) continue;
       if (is_refused(refused_in(form), name, value, "the row", where)) continue;
       check_is_wanted(name, value, where);
@@ -181,7 +219,7 @@ std::string system_text(const Json& row, const std::string& where) {
     if (value.get_ref<const std::string&>().empty()) continue;
     if (!from.empty() && value != text) {
       throw input_error("the row's " + std::string(from) + " and " + std::string(name) + " differ",
-                        where, "keep the one that the model is to be given");
+                        where, "keep the one that the model should read");
     }
     from = name;
     text = value.get<std::string>();

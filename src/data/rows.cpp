@@ -16,7 +16,7 @@ const std::string& row_string(const Json& row, const char* name, const std::stri
                       : "data.template renders numbers and nested fields");
 }
 
-/// Alpaca's earlier turns. A row that has none may say so by null, "" or [].
+/// Alpaca's earlier turns. A row without any may have null, "" or [].
 std::vector<Exchange> read_history(const Json& row, const std::string& where) {
   std::vector<Exchange> exchanges;
   if (!row.contains("history") || is_blank(row["history"])) return exchanges;

@@ -10,7 +10,7 @@
 namespace expandft {
 namespace {
 
-/// What the system knows a file by; links to one file have the same.
+/// The same for all links to a file.
 using FileIdentity = std::pair<dev_t, ino_t>;
 
 std::optional<FileIdentity> identity_of(const fs::path& file) {
@@ -38,7 +38,7 @@ std::vector<fs::path> shared_with(const FileIndex& index, const std::vector<fs::
   return shared;
 }
 
-/// The examples of one data set by their hashes, and which source has each.
+/// The examples of a data set by their hashes, with their sources.
 class ExampleIndex {
  public:
   explicit ExampleIndex(const Dataset& dataset) : found_in_(dataset.examples.size(), 0) {
@@ -52,8 +52,8 @@ class ExampleIndex {
     }
   }
 
-  /// Calls `found` with the source of each example of that hash, once for each `asker` (from 1, in
-  /// rising order).
+  /// Calls `found` with the source of each example that has the hash, once per `asker` (from 1, in
+  /// ascending order).
   template <typename Found>
   void look_up(std::uint64_t hash, std::uint32_t asker, Found found) {
     auto entry = std::lower_bound(entries_.begin(), entries_.end(), Entry{hash, 0});
@@ -69,7 +69,7 @@ class ExampleIndex {
 
   std::vector<Entry> entries_;           // by hash
   std::vector<std::size_t> ends_;        // of each source's examples
-  std::vector<std::uint32_t> found_in_;  // who asked last for each example
+  std::vector<std::uint32_t> found_in_;  // the last asker for each example
 };
 
 Notice notice_of(const SourceReport& training, const SourceReport& validation,
@@ -80,7 +80,7 @@ Notice notice_of(const SourceReport& training, const SourceReport& validation,
     what = all == 1 ? "its only sequence"
                     : (examples == all ? "all" : std::to_string(examples)) + " of its " +
                           std::to_string(all) + " sequences";
-    what += std::string(examples == 1 ? " stands" : " stand") + " in data.train too (" +
+    what += std::string(examples == 1 ? " is" : " are") + " in data.train too (" +
             training.path.string() + ")";
   }
   if (!files.empty()) {
@@ -92,7 +92,7 @@ Notice notice_of(const SourceReport& training, const SourceReport& validation,
     if (examples == 0) what += " (" + training.path.string() + ")";
   }
   return {what, "data.validation: " + validation.path.string(),
-          "a loss on what was trained on tells nothing of new text: take it out of one of the two"};
+          "a loss on training text says nothing about new text: remove it from one of the two"};
 }
 
 }  // namespace
@@ -129,8 +129,7 @@ Notices shared_files(const std::vector<fs::path>& training, const std::string& k
     const auto identity = identity_of(file);
     if (!identity || !index.contains(*identity)) continue;
     notices.push_back({name + " is measured on this file, which " + key + " reads too",
-                       file.string(),
-                       "its result will not tell of new text: give it data of its own"});
+                       file.string(), "its result will not apply to new text: give it other data"});
   }
   return notices;
 }

@@ -7,18 +7,17 @@
 
 namespace expandft {
 
-/// What training data and the data that it is judged by have in common: a notice for each pair of
-/// sources, with the examples of the second, of the files and the tokens, that the first has too.
-/// A file is the same whatever name it is reached by, an example when its tokens are. Takes 20
-/// bytes an example of `validation`.
+/// A notice for each pair of a training and a validation source that have examples or files in
+/// common. Files are compared by identity, whatever their names; examples by their tokens. Takes 20
+/// bytes per example of `validation`.
 Notices shared_examples(const Dataset& training, const Dataset& validation);
 
-/// A file that something is measured on, and what that is: "the task wikitext".
+/// A file, and the name of what is measured on it: "the task wikitext".
 struct MeasuredFile {
   fs::path file;
   std::string name;
 };
-/// Notices for those that `training`, which the config calls `key`, reads too.
+/// A notice for each file that `training` reads too. `key`: the config's name of the training data.
 Notices shared_files(const std::vector<fs::path>& training, const std::string& key,
                      const std::vector<MeasuredFile>& measured);
 

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/wording.h"
 #include "data/data_files.h"
+#include "data/packing.h"
 
 #include <algorithm>
 #include <utility>
@@ -18,7 +19,7 @@ struct FoundSource {
   std::vector<fs::path> files;
 };
 
-/// All files are looked for before the first is read.
+/// Finds all files before the first is read.
 std::vector<FoundSource> find_all(const std::vector<DataSource>& sources, const std::string& key) {
   std::vector<FoundSource> found;
   for (std::size_t i = 0; i < sources.size(); ++i) {
@@ -76,9 +77,9 @@ Dataset load_sources(
     whole.parts.push_back({static_cast<std::size_t>(report.rows.examples), source.weight});
     report.drawn = drawn_examples(whole.parts.back());
     if (report.drawn == 0) {
-      throw input_error(fmt::format("a weight of {} takes none of the source's {} in an epoch",
+      throw input_error(fmt::format("a weight of {} draws none of the source's {} in an epoch",
                                     source.weight, counted(report.rows.examples, "example")),
-                        at + ".weight", "raise the weight, or leave the source out");
+                        at + ".weight", "raise the weight, or remove the source");
     }
     if (!report.has_template) name_unread(report.rows.unread, source.path, whole.notices);
     loaded(source, report);
@@ -86,7 +87,7 @@ Dataset load_sources(
   }
   const bool is_even =
       std::ranges::all_of(whole.parts, [](auto& part) { return part.weight == 1; });
-  if (is_even) whole.parts.clear();  // where one source ends is of no matter then
+  if (is_even) whole.parts.clear();  // then the sources' borders do not matter
   return whole;
 }
 

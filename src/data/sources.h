@@ -10,12 +10,11 @@
 
 namespace expandft {
 
-/// Loads the sources of "data.train" or "data.validation" (`key`), file after file, into one data
-/// set whose parts have the sources' weights. A source's own template holds for all of its files;
-/// data.template holds for the JSON lines among the others, and for plain text (an error) when
-/// there are none. So many threads encode. Input error for a source without files, for all that
-/// load_dataset refuses, and for a weight that rounds to no example at all. `loaded` hears of each
-/// source in turn.
+/// Loads the sources of "data.train" or "data.validation" (`key`), file by file, into one data set
+/// whose parts have the sources' weights. A source's own template is used for all of its files.
+/// data.template is used for the other JSON lines, or, if there are none, for plain text, which is
+/// an error. `loaded` is called after each source. `threads`: for encoding. Input errors: a source
+/// without files, what load_dataset refuses, and a weight that rounds to no example.
 Dataset load_sources(
     const std::vector<DataSource>& sources, const std::string& key, const RunConfig& run,
     const Tokenizer& tokenizer,

@@ -23,15 +23,18 @@ namespace {
     found = std::string("a ") + json_type_name(parent);
   }
   const std::string near = parent.is_object() ? nearest(part, member_names(parent)) : "";
+  // A name with "|" comes from a template without filters.
+  const bool is_filter = name.find('|') != name.npos;
   throw input_error(
       "the row has no field \"" + name + "\" that the template names; found: " + found, where,
-      near.empty() ? "" : "did you mean \"" + near + "\"?");
+      is_filter      ? "filters ({field|strip}) are for the templates of tasks only"
+      : near.empty() ? ""
+                     : "did you mean \"" + near + "\"?");
 }
 
-/// Where a field's name leads in a row.
 struct FieldSearch {
   const Json* value;   // the field; null when it is missing
-  const Json* parent;  // what has no such part
+  const Json* parent;  // the value without such a part
   std::string part;    // the part of the name that is missing
 };
 
@@ -63,7 +66,7 @@ const Json& find_field(const Json& row, const std::string& name, const std::stri
   return *found.value;
 }
 
-/// A value as the text that stands for it; `place` is how messages call it.
+/// A value as text; `place` names it in messages.
 std::string text_of(const Json& value, const std::string& name, const std::string& place,
                     const std::string& where) {
   if (auto text = scalar_text(value)) return *std::move(text);
@@ -80,21 +83,21 @@ std::string quoted_field(const std::string& name) {
 }  // namespace
 
 TextTemplate::Part TextTemplate::parse_place(std::string_view text, const std::string& where,
-                                             TemplateFilters filters) {
+                                             const TextFilters* filters) {
   Part place{std::string(text), true};
-  if (filters == TemplateFilters::kNone) return place;
+  if (filters == nullptr) return place;
   std::size_t bar = text.find('|');
   place.text = text.substr(0, bar);
   while (bar != text.npos) {
     text.remove_prefix(bar + 1);
     bar = text.find('|');
-    place.filters.push_back(TemplateFilter::parse(text.substr(0, bar), where));
+    place.filters.push_back(TemplateFilter::parse(text.substr(0, bar), where, *filters));
   }
   return place;
 }
 
 TextTemplate TextTemplate::parse(std::string_view text, const std::string& where,
-                                 TemplateFilters filters) {
+                                 const TextFilters* filters) {
   TextTemplate parsed;
   std::string literal;
   const auto unbalanced = [&](const std::string& what, std::size_t at) {

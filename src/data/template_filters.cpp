@@ -4,37 +4,28 @@
 #include "base/numbers.h"
 #include "base/python_text.h"
 #include "base/wording.h"
-#include "data/cleaning.h"
 
 #include <algorithm>
-#include <functional>
-#include <map>
 
 namespace expandft {
 namespace {
 
 constexpr std::size_t kLetters = 26;
 
-using OfText = std::function<std::string(const std::string&)>;
-
-const std::map<std::string, OfText>& text_filters() {
-  static const std::map<std::string, OfText> filters = {
-      {"strip", [](const std::string& text) { return std::string(python_strip(text)); }},
-      {"lstrip", [](const std::string& text) { return std::string(python_lstrip(text)); }},
-      {"rstrip", [](const std::string& text) { return std::string(python_rstrip(text)); }},
-      {"capitalize", python_capitalize},
-      {"last_word",
-       [](const std::string& text) {
+const TextFilters& general_filters() {
+  static const TextFilters filters = {
+      {"strip", {[](const std::string& text) { return std::string(python_strip(text)); }}},
+      {"lstrip", {[](const std::string& text) { return std::string(python_lstrip(text)); }}},
+      {"rstrip", {[](const std::string& text) { return std::string(python_rstrip(text)); }}},
+      {"capitalize", {python_capitalize}},
+      {"last_word", {[](const std::string& text) {
          const std::size_t blank = text.rfind(' ');
          return blank == text.npos ? text : text.substr(blank + 1);
-       }},
-      {"without_last_word",
-       [](const std::string& text) {
+       }}},
+      {"without_last_word", {[](const std::string& text) {
          const std::size_t blank = text.rfind(' ');
          return blank == text.npos ? std::string() : text.substr(0, blank);
-       }},
-      {"wikihow", clean_wikihow},
-      {"wikitext", clean_wikitext},
+       }}},
   };
   return filters;
 }
@@ -43,9 +34,11 @@ bool takes_argument(const std::string& name) {
   return name == "before" || name == "after";
 }
 
-std::vector<std::string> known_filters() {
-  std::vector<std::string> names = {"before", "after", "options", "letters", "split_options"};
-  for (const auto& [name, filter] : text_filters()) names.push_back(name);
+std::vector<std::string> known_filters(const TextFilters& more) {
+  std::vector<std::string> names = {"before", "after", "options", "letters"};
+  for (const TextFilters* filters : {&general_filters(), &more}) {
+    for (const auto& [name, filter] : *filters) names.push_back(name);
+  }
   return names;
 }
 
@@ -58,12 +51,13 @@ std::string kind_of(const Json& value) {
 
 }  // namespace
 
-TemplateFilter TemplateFilter::parse(std::string_view text, const std::string& where) {
+TemplateFilter TemplateFilter::parse(std::string_view text, const std::string& where,
+                                     const TextFilters& more) {
   TemplateFilter filter;
   const std::size_t colon = text.find(':');
   filter.name_ = text.substr(0, colon);
   if (colon != text.npos) filter.argument_ = text.substr(colon + 1);
-  const std::vector<std::string> known = known_filters();
+  const std::vector<std::string> known = known_filters(more);
   if (std::find(known.begin(), known.end(), filter.name_) == known.end()) {
     const std::string near = nearest(filter.name_, known);
     std::string list;
@@ -78,6 +72,11 @@ TemplateFilter TemplateFilter::parse(std::string_view text, const std::string& w
                           : "the filter \"" + filter.name_ +
                                 "\" takes no text after it, found \":" + filter.argument_ + "\"",
                       where);
+  }
+  for (const TextFilters* filters : {&general_filters(), &more}) {
+    if (const auto found = filters->find(filter.name_); found != filters->end()) {
+      filter.of_text_ = found->second;
+    }
   }
   return filter;
 }
@@ -107,7 +106,8 @@ Json TemplateFilter::apply(const Json& value, const std::string& place,
     }
     return name_ == "options" ? Json(lines) : letters;
   }
-  if (value.is_array() && name_ != "split_options") {
+  const bool takes_lists = !of_text_ || of_text_->takes_lists;
+  if (value.is_array() && takes_lists) {
     Json list = Json::array();
     for (const Json& one : value) {
       if (one.is_array()) throw wrong(one, "texts in the list");
@@ -116,18 +116,15 @@ Json TemplateFilter::apply(const Json& value, const std::string& place,
     return list;
   }
   const auto text = scalar_text(value);
-  if (!text) throw wrong(value, name_ == "split_options" ? "a text" : "a text or a list of texts");
-  if (name_ == "split_options") return split_options(*text);
-  if (takes_argument(name_)) {
-    const std::size_t found = text->find(argument_);
-    if (found == text->npos) {
-      throw input_error(place + " has no \"" + argument_ + "\", which its filter " + name_ +
-                            " looks for; found: \"" + *text + "\"",
-                        where);
-    }
-    return name_ == "before" ? text->substr(0, found) : text->substr(found + argument_.size());
+  if (!text) throw wrong(value, takes_lists ? "a text or a list of texts" : "a text");
+  if (of_text_) return of_text_->apply(*text);
+  const std::size_t found = text->find(argument_);
+  if (found == text->npos) {
+    throw input_error(place + " has no \"" + argument_ + "\", which its filter " + name_ +
+                          " looks for; found: \"" + *text + "\"",
+                      where);
   }
-  return text_filters().at(name_)(*text);
+  return name_ == "before" ? text->substr(0, found) : text->substr(found + argument_.size());
 }
 
 }  // namespace expandft

@@ -10,8 +10,9 @@
 namespace expandft {
 namespace {
 
-constexpr std::size_t kAround = 4096;  // bytes on either side that are encoded both ways
-constexpr int kTries = 256;            // places that are encoded before the search ends
+constexpr std::size_t kAround =
+    4096;                    // bytes on either side that are encoded in one part and in two
+constexpr int kTries = 256;  // candidates that are tried before the search ends
 
 bool is_letter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');

@@ -4,6 +4,9 @@
 #include "base/utf8.h"
 
 #include <algorithm>
+#include <array>
+
+#include <zlib.h>
 
 namespace expandft {
 namespace {
@@ -14,7 +17,7 @@ std::int64_t newlines(std::string_view text) {
   return std::count(text.begin(), text.end(), '\n');
 }
 
-/// Cuts a file into lines, without the newlines.
+/// Splits a file into lines, without the newlines.
 class LineReader {
  public:
   explicit LineReader(const fs::path& file) : reader_(file), check_(file.string()) {}
@@ -53,11 +56,12 @@ class LineReader {
   TextReader reader_;
   TextCheck check_;
   std::string buffer_;
-  std::size_t begin_ = 0, end_ = 0;  // of what is read and was not given
+  std::size_t begin_ = 0, end_ = 0;  // of what was read and not yet returned
   bool at_end_ = false;
 };
 
-/// A line of a file: parse_json would count lines in it once more.
+/// JSON in one line of a file, `where`. parse_json's own line number, always 1, is left out of
+/// errors.
 Json parse_line(std::string_view text, const std::string& where) {
   try {
     return parse_json(text, where, JsonNumbers::kAsWritten);
@@ -70,6 +74,76 @@ Json parse_line(std::string_view text, const std::string& where) {
 }
 
 }  // namespace
+
+class TextReader::Inflater {
+ public:
+  explicit Inflater(std::string where) : where_(std::move(where)) {
+    constexpr int kGzipWindow = 15 + 16;  // largest window, gzip header expected
+    if (inflateInit2(&stream_, kGzipWindow) != Z_OK) throw failure("zlib could not start", where_);
+  }
+  ~Inflater() { inflateEnd(&stream_); }
+  Inflater(const Inflater&) = delete;
+  Inflater& operator=(const Inflater&) = delete;
+
+  std::size_t read(InputFile& file, std::span<char> buffer) {
+    constexpr std::size_t kMost = 1u << 30;  // zlib counts in 32 bits
+    buffer = buffer.first(std::min(buffer.size(), kMost));
+    stream_.next_out = reinterpret_cast<Bytef*>(buffer.data());
+    stream_.avail_out = static_cast<uInt>(buffer.size());
+    while (stream_.avail_out > 0 && !at_end_) {
+      if (stream_.avail_in == 0) {
+        stream_.next_in = reinterpret_cast<Bytef*>(packed_.data());
+        stream_.avail_in = static_cast<uInt>(file.read(packed_));
+      }
+      if (stream_.avail_in == 0) {  // the file ends, which is allowed between members only
+        if (!between_members_) damaged("it ends too early");
+        at_end_ = true;
+      } else {
+        inflate_some();
+      }
+    }
+    return buffer.size() - stream_.avail_out;
+  }
+
+ private:
+  void inflate_some() {
+    between_members_ = false;
+    const int state = inflate(&stream_, Z_NO_FLUSH);
+    if (state == Z_STREAM_END) {
+      between_members_ = true;
+      inflateReset(&stream_);
+    } else if (state != Z_OK) {
+      damaged(stream_.msg != nullptr ? stream_.msg : "error " + std::to_string(state));
+    }
+  }
+
+  [[noreturn]] void damaged(const std::string& reason) const {
+    throw input_error("damaged gzip file: " + reason, where_,
+                      "compress the file again, or download it again");
+  }
+
+  std::string where_;
+  z_stream stream_{};
+  std::array<char, 1 << 16> packed_{};
+  bool between_members_ = false, at_end_ = false;
+};
+
+TextReader::TextReader(const fs::path& file) : file_(file) {
+  if (file.extension() == ".gz") inflater_ = std::make_unique<Inflater>(file.string());
+}
+
+TextReader::~TextReader() = default;
+
+std::size_t TextReader::read(std::span<char> buffer) {
+  std::size_t total = 0;
+  while (total < buffer.size()) {
+    const std::span<char> rest = buffer.subspan(total);
+    const std::size_t count = inflater_ ? inflater_->read(file_, rest) : file_.read(rest);
+    if (count == 0) break;
+    total += count;
+  }
+  return total;
+}
 
 std::string checked_text(std::string text, const std::string& name) {
   TextCheck(name).pass(text);
@@ -133,8 +207,8 @@ Json parse_row(std::string_view text, const std::string& where) {
   if (rest.starts_with('{')) return parse_line(text, where);
   throw input_error("expected a JSON object, found \"" + std::string(cut_to_bytes(rest, 20)) + "\"",
                     where,
-                    rest.starts_with('[') ? "write one object a line, without a list around them"
-                                          : "write one JSON object a line");
+                    rest.starts_with('[') ? "write one object per line, without a list around them"
+                                          : "write one JSON object per line");
 }
 
 void for_each_json_line(const fs::path& file,

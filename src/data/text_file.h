@@ -1,24 +1,43 @@
 #pragma once
 
+#include "base/files.h"
 #include "base/json.h"
-#include "data/text_reader.h"
 
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
 namespace expandft {
 
-/// A text that was read whole, without the byte order mark that it may begin with. Input error
-/// with `name` and line for a NUL byte and for invalid UTF-8.
+/// The bytes of a text file, front to back. A file that ends in ".gz" is decompressed, all of its
+/// members. Input errors for a file that cannot be read or is damaged.
+class TextReader {
+ public:
+  explicit TextReader(const fs::path& file);
+  ~TextReader();
+
+  /// Fills the buffer and returns the number of bytes, less than its size only at the end.
+  std::size_t read(std::span<char> buffer);
+
+ private:
+  class Inflater;
+
+  InputFile file_;
+  std::unique_ptr<Inflater> inflater_;  // null for a file that is not compressed
+};
+
+/// The whole text, without a byte order mark at its start. Input error with `name` and line for a
+/// NUL byte and for invalid UTF-8.
 std::string checked_text(std::string text, const std::string& name);
 
-/// Tells where text that is read piece by piece is no UTF-8, or holds a NUL byte.
+/// Checks that text which is read piece by piece is UTF-8 without NUL bytes.
 class TextCheck {
  public:
   explicit TextCheck(std::string name) : name_(std::move(name)) {}
-  /// The next piece of the text. An error names `name`:line, and the byte of the whole text.
+  /// The next piece of the text. The input error names `name`:line, and the byte in the whole text.
   void pass(std::string_view piece);
 
  private:
@@ -29,29 +48,29 @@ class TextCheck {
   std::int64_t line_ = 1;
 };
 
-/// A file of plain text, piece by piece, so that the whole need not fit in memory. Packed or not
-/// (data/text_reader.h); without the byte order mark that it may begin with.
+/// A file of plain text (or ".gz"), piece by piece, so that it need not fit in memory. A byte order
+/// mark at its start is left out.
 class TextStream {
  public:
   explicit TextStream(const fs::path& file);
-  /// Appends about `bytes` more bytes of it, whole characters. False at the end of the text. Input
+  /// Appends about `bytes` more bytes, in whole characters. False at the end of the text. Input
   /// error with file and line for a NUL byte and for invalid UTF-8.
   bool append(std::size_t bytes, std::string& text);
 
  private:
   TextReader reader_;
   TextCheck check_;
-  std::string cut_off_;  // the beginning of a character
+  std::string cut_off_;  // the first bytes of a character
   bool begun_ = false;
 };
 
-/// Calls `visit` with the text of each row of JSON lines, valid until it returns, and its line
-/// number (from 1), with no more than one line in memory. Packed or not. Blank lines are skipped, a
-/// byte order mark is tolerated. Input errors name file:line for NUL bytes and invalid UTF-8.
+/// Calls `visit` with each row's text in a file of JSON lines (or ".gz"), valid until it returns,
+/// and its line number, from 1. Only one line is in memory. Blank lines are skipped, and so is a
+/// byte order mark at the start. Input errors, at file:line, for NUL bytes and invalid UTF-8.
 void for_each_line(const fs::path& file,
                    const std::function<void(std::string_view text, std::int64_t line)>& visit);
-/// The row that such a line holds; it may end in CR. Numbers keep their texts
-/// (base/written_number.h). Input errors, at `where`, for damaged JSON and a row that is no object.
+/// The row in such a line, which may end in CR. Numbers keep their texts (base/numbers.h). Input
+/// errors, at `where`, for malformed JSON and a row that is not an object.
 Json parse_row(std::string_view text, const std::string& where);
 /// Both together: calls `visit` with each row.
 void for_each_json_line(const fs::path& file,

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "base/json.h"
-#include "data/data_statistics.h"
+#include "data/packing.h"
 
 #include <string>
 

@@ -3,7 +3,7 @@
 #include "base/notice.h"
 #include "checkpoint/model_directory.h"
 #include "config/run_config.h"
-#include "data/data_statistics.h"
+#include "data/packing.h"
 #include "export/fold.h"
 #include "growth/layer_ranking.h"
 #include "methods/method.h"

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/wording.h"
+#include "tasks/harness_filters.h"
 
 #include <algorithm>
 #include <charconv>
@@ -22,7 +23,7 @@ class Parser {
       : start_(task.file.string() + ": " + (form.key.empty() ? "" : form.key + ".")) {}
 
   TextTemplate one(const std::string& text, const std::string& key) const {
-    return TextTemplate::parse(text, start_ + key, TemplateFilters::kKnown);
+    return TextTemplate::parse(text, start_ + key, &harness_filters());
   }
   std::vector<TextTemplate> list(const std::vector<std::string>& texts,
                                  const std::string& key) const {

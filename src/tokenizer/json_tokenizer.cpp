@@ -50,8 +50,8 @@ std::optional<TokenId> JsonTokenizer::find(const std::string& token) const {
   return added != added_index_.end() ? added_[added->second].id : file_.model.find(token);
 }
 
-// The tokenizers package gives a new token the first id after the vocabulary and the tokens added
-// before it, whatever id the file states; files that state another one do not belong together.
+// The tokenizers package gives a new token the first id after the vocabulary and earlier added
+// tokens, whatever id the file states. A file that states another id is refused.
 void JsonTokenizer::add_token(const AddedToken& token, const std::string& where) {
   const auto known = find(token.content);
   const TokenId id = known.value_or(next_id_);
@@ -88,7 +88,7 @@ void JsonTokenizer::add_configured_tokens(const TokenizerConfig& config, const s
       continue;
     }
     if (config.describes_added) continue;  // only what added_tokens_decoder has is read again
-    // A name without flags of its own only makes the token special.
+    // A name without its own flags only makes the token special.
     AddedToken described = added_[known->second];
     if (token.id >= 0) described.id = token.id;
     described.special = described.special || token.special;
@@ -96,7 +96,7 @@ void JsonTokenizer::add_configured_tokens(const TokenizerConfig& config, const s
   }
 }
 
-// Qwen2Tokenizer adds each token that has a name once more, without flags.
+// Qwen2Tokenizer adds each named token again, without flags.
 void JsonTokenizer::strip_flags(const std::string& token) {
   const auto known = added_index_.find(token);
   if (known == added_index_.end()) return;
@@ -125,15 +125,15 @@ void JsonTokenizer::index_added_tokens() {
                                       .before_words = has_borders_before_words()});
   special_.resize(tokens_.size());
   for (const AddedToken& token : added_) {
-    // The package looks the decoded form up among the special tokens.
+    // The package searches the special tokens for the decoded form.
     const auto form = added_index_.find(decoded_form(token.id));
     special_[index(token.id)] = form != added_index_.end() && added_[form->second].special;
   }
 }
 
-// The model merges nothing across such a border where no token has a letter and a space in it,
-// which the borders look after; but it may take a word whole that it would not merge, or take
-// unknown letters and the space for one token.
+// The model merges nothing across such a border if no token has a letter followed by a space, which
+// TextBorders checks. But it can look up a whole word without merging, or fuse unknown letters and
+// the space to one token.
 bool JsonTokenizer::has_borders_before_words() const {
   const PreTokenizer& words = file_.pre_tokenizer;
   if (!file_.normalizer.keeps_words_apart() || !words.keeps_words_apart()) return false;

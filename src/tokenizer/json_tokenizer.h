@@ -15,24 +15,26 @@
 namespace expandft {
 
 /// Reads tokenizer.json, model type BPE: byte-level (Llama 3, Qwen) or with byte fallback (Phi-3,
-/// and Llama 2, Mistral and Gemma where they come without tokenizer.model). The ids are those of
-/// AutoTokenizer of transformers 5.24 for the same directory, and of tokenizers 0.23 for the file
-/// alone. They differ from each other for classes that have rules of their own: tokenizer_class.h.
+/// and Llama 2, Mistral and Gemma without tokenizer.model). The rules are those of AutoTokenizer of
+/// transformers 5.24 for the directory, which differ from those of tokenizers 0.23 for the file
+/// alone if the tokenizer's class has its own (tokenizer_class.h). Golden tests
+/// (tests/golden/tokenizers) with small tokenizers built like the published ones compare ids and
+/// texts with tokenizers, and ids for each field of tokenizer_config.json with AutoTokenizer.
 /// - Added tokens are those of tokenizer.json, then those that only the files beside it name, which
-///   get the ids after the vocabulary. Flags follow added_tokens_decoder where there is one.
-/// - BOS and EOS are put as post_processor says; add_bos_token and add_eos_token are not looked at,
-///   as in transformers 5.
-/// - Which tokens are BOS and EOS: those that post_processor puts, else those of
-///   tokenizer_config.json or special_tokens_map.json.
+///   get the ids after the vocabulary. Flags are those of added_tokens_decoder, if it exists.
+/// - post_processor decides where BOS and EOS are added. As in transformers 5, add_bos_token and
+///   add_eos_token have no effect.
+/// - BOS and EOS are the tokens that post_processor adds, or else those of tokenizer_config.json or
+///   special_tokens_map.json.
 class JsonTokenizer final : public Tokenizer {
  public:
-  /// What it is made of: tokenizer.json with its name, and the files beside it.
+  /// tokenizer.json with its name, and the content of the files beside it.
   struct Files {
     Json json;
     std::string where;
     TokenizerConfig config;
   };
-  /// Those of a directory, with notices of what contradicts them there.
+  /// Reads a directory's files, with notices of files that contradict them.
   static Files read_files(const fs::path& directory);
 
   explicit JsonTokenizer(Files files);
@@ -80,13 +82,13 @@ class JsonTokenizer final : public Tokenizer {
   static TokenizerJson read_parts(Files& files);
 
   TokenizerJson file_;
-  std::vector<std::string> tokens_;  // by id; "" where no token has the id
-  TokenId next_id_;                  // for an added token that is new
+  std::vector<std::string> tokens_;  // by id; "" if no token has the id
+  TokenId next_id_;                  // for a new added token
   std::vector<AddedToken> added_;
   std::unordered_map<std::string, std::size_t> added_index_;  // by content, into added_
   std::vector<bool> special_;                                 // by id
-  std::vector<AddedToken> normalized_;  // those found in normalized text, content normalized too
-  std::unordered_map<TokenId, std::string> normalized_form_;  // where that differs
+  std::vector<AddedToken> normalized_;  // those found in normalized text, with normalized content
+  std::unordered_map<TokenId, std::string> normalized_form_;  // if it differs
   std::optional<AddedTokenFinder> finder_, normalized_finder_;
   std::optional<TokenId> bos_, eos_;
   bool splits_special_ = false;

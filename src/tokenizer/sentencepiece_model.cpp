@@ -22,10 +22,10 @@ struct WireField {
   std::uint64_t number = 0;
   std::uint64_t value = 0;   // of varints
   std::string_view payload;  // of strings and messages
-  std::string_view encoded;  // the field as it stands, tag included
+  std::string_view encoded;  // the field as it is, tag included
 };
 
-/// Walks the fields of one protobuf message (wire format: tag = number << 3 | wire type).
+/// Reads the fields of one protobuf message (wire format: tag = number << 3 | wire type).
 class MessageReader {
  public:
   MessageReader(std::string_view bytes, std::string_view whole, const std::string& where)
@@ -94,7 +94,7 @@ void append_varint(std::uint64_t value, std::string& bytes) {
   bytes += static_cast<char>(value);
 }
 
-// The piece's message with another type: the last of repeated fields wins.
+// The piece's message with another type appended: the last of repeated fields counts.
 void append_piece_as(PieceType type, std::string_view message, std::string& bytes) {
   bytes += static_cast<char>(kPieces << 3 | 2);
   append_varint(message.size() + 2, bytes);
@@ -162,7 +162,7 @@ SentencePieceModel parse_sentencepiece_model(std::string_view bytes, const std::
                         where, "fetch the file again");
     }
   }
-  // Repeated occurrences of a message field are merged, the last value wins.
+  // Repeated occurrences of a message field are merged; the last value counts.
   const char off[] = {kNormalizerSpec << 3 | 2, 8, kCharsMap << 3 | 2,           0,
                       kAddDummyPrefix << 3,     0, kRemoveExtraWhitespaces << 3, 0,
                       kEscapeWhitespaces << 3,  1};

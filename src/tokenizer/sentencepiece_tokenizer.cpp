@@ -12,8 +12,8 @@
 namespace expandft {
 namespace {
 
-// Long texts go to SentencePiece in parts: it needs some hundred bytes of memory a character, and
-// is quicker where that stays in the cache.
+// Long texts go to SentencePiece in parts: it needs some hundred bytes of memory per character, and
+// is faster while they stay in the cache.
 constexpr std::size_t kPartBytes = 1 << 12;
 
 PrefixRule prefix_rule(const SentencePieceModel& model, const TokenizerConfig& config) {
@@ -25,8 +25,8 @@ PrefixRule prefix_rule(const SentencePieceModel& model, const TokenizerConfig& c
   return config.legacy ? PrefixRule::kAlways : PrefixRule::kFirst;
 }
 
-// True when a text may be cut after a run of newlines without changing a single id: a merge across
-// the cut would make a piece with a newline before another character.
+// Whether a text can be cut after a run of newlines without changing an id: a merge across the cut
+// would need a piece with a newline before another character.
 bool newlines_end_pieces(const std::vector<Piece>& pieces) {
   return std::none_of(pieces.begin(), pieces.end(), [](const Piece& piece) {
     const std::size_t newline = piece.text.find('\n');
@@ -35,9 +35,9 @@ bool newlines_end_pieces(const std::vector<Piece>& pieces) {
   });
 }
 
-// True when a text may be cut before a space that follows something else without changing a single
-// id: no piece, and so no merge, has a space there; and a run of unknown characters, which are one
-// token, ends at a space, since that is known.
+// Whether a text can be cut before a space that follows another character without changing an id:
+// no piece, and so no merge, has a space there; and a run of unknown characters, which is one
+// token, ends at a space, which is known.
 bool spaces_begin_pieces(const SentencePieceModel& model) {
   const auto is_space = [](const Piece& piece) {
     return piece.text == kSpaceMark && piece.type == PieceType::kNormal;
@@ -54,7 +54,7 @@ bool ends_with_space(std::string_view text) {
   return text.ends_with(' ') || text.ends_with(kSpaceMark);
 }
 
-/// The first place from kPartBytes on where a text may be cut (see above), or npos.
+/// The first place from kPartBytes on where a text can be cut (see above), or npos.
 std::size_t end_of_part(std::string_view text, bool after_newlines, bool before_words) {
   std::size_t end = before_words ? text.find(' ', kPartBytes) : text.npos;
   while (end != text.npos && ends_with_space(text.substr(0, end))) end = text.find(' ', end + 1);
@@ -141,13 +141,13 @@ void SentencePieceTokenizer::load_added_tokens(const SentencePieceModel& model,
     token.id = known != ids_.end() ? known->second : static_cast<TokenId>(tokens_.size());
     place(token);
   }
-  // Pieces of the model that are tokens of their own, unless the files have described them.
+  // Pieces of the model that are added tokens, unless the files describe them.
   for (std::size_t id = 0; id < model.pieces.size(); ++id) {
     const PieceType type = model.pieces[id].type;
     const bool unknown = static_cast<std::int64_t>(id) == model.unk_id && !config.unk.stated;
     if (type != PieceType::kControl && type != PieceType::kUserDefined && !unknown) continue;
-    // Where there is a list of further tokens, transformers takes it in place of those that have no
-    // name of their own.
+    // If there is a list of extra tokens, transformers uses it instead of the pieces without a
+    // name.
     const auto whole = static_cast<std::int64_t>(id);
     const bool is_named = unknown || whole == model.bos_id || whole == model.eos_id ||
                           (config.tokenizer_class == "GemmaTokenizer" && tokens_[id] == "<pad>");
@@ -264,7 +264,7 @@ bool SentencePieceTokenizer::stands_alone(TokenId id) const {
 }
 
 // As the decoder of the transformers class: "▁" to space, runs of byte tokens to UTF-8 (each byte
-// of a run that is no valid UTF-8 becomes U+FFFD), one leading space dropped.
+// of a malformed run to U+FFFD), and one leading space dropped.
 std::string SentencePieceTokenizer::decode(const std::vector<TokenId>& ids,
                                            bool skip_special) const {
   std::string text;

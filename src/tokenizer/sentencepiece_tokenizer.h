@@ -19,25 +19,26 @@ class SentencePieceProcessor;
 
 namespace expandft {
 
-/// Where the dummy prefix "▁" goes. It never goes before a text that starts with a space or "▁".
+/// Where the dummy prefix "▁" is added. Never before a text that starts with a space or "▁".
 enum class PrefixRule {
   kNever,   // Gemma
-  kFirst,   // before the text, unless an added token stands first
+  kFirst,   // before the text, unless it begins with an added token
   kAlways,  // before every stretch of text between added tokens ("legacy": true)
 };
 
-/// Reads tokenizer.model. The ids are those of LlamaTokenizer and GemmaTokenizer of transformers
-/// 5.24 for the same files:
-/// - Added tokens are split off before anything else: control and user-defined pieces of the
-///   model, and what tokenizer_config.json, special_tokens_map.json and added_tokens.json name.
-///   Those without an id of their own get the ids after the vocabulary, in order.
+/// Reads tokenizer.model. The rules are those of LlamaTokenizer and GemmaTokenizer of transformers
+/// 5.24; the golden tests compare ids and texts with them for Mistral's v1 and v3 models and a
+/// small one like Gemma's (tests/golden/tokenizers).
+/// - Added tokens are split off first: control and user-defined pieces of the model, and the tokens
+///   that tokenizer_config.json, special_tokens_map.json and added_tokens.json name. Those without
+///   an id get the ids after the vocabulary, in order.
 /// - "legacy" is false unless the file says true. (Up to version 4 it was true, and " a" became
-///   "▁▁a"; from 5 on " a" is "▁a" under both settings.)
-/// Two deliberate differences, both for directories whose tokenizer_config.json is missing or says
-/// nothing about it: AutoTokenizer 5.24 then takes a generic class that puts no BOS, and the dummy
+///   "▁▁a"; since 5 " a" is "▁a" under both settings.)
+/// Two deliberate differences, both for directories whose tokenizer_config.json is missing or does
+/// not say: AutoTokenizer 5.24 then chooses a generic class that adds no BOS, and adds the dummy
 /// prefix after every added token too. Here such a directory gets BOS, and the prefix before the
-/// text if tokenizer.model asks for it, as Llama's and Gemma's tokenizers are documented and as
-/// their models were trained.
+/// text if tokenizer.model has it, as Llama's and Gemma's tokenizers are documented and as their
+/// models were trained.
 class SentencePieceTokenizer final : public Tokenizer {
  public:
   explicit SentencePieceTokenizer(const fs::path& directory);
@@ -74,7 +75,7 @@ class SentencePieceTokenizer final : public Tokenizer {
   void append_pieces(std::string_view text, std::vector<TokenId>& ids) const;
 
   std::unique_ptr<sentencepiece::SentencePieceProcessor> processor_;
-  std::vector<std::string> tokens_;  // by id; "" where no token has the id
+  std::vector<std::string> tokens_;  // by id; "" if no token has the id
   std::vector<bool> special_;        // by id
   std::unordered_map<std::string, TokenId> ids_;
   std::vector<AddedToken> added_;
@@ -83,7 +84,7 @@ class SentencePieceTokenizer final : public Tokenizer {
   bool adds_bos_ = true, adds_eos_ = false, splits_special_ = false;
   PrefixRule prefix_ = PrefixRule::kNever;
   bool splits_before_words_ = false;
-  bool splits_after_newlines_ = false;  // no token goes on past a run of newlines
+  bool splits_after_newlines_ = false;  // no token continues after a run of newlines
   std::optional<TextBorders> borders_;
   mutable WordCaches caches_;
 };

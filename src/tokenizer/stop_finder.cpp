@@ -25,7 +25,7 @@ bool StopFinder::push(TokenId id) {
   const std::string fresh = tokenizer_->decode(ids).substr(begin_text_);
   const std::string text = settled_end_ + fresh;
   if (find_stop(text, *stops_) != text.npos) return true;
-  // Without any text yet, what the beginning drops may still be to come.
+  // Before there is any text, decoding may still drop something at the start.
   if (!tokenizer_->stands_alone(id) || (begin_.empty() && fresh.empty())) return false;
   if (begin_.empty()) {
     begin_text_ = fresh.size();

@@ -8,26 +8,27 @@
 
 namespace expandft {
 
-/// Where the earliest of the stop texts begins; npos when none is there. An empty one is none.
+/// Where the first stop text in `text` begins; npos if there is none. Empty stop texts are ignored.
 std::size_t find_stop(const std::string& text, const std::vector<std::string>& stops);
 
-/// Tells, token by token, whether a text that is being written holds one of the stop texts: as
-/// decoding all of it after each token and looking through it would, without doing so.
+/// Reports, token by token, whether a generated text contains a stop text. The result is that of
+/// decoding and searching the whole text after each token, without that cost.
 class StopFinder {
  public:
-  /// Both must outlive it.
+  /// Both must outlive the object.
   StopFinder(const Tokenizer& tokenizer, const std::vector<std::string>& stops);
 
-  /// Whether the text with this token at its end holds a stop text. Special tokens have no text.
+  /// Whether the text up to this token contains a stop text. Special tokens have no text.
   bool push(TokenId id);
 
  private:
   const Tokenizer* tokenizer_;
   const std::vector<std::string>* stops_;
   std::size_t longest_ = 0;  // bytes of a stop text
-  // What is written is settled up to a token behind which decoding does not depend on what came
-  // before it, but for the rules of a text's beginning: `begin_`, whose text is `begin_text_` bytes
-  // long, stands for that. The settled text's end may be the beginning of a stop.
+  // The text is settled up to the last token that stands alone: later tokens do not change it, and
+  // decoding them needs only the rules for the start of a text, for which `begin_` (`begin_text_`
+  // bytes of text) takes the place of the settled tokens. The end of the settled text may be the
+  // start of a stop text.
   std::vector<TokenId> begin_, pending_;
   std::size_t begin_text_ = 0;
   std::string settled_end_;

@@ -17,8 +17,8 @@ bool is_ascii_letter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-/// No letter, digit, white space or part of a character: nothing that single_word, lstrip and
-/// rstrip of neighbours look at.
+/// Not a letter, digit, white space or part of a character, which single_word, lstrip and rstrip of
+/// neighbours depend on.
 bool is_mark(char c) {
   return c > ' ' && c < 0x7F && !is_ascii_letter(c) && !(c >= '0' && c <= '9') && c != '_';
 }
@@ -58,7 +58,7 @@ void TextBorders::leave_out_letters_of(const AddedToken& token) {
   for (std::size_t i = 1; i < text.size(); ++i) {
     if (begins_with_space(text.substr(i))) ends_word_[byte_of(text[i - 1])] = false;
   }
-  // The one would take the space, the other looks at the letter before it.
+  // lstrip would take the space, and single_word depends on the letter before it.
   if (token.rstrip && !text.empty()) ends_word_[byte_of(text.back())] = false;
   if (token.single_word && begins_with_space(text)) ends_word_.fill(false);
 }

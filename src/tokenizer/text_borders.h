@@ -11,24 +11,24 @@
 
 namespace expandft {
 
-/// Places in texts where a tokenizer's ids fall into two parts, those before and those behind, of
-/// which neither depends on the other's text. Two kinds are known:
-/// - before an added token, where no other one can reach across its first character;
-/// - before a space between two ASCII letters, for tokenizers that say so: no token has such a
-///   letter and then a space, and the rest of encoding does not look past a word there.
+/// Places in texts that divide a tokenizer's ids: those before do not depend on the text after, nor
+/// those after on the text before. Two kinds are known:
+/// - before an added token, unless another one can contain its first character;
+/// - before a space between two ASCII letters, if no token has this letter followed by a space, and
+///   if the caller says that the rest of encoding does not look beyond the word there.
 class TextBorders {
  public:
-  /// Which of the two count.
+  /// Which of the two kinds to use.
   struct Kinds {
     bool before_tokens = false, before_words = false;
   };
-  /// `tokens`: all of the vocabulary that may have a letter and a space ("▁", "Ġ") in it; `added`
-  /// those found in the text as it stands, `later` those found in what is between them. The added
-  /// tokens must outlive the object.
+  /// `tokens`: all of the vocabulary that may have a letter and a space ("▁", "Ġ"). `added`: those
+  /// found in the original text; `later`: those found in the text between them. The added tokens
+  /// must outlive the object.
   TextBorders(const std::vector<std::string>& tokens, const std::vector<const AddedToken*>& added,
               const std::vector<const AddedToken*>& later, Kinds kinds);
 
-  /// The last border behind `from` that is one whatever follows the text; `from` without one.
+  /// The last border after `from` that is one whatever follows the text; `from` if there is none.
   std::size_t last_in(std::string_view text, std::size_t from = 0) const;
 
  private:
@@ -37,8 +37,9 @@ class TextBorders {
   void find_beginnings(const std::vector<const AddedToken*>& added);
 
   AddedTokenFinder added_;
-  std::array<bool, 256> begins_token_{};  // by an added token's first byte: there is a border
-  std::array<bool, 256> ends_word_{};     // by the letter before the space
+  std::array<bool, 256>
+      begins_token_{};  // by an added token's first byte: there is a border before it
+  std::array<bool, 256> ends_word_{};  // by the letter before the space
 };
 
 }  // namespace expandft

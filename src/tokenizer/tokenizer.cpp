@@ -14,7 +14,8 @@ constexpr const char* kSaveHint =
     "write one with Python's transformers: "
     "AutoTokenizer.from_pretrained(directory).save_pretrained(directory)";
 
-// Llama 3's original tokenizer.model is a text file of tiktoken's: "IQ== 0", token and rank a line.
+// Llama 3's original tokenizer.model is a tiktoken text file: a token and its rank per line ("IQ==
+// 0").
 bool is_tiktoken_file(std::string_view bytes) {
   constexpr const char* kBase64 =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
@@ -30,7 +31,7 @@ bool is_sentencepiece_model(std::string_view bytes) {
   return bytes.starts_with('\n');
 }
 
-// SentencePiece's other kind of model, which only its library reads.
+// SentencePiece's other kind of model, which only its library supports.
 bool is_unigram(const Json& tokenizer) {
   if (!tokenizer.is_object() || !tokenizer.contains("model")) return false;
   const Json& model = tokenizer.at("model");
@@ -42,7 +43,7 @@ bool is_unigram(const Json& tokenizer) {
 std::unique_ptr<const Tokenizer> Tokenizer::load(const fs::path& directory) {
   std::error_code ignored;
   if (!fs::is_directory(directory, ignored)) {
-    throw input_error("expected a model directory with a tokenizer in it", directory.string());
+    throw input_error("expected a model directory with a tokenizer", directory.string());
   }
   const fs::path model = directory / "tokenizer.model";
   const bool has_model = fs::exists(model, ignored);

@@ -8,7 +8,7 @@
 namespace expandft {
 namespace {
 
-/// Classes that take a tokenizer.json as it is, by their names in tokenizer_config.json.
+/// Classes that use tokenizer.json as it is, by their names in tokenizer_config.json.
 constexpr std::array kPlainClasses{"",
                                    "TokenizersBackend",
                                    "PreTrainedTokenizer",
@@ -20,11 +20,11 @@ bool is_plain(std::string_view name) {
   return std::ranges::find(kPlainClasses, name) != kPlainClasses.end();
 }
 
-/// What transformers has on record for a type of model.
+/// The class that transformers registers for a type of model.
 struct Registered {
   const char* model_type;
   const char* tokenizer_class;  // "": the plain one
-  bool overrides;               // whatever tokenizer_config.json says
+  bool overrides;               // even if tokenizer_config.json names another
 };
 constexpr Registered kRegistered[] = {
     {"gemma", "GemmaTokenizer", false},
@@ -55,7 +55,7 @@ Json replace_step(const char* type, const char* from, const char* to) {
   return step;
 }
 
-/// "▁" to space, bytes to text, all in one; `strips`: without the dummy prefix.
+/// "▁" to space, bytes to text, joined. `strips`: without the dummy prefix.
 Json marked_decoder(bool strips) {
   Json steps = Json::array({replace_step("Replace", "▁", " "), Json({{"type", "ByteFallback"}}),
                             Json({{"type", "Fuse"}})});
@@ -72,7 +72,7 @@ Json byte_level(bool prefix, bool splits) {
           {"use_regex", splits}};
 }
 
-/// Options of the model: those with bytes for what the vocabulary lacks, or of byte-level ones.
+/// The model's options, with byte fallback or for a byte-level model.
 void set_model(Json& model, bool by_bytes, const Json& unknown) {
   model["byte_fallback"] = by_bytes;
   model["fuse_unk"] = by_bytes;
@@ -103,7 +103,7 @@ void be_gemma(const TokenizerConfig& config, Json& json) {
   set_model(json["model"], true, config.unk.content.value_or("<unk>"));
 }
 
-/// Byte-level, with a pattern or, where there is none, GPT-2's.
+/// Byte-level, with the pattern or, if it is null, with GPT-2's.
 void be_byte_level(const TokenizerConfig& config, const char* pattern, bool composes, Json& json) {
   const bool prefix = config.add_prefix_space.value_or(false);
   json["normalizer"] = composes ? Json({{"type", "NFC"}}) : Json();
@@ -135,7 +135,7 @@ std::string chosen_tokenizer_class(const TokenizerConfig& config, const Json& js
                         [](const Registered& one) -> std::string_view { return one.model_type; });
   const Registered* const known = found == std::end(kRegistered) ? nullptr : found;
   const bool overrides = known != nullptr && known->overrides;
-  // Llama 3's tokenizers say that they are of LlamaTokenizer, which has no bytes.
+  // Llama 3's tokenizers name LlamaTokenizer, which is not byte-level.
   if (stated == "LlamaTokenizer" && !overrides &&
       (has_byte_level(json, "pre_tokenizer") || has_byte_level(json, "decoder"))) {
     return "";
@@ -151,7 +151,7 @@ std::string chosen_tokenizer_class(const TokenizerConfig& config, const Json& js
 void apply_tokenizer_class(const TokenizerConfig& config, const std::string& where, Json& json,
                            Notices& notices) {
   if (!json.is_object() || !json.contains("model") || !json["model"].is_object()) {
-    return;  // the reader says what is wrong
+    return;  // read_tokenizer_json reports what is wrong
   }
   const std::string name = chosen_tokenizer_class(config, json);
   if (name.empty()) return;
@@ -170,7 +170,7 @@ void apply_tokenizer_class(const TokenizerConfig& config, const std::string& whe
     return;
   }
   notices.push_back({"tokenizer_class is \"" + name +
-                         "\", whose rules are not known here: tokenizer.json is read as it is",
+                         "\", whose rules are not known: tokenizer.json is used as it is",
                      where,
                      "compare ids with Python's transformers, or set tokenizer_class to "
                      "\"TokenizersBackend\""});

@@ -12,7 +12,8 @@
 namespace expandft {
 namespace {
 
-constexpr TokenId kLargestAddedId = 1 << 24;  // far past any vocabulary; keeps tables small
+constexpr TokenId kLargestAddedId = 1
+                                    << 24;  // far beyond any vocabulary; limits the size of tables
 
 class ConfigReader {
  public:
@@ -23,7 +24,7 @@ class ConfigReader {
   }
 
   const Json& json() const { return json_; }
-  /// Takes the tokens that a later file names, as transformers does: a list of extra ones goes on.
+  /// Adds the tokens of a later file, as transformers does: a list of extra tokens continues.
   void override_with(const Json& later) {
     if (later.is_null()) return;
     if (json_.is_null()) json_ = Json::object();
@@ -52,15 +53,15 @@ class ConfigReader {
     return json_[key].get<std::string>();
   }
 
-  // Later files override the names of earlier ones, as transformers does; so does the order in
-  // which tokens without an id get theirs.
+  // Later files override the names of earlier ones, and the order in which tokens without an id get
+  // one, as in transformers.
   void named_tokens() {
     named("bos_token", &config_.bos);
     named("eos_token", &config_.eos);
     named("unk_token", &config_.unk);
     for (const char* key : {"sep_token", "pad_token", "cls_token", "mask_token"})
       named(key, nullptr);
-    // "image_token" and the like: tokens that only the model's own code has a use for.
+    // "image_token" and the like: tokens that only the model's own code uses.
     for (const auto& [key, value] : json_.items()) {
       if (key.ends_with("_token") && !is_standard(key) &&
           (value.is_string() || value.is_object())) {
@@ -164,7 +165,7 @@ class ConfigReader {
     return parsed;
   }
 
-  // The first mention of a token decides its flags; a later one may only tell its id.
+  // The first mention of a token decides its flags; a later one can only add its id.
   void add(AddedToken parsed) {
     for (AddedToken& known : config_.added) {
       if (known.content != parsed.content) continue;
@@ -242,7 +243,7 @@ TokenizerConfig read_tokenizer_config(const fs::path& directory) {
     main.named_tokens();
   } else {
     ConfigReader later(directory / "special_tokens_map.json", unused);
-    later.named_tokens();  // read for what is wrong in it
+    later.named_tokens();  // read for its errors
     main.override_with(later.json());
     main.named_tokens();
     ConfigReader(directory / "added_tokens.json", config).added_tokens();

@@ -9,7 +9,7 @@
 namespace expandft {
 namespace {
 
-/// Flags that are read, or that change no id and no text.
+/// Flags that are read, or that change neither ids nor text.
 constexpr std::array kFlags{
     "add_bos_token",
     "add_eos_token",
@@ -23,7 +23,7 @@ constexpr std::array kFlags{
     "from_slow",
     "verbose",
     "use_default_system_prompt",
-    "clean_up_tokenization_spaces",  // of byte-pair encodings transformers cleans nothing up
+    "clean_up_tokenization_spaces",  // without effect on byte-pair encodings in transformers
     "clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output",
     "fix_mistral_regex",
     "do_lower_case",
@@ -33,8 +33,8 @@ constexpr std::array kFlags{
     "spaces_between_special_tokens",
 };
 
-/// Other fields that are read here or elsewhere, or that change neither ids nor text: how batches
-/// are padded and cut, which files there are, who wrote them.
+/// Other fields that are read here or elsewhere, or that change neither ids nor text: padding and
+/// truncation of batches, names of files, who wrote them.
 constexpr std::array kKnown{
     "tokenizer_class",
     "bos_token",
@@ -86,8 +86,7 @@ constexpr std::array kKnown{
     "device_map",
 };
 
-/// Flags that other classes' tokenizers act on; those that are read here do not, in transformers
-/// either.
+/// Flags that only other tokenizer classes use, in transformers too.
 constexpr std::array kWithoutEffect{"do_lower_case", "strip_accents", "keep_accents",
                                     "remove_space"};
 
@@ -101,7 +100,7 @@ bool is_nothing(const Json& value) {
          (value.is_structured() && value.empty());
 }
 
-/// "image_token": "<image>": a token of its own name.
+/// "image_token": "<image>".
 bool names_token(std::string_view key, const Json& value) {
   return key.ends_with("_token") && (value.is_string() || value.is_object());
 }
@@ -111,7 +110,7 @@ bool names_token(std::string_view key, const Json& value) {
 Notices check_tokenizer_fields(const Json& config, const std::string& file) {
   Notices notices;
   const JsonNode root(config, file);
-  for (const char* const key : kFlags) root.flag(key, false);  // read for its type
+  for (const char* const key : kFlags) root.flag(key, false);  // checks its type
   const auto refuse = [&](const char* key, const std::string& hint) {
     throw input_error(std::string("\"") + key + "\" is true, which is not supported",
                       file + ": " + key, hint);
@@ -123,30 +122,30 @@ Notices check_tokenizer_fields(const Json& config, const std::string& file) {
   }
   if (root.flag("fix_mistral_regex", false)) {
     refuse("fix_mistral_regex",
-           "write the mended tokenizer with Python's transformers "
+           "write the corrected tokenizer with Python's transformers "
            "(AutoTokenizer.from_pretrained(directory, fix_mistral_regex=True), save_pretrained), "
            "and set it to false");
   }
   if (const auto kwargs = root.find("sp_model_kwargs");
       kwargs && kwargs->flag("enable_sampling", false)) {
     notices.push_back(
-        {"\"sp_model_kwargs\" asks for sampling, which never happens here, nor in "
-         "transformers 5: each text has one row of ids",
+        {"\"sp_model_kwargs\" enables sampling, which has no effect, as in transformers 5: "
+         "each text always has the same ids",
          file + ": sp_model_kwargs", "set enable_sampling to false"});
   }
   if (const auto map = root.find("auto_map");
       map &&
       (map->value().is_array() || (map->value().is_object() && map->find("AutoTokenizer")))) {
     notices.push_back(
-        {"\"auto_map\" names Python code of the model's own for its tokenizer, which "
-         "never runs here: ids may differ from those it gives",
+        {"\"auto_map\" names the model's own Python code for its tokenizer, which never runs "
+         "here: ids may differ from those of that code",
          file + ": auto_map", "compare them with Python's transformers"});
   }
   for (const char* const key : kWithoutEffect) {
     if (!root.flag(key, false)) continue;
     notices.push_back({std::string("\"") + key +
-                           "\" is true, but has no effect on this kind of tokenizer, in "
-                           "transformers either",
+                           "\" is true, but has no effect on this kind of tokenizer, as in "
+                           "transformers",
                        file + ": " + key, "remove it, or put a normalizer into tokenizer.json"});
   }
   for (const auto& [key, value] : config.items()) {

@@ -25,7 +25,7 @@ const Json& member(const Json& json, const char* key) {
   return json.is_object() && found != json.end() ? *found : nothing;
 }
 
-/// Ids by token: of the vocabulary and of the added tokens, as far as they can be read.
+/// Ids by token, of the vocabulary and the added tokens. Malformed entries are skipped.
 class KnownTokens {
  public:
   explicit KnownTokens(const Json& json) {
@@ -41,7 +41,7 @@ class KnownTokens {
     }
   }
 
-  /// The first of the tokens that is not there or has another id, in words.
+  /// A message if the token is missing or has another id.
   std::optional<std::string> difference(const std::string& token, std::int64_t id) const {
     const auto found = ids_.find(token);
     if (found != ids_.end() && found->second == id) return std::nullopt;
@@ -59,7 +59,7 @@ class KnownTokens {
 
 std::optional<std::string> difference_of_model(const std::string& bytes, const fs::path& file,
                                                const KnownTokens& known) {
-  if (!bytes.starts_with('\n')) return std::nullopt;  // tiktoken's: a text of ranks
+  if (!bytes.starts_with('\n')) return std::nullopt;  // a tiktoken file: a text of ranks
   const SentencePieceModel model = parse_sentencepiece_model(bytes, file.string());
   for (std::size_t id = 0; id < model.pieces.size(); ++id) {
     const auto found = known.difference(model.pieces[id].text, static_cast<std::int64_t>(id));
@@ -70,7 +70,7 @@ std::optional<std::string> difference_of_model(const std::string& bytes, const f
 
 std::optional<std::string> difference_of_vocabulary(const Json& vocabulary,
                                                     const KnownTokens& known) {
-  if (!vocabulary.is_object()) return "it is no object of tokens and ids";
+  if (!vocabulary.is_object()) return "it is not an object of tokens and ids";
   for (const auto& [token, id] : vocabulary.items()) {
     if (!id.is_number_integer()) return "\"" + printable(token) + "\" has no id there";
     if (auto found = known.difference(token, id.get<std::int64_t>())) return found;
@@ -78,7 +78,7 @@ std::optional<std::string> difference_of_vocabulary(const Json& vocabulary,
   return std::nullopt;
 }
 
-/// The merges of merges.txt, a line each, against those of the model.
+/// Compares the lines of merges.txt with the merges of the model.
 std::optional<std::string> difference_of_merges(std::string_view text, const Json& merges) {
   if (!merges.is_array()) return std::nullopt;
   std::size_t next = 0;
@@ -122,7 +122,7 @@ Notices contradicting_files(const fs::path& directory, const Json& json) {
     try {
       found = difference();
     } catch (const Error& error) {
-      found = error.message();  // nothing else reads it
+      found = error.message();  // not an error, since nothing else reads the file
     }
     if (!found) return;
     notices.push_back({file.filename().string() + " and tokenizer.json differ: " + *found,

@@ -6,9 +6,8 @@
 
 namespace expandft {
 
-/// Notices of files beside a tokenizer.json that say something else than it: a tokenizer.model
-/// whose pieces have other ids, a vocab.json or a merges.txt that differ. As in transformers,
-/// tokenizer.json counts. `json` is its content, `directory` where it lies.
+/// Notices of files in `directory` that contradict tokenizer.json (`json`): a tokenizer.model with
+/// other ids, or a different vocab.json or merges.txt. As in transformers, tokenizer.json counts.
 Notices contradicting_files(const fs::path& directory, const Json& json);
 
 }  // namespace expandft

@@ -3,7 +3,7 @@
 #include "config/run_config.h"
 #include "data/batch.h"
 #include "data/dataset.h"
-#include "data/packed_epochs.h"
+#include "data/packing.h"
 
 #include <cstdint>
 #include <future>

@@ -112,7 +112,7 @@ def test_validation_that_is_trained_on_is_named(expandft, tmp_path, stories):
     write_rows(tmp_path / "ds/data/validation.jsonl", rows[5:])
     config = config_of(tmp_path, stories, [], data__train="ds", data__validation="ds/data/validation.jsonl")
     line, = warnings(train(expandft, config, "--dry-run").stdout)
-    assert "data.validation" in line and "all of its 3 sequences stand in data.train too" in line
+    assert "data.validation" in line and "all of its 3 sequences are in data.train too" in line
     assert "its file" in line and "validation.jsonl" in line
     assert "all of its 3" in train(expandft, config, "--dry-run", "--strict", rc=2).stderr
     # A row in another file.

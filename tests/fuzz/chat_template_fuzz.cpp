@@ -1,3 +1,4 @@
+#include "chat/chat_recognition.h"
 #include "chat/chat_template.h"
 #include "fuzz.h"
 

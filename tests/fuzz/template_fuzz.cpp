@@ -1,6 +1,7 @@
 #include "base/utf8.h"
 #include "data/template.h"
 #include "fuzz.h"
+#include "tasks/harness_filters.h"
 
 using namespace expandft;
 
@@ -9,7 +10,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view all = fuzz::as_text(data, size);
   if (find_invalid_utf8(all) != all.npos) return 0;  // templates come from JSON, which is UTF-8
   const std::size_t end = std::min(all.find('\n'), all.size());
-  for (const TemplateFilters filters : {TemplateFilters::kNone, TemplateFilters::kKnown}) {
+  for (const TextFilters* const filters :
+       {static_cast<const TextFilters*>(nullptr), &harness_filters()}) {
     fuzz::expect_input_error([&] {
       const TextTemplate text = TextTemplate::parse(all.substr(0, end), "fuzz", filters);
       const Json row =

@@ -32,7 +32,7 @@ const AddedToken* AddedTokenFinder::match(std::string_view text) const {
 void AddedTokenFinder::split(std::string_view text, std::size_t begin, std::size_t end,
                              bool special, std::vector<TextSpan>& spans) const {
   text = text.substr(0, end);
-  std::size_t plain = begin;  // start of the text that belongs to no token yet
+  std::size_t plain = begin;  // start of the text that belongs to no token
   for (std::size_t at = begin; at < end;) {
     const AddedToken* token = match(text.substr(at));
     if (token == nullptr) {

@@ -15,22 +15,22 @@ namespace expandft {
 struct AddedToken {
   std::string content;
   TokenId id = -1;
-  bool special = false;      // left out when decoding with skip_special
-  bool normalized = false;   // looked for after those that are not
-  bool lstrip = false;       // swallows the white space before it
+  bool special = false;      // skipped when decoding with skip_special
+  bool normalized = false;   // found after the others, in normalized text
+  bool lstrip = false;       // includes the white space before it
   bool rstrip = false;       // and after it
-  bool single_word = false;  // found only where no letter, digit or mark stands beside it
+  bool single_word = false;  // found only without a letter, digit or mark beside it
 };
 
-/// A stretch of text: plain (token is null), or the added token found there.
+/// A range of text: plain (token is null), or an added token.
 struct TextSpan {
   std::size_t begin = 0, end = 0;
   const AddedToken* token = nullptr;
 };
 
-/// Finds added tokens in text: leftmost first, the longest where several start. What is found but
-/// left alone (special tokens on request, single_word inside a word) hides tokens that overlap it,
-/// and white space that rstrip swallowed is still looked through, as in the tokenizers package.
+/// Finds added tokens in text: the leftmost first, and the longest if several start there. As in
+/// the tokenizers package, matches that are not used (special tokens on request, single_word inside
+/// a word) still hide tokens that overlap them, and white space of rstrip is searched again.
 class AddedTokenFinder {
  public:
   /// Keeps pointers into `tokens`.
@@ -40,7 +40,7 @@ class AddedTokenFinder {
   void split(std::string_view text, std::size_t begin, std::size_t end, bool special,
              std::vector<TextSpan>& spans) const;
   bool empty() const { return tokens_.empty(); }
-  /// The longest token that the text, which is not empty, begins with; null when there is none.
+  /// The longest token at the start of non-empty text; null if there is none.
   const AddedToken* match(std::string_view text) const;
 
  private:

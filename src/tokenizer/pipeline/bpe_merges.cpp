@@ -8,7 +8,7 @@
 namespace expandft {
 namespace {
 
-constexpr std::size_t kShort = 32;  // ids up to which looking at all pairs beats a queue
+constexpr std::size_t kShort = 32;  // up to so many ids searching all pairs is faster than a queue
 
 std::uint64_t pair_of(TokenId left, TokenId right) {
   return static_cast<std::uint64_t>(static_cast<std::uint32_t>(left)) << 32 |
@@ -101,7 +101,7 @@ void BpeMerges::apply_to_long(std::vector<TokenId>& ids) const {
     const Candidate top = queue.top();
     queue.pop();
     const std::size_t right = next[top.at];
-    // Both ids may have been joined with others since.
+    // Both ids may have been joined with others meanwhile.
     if (ids[top.at] < 0 || right == kEnd || find(ids[top.at], ids[right]).joined != top.joined) {
       continue;
     }

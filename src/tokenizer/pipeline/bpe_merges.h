@@ -8,21 +8,21 @@
 
 namespace expandft {
 
-/// The merges of a byte-pair encoding by the pair of tokens they join: a hash table with open
-/// addressing, since it is asked for every pair of neighbours in every word.
+/// The merges of a byte-pair encoding, by the pair of tokens that they join. A hash table with open
+/// addressing, since it is searched for every pair of neighbours in every word.
 class BpeMerges {
  public:
   static constexpr std::uint32_t kNone = std::numeric_limits<std::uint32_t>::max();
   struct Merge {
-    std::uint32_t rank = kNone;  // the lowest goes first
+    std::uint32_t rank = kNone;  // the lowest is applied first
     TokenId joined = -1;
   };
 
-  /// Room for `count` merges.
+  /// Allocates space for `count` merges.
   explicit BpeMerges(std::size_t count = 0);
-  /// A pair that is there already gets the new rank.
+  /// An existing pair gets the new rank.
   void set(TokenId left, TokenId right, Merge merge);
-  /// The rank is kNone when the pair does not merge.
+  /// The rank is kNone if the pair does not merge.
   Merge find(TokenId left, TokenId right) const;
 
   /// Joins neighbours in `ids` until no pair merges: the lowest rank first, then the leftmost.

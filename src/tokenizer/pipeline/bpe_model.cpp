@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::int64_t kLargestId = (1 << 22) - 1;  // 16 times the largest published vocabulary
 
-// Whether the mark stands in the token after something else than the mark.
+// Whether the token has the mark after another character than the mark.
 bool has_inner_mark(std::string_view token) {
   for (std::size_t at = token.find(kSpaceMark); at != token.npos;
        at = token.find(kSpaceMark, at + kSpaceMark.size())) {
@@ -22,7 +22,7 @@ bool has_inner_mark(std::string_view token) {
   return false;
 }
 
-// Options that training scripts set and no published model of the families read here uses.
+// Options that no published model of the supported families uses.
 void refuse_options(const JsonNode& node) {
   for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"}) {
     const auto affix = node.find(key);
@@ -61,7 +61,7 @@ void BpeModel::read_vocabulary(const JsonNode& node) {
   std::int64_t largest = -1;
   for (const auto& [token, id] : vocabulary.items()) {
     const bool whole = id.is_number_integer();
-    // Compared as JSON numbers: an id past 2^63 must not wrap around.
+    // Compared as JSON numbers, since an id beyond 2^63 must not wrap around.
     if (!whole || id < 0 || id > kLargestId) {
       node.wrong(token, id, "an id from 0 to " + std::to_string(kLargestId));
     }
@@ -146,8 +146,8 @@ std::optional<TokenId> BpeModel::find(std::string_view token) const {
   return found == ids_.end() ? std::nullopt : std::optional(found->second);
 }
 
-// Where no merge makes a token with "▁" after something else, a word may be cut before each such
-// "▁" without changing an id: models without a pre-tokenizer take a whole text for one word.
+// If no merge makes a token with "▁" after another character, a word can be cut before each such
+// "▁" without changing an id. (Without a pre-tokenizer a whole text is one word.)
 void BpeModel::append(std::string_view word, WordCache& cache, std::vector<TokenId>& ids) const {
   if (cuts_before_mark_) {
     for (std::size_t at = word.find(kSpaceMark, 1); at != word.npos;) {
@@ -185,7 +185,7 @@ TokenId BpeModel::character_id(std::string_view character) const {
 }
 
 void BpeModel::symbols_of(std::string_view word, std::vector<TokenId>& symbols) const {
-  bool unknown = false;  // an unknown token stands before `at` that is not in `symbols` yet
+  bool unknown = false;  // an unknown token before `at` is not yet in `symbols`
   const auto add_unknown = [&] {
     if (unknown) symbols.push_back(*find(*unknown_));
     unknown = false;

@@ -15,7 +15,7 @@
 namespace expandft {
 
 /// The "model" of a tokenizer.json of type BPE: vocabulary and merges (Sennrich et al. 2016), with
-/// the options that the tokenizers package gives it.
+/// the options of the tokenizers package.
 class BpeModel {
  public:
   static BpeModel read(const JsonNode& node);
@@ -23,13 +23,13 @@ class BpeModel {
   BpeModel(BpeModel&&) noexcept = default;
   BpeModel& operator=(BpeModel&&) noexcept = default;
 
-  /// By id; "" where no token has the id.
+  /// By id; "" if no token has the id.
   const std::vector<std::string>& tokens() const { return tokens_; }
   std::size_t count() const { return ids_.size(); }
   std::optional<TokenId> find(std::string_view token) const;
-  /// Whether words that are tokens are taken whole.
+  /// Whether a word that is a token is not merged from its parts.
   bool ignores_merges() const { return ignore_merges_; }
-  /// Appends the ids of one word of well-formed UTF-8. The cache is of this model's words alone.
+  /// Appends the ids of one word of well-formed UTF-8. The cache must be of this model only.
   void append(std::string_view word, WordCache& cache, std::vector<TokenId>& ids) const;
 
  private:
@@ -46,7 +46,7 @@ class BpeModel {
   std::vector<std::string> tokens_;
   std::unordered_map<std::string_view, TokenId> ids_;  // views of tokens_
   BpeMerges merges_;
-  std::array<TokenId, 256> byte_ids_{};         // "<0x41>", kNoToken where missing
+  std::array<TokenId, 256> byte_ids_{};         // "<0x41>", kNoToken if missing
   std::array<TokenId, 0x800> character_ids_{};  // of characters of one or two bytes of UTF-8
   std::optional<std::string> unknown_;
   bool byte_fallback_ = false;

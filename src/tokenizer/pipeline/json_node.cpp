@@ -60,7 +60,7 @@ bool JsonNode::flag(const char* key, bool missing) const {
 }
 
 std::int64_t JsonNode::integer(std::int64_t least, std::int64_t most) const {
-  // An unsigned number past the signed range reads as negative here.
+  // An unsigned number beyond the signed range reads as negative.
   const bool whole = value_->is_number_integer();
   const std::int64_t number = whole ? value_->get<std::int64_t>() : 0;
   if (!whole || number < least || number > most || (number < 0) != (*value_ < 0)) {

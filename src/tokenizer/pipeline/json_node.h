@@ -10,8 +10,8 @@
 
 namespace expandft {
 
-/// A value of a JSON file with its place in it. What has another type than asked for is an input
-/// error that names file and path ("model.vocab"), what was expected, and what stands there.
+/// A value of a JSON file with its place in it. A value of the wrong type is an input error that names
+/// the file and path ("model.vocab"), the expected type, and the value found.
 class JsonNode {
  public:
   /// Keeps pointers to `value` and `file`.
@@ -38,7 +38,7 @@ class JsonNode {
   /// An error about the member `key` of this object, without reading it.
   [[noreturn]] void wrong(std::string_view key, const Json& found,
                           const std::string& expected) const;
-  /// "not supported: what": the file is sound, this program does not read it.
+  /// "not supported: what": the file is valid, but this program does not support it.
   [[noreturn]] void unsupported(const std::string& what, const std::string& supported) const;
 
  private:

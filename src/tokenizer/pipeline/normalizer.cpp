@@ -9,7 +9,7 @@
 namespace expandft {
 namespace {
 
-constexpr std::size_t kMaxGrowth = 64;  // NFKD makes 11 bytes of one at most
+constexpr std::size_t kMaxGrowth = 64;  // NFKD expands a byte to at most 11
 
 }  // namespace
 

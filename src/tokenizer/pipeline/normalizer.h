@@ -10,15 +10,15 @@
 
 namespace expandft {
 
-/// What a tokenizer.json does to text before it is cut: its "normalizer".
+/// The "normalizer" of a tokenizer.json: changes the text before it is split.
 class Normalizer {
  public:
   /// Reads null, NFC, NFD, NFKC, NFKD, Lowercase, Prepend, Replace, Strip or a Sequence of them.
   static Normalizer read(const JsonNode& node);
-  /// `prefix` false leaves Prepend out. The text is well-formed UTF-8.
+  /// Without `prefix` Prepend is skipped. The text is well-formed UTF-8.
   std::string apply(std::string text, bool prefix = true) const;
-  /// Whether what it makes of a text that is cut before a space between ASCII letters is what it
-  /// makes of the parts, the second without Prepend.
+  /// Whether a text can be cut before a space between ASCII letters and its parts normalized
+  /// separately, the second without Prepend, with the same result.
   bool keeps_words_apart() const;
 
  private:

@@ -35,7 +35,7 @@ TextEnds read_template(const JsonNode& node) {
     if (sequence) {
       const JsonNode id = sequence->at("id");
       if (id.text() != "A" || text_seen) {
-        id.unsupported("a template with another sequence than one A", "$A, BOS before, EOS after");
+        id.unsupported("a template with a sequence other than one A", "$A, BOS before, EOS after");
       }
       text_seen = true;
       continue;

@@ -7,7 +7,7 @@
 
 namespace expandft {
 
-/// The ids that a tokenizer.json puts around every text: its "post_processor".
+/// The ids that a tokenizer.json adds around every text: its "post_processor".
 struct TextEnds {
   std::optional<TokenId> before, after;
 };

@@ -10,14 +10,14 @@
 namespace expandft {
 namespace {
 
-// ByteLevel's own pattern (GPT-2, Radford et al. 2019, encoder.py).
+// ByteLevel's pattern (GPT-2, Radford et al. 2019, encoder.py).
 constexpr const char* kGpt2Pattern =
     R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
 
-// Patterns of published models of which no match has a space between ASCII letters in it but as its
-// first character, and whose matches before and behind such a space do not depend on what stands on
-// its other side: each run of a kind (letters, digits, marks, white space) ends there, and none is
-// looked past by more than the one character of (?!\S).
+// Patterns of published models. A match has a space between ASCII letters at most as its first
+// character, and the matches before and after such a space do not depend on the text on its other
+// side: each run of a kind (letters, digits, marks, white space) ends there, and only (?!\S) looks
+// beyond it, by one character.
 bool is_word_pattern(const TextPattern& pattern) {
   static constexpr std::string_view kPatterns[] = {
       kGpt2Pattern,
@@ -48,7 +48,7 @@ void split(Words& words, SplitBehavior behavior, bool invert, Find find) {
   words.spans = std::move(spans);
 }
 
-// Each character of a kind is a match of its own.
+// Each character of a kind is a separate match.
 std::vector<Match> find_characters(std::string_view text, bool (*is_of_kind)(char32_t)) {
   std::vector<Match> matches;
   for (std::size_t at = 0; at < text.size();) {
@@ -112,7 +112,7 @@ PreTokenizer::Metaspace PreTokenizer::read_metaspace(const JsonNode& node) {
       scheme->wrong("never, since add_prefix_space is false");
     }
   } else if (!node.flag("add_prefix_space", true)) {
-    step.scheme = PrependScheme::kNever;  // files from before there was a prepend_scheme
+    step.scheme = PrependScheme::kNever;  // files written before prepend_scheme existed
   }
   return step;
 }

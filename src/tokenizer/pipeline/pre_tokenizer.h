@@ -11,24 +11,24 @@
 
 namespace expandft {
 
-/// A stretch of normalized text, cut into words that the model encodes one by one.
+/// Normalized text, split into words that the model encodes one by one.
 struct Words {
   std::string text;
   std::vector<Match> spans;
 };
 
-/// How a tokenizer.json cuts text into words: its "pre_tokenizer".
+/// The "pre_tokenizer" of a tokenizer.json: splits text into words.
 class PreTokenizer {
  public:
   /// Reads null, Split, ByteLevel, Metaspace, Digits, Punctuation or a Sequence of them.
   static PreTokenizer read(const JsonNode& node);
-  /// `at_start`: the stretch begins the whole text, not after an added token. `prefix` false puts
-  /// no space (or space mark) before its first word. The stretch is well-formed UTF-8.
+  /// `at_start`: the stretch begins the whole text, and not after an added token. Without `prefix`
+  /// no space (or space mark) is added before its first word. The stretch is well-formed UTF-8.
   Words apply(std::string stretch, bool at_start, bool prefix = true) const;
-  /// Whether words on either side of a space between ASCII letters are the same whatever stands on
-  /// the other side; that space may end a word, begin one, or stand inside one.
+  /// Whether the words on either side of a space between ASCII letters do not depend on the text on
+  /// the other side. The space may be at a word's end, at its start, or inside it.
   bool keeps_words_apart() const;
-  /// Whether a word always begins with such a space.
+  /// Whether such a space always begins a word.
   bool cuts_before_words() const;
 
  private:

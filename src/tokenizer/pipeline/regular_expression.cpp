@@ -11,7 +11,7 @@ namespace expandft {
 namespace {
 
 constexpr std::size_t kMaxPattern = 1 << 16;
-// Backtracking: per match the engine's own limit, which the tokenizers package keeps.
+// Backtracking per match: the engine's default, which the tokenizers package uses too.
 constexpr unsigned long kMatchRetries = 10'000'000;
 constexpr unsigned long kSearchRetries = 100'000'000;
 constexpr unsigned int kMatchStack = 16'000'000;  // entries of some 40 bytes
@@ -20,7 +20,7 @@ std::string message_of(int code, OnigErrorInfo* info) {
   OnigUChar text[ONIG_MAX_ERROR_MESSAGE_LEN] = {};
   const int size = info == nullptr ? onig_error_code_to_str(text, code)
                                    : onig_error_code_to_str(text, code, info);
-  // The engine repeats parts of the pattern, which may be cut inside a character.
+  // The engine quotes parts of the pattern, which can end within a character.
   return replace_invalid_utf8({reinterpret_cast<const char*>(text), static_cast<std::size_t>(size)},
                               Replacing::kEachByte);
 }
@@ -57,11 +57,12 @@ MatchParameters match_parameters() {
   return parameters;
 }
 
-// The engine takes an unknown escape for the letter itself, or has a meaning of its own for it.
+// The engine takes an escape that Python lacks for the letter itself, or has its own meaning for
+// it.
 void check_python_escapes(std::string_view pattern, const std::string& where) {
   constexpr std::string_view kKnown = "AbBdDsSwWZafnrtvxuU";
   for (std::size_t at = pattern.find('\\'); at != pattern.npos; at = pattern.find('\\', at + 2)) {
-    if (at + 1 == pattern.size()) return;  // the engine says so
+    if (at + 1 == pattern.size()) return;  // the engine reports it
     const char letter = pattern[at + 1];
     const bool is_letter = (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z');
     if (is_letter && kKnown.find(letter) == kKnown.npos) {
@@ -104,7 +105,7 @@ void RegularExpression::Compiled::search(std::string_view text, Found found) con
   };
   const bool python = syntax == RegexSyntax::kPython;
   std::size_t from = 0, last_end = text.npos;
-  bool after_empty = false;  // Python: only a match that is not empty may begin here
+  bool after_empty = false;  // Python: only a non-empty match can begin here
   while (from <= text.size()) {
     if (after_empty) {
       after_empty = false;
@@ -118,7 +119,7 @@ void RegularExpression::Compiled::search(std::string_view text, Found found) con
       return;
     }
     const auto last = static_cast<std::size_t>(region->end[0]);
-    // \K inside a look-around can move the start to before this search or past the match's end.
+    // \K inside a look-around can move the start to before this search or beyond the match's end.
     const std::size_t first = std::max(static_cast<std::size_t>(region->beg[0]), from);
     const Match match{std::min(first, last), last};
     const bool empty = match.begin == match.end;

@@ -5,7 +5,7 @@
 namespace expandft {
 namespace {
 
-// Runs of matches are one part, and so are runs of what did not match.
+// Each run of matches is one part, and so is each run of other parts.
 std::vector<Match> contiguous(const std::vector<SplitPart>& parts) {
   std::vector<Match> spans;
   bool previous = false;

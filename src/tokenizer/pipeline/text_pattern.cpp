@@ -27,7 +27,7 @@ TextPattern TextPattern::regex(const std::string& pattern, const std::string& wh
 }
 
 std::vector<Match> TextPattern::find_all(std::string_view text) const {
-  if (text.empty()) return {};  // the tokenizers package looks for nothing there, not even ""
+  if (text.empty()) return {};  // the tokenizers package finds nothing there, not even ""
   if (regex_ != nullptr) return regex_->find_all(text);
   std::vector<Match> matches;
   for (std::size_t at = text.find(literal_); at != text.npos;) {

@@ -10,7 +10,7 @@
 
 namespace expandft {
 
-/// What Split and Replace of a tokenizer.json look for: a fixed string or a regular expression.
+/// What Split and Replace of a tokenizer.json search for: a fixed string or a regular expression.
 class TextPattern {
  public:
   /// Reads {"String": "▁"} or {"Regex": "\\s+"}.
@@ -19,14 +19,14 @@ class TextPattern {
   static TextPattern regex(const std::string& pattern, const std::string& where);
 
   std::vector<Match> find_all(std::string_view text) const;
-  /// Whether it looks for this fixed string, or for this regular expression.
+  /// Whether it is this fixed string, or this regular expression.
   bool is_literal(std::string_view text) const { return !regex_ && literal_ == text; }
   bool is_regex(std::string_view pattern) const { return regex_ && literal_ == pattern; }
   /// The text with `content` in place of every match.
   std::string replace(std::string_view text, std::string_view content) const;
 
  private:
-  std::string literal_;  // or what the regular expression is made of
+  std::string literal_;  // or the source of the regular expression
   std::shared_ptr<const RegularExpression> regex_;
 };
 

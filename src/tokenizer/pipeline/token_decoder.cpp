@@ -7,7 +7,7 @@
 namespace expandft {
 namespace {
 
-// Runs of byte tokens become one token of UTF-8.
+// Each run of byte tokens becomes one token of UTF-8.
 std::vector<std::string> join_byte_tokens(std::vector<std::string> tokens) {
   std::vector<std::string> joined;
   std::string run;

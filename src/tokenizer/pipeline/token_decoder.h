@@ -10,18 +10,18 @@
 
 namespace expandft {
 
-/// How a tokenizer.json makes text of tokens: its "decoder".
+/// The "decoder" of a tokenizer.json: turns tokens into text.
 class TokenDecoder {
  public:
-  /// Reads ByteLevel, Metaspace, ByteFallback, Fuse, Strip, Replace or a Sequence of them. What
-  /// looks at the joined text must come after what looks at single tokens, so that a token's bytes
-  /// do not depend on its neighbours.
+  /// Reads ByteLevel, Metaspace, ByteFallback, Fuse, Strip, Replace or a Sequence of them. Steps on
+  /// the joined text must come after steps on single tokens, so that a token's bytes do not depend
+  /// on its neighbours.
   static TokenDecoder read(const JsonNode& node);
 
   std::string decode(std::vector<std::string> tokens) const;
-  /// The bytes of one token: those of part of a character for "<0xE2>" or byte-level tokens.
+  /// The bytes of one token; for "<0xE2>" or byte-level tokens perhaps only part of a character.
   std::string bytes(std::string_view token) const;
-  /// Whether these are whole characters, and no byte that may be part of a run.
+  /// Whether these are whole characters, and not a byte token.
   bool stands_alone(std::string_view token) const;
 
   bool strips_first_space() const { return strips_space_ || strips_first_token(); }
@@ -51,7 +51,7 @@ class TokenDecoder {
   bool joined_ = false;      // Fuse or ByteLevel has been read
   bool byte_level_ = false;
   bool strips_space_ = false;  // one space at the start of the joined text
-  // Metaspace's own rule: it drops its marks from the first token, all of them.
+  // Metaspace drops all of its marks from the first token.
   bool strips_first_token_ = false;
   std::string mark_;
 };

@@ -7,7 +7,7 @@ namespace {
 
 const Json kNull;
 
-// Members that may be missing are null then.
+// Null for a missing member.
 JsonNode part(const JsonNode& root, const char* key, const std::string& file) {
   return root.find(key).value_or(JsonNode(kNull, file, key));
 }

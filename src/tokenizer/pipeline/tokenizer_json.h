@@ -13,8 +13,8 @@
 
 namespace expandft {
 
-/// The parts of a tokenizer.json, in the order in which text passes through them. "truncation" and
-/// "padding" are left aside: they do not concern a tokenizer's ids.
+/// The parts of a tokenizer.json, in the order in which they process text. "truncation" and
+/// "padding" are ignored, since they are for batches.
 struct TokenizerJson {
   std::vector<AddedToken> added;  // in the file's order, each with its id
   Normalizer normalizer;
@@ -24,8 +24,8 @@ struct TokenizerJson {
   TokenDecoder decoder;
 };
 
-/// Reads and checks the file's content. Whatever is damaged or not supported is an input error that
-/// names `file` and the JSON path.
+/// Reads and checks the file's content. Input errors, at `file` and the JSON path, for whatever is
+/// malformed or not supported.
 TokenizerJson read_tokenizer_json(const Json& json, const std::string& file);
 
 }  // namespace expandft

@@ -6,7 +6,7 @@ namespace expandft {
 namespace {
 
 constexpr std::size_t kLongestWord = 256;  // bytes
-// At most some 4 MB of them, with what the table takes.
+// Together some 4 MB at most, including the table.
 constexpr std::size_t kMostWords = 1 << 15;
 constexpr std::size_t kMostBytes = 1 << 20;
 constexpr std::size_t kMostIds = 1 << 18;

@@ -14,13 +14,13 @@
 
 namespace expandft {
 
-/// Ids of words that were encoded before: most words of a text come again. Bounded: when it is full
-/// it is emptied, so that it follows the text.
+/// Caches the ids of words, since most words of a text repeat. When it is full it is emptied, so
+/// that it adapts to the text.
 class WordCache {
  public:
-  /// Appends the word's ids; false when it is not known.
+  /// Appends the word's ids; false if the word is not cached.
   bool append(std::string_view word, std::vector<TokenId>& ids) const;
-  /// Keeps a word, unless it is so long that it will hardly come again.
+  /// Caches a word, unless it is too long to be likely to repeat.
   void add(std::string_view word, std::span<const TokenId> ids);
 
  private:
@@ -38,11 +38,10 @@ class WordCache {
   std::size_t bytes_ = 0;     // of all words
 };
 
-/// The caches of a tokenizer. Calls that run at once have one each, and leave it, with what they
-/// learned, to those after them.
+/// The caches of a tokenizer. Concurrent calls have one each, and leave it to later calls.
 class WordCaches {
  public:
-  /// A cache as long as a call needs it.
+  /// A cache for the duration of a call.
   class Loan {
    public:
     explicit Loan(WordCaches& from) : from_(from), cache_(from.take()) {}

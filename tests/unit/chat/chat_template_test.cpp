@@ -1,3 +1,5 @@
+#include "chat/chat_formats.h"
+#include "chat/chat_recognition.h"
 #include "chat/chat_template.h"
 
 #include "base/expect_error.h"
@@ -101,7 +103,7 @@ TEST_CASE("a template that is not known is refused", "[chat]") {
   };
   refuse(
       "{% for m in messages %}<|foo|>{{ m }}[INST]<|foo|>{% endfor %}",
-      {"none of those known", "<|foo|>, [INST]", "t.jinja", "data.template", "data.chat_format"});
+      {"is not a known one", "<|foo|>, [INST]", "t.jinja", "data.template", "data.chat_format"});
   refuse("", {"names no tokens"});
   // Known ones with a detail changed.
   refuse(replaced(published("gemma"), "message['content'] | trim", "message['content']"),
@@ -134,7 +136,7 @@ TEST_CASE("a damaged place of the template is refused", "[chat]") {
   refuse(R"({"chat_template": [{"name": "rag", "template": "x"}]})", {"none named \"default\""});
   refuse(R"({"chat_template": ["x"]})", {"\"name\" and \"template\""});
   refuse(R"({"chat_template": [{"name": "default", "template": 1}]})", {"\"name\" and"});
-  refuse(R"({"chat_template": "x"})", {"none of those known", "tokenizer_config.json"});
+  refuse(R"({"chat_template": "x"})", {"is not a known one", "tokenizer_config.json"});
   refuse(R"({"chat_template": null})",
          {"there is none", "chat_template.jinja", "data.chat_format"});
   refuse("{}", {"there is none"});

@@ -3,7 +3,7 @@
 #include "base/temp_directory.h"
 #include "base/utf8.h"
 #include "catch.h"
-#include "data/data_statistics.h"
+#include "data/packing.h"
 #include "gzip.h"
 
 #include <fstream>

@@ -80,7 +80,7 @@ TEST_CASE("a conversation learns its answers and the tokens that end them", "[da
         static_cast<std::ptrdiff_t>(all.tokens.size()));
 }
 
-TEST_CASE("answers can be left out of what is learned", "[dataset][chat]") {
+TEST_CASE("answers can be excluded from training", "[dataset][chat]") {
   const Example all = ChatData(kTwoTurns).load().examples.at(0);
   const auto with = [](const std::string& answer, const std::string& switched) {
     std::string rows = kTwoTurns;
@@ -116,24 +116,25 @@ TEST_CASE("answers can be left out of what is learned", "[dataset][chat]") {
   }
   // Of a question the switch can only say what holds anyway.
   CHECK(ChatData(with("Who?", R"("train": false)")).load().examples.at(0).learned == all.learned);
-  refuse(with("Who?", R"("train": true)"), {"messages.1 is to be learned", "data.train_on_prompt"});
-  refuse(with("Be kind", R"("weight": 1)"), {"messages.0 is to be learned"});
+  refuse(with("Who?", R"("train": true)"),
+         {"messages.1 is marked as learned", "data.train_on_prompt"});
+  refuse(with("Be kind", R"("weight": 1)"), {"messages.0 is marked as learned"});
   ChatData data(with("Who?", R"("train": false)"));
   data.options.train_on_prompt = true;
-  expect_input_error([&] { data.load(); }, {"messages.1 is to be left out", "only answers"});
+  expect_input_error([&] { data.load(); }, {"messages.1 is marked as not learned", "only answers"});
 }
 
 TEST_CASE("a conversation without an answer to learn teaches nothing", "[dataset][chat]") {
   const std::string off =
       R"({"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Ho", "weight": 0}]})";
-  refuse(kTwoTurns + off, {"1 row with", "left out of what is learned", "line 2)"});
+  refuse(kTwoTurns + off, {"1 row with", "excluded from training", "line 2)"});
   // One that is too long keeps an answer that is learned.
   std::string rows = kTwoTurns;
   rows.insert(rows.find("\"Tom and Sue\"") + 13, R"(, "weight": 0)");
   ChatData data(rows);
   const auto whole = static_cast<std::int64_t>(data.load().examples.at(0).tokens.size());
   data.options.max_length = whole - 1;
-  expect_input_error([&] { data.load(); }, {"1 row", "last exchange that is learned",
+  expect_input_error([&] { data.load(); }, {"1 row", "last learned exchange",
                                             "raise data.max_length to " + std::to_string(whole)});
 }
 
@@ -334,7 +335,8 @@ TEST_CASE("conversations without anything to learn are counted and named", "[dat
   const std::string good = row({message("user", "a"), message("assistant", "b")});
   const std::string blank = row({message("user", "a"), message("assistant", " \\n")});
   const std::string unanswered = row({message("user", "a")});
-  refuse(good + blank + unanswered, {"2 rows", "empty answer or none", "lines 2, 3)", "d.jsonl"});
+  refuse(good + blank + unanswered,
+         {"2 rows", "no answer, an empty one", "lines 2, 3)", "d.jsonl"});
   ChatData data(unanswered);
   data.options.train_on_prompt = true;
   CHECK(data.load().report.targets > 0);

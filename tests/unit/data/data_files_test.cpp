@@ -48,7 +48,7 @@ TEST_CASE("a folder stands for its data files, also those further down", "[confi
   CHECK(found(folder, "d") == all);
   CHECK(message(folder, "none")
             .starts_with("no data in the folder " + (folder / "none").string() +
-                         ": looked for .jsonl"));
+                         ": expected .jsonl"));
 }
 
 TEST_CASE("a glob stands for the files that it matches, sorted", "[config]") {

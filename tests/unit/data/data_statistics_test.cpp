@@ -1,7 +1,6 @@
-#include "data/data_statistics.h"
-
 #include "base/temp_directory.h"
 #include "catch.h"
+#include "data/packing.h"
 #include "data/random.h"
 #include "data/sources.h"
 #include "report/data_report.h"
@@ -54,19 +53,8 @@ struct MixedSources : TempDirectory {
 
 }  // namespace
 
-TEST_CASE("quantiles are lengths that so many examples do not pass", "[data_statistics]") {
-  ExampleStore store;
-  for (std::size_t length = 200; length >= 1; --length) {
-    store.push_back({std::vector<TokenId>(length), std::vector<std::uint8_t>(length)});
-  }
-  CHECK(length_statistics(store, 0, 200) == LengthStatistics{1, 100, 180, 198, 200});
-  CHECK(length_statistics(store, 0, 100) == LengthStatistics{101, 150, 190, 199, 200});
-  CHECK(length_statistics(store, 199, 1) == LengthStatistics{1, 1, 1, 1, 1});
-  CHECK(length_statistics(store, 197, 3) == LengthStatistics{1, 2, 3, 3, 3});
-  CHECK(length_statistics(store, 7, 0) == LengthStatistics{});
-}
-
-TEST_CASE("sources add up to the whole, and what is cut to what there was", "[data_statistics]") {
+TEST_CASE("sources add up to the whole, and what is kept and cut to what there was",
+          "[data_statistics]") {
   MixedSources sources;
   const Dataset whole = sources.load(4000);  // nothing is cut
   CHECK(whole.report.truncated_rows == 0);
@@ -103,7 +91,7 @@ TEST_CASE("sources add up to the whole, and what is cut to what there was", "[da
   }
 }
 
-TEST_CASE("an epoch's numbers are those of what it deals", "[data_statistics]") {
+TEST_CASE("an epoch's statistics are those of its packs", "[data_statistics]") {
   MixedSources sources;
   const double weight = GENERATE(1.0, 0.4, 2.5);
   const bool packing = GENERATE(true, false);
@@ -136,7 +124,7 @@ TEST_CASE("an epoch's numbers are those of what it deals", "[data_statistics]") 
   CHECK(EpochStatistics{}.packing_efficiency() == 0);
 }
 
-TEST_CASE("the table and the JSON of a data set say its numbers", "[data_statistics]") {
+TEST_CASE("the table and the JSON of a data set have its numbers", "[data_statistics]") {
   MixedSources sources;
   const Dataset dataset = sources.load(100, 0.5);
   const Json json = data_json(dataset);

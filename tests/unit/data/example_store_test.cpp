@@ -60,3 +60,15 @@ TEST_CASE("the fingerprint does not tell where examples lie", "[example_store]")
   CHECK(on_disk.examples.bytes_on_disk() > 4'000'000);
   CHECK(fingerprint(on_disk) == fingerprint(in_memory));
 }
+
+TEST_CASE("a quantile is a length that so many percent of the examples do not exceed", "[data]") {
+  ExampleStore store;
+  for (std::size_t length = 200; length >= 1; --length) {
+    store.push_back({std::vector<TokenId>(length), std::vector<std::uint8_t>(length)});
+  }
+  CHECK(length_statistics(store, 0, 200) == LengthStatistics{1, 100, 180, 198, 200});
+  CHECK(length_statistics(store, 0, 100) == LengthStatistics{101, 150, 190, 199, 200});
+  CHECK(length_statistics(store, 199, 1) == LengthStatistics{1, 1, 1, 1, 1});
+  CHECK(length_statistics(store, 197, 3) == LengthStatistics{1, 2, 3, 3, 3});
+  CHECK(length_statistics(store, 7, 0) == LengthStatistics{});
+}

@@ -1,9 +1,12 @@
+#include "data/packing.h"
+
 #include "base/expect_error.h"
 #include "catch.h"
 #include "data/dataset.h"
 #include "data/random.h"
 
 #include <algorithm>
+#include <future>
 #include <numeric>
 
 using namespace expandft;
@@ -54,6 +57,23 @@ double check_packs(const Dataset& dataset, const std::vector<Pack>& packs,
   }
   return static_cast<double>(tokens) /
          (static_cast<double>(packs.size()) * static_cast<double>(max_length));
+}
+
+Dataset dataset_of_lengths(std::size_t count) {
+  Dataset dataset;
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t length = 2 + (i * 7) % 30;
+    dataset.examples.push_back(
+        {std::vector<TokenId>(length, 1), std::vector<std::uint8_t>(length, 1)});
+  }
+  return dataset;
+}
+
+DataConfig data_of(bool packing) {
+  DataConfig data;
+  data.max_length = 64;
+  data.packing = packing;
+  return data;
 }
 
 }  // namespace
@@ -130,4 +150,38 @@ TEST_CASE("the generator gives the same numbers everywhere, and no bias", "[rand
   for (int i = 0; i < 70000; ++i) ++counts[random.below(7)];
   for (const int count : counts) CHECK(count == Approx(10000).epsilon(0.04));
   CHECK(random.below(1) == 0);
+}
+
+TEST_CASE("epochs are packed as by epoch_order, once for all callers", "[packing]") {
+  const Dataset dataset = dataset_of_lengths(500);
+  const bool packing = GENERATE(true, false);
+  const PackedEpochs epochs(dataset, data_of(packing), 7);
+  for (const std::uint64_t epoch : {0, 2, 1}) {
+    const PackedEpochs::Packs packs = epochs.of(epoch);
+    CHECK(*packs == epoch_order(dataset, 64, packing, true, 7, epoch));
+    CHECK(epochs.of(epoch) == packs);
+  }
+  std::vector<std::future<PackedEpochs::Packs>> asked;
+  for (int i = 0; i < 4; ++i) {
+    asked.push_back(std::async(std::launch::async, [&] { return epochs.of(3); }));
+  }
+  const PackedEpochs::Packs third = epochs.of(3);
+  for (auto& one : asked) CHECK(one.get() == third);
+}
+
+TEST_CASE("epochs beyond the memory limit are packed again, the first ones are cached",
+          "[packing]") {
+  const Dataset dataset = dataset_of_lengths(500);
+  const auto epoch_bytes = 500 * sizeof(std::uint32_t);
+  const PackedEpochs none(dataset, data_of(true), 7, epoch_bytes);
+  CHECK(none.of(0) != none.of(0));
+  CHECK(*none.of(0) == *none.of(0));
+  const PackedEpochs some(dataset, data_of(true), 7, 20 * epoch_bytes);
+  const PackedEpochs::Packs first = some.of(0);
+  bool has_ended = false;
+  for (std::uint64_t epoch = 1; epoch < 20; ++epoch) {
+    has_ended = has_ended || some.of(epoch) != some.of(epoch);
+  }
+  CHECK(has_ended);
+  CHECK(some.of(0) == first);
 }

@@ -47,7 +47,7 @@ TEST_CASE("validation data that is trained on is counted for each pair of source
   REQUIRE(notices.size() == 3);
   for (const auto& [index, parts] : std::vector<std::pair<std::size_t, std::vector<std::string>>>{
            {0, {"data.validation: ", "v.jsonl: 1 of its 5 sequences stands", "a.jsonl"}},
-           {1, {"v.jsonl: 3 of its 5 sequences stand in data.train too", "b.jsonl"}},
+           {1, {"v.jsonl: 3 of its 5 sequences are in data.train too", "b.jsonl"}},
            {2, {"w.jsonl: 1 of its 2 sequences", "c.jsonl", "take it out"}}}) {
     for (const std::string& part : parts) {
       INFO(notices[index] << "\nmissing: " << part);

@@ -81,7 +81,7 @@ TEST_CASE("weights make parts of the data set", "[sources]") {
       [&] {
         data.load({data.source("b.txt"), data.source("rows.jsonl", 0.2)});
       },
-      {"data.train[1].weight", "a weight of 0.2 takes none of the source's 2 examples"});
+      {"data.train[1].weight", "a weight of 0.2 draws none of the source's 2 examples"});
 }
 
 TEST_CASE("a source's own template comes before the common one", "[sources]") {
@@ -102,7 +102,7 @@ TEST_CASE("a source's own template comes before the common one", "[sources]") {
       [&] {
         data.load({data.source("rows.jsonl"), data.source("b.txt", 1, kForm)});
       },
-      {"a template needs rows", "b.txt", "leave data.train[1].template out"});
+      {"a template needs rows", "b.txt", "remove data.train[1].template"});
 }
 
 TEST_CASE("the common template is for rows, and needs some", "[sources]") {
@@ -113,7 +113,7 @@ TEST_CASE("the common template is for rows, and needs some", "[sources]") {
       [&] {
         data.load({data.source("b.txt"), data.source("a.txt")});
       },
-      {"a template needs rows", "leave data.template out"});
+      {"a template needs rows", "remove data.template"});
 }
 
 TEST_CASE("a source without files is refused before any is read", "[sources]") {

@@ -13,7 +13,11 @@ namespace {
 using Texts = std::vector<std::string>;
 
 TextTemplate with_filters(std::string_view text) {
-  return TextTemplate::parse(text, "task.json: prompt", TemplateFilters::kKnown);
+  const TextFilters more = {
+      {"twice", {[](const std::string& one) { return one + one; }}},
+      {"letter_list",
+       {[](const std::string& text) { return Json::array({text.substr(0, 1)}); }, false}}};
+  return TextTemplate::parse(text, "task.json: prompt", &more);
 }
 
 std::string filtered(std::string_view text, std::string_view row) {
@@ -69,7 +73,7 @@ TEST_CASE("dots reach into objects and lists", "[template]") {
   CHECK(render("{a.b.c}", R"({"a": {"b.c": "mixed"}})") == "mixed");
 }
 
-TEST_CASE("a missing field names the fields there are", "[template]") {
+TEST_CASE("the error of a missing field names the row's fields", "[template]") {
   expect_input_error([] { render("{anwser}", R"({"question": "q", "answer": "a"})"); },
                      {"\"anwser\"", "question, answer", "did you mean \"answer\"", "rows.jsonl:4"});
   expect_input_error([] { render("{a}", "{}"); }, {"no fields"});
@@ -81,7 +85,7 @@ TEST_CASE("a missing field names the fields there are", "[template]") {
   expect_input_error([] { render("{a.b}", R"({"a": "text"})"); }, {"a string"});
 }
 
-TEST_CASE("null, lists and objects are no text", "[template]") {
+TEST_CASE("null, lists and objects are not text", "[template]") {
   expect_input_error([] { render("{a}", R"({"a": null})"); }, {"null", "rows.jsonl:4"});
   expect_input_error([] { render("{a}", R"({"a": [1]})"); }, {"array", "{a."});
   expect_input_error([] { render("{a}", R"({"a": {}})"); }, {"object"});
@@ -96,9 +100,11 @@ TEST_CASE("unbalanced braces are found with their position", "[template]") {
   expect_input_error([] { render("{", "{}"); }, {"character 1"});
 }
 
-TEST_CASE("a bar is a letter of the name where filters are not asked for", "[template]") {
+TEST_CASE("a bar is part of the name in a template without filters", "[template]") {
   CHECK(render("{a|strip}", R"({"a|strip": " x "})") == " x ");
-  expect_input_error([] { render("{a|strip}", R"({"a": "x"})"); }, {"\"a|strip\""});
+  expect_input_error(
+      [] { render("{a|strip}", R"({"a": "x"})"); },
+      {"\"a|strip\"", "filters ({field|strip}) are for the templates of tasks only"});
 }
 
 TEST_CASE("filters change a field's value, from left to right", "[template]") {
@@ -117,14 +123,14 @@ TEST_CASE("filters change a field's value, from left to right", "[template]") {
 
 TEST_CASE("a place without a field filters the text before it", "[template]") {
   CHECK(filtered(" {a}: {b}{|strip} {a}", R"({"a": "x", "b": " "})") == "x: x");
-  CHECK(filtered("{a} [title] {b}{|wikihow}", R"({"a": " x", "b": "y [z]  "})") == "x. y ");
+  CHECK(filtered("{a}-{b}{|twice}", R"({"a": "x", "b": "y"})") == "x-yx-y");
 }
 
 TEST_CASE("a single place gives the texts of its list", "[template]") {
   CHECK(texts("{c.text}", R"({"c": {"text": ["x", 2, true]}})") == Texts{"x", "2", "true"});
   CHECK(texts("{l|strip}", R"({"l": [" x", "y "]})") == Texts{"x", "y"});
   CHECK(texts("{l|letters}", R"({"l": ["x", "y", "z"]})") == Texts{"A", "B", "C"});
-  CHECK(texts("{o|split_options}", R"({"o": "a ) 3 , b ) 4"})") == Texts{"3"});
+  CHECK(texts("{o|letter_list}", R"({"o": "xyz"})") == Texts{"x"});
   CHECK(texts("{l}", R"({"l": []})").empty());
   CHECK(texts("{l}", R"({"l": "text"})") == Texts{"text"});
   CHECK(texts("{a}{b}", R"({"a": "x", "b": 1})") == Texts{"x1"});
@@ -133,12 +139,11 @@ TEST_CASE("a single place gives the texts of its list", "[template]") {
   expect_input_error([] { texts("{l} ", R"({"l": ["x"]})"); }, {"\"l\" is an array"});
 }
 
-TEST_CASE("a filter that is not known, or not as it should be, is found when parsed",
-          "[template]") {
+TEST_CASE("unknown filters and wrong arguments are found when parsed", "[template]") {
   expect_input_error([] { with_filters("{a|stirp}"); },
                      {"filter \"stirp\"", "did you mean \"strip\"?", "task.json: prompt"});
   expect_input_error([] { with_filters("{a|}"); }, {"filter \"\"", "expected one of before"});
-  expect_input_error([] { with_filters("{a|xyzzyx}"); }, {"wikitext"});
+  expect_input_error([] { with_filters("{a|xyzzyx}"); }, {"without_last_word", "twice"});
   expect_input_error([] { with_filters("{a|before}"); }, {"needs a text", "{field|before:TEXT}"});
   expect_input_error([] { with_filters("{a|after:}"); }, {"needs a text"});
   expect_input_error([] { with_filters("{a|strip:x}"); }, {"takes no text", "\":x\""});
@@ -153,13 +158,13 @@ TEST_CASE("a value of a wrong kind is an error at the row", "[template]") {
   expect_input_error([] { filtered("{a|options}", R"({"a": "x"})"); },
                      {"is a string", "filter options", "a list"});
   expect_input_error([] { filtered("{a|options}", R"({"a": [null]})"); }, {"is null"});
-  expect_input_error([] { texts("{a|split_options}", R"({"a": ["x"]})"); },
+  expect_input_error([] { texts("{a|letter_list}", R"({"a": ["x"]})"); },
                      {"is a list", "expected a text"});
   expect_input_error([] { filtered("{a|before:_}", R"({"a": "x"})"); },
                      {"has no \"_\"", "filter before", "found: \"x\""});
   expect_input_error([] { filtered("{a|strip}", R"({"a": ["x"]})"); }, {"an array"});
   expect_input_error([] { filtered("x{|options}", "{}"); }, {"the text is a string"});
-  expect_input_error([] { filtered("x{|split_options}", "{}"); }, {"the text is an array"});
+  expect_input_error([] { filtered("x{|letter_list}", "{}"); }, {"the text is an array"});
   const std::string many = "{\"a\": [" + [] {
     std::string list = "1";
     for (int i = 0; i < 26; ++i) list += ",1";
@@ -168,7 +173,7 @@ TEST_CASE("a value of a wrong kind is an error at the row", "[template]") {
   expect_input_error([&] { filtered("{a|options}", many); }, {"27 items", "letters for 26"});
 }
 
-TEST_CASE("a template tells which of its fields a row lacks", "[template]") {
+TEST_CASE("a template lists the fields that a row lacks", "[template]") {
   const TextTemplate parsed = with_filters("{a} {b.c|strip} {a} {d.1}{|strip}");
   CHECK(parsed.missing_fields(parse_json(R"({"a": 1, "b": {"c": 2}, "d": [1, 2]})", "")).empty());
   CHECK(parsed.missing_fields(parse_json(R"({"b": {}, "d": [1]})", "")) ==

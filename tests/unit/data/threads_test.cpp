@@ -92,7 +92,7 @@ TEST_CASE("of several bad lines the first is named, on any number of threads",
   lines[5000] = "\xFF";
   refused(lines, {"rows.jsonl:4001"});
   lines[17] = "[1]";
-  refused(lines, {"rows.jsonl:18", "one object a line"});
+  refused(lines, {"rows.jsonl:18", "one object per line"});
   lines[2] = "\xFF";  // found when the line is read, before line 18 is encoded
   refused(lines, {"rows.jsonl:3", "UTF-8"});
   lines[0] = "{}";

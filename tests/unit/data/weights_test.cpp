@@ -1,6 +1,7 @@
 #include "base/expect_error.h"
 #include "catch.h"
 #include "data/dataset.h"
+#include "data/packing.h"
 
 #include <algorithm>
 #include <map>

@@ -346,7 +346,7 @@ TEST_CASE("damaged or unsupported templates and tokens are refused", "[json_toke
                 {"post_processor.single[1].SpecialToken.id", "\"</s>\" as a second token before"});
   refuse_single(text + "," + eos + "," + eos, {"\"</s>\" as a second token after the text"});
   refuse_single(text + "," + text, {"post_processor.single[1].Sequence.id"});
-  refuse_single(R"({"Sequence": {"id": "B"}})", {"another sequence than one A"});
+  refuse_single(R"({"Sequence": {"id": "B"}})", {"a sequence other than one A"});
   refuse_single(R"({"Other": 1})", {"post_processor.single[0]", "SpecialToken"});
   refuse_single(R"({"SpecialToken": {"id": "<x>"}},)" + text, {"\"<x>\" is not among"});
   refuse_single(R"({"SpecialToken": {"id": "two"}},)" + text,

@@ -4,6 +4,7 @@
 
 #include "catch.h"
 #include "chat/chat_example.h"
+#include "chat/chat_formats.h"
 #include "data/example_builder.h"
 #include "golden_tokenizers.h"
 

@@ -2,7 +2,7 @@
 
 #include "base/temp_directory.h"
 #include "catch.h"
-#include "data/data_statistics.h"
+#include "data/packing.h"
 
 #include <algorithm>
 #include <map>

@@ -1,4 +1,4 @@
-#include "data/cleaning.h"
+#include "tasks/harness_filters.h"
 
 #include "base/python_text.h"
 
@@ -19,7 +19,7 @@ std::string replaced(std::string_view text, std::string_view from, std::string_v
   return out += text.substr(at);
 }
 
-/// White space just inside a pair of marks goes. A mark that closes pairs with the first open one.
+/// Removes white space just inside a pair of marks. A closing mark pairs with the first open one.
 std::string tightened(std::string_view text, char open, char close) {
   std::string out;
   std::size_t at = 0;
@@ -34,7 +34,7 @@ std::string tightened(std::string_view text, char open, char close) {
   }
 }
 
-/// "/' 5/" becomes "/'[0-9]/", letter for letter: what the harness's replacement says.
+/// "/' 5/" becomes "/'[0-9]/", literally: the harness's replacement text is a pattern.
 std::string with_harness_slip(std::string_view text) {
   std::string out;
   while (true) {
@@ -82,6 +82,15 @@ constexpr std::array<Replacement, 8> kLast = {{{"= = = =", "===="},
 
 }  // namespace
 
+const TextFilters& harness_filters() {
+  static const TextFilters filters = {
+      {"wikihow", {clean_wikihow}},
+      {"wikitext", {clean_wikitext}},
+      {"split_options", {split_options, /*takes_lists=*/false}},
+  };
+  return filters;
+}
+
 std::string clean_wikihow(const std::string& text) {
   const std::string titled = replaced(python_strip(text), " [title]", ". ");
   return replaced(without_brackets(titled), "  ", " ");
@@ -98,8 +107,8 @@ std::string clean_wikitext(const std::string& text) {
 }
 
 std::vector<std::string> split_options(const std::string& text) {
-  // An option is "x ) … , " for x of a to d, up to the first " , " or ", " on its line; the last,
-  // "e ) …", goes to the end of the text.
+  // An option is "x ) … , " for x from a to d, up to the first " , " or ", " on its line. The last,
+  // "e ) …", ends with the text.
   std::vector<std::string> options;
   std::string_view rest = text;
   const auto add = [&options](std::string_view option) {
