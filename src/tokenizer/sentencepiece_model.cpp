@@ -80,7 +80,7 @@ class MessageReader {
     const auto offset = static_cast<std::size_t>(bytes_.data() - whole_.data()) + at_;
     throw input_error("damaged SentencePiece model: " + reason + " at byte " +
                           std::to_string(offset) + " of " + std::to_string(whole_.size()),
-                      where_, "fetch the file again");
+                      where_, "download the file again");
   }
 
   std::string_view bytes_;
@@ -144,7 +144,7 @@ SentencePieceModel parse_sentencepiece_model(std::string_view bytes, const std::
   if (model.pieces.empty()) {
     throw input_error(
         "the SentencePiece model has no pieces (" + std::to_string(bytes.size()) + " bytes)", where,
-        "fetch the file again");
+        "download the file again");
   }
   const auto count = static_cast<std::int64_t>(model.pieces.size());
   for (std::int64_t id = 0; id < count; ++id) {
@@ -153,13 +153,13 @@ SentencePieceModel parse_sentencepiece_model(std::string_view bytes, const std::
     }
     throw input_error(
         "damaged SentencePiece model: the text of piece " + std::to_string(id) + " is not UTF-8",
-        where, "fetch the file again");
+        where, "download the file again");
   }
   for (const std::int64_t id : {model.unk_id, model.bos_id, model.eos_id}) {
     if (id < -1 || id >= count) {
       throw input_error("damaged SentencePiece model: special id " + std::to_string(id) +
                             " lies outside its " + std::to_string(count) + " pieces",
-                        where, "fetch the file again");
+                        where, "download the file again");
     }
   }
   // Repeated occurrences of a message field are merged; the last value counts.

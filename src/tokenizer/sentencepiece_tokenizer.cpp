@@ -74,7 +74,7 @@ SentencePieceTokenizer::SentencePieceTokenizer(const fs::path& directory) {
   const auto status = processor_->LoadFromSerializedProto(model.plain_serialized);
   if (!status.ok()) {
     throw input_error("damaged SentencePiece model: " + status.ToString(), file.string(),
-                      "fetch the file again");
+                      "download the file again");
   }
   if (processor_->GetPieceSize() != static_cast<int>(model.pieces.size())) {
     throw input_error("damaged SentencePiece model: the number of pieces is unclear",

@@ -19,7 +19,7 @@ inline std::string_view as_text(const std::uint8_t* data, std::size_t size) {
   return {reinterpret_cast<const char*>(data), size};
 }
 
-/// Calls `read`; what it refuses must be an input error whose text can be printed.
+/// Calls `read`. It must succeed or throw an input error whose text can be printed.
 template <typename Read>
 void expect_input_error(Read read) {
   try {
@@ -30,8 +30,8 @@ void expect_input_error(Read read) {
   }
 }
 
-/// A folder of this process for targets that read files; in memory, where the system has a place
-/// for that.
+/// This process's folder for targets that read files; in memory, if the system has a place for
+/// that.
 class Folder {
  public:
   Folder() {

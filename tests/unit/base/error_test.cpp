@@ -8,13 +8,13 @@
 using namespace expandft;
 using namespace expandft::testing;
 
-TEST_CASE("An error's parts stand on lines of their own", "[error]") {
+TEST_CASE("An error's parts are on separate lines", "[error]") {
   const Error error = input_error("no such file", "a.json", "check the path");
   CHECK(error.what() == std::string("no such file\n  where: a.json\n  hint:  check the path"));
   CHECK(failure("out of memory").what() == std::string("out of memory"));
 }
 
-TEST_CASE("Control characters are shown and not obeyed", "[error]") {
+TEST_CASE("Control characters are shown as escapes", "[error]") {
   const Error error = input_error("found \"\x1b[2J\x7f\t\xc2\x9b\r\"", "a\x07.json");
   CHECK(error.message() == "found \"\\u001b[2J\\u007f\t\\u009b\\u000d\"");
   CHECK(error.where() == "a\\u0007.json");
@@ -22,7 +22,7 @@ TEST_CASE("Control characters are shown and not obeyed", "[error]") {
   CHECK(input_error("no such file", "a\n  hint:  rm").where() == "a\\u000a  hint:  rm");
 }
 
-TEST_CASE("Long lines keep their begin and end, in whole characters", "[error]") {
+TEST_CASE("Long lines keep their start and end, in whole characters", "[error]") {
   const std::string middle(1'000'000, 'x');
   CHECK(input_error("begin" + middle + "end").message() ==
         "begin" + std::string(395, 'x') + " … " + std::string(147, 'x') + "end");
@@ -37,7 +37,7 @@ TEST_CASE("Long lines keep their begin and end, in whole characters", "[error]")
   CHECK(found == expected);
 }
 
-TEST_CASE("Of very many lines the first are shown", "[error]") {
+TEST_CASE("Only the first of very many lines are shown", "[error]") {
   std::string problems;
   for (int i = 0; i < 1000; ++i) problems += "problem " + std::to_string(i) + "\n";
   const std::string shown = input_error(problems + "the last").message();
@@ -45,7 +45,7 @@ TEST_CASE("Of very many lines the first are shown", "[error]") {
   CHECK(shown.ends_with("problem 199\n… and 801 more lines"));
 }
 
-TEST_CASE("one problem is told as it is", "[problems]") {
+TEST_CASE("a single problem is reported unchanged", "[problems]") {
   Problems problems;
   CHECK_NOTHROW(problems.throw_if_any());
   CHECK(problems.check([] {}));
@@ -57,7 +57,7 @@ TEST_CASE("one problem is told as it is", "[problems]") {
   CHECK(error.where() == "a.txt");
 }
 
-TEST_CASE("several problems are told at once", "[problems]") {
+TEST_CASE("several problems are reported at once", "[problems]") {
   Problems problems;
   problems.add(input_error("no such file", "data.train", "look"));
   problems.add(input_error("no such folder", "model", "look"));

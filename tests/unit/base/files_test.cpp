@@ -23,7 +23,7 @@ using expandft::testing::TempDirectory;
 
 namespace {
 
-/// While it lives no file grows past `bytes`: writing then fails as on a full disk.
+/// While the object lives no file can grow beyond `bytes`: writing fails as on a full disk.
 class FileSizeLimit {
  public:
   explicit FileSizeLimit(rlim_t bytes) : handler_(::signal(SIGXFSZ, SIG_IGN)) {
@@ -51,7 +51,7 @@ std::size_t resident_file_bytes() {
 
 }  // namespace
 
-TEST_CASE("A file is written whole, and read and mapped back", "[files]") {
+TEST_CASE("A file is written, and read and mapped with the same bytes", "[files]") {
   const TempDirectory directory;
   const fs::path file = directory / "a.txt";
   for (const std::string& text :
@@ -75,7 +75,7 @@ TEST_CASE("A map outlives the file's replacement", "[files]") {
   CHECK(read_file(directory / "a") == "new");
 }
 
-TEST_CASE("What cannot be read is an input error that names it", "[files]") {
+TEST_CASE("An unreadable file is an input error that names it", "[files]") {
   const TempDirectory directory;
   const auto check = [&](const fs::path& file, const std::string& what) {
     for (const Error& error :
@@ -110,7 +110,7 @@ TEST_CASE("A device is written directly, never replaced", "[files]") {
   CHECK(fs::is_character_file("/dev/null"));
 }
 
-TEST_CASE("Writing where one cannot is a failure that names the file", "[files]") {
+TEST_CASE("A failure to write names the file", "[files]") {
   const TempDirectory directory;
   const Error missing = error_of([&] { write_file_atomically(directory / "none/a", "x"); });
   CHECK(missing.code() == ExitCode::kFailed);
@@ -120,7 +120,7 @@ TEST_CASE("Writing where one cannot is a failure that names the file", "[files]"
             "found a directory"));
 }
 
-TEST_CASE("When the disk has no room the old file stays and nothing is left", "[files]") {
+TEST_CASE("On a full disk the old file stays and nothing else is left", "[files]") {
   const TempDirectory directory;
   write_file_atomically(directory / "a", "old");
   {
@@ -152,7 +152,7 @@ TEST_CASE("Parents of paths", "[files]") {
   CHECK(without_trailing_separator("/") == "/");
 }
 
-TEST_CASE("What is at a path is told without exceptions", "[files]") {
+TEST_CASE("The kind of a path is found without exceptions", "[files]") {
   const TempDirectory directory;
   write_file_atomically(directory / "file", "x");
   fs::create_symlink("nowhere", directory / "dangling");
@@ -169,7 +169,7 @@ TEST_CASE("What is at a path is told without exceptions", "[files]") {
   }
 }
 
-TEST_CASE("What a directory contains is told by where names lead", "[files]") {
+TEST_CASE("Whether a directory contains a path is decided with links resolved", "[files]") {
   const TempDirectory directory;
   fs::create_directories(directory / "a/b");
   fs::create_directories(directory / "ab");
@@ -183,8 +183,7 @@ TEST_CASE("What a directory contains is told by where names lead", "[files]") {
   CHECK_FALSE(contains(directory / "none", directory / "none/below"));
 }
 
-TEST_CASE("Bytes that were released leave the memory, and come back when they are read",
-          "[files]") {
+TEST_CASE("Released bytes leave the memory, and come back when they are read", "[files]") {
   const TempDirectory directory;
   const fs::path file = directory / "a";
   constexpr std::size_t kBytes = 32u << 20;
@@ -206,11 +205,11 @@ TEST_CASE("Bytes that were released leave the memory, and come back when they ar
   CHECK(sum(map->bytes()) == kBytes * 'x');
 }
 
-TEST_CASE("Reading piece by piece takes the memory of a few pieces, in whatever order", "[files]") {
+TEST_CASE("Reading piece by piece takes the memory of a few pieces, in any order", "[files]") {
   const TempDirectory directory;
   constexpr std::size_t kBytes = 64u << 20, kPiece = 100000;
-  // Written in such parts, what the system keeps of a file is often in blocks of as much, and a
-  // fault may map the whole block.
+  // The system often caches a file in blocks of the size in which it was written, and a fault may
+  // map a whole block.
   const std::string part(256u << 10, 'x');
   std::ofstream file(directory / "a", std::ios::binary);
   for (std::size_t done = 0; done < kBytes; done += part.size()) file << part;
@@ -219,7 +218,7 @@ TEST_CASE("Reading piece by piece takes the memory of a few pieces, in whatever 
   std::vector<std::size_t> begins;
   for (std::size_t begin = 0; begin < kBytes; begin += kPiece) begins.push_back(begin);
   std::ranges::shuffle(begins,
-                       std::mt19937(1));  // so that neighbours of what is read were released
+                       std::mt19937(1));  // so that the neighbours of a piece were released
   const std::size_t before = resident_file_bytes();
   std::size_t most = 0;
   for (const std::size_t begin : begins) {
@@ -231,7 +230,7 @@ TEST_CASE("Reading piece by piece takes the memory of a few pieces, in whatever 
   CHECK(most < before + (4u << 20));
 }
 
-TEST_CASE("A large file comes out as it was written, with its room asked for or not", "[files]") {
+TEST_CASE("A large file has the bytes written, with or without reserving its space", "[files]") {
   const TempDirectory directory;
   std::string bytes(40u << 20, '\0');
   for (std::size_t i = 0; i < bytes.size(); i += 997) bytes[i] = static_cast<char>(i % 251);
@@ -255,14 +254,14 @@ TEST_CASE("A mapped file that becomes shorter while it is copied is named", "[fi
   whole.copy(*map, map->bytes());
   whole.sync_and_close();
   CHECK(read_file(directory / "whole") == bytes);
-  fs::resize_file(directory / "from", 100);  // the pages behind the first are gone
+  fs::resize_file(directory / "from", 100);  // the pages after the first are gone
   const Error error = error_of([&] { output.copy(*map, map->bytes().subspan(1u << 15)); });
   CHECK(error.code() == ExitCode::kFailed);
   CHECK(has(error.message(), "became shorter"));
   CHECK(error.where() == (directory / "from").string());
 }
 
-TEST_CASE("Room that is not there is found before anything is written", "[files]") {
+TEST_CASE("Missing space is found before anything is written", "[files]") {
   const TempDirectory directory;
   OutputFile output(directory / "a");
   const Error error = error_of([&] { output.reserve(std::uint64_t{1} << 50); });

@@ -36,7 +36,7 @@ TEST_CASE("JSON equals what nlohmann's own parser makes of it", "[json]") {
   CHECK(parse_json(text, "x").dump() == Json::parse(text).dump());
 }
 
-TEST_CASE("Numbers keep their texts where that is asked for", "[json]") {
+TEST_CASE("Numbers keep their texts on request", "[json]") {
   for (const std::string number :
        {"0", "7", "-3", "-0", "18446744073709551615", "18446744073709551616",
         "1180591620717411303424", "-1180591620717411303424", "1.10", "1.0", "-0.0", "1e5", "1E+05",
@@ -105,7 +105,7 @@ TEST_CASE("Invalid UTF-8 is refused, and does not reach the message", "[json]") 
   CHECK(json_error(R"(["\ud800"])").code() == ExitCode::kBadInput);
 }
 
-TEST_CASE("One byte order mark is taken, a second is not", "[json]") {
+TEST_CASE("One byte order mark is accepted, a second is refused", "[json]") {
   const Error error = json_error("\xEF\xBB\xBF\xEF\xBB\xBF{}");
   CHECK(has(error.message(), "second byte order mark"));
   CHECK(error.where() == "run.json:1:1");

@@ -36,7 +36,7 @@ TEST_CASE("work on several threads gives its results in order", "[ordered_work]"
   CHECK(squares(threads, 0).empty());
 }
 
-TEST_CASE("only so much work is under way", "[ordered_work]") {
+TEST_CASE("the number of unfinished pieces is bounded", "[ordered_work]") {
   std::atomic<int> begun = 0;
   int taken = 0, most = 0;
   OrderedWork<int> work(3, [&](int) { ++taken; });
@@ -49,7 +49,7 @@ TEST_CASE("only so much work is under way", "[ordered_work]") {
   CHECK(most <= 8);
 }
 
-TEST_CASE("of several errors the first one's is thrown, and nothing after it is taken",
+TEST_CASE("the first of several errors is thrown, and nothing after it is taken",
           "[ordered_work]") {
   const int threads = GENERATE(1, 2, 4);
   std::vector<int> taken;
@@ -75,7 +75,7 @@ TEST_CASE("of several errors the first one's is thrown, and nothing after it is 
   CHECK(taken == std::vector<int>{0, 1, 2, 3, 4, 5, 6});
 }
 
-TEST_CASE("what the supply of work throws comes after the work before it", "[ordered_work]") {
+TEST_CASE("an exception of the supply is thrown after the work before it", "[ordered_work]") {
   int taken = 0;
   OrderedWork<int> work(2, [&](int) { ++taken; });
   CHECK_THROWS_WITH(work.finish_after([&] {

@@ -15,8 +15,8 @@ using namespace expandft::testing;
 
 namespace {
 
-/// Leaves, as a process that is killed does, a folder at a partial path of `target`; with `aside`
-/// it is an old target that was renamed aside.
+/// Leaves a folder at a partial path of `target`, as a killed process does; with `aside`, an old
+/// target that was renamed aside.
 fs::path left_by_dead_process(const fs::path& target, bool aside = false) {
   int ends[2];
   REQUIRE(::pipe(ends) == 0);
@@ -44,7 +44,7 @@ std::size_t entries_in(const fs::path& folder) {
 
 }  // namespace
 
-TEST_CASE("Leftovers of ended processes go, those of living ones stay", "[partial_path]") {
+TEST_CASE("Leftovers of ended processes are removed, those of living ones stay", "[partial_path]") {
   const TempDirectory directory;
   const fs::path target = directory / "a", dead = left_by_dead_process(target);
   REQUIRE(fs::exists(dead));
@@ -55,12 +55,12 @@ TEST_CASE("Leftovers of ended processes go, those of living ones stay", "[partia
   CHECK(remove_dead_partials(target).empty());
   CHECK_FALSE(fs::exists(dead));
   CHECK(fs::exists(living.path()));
-  CHECK(entries_in(directory.path()) == 2);  // the living one's folder and lock
+  CHECK(entries_in(directory.path()) == 2);  // the living process's folder and lock
 }
 
 TEST_CASE("A process of another host or container keeps what it prepares", "[partial_path]") {
   const TempDirectory directory;
-  // No process here has this number; who holds the lock may be anywhere.
+  // No process here has this number; the holder of the lock may be anywhere.
   const fs::path place = directory / ".a.partial-999999999-1", lock = place.string() + ".lock";
   fs::create_directory(place);
   const int descriptor = ::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
@@ -72,7 +72,7 @@ TEST_CASE("A process of another host or container keeps what it prepares", "[par
   CHECK(entries_in(directory.path()) == 0);
 }
 
-TEST_CASE("What has no lock stays, and is named", "[partial_path]") {
+TEST_CASE("A path without a lock stays, and is named", "[partial_path]") {
   const TempDirectory directory;
   for (const char* name :
        {".a.partial-1-1", ".a.partial-2-7.old", ".a.partial-x", ".b.partial-1-1"}) {
@@ -83,7 +83,7 @@ TEST_CASE("What has no lock stays, and is named", "[partial_path]") {
   CHECK(entries_in(directory.path()) == 4);
 }
 
-TEST_CASE("A lock file alone, left between two removals, goes too", "[partial_path]") {
+TEST_CASE("A lock file alone, left between two removals, is removed too", "[partial_path]") {
   const TempDirectory directory;
   fs::remove(left_by_dead_process(directory / "a"));
   CHECK(entries_in(directory.path()) == 1);
@@ -91,7 +91,8 @@ TEST_CASE("A lock file alone, left between two removals, goes too", "[partial_pa
   CHECK(entries_in(directory.path()) == 0);
 }
 
-TEST_CASE("What could not be removed keeps its lock file, and goes next time", "[partial_path]") {
+TEST_CASE("What could not be removed keeps its lock file, and is removed next time",
+          "[partial_path]") {
   const TempDirectory directory;
   {
     const PartialPath place(directory / "a");
@@ -102,7 +103,7 @@ TEST_CASE("What could not be removed keeps its lock file, and goes next time", "
   CHECK(entries_in(directory.path()) == 0);
 }
 
-TEST_CASE("An old target that was renamed aside is put back", "[partial_path]") {
+TEST_CASE("An old target that was renamed aside is restored", "[partial_path]") {
   const TempDirectory directory;
   const fs::path aside = left_by_dead_process(directory / "a", /*aside=*/true);
   write_file_atomically(aside / "kept", "x");
@@ -114,7 +115,7 @@ TEST_CASE("An old target that was renamed aside is put back", "[partial_path]") 
   CHECK(fs::exists(directory / "a" / "kept"));
 }
 
-TEST_CASE("Places of one target differ, and leave nothing", "[partial_path]") {
+TEST_CASE("Partial paths of one target differ, and leave nothing", "[partial_path]") {
   const TempDirectory directory;
   {
     const PartialPath one(directory / "a"), other(directory / "a");

@@ -10,7 +10,7 @@ using namespace expandft;
 
 namespace {
 
-// null where a group took no part.
+// null if the group took no part.
 Json span_of(const std::optional<Match>& match) {
   return match ? Json::array({match->begin, match->end}) : Json();
 }
@@ -91,14 +91,14 @@ TEST_CASE("groups are found in the engine's own syntax too", "[regular_expressio
 
 // The following: CPython 3.11.
 
-TEST_CASE("white space at the start goes as Python's lstrip takes it", "[python]") {
+TEST_CASE("white space at the start is removed as by Python's lstrip", "[python]") {
   CHECK(python_lstrip(" \t\u00A0\x1c x ") == "x ");
   CHECK(python_lstrip("x") == "x");
   CHECK(python_lstrip(" \n").empty());
   CHECK(python_lstrip("").empty());
 }
 
-TEST_CASE("words are counted as Python's re.split tells them", "[python]") {
+TEST_CASE("words are counted as by Python's re.split", "[python]") {
   CHECK(python_word_count("") == 1);
   CHECK(python_word_count(" ") == 2);
   CHECK(python_word_count("a b") == 2);
@@ -106,7 +106,7 @@ TEST_CASE("words are counted as Python's re.split tells them", "[python]") {
   CHECK(python_word_count("a\n\n b ") == 3);
 }
 
-TEST_CASE("a text is capitalized as Python does it", "[python]") {
+TEST_CASE("a text is capitalized as in Python", "[python]") {
   CHECK(python_capitalize("éÀ ΑΣ ΟΔΟΣ") == "Éà ας οδος");
   CHECK(python_capitalize("ǆ aB") == "ǅ ab");
   CHECK(python_capitalize("hELLO wORLD") == "Hello world");

@@ -45,7 +45,7 @@ bool reads_as(const SpillBuffer& buffer, const std::vector<std::byte>& bytes) {
   return true;
 }
 
-/// Files of this process may not grow past so many bytes: a disk that is full.
+/// No file of this process can grow beyond `bytes`, as on a full disk.
 class FileSizeLimit {
  public:
   explicit FileSizeLimit(rlim_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
@@ -65,7 +65,7 @@ class FileSizeLimit {
   rlimit before_{};
 };
 
-TEST_CASE("a spill buffer reads what was appended, in memory and past its limit") {
+TEST_CASE("a spill buffer reads what was appended, in memory and beyond its limit") {
   const TempDirectory directory;
   const auto bytes = numbers(5'000'000);
   const std::size_t limit = GENERATE(0u, 1000u, 1u << 20, 3'000'000u, 5'000'000u, 1u << 30);
@@ -86,7 +86,7 @@ TEST_CASE("a spill buffer reads what was appended, in memory and past its limit"
   CHECK(moved.size() == 0);
 }
 
-TEST_CASE("reading past the end of a spill buffer is a failure") {
+TEST_CASE("reading beyond the end of a spill buffer is a failure") {
   const TempDirectory directory;
   SpillBuffer buffer(1000, directory.path());
   buffer.append(numbers(3'000'000));
@@ -96,7 +96,7 @@ TEST_CASE("reading past the end of a spill buffer is a failure") {
   CHECK(error_of([&] { buffer.read(~std::uint64_t{0}, two); }).code() == ExitCode::kFailed);
 }
 
-TEST_CASE("a spill buffer without room on the disk names the folder and says what to do") {
+TEST_CASE("a spill buffer on a full disk names the folder and gives a hint") {
   const TempDirectory directory;
   SpillBuffer nowhere(0, directory.path() / "none");
   const auto bytes = numbers(3 << 20);
@@ -114,7 +114,7 @@ TEST_CASE("a spill buffer without room on the disk names the folder and says wha
   CHECK_THAT(error.hint(), has_text("TMPDIR"));
 }
 
-TEST_CASE("TMPDIR says where buffers spill") {
+TEST_CASE("TMPDIR names the folder of spill buffers") {
   const char* const before = std::getenv("TMPDIR");
   const std::string kept = before == nullptr ? "" : before;
   ::setenv("TMPDIR", "/some/folder", 1);
@@ -150,7 +150,7 @@ TEST_CASE("scratch space gives back what was written at any place, in memory and
   CHECK_THROWS_AS(moved.read(100'001, std::span<std::byte>()), Error);
 }
 
-TEST_CASE("scratch space on a disk without room is a failure that names the folder") {
+TEST_CASE("scratch space on a full disk is a failure that names the folder") {
   const TempDirectory folder;
   const Error full =
       error_of([&] { ScratchSpace::on_disk(folder.path(), std::uint64_t{1} << 62); });

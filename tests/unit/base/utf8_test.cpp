@@ -17,7 +17,7 @@ TEST_CASE("malformed UTF-8 is found", "[utf8]") {
   CHECK(find_invalid_utf8("\xE0\x80\x80") == 0);      // overlong
   CHECK(find_invalid_utf8("\xF0\x80\x80\x80") == 0);  // overlong
   CHECK(find_invalid_utf8("\xED\xA0\x80") == 0);      // surrogate
-  CHECK(find_invalid_utf8("\xF4\x90\x80\x80") == 0);  // past U+10FFFF
+  CHECK(find_invalid_utf8("\xF4\x90\x80\x80") == 0);  // beyond U+10FFFF
   CHECK(find_invalid_utf8("\xF5\x80\x80\x80") == 0);
   CHECK(find_invalid_utf8("x\xE6\x97") == 1);  // ends inside
 }
@@ -33,13 +33,13 @@ TEST_CASE("an unfinished character differs from a malformed one", "[utf8]") {
 TEST_CASE("white space is measured at both ends", "[utf8]") {
   CHECK(leading_space(" \t\n\u00A0\u3000x ") == 8);
   CHECK(trailing_space(" x \u2003\u0085") == 6);
-  CHECK(leading_space("\u200Bx") == 0);  // zero width space is no white space
+  CHECK(leading_space("\u200Bx") == 0);  // zero width space is not white space
   CHECK(leading_space("") == 0);
   CHECK(trailing_space("   ") == 3);
   CHECK(trailing_space("日") == 0);
 }
 
-TEST_CASE("broken characters become U+FFFD by byte or by character", "[utf8]") {
+TEST_CASE("malformed characters become U+FFFD by byte or by character", "[utf8]") {
   const auto by_byte = [](const char* text) {
     return replace_invalid_utf8(text, Replacing::kEachByte);
   };

@@ -4,7 +4,7 @@
 
 using namespace expandft;
 
-TEST_CASE("names in a sentence are quoted, and too many are counted") {
+TEST_CASE("names in a sentence are quoted, and only the first ones listed") {
   CHECK(quoted_list({"a"}) == R"("a")");
   CHECK(quoted_list({"a", "b"}) == R"("a" and "b")");
   CHECK(quoted_list({"a", "b", "c"}) == R"("a", "b" and "c")");

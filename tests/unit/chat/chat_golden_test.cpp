@@ -1,4 +1,4 @@
-// Texts, ids and learned tokens equal to what the transformers package gives (tests/golden/chat).
+// Texts, ids and learned tokens are those of transformers 5.24 (tests/golden/chat).
 #include "base/error.h"
 #include "base/temp_directory.h"
 #include "catch.h"
@@ -13,7 +13,7 @@ namespace {
 
 const fs::path kChatGoldens = fs::path(EXPANDFT_TEST_DATA) / "golden" / "chat";
 
-// A model directory with the golden's tokenizer and, in the place that `place` says, its template.
+// A model directory with the golden's tokenizer, and its template in one of four places.
 void fill(const TempDirectory& directory, const Json& golden, int place) {
   const auto model = golden["model"].get<std::string>();
   fs::copy_file(kChatGoldens.parent_path() / "tokenizers" / (model + ".model"),
@@ -27,7 +27,7 @@ void fill(const TempDirectory& directory, const Json& golden, int place) {
         {{{"name", "tool_use"}, {"template", "other"}}, {{"name", "default"}, {"template", text}}});
   }
   if (place == 2) {
-    config["chat_template"] = "other";  // the file of its own comes first
+    config["chat_template"] = "other";  // chat_template.jinja comes first
     directory.write("chat_template.jinja", text);
   }
   if (place == 3) directory.write("chat_template.json", Json{{"chat_template", text}}.dump());

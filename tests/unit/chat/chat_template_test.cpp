@@ -1,10 +1,10 @@
-#include "chat/chat_formats.h"
-#include "chat/chat_recognition.h"
 #include "chat/chat_template.h"
 
 #include "base/expect_error.h"
 #include "base/temp_directory.h"
 #include "catch.h"
+#include "chat/chat_formats.h"
+#include "chat/chat_recognition.h"
 #include "config/run_config.h"
 
 using namespace expandft;
@@ -28,7 +28,7 @@ ChatFormat recognised(const std::string& text) {
   return recognise_chat_template({text, "t.jinja"});
 }
 
-// A directory with Mistral's tokenizer and the files given.
+// A directory with Mistral's tokenizer and the given files.
 struct TemplateModel : TempDirectory {
   explicit TemplateModel(const std::string& tokenizer = "mistral-v1") {
     fs::copy_file(kTemplates.parent_path().parent_path() / "tokenizers" / (tokenizer + ".model"),
@@ -41,7 +41,7 @@ struct TemplateModel : TempDirectory {
 
 }  // namespace
 
-TEST_CASE("every published template is told from the others", "[chat]") {
+TEST_CASE("every published template is recognised", "[chat]") {
   const std::vector<std::pair<const char*, const char*>> expected = {
       {"gemma", "gemma-no-system"},
       {"gemma3", "gemma"},
@@ -96,14 +96,13 @@ TEST_CASE("details of a template are read from it", "[chat]") {
             .name == "mistral-v3");
 }
 
-TEST_CASE("a template that is not known is refused", "[chat]") {
+TEST_CASE("an unknown template is refused", "[chat]") {
   const auto refuse = [](const std::string& text, const std::vector<std::string>& parts) {
     INFO(text);
     expect_input_error([&] { recognised(text); }, parts);
   };
-  refuse(
-      "{% for m in messages %}<|foo|>{{ m }}[INST]<|foo|>{% endfor %}",
-      {"is not a known one", "<|foo|>, [INST]", "t.jinja", "data.template", "data.chat_format"});
+  refuse("{% for m in messages %}<|foo|>{{ m }}[INST]<|foo|>{% endfor %}",
+         {"is not a known one", "<|foo|>, [INST]", "t.jinja", "data.template", "data.chat_format"});
   refuse("", {"names no tokens"});
   // Known ones with a detail changed.
   refuse(replaced(published("gemma"), "message['content'] | trim", "message['content']"),
@@ -124,7 +123,7 @@ TEST_CASE("a template that is not known is refused", "[chat]") {
          {"<|user|>"});
 }
 
-TEST_CASE("a damaged place of the template is refused", "[chat]") {
+TEST_CASE("a template in a malformed file is refused", "[chat]") {
   const auto refuse = [](const std::string& config, const std::vector<std::string>& parts) {
     const TemplateModel model;
     model.write("tokenizer_config.json", config);
@@ -148,8 +147,8 @@ TEST_CASE("a template that is not UTF-8 is refused, and does not reach the messa
   expect_input_error([&] { model.format(); }, {"not UTF-8, at byte 4", "chat_template.jinja"});
 }
 
-TEST_CASE("line ends make no other template", "[chat]") {
-  const std::string text = published("zephyr");  // line ends count in it
+TEST_CASE("line ends do not matter to recognition", "[chat]") {
+  const std::string text = published("zephyr");  // line ends are part of its output
   REQUIRE(text.find('\n') != text.npos);
   for (const std::string end : {"\n", "\r\n", "\r"}) {
     std::string source;
@@ -182,7 +181,7 @@ TEST_CASE("a template with a byte order mark is refused", "[chat]") {
   expect_input_error([&] { model.format(); }, {"byte order mark", "chat_template.jinja"});
 }
 
-TEST_CASE("without a template the tokenizer's tokens tell the format", "[chat]") {
+TEST_CASE("without a template the tokenizer's tokens decide the format", "[chat]") {
   CHECK(TemplateModel("gemma-test").format("auto").name == "gemma");
   const TemplateModel chatml;
   chatml.write("added_tokens.json", R"({"<|im_start|>": 32000, "<|im_end|>": 32001})");

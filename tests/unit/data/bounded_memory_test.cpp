@@ -1,4 +1,4 @@
-// What loading takes does not grow with the data: peaks of a process of its own, by VmHWM.
+// The memory for loading does not grow with the data: the peak of a child process, by VmHWM.
 #include "base/json.h"
 #include "base/temp_directory.h"
 #include "base/utf8.h"
@@ -27,7 +27,7 @@ std::int64_t memory(const std::string& key) {
   throw std::runtime_error("no " + key);
 }
 
-/// Bytes by which the memory of a child process grows at most while it does `work`.
+/// The most bytes by which the memory of a child process grows during `work`.
 std::int64_t peak_growth(const std::function<void()>& work) {
   int ends[2];
   if (::pipe(ends) != 0) throw std::runtime_error("pipe failed");
@@ -35,8 +35,8 @@ std::int64_t peak_growth(const std::function<void()>& work) {
   if (child == 0) {
     std::int64_t growth = -1;
     try {
-      ::malloc_trim(0);  // what other tests freed would be used without a growth
-      std::ofstream("/proc/self/clear_refs") << "5";  // forgets the peak so far
+      ::malloc_trim(0);  // memory that other tests freed would be used without growth
+      std::ofstream("/proc/self/clear_refs") << "5";  // resets the peak
       const std::int64_t before = memory("VmRSS");
       work();
       growth = memory("VmHWM") - before;
@@ -54,7 +54,7 @@ std::int64_t peak_growth(const std::function<void()>& work) {
   return growth;
 }
 
-/// Real text, over and over.
+/// Real text, repeated.
 std::string long_text() {
   const std::string stories = read_file(fs::path(EXPANDFT_DATA) / "tinystories.valid.txt");
   std::string text;
@@ -75,7 +75,7 @@ std::string long_rows() {
 
 }  // namespace
 
-TEST_CASE("loading and dealing data takes memory that does not grow with it", "[bounded_memory]") {
+TEST_CASE("the memory for loading and reading data does not grow with it", "[bounded_memory]") {
   const std::string name = GENERATE(as<std::string>{}, "text.txt", "rows.jsonl.gz");
   CAPTURE(name);
   const TempDirectory directory;
@@ -102,7 +102,7 @@ TEST_CASE("loading and dealing data takes memory that does not grow with it", "[
   };
   // 12 M tokens: 60 MB of ids and marks, and 32 MB of text.
   CHECK(peak_growth([&] { load(1 << 20); }) < (24 << 20));
-  if (name == "text.txt") {  // the measure sees what is held
+  if (name == "text.txt") {  // the measurement sees memory in use
     CHECK(peak_growth([&] { load(std::size_t{1} << 30); }) > (48 << 20));
   }
 }

@@ -12,7 +12,7 @@ namespace {
 
 using Ids = std::vector<TokenId>;
 
-// A model directory with a tokenizer of Llama's kind, and a data file in it.
+// A model directory with a tokenizer like Llama's, and a data file.
 struct ChatData : TempDirectory {
   DatasetOptions options;
   std::unique_ptr<const Tokenizer> tokenizer;
@@ -114,7 +114,7 @@ TEST_CASE("answers can be excluded from training", "[dataset][chat]") {
   for (const std::string key : {"train_detail", "loss_scale", "thinking", "function_call"}) {
     refuse(with("Tim", "\"" + key + "\": [1]"), {"d.jsonl:1", "messages.2 has " + key});
   }
-  // Of a question the switch can only say what holds anyway.
+  // For a question the switch can only repeat the rule.
   CHECK(ChatData(with("Who?", R"("train": false)")).load().examples.at(0).learned == all.learned);
   refuse(with("Who?", R"("train": true)"),
          {"messages.1 is marked as learned", "data.train_on_prompt"});
@@ -128,7 +128,7 @@ TEST_CASE("a conversation without an answer to learn teaches nothing", "[dataset
   const std::string off =
       R"({"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Ho", "weight": 0}]})";
   refuse(kTwoTurns + off, {"1 row with", "excluded from training", "line 2)"});
-  // One that is too long keeps an answer that is learned.
+  // One that is too long keeps a learned answer.
   std::string rows = kTwoTurns;
   rows.insert(rows.find("\"Tom and Sue\"") + 13, R"(, "weight": 0)");
   ChatData data(rows);
@@ -178,7 +178,7 @@ TEST_CASE("other fields of conversations are counted", "[dataset][chat]") {
          {"ends without an answer", "chosen", "not preferences"});
 }
 
-TEST_CASE("BOS stands once, where the format writes it", "[dataset][chat]") {
+TEST_CASE("BOS appears once, where the format writes it", "[dataset][chat]") {
   const ChatData data(row({message("user", "Hi"), message("assistant", "Ho")}), "gemma");
   const Example example = data.load().examples.at(0);
   CHECK(std::count(example.tokens.begin(), example.tokens.end(), 1) == 1);
@@ -238,7 +238,7 @@ TEST_CASE("a conversation that is too long loses its oldest exchanges", "[datase
                       "raise data.max_length to " + needed});
 }
 
-TEST_CASE("what is left of a conversation", "[chat]") {
+TEST_CASE("the parts of a conversation that can be kept", "[chat]") {
   const auto roles_left = [](const std::string& roles) {
     std::vector<ChatMessage> messages;
     for (const char c : roles) {
@@ -268,7 +268,7 @@ TEST_CASE("what is left of a conversation", "[chat]") {
   CHECK(roles_left("sus") == "");
 }
 
-TEST_CASE("a conversation of thousands of turns is cut in a moment", "[dataset][chat]") {
+TEST_CASE("a conversation of thousands of turns is cut quickly", "[dataset][chat]") {
   std::vector<std::string> turns;
   for (int i = 0; i < 3000; ++i) {
     turns.push_back(message("user", "Question " + std::to_string(i)));

@@ -26,7 +26,7 @@ using Names = std::vector<std::string>;
 
 }  // namespace
 
-TEST_CASE("endings name the form of data, also before .gz", "[config]") {
+TEST_CASE("file name endings decide the form of data, also before .gz", "[data]") {
   for (const char* const name : {"a.jsonl", "a.json", "b.x/a.jsonl.gz"}) {
     CHECK(data_form(name) == DataForm::kJsonLines);
   }
@@ -36,7 +36,7 @@ TEST_CASE("endings name the form of data, also before .gz", "[config]") {
   for (const char* const name : {"a", "a.gz", "a.csv", "txt", ".txt"}) CHECK_FALSE(data_form(name));
 }
 
-TEST_CASE("a folder stands for its data files, also those further down", "[config]") {
+TEST_CASE("a folder stands for its data files, including those in subfolders", "[data]") {
   const TempDirectory folder;
   for (const char* const name : {"d/b.jsonl", "d/a.txt.gz", "d/deep/er/c.md", "d/.hidden.txt",
                                  "d/.git/x.txt", "d/table.csv", "d/LICENSE", "none/table.csv"}) {
@@ -51,7 +51,7 @@ TEST_CASE("a folder stands for its data files, also those further down", "[confi
                          ": expected .jsonl"));
 }
 
-TEST_CASE("a glob stands for the files that it matches, sorted", "[config]") {
+TEST_CASE("a glob stands for the files that it matches, sorted", "[data]") {
   const TempDirectory folder;
   for (const char* const name : {"b2.txt", "b10.txt", "a1.txt", ".c.txt", "x/1.jsonl", "y/1.jsonl",
                                  "y/z/1.jsonl", "odd.csv"}) {
@@ -68,7 +68,7 @@ TEST_CASE("a glob stands for the files that it matches, sorted", "[config]") {
   CHECK(message(folder, "*/none/*.txt").starts_with("no file matches "));
 }
 
-TEST_CASE("a name that is there as written is no pattern", "[config]") {
+TEST_CASE("a name that exists as written is not a pattern", "[data]") {
   const TempDirectory folder;
   for (const char* const name :
        {"[1].txt", "1.txt", "run[2]/1.txt", "run[2]/2.txt", "run2/3.txt"}) {
@@ -79,7 +79,7 @@ TEST_CASE("a name that is there as written is no pattern", "[config]") {
   CHECK(found(folder, "run[2-3]/*.txt") == Names{"run2/3.txt"});
 }
 
-TEST_CASE("a file is itself, and a missing one is named", "[config]") {
+TEST_CASE("a file is itself, and a missing one is named", "[data]") {
   const TempDirectory folder;
   write_text(folder / "data.csv", "a");
   CHECK(found(folder, "data.csv") == Names{"data.csv"});

@@ -79,7 +79,7 @@ TEST_CASE("sources add up to the whole, and what is kept and cut to what there w
     CHECK(examples == dataset.examples.size());
     CHECK(tokens == dataset.report.tokens);
     CHECK(targets == dataset.report.targets);
-    CHECK(dataset.report.rows == sources.rows + 2);  // each text file is one
+    CHECK(dataset.report.rows == sources.rows + 2);  // each text file is one row
     CHECK(dataset.report.tokens + dataset.report.truncated_tokens == whole.report.tokens);
     for (std::size_t i = 0; i < 3; ++i) {
       const DatasetReport &cut = dataset.sources[i].rows, &all = whole.sources[i].rows;
@@ -87,7 +87,7 @@ TEST_CASE("sources add up to the whole, and what is kept and cut to what there w
       CHECK((cut.truncated_tokens >= cut.truncated_rows));
     }
     CHECK((dataset.sources[0].rows.truncated_rows > 0) == (max_length < 300));
-    CHECK(dataset.sources[2].rows.truncated_rows == 0);  // a text is cut into blocks, and kept
+    CHECK(dataset.sources[2].rows.truncated_rows == 0);  // a text is cut into blocks and kept whole
   }
 }
 

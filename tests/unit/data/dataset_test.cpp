@@ -25,7 +25,7 @@ struct DataFile : TempDirectory {
 };
 
 std::string learned_text(const Example& example) {
-  // A token before the ids keeps their first space, which decoding would take for the prefix.
+  // A token before the ids keeps their first space, which decoding would drop as the prefix.
   Ids ids = stories_tokenizer().encode("x");
   for (std::size_t i = 0; i < example.tokens.size(); ++i) {
     if (example.learned[i] != 0) ids.push_back(example.tokens[i]);
@@ -75,7 +75,7 @@ TEST_CASE("prompt and completion rows learn the completion and EOS", "[dataset]"
   CHECK(batch.target_count() == dataset.report.targets);
 }
 
-TEST_CASE("the joined text's ids are used where the prompt's ids begin them", "[dataset]") {
+TEST_CASE("the joined text's ids are used if they begin with the prompt's ids", "[dataset]") {
   const Tokenizer& tokenizer = stories_tokenizer();
   const auto joined = encode_prompt_and_completion(tokenizer, "Once upon", " a time");
   Ids all = joined.prompt;
@@ -109,7 +109,7 @@ TEST_CASE("templates render any fields", "[dataset]") {
   CHECK(learned_text(file.load().examples.at(0)) == " Tim</s>");
 }
 
-TEST_CASE("instruction rows have input or not", "[dataset]") {
+TEST_CASE("instruction rows may have an input", "[dataset]") {
   const DataFile file("d.jsonl", R"({"instruction": "Add.", "input": "1 2", "output": "3"})"
                                  "\n"
                                  R"({"instruction": "Say hi.", "input": "", "output": "hi"})"
@@ -145,7 +145,7 @@ TEST_CASE("text rows are learned whole, long ones in several examples", "[datase
   CHECK(cut.report.rows == 1);
 }
 
-TEST_CASE("the prompt is learned when asked for", "[dataset]") {
+TEST_CASE("the prompt is learned with train_on_prompt", "[dataset]") {
   DataFile file("d.jsonl", R"({"prompt": "Once", "completion": ""})");
   file.options.train_on_prompt = true;
   const Dataset dataset = file.load();
@@ -159,7 +159,7 @@ TEST_CASE("BOS and EOS that a row writes itself are not doubled", "[dataset]") {
   CHECK(std::count(tokens.begin(), tokens.end(), 2) == 1);
 }
 
-TEST_CASE("a long row loses the beginning of its prompt, never its answer", "[dataset]") {
+TEST_CASE("a long row loses the start of its prompt, never its answer", "[dataset]") {
   DataFile file("d.jsonl", R"({"prompt": "one two three four five six", "completion": " seven"})");
   const Example whole = file.load().examples.at(0);
   file.options.max_length = 14;
@@ -196,7 +196,7 @@ TEST_CASE("plain text becomes blocks", "[dataset]") {
   }
 }
 
-TEST_CASE("no block has a single token: the last two share theirs", "[dataset]") {
+TEST_CASE("no block has a single token: the last two share their tokens", "[dataset]") {
   for (const auto& [name, content] :
        {std::pair<std::string, std::string>{"d.txt", "Once upon a time there was."},
         {"d.jsonl", R"({"text": "Once upon a time there was."})"}}) {
@@ -212,7 +212,7 @@ TEST_CASE("no block has a single token: the last two share theirs", "[dataset]")
         CHECK(block.tokens.size() >= 2);
         CHECK(block.tokens.size() <= length);
         CHECK(block.learned.size() == block.tokens.size());
-        // Where three tokens do not fit in two blocks, the last one repeats a token.
+        // If three tokens do not fit in two blocks, the last one repeats a token.
         const bool repeats =
             length == 2 && whole.size() % 2 == 1 && i + 1 == dataset.examples.size();
         joined.insert(joined.end(), block.tokens.begin() + (repeats ? 1 : 0), block.tokens.end());
@@ -223,7 +223,7 @@ TEST_CASE("no block has a single token: the last two share theirs", "[dataset]")
   }
 }
 
-TEST_CASE("the fingerprint tells the examples, not the file", "[dataset]") {
+TEST_CASE("the fingerprint depends on the examples, not on the file", "[dataset]") {
   const auto print = [](const std::string& name, const std::string& content, bool train_on_prompt) {
     DataFile file(name, content);
     file.options.train_on_prompt = train_on_prompt;
@@ -245,7 +245,7 @@ TEST_CASE("the fingerprint tells the examples, not the file", "[dataset]") {
   CHECK(fingerprint(one) != fingerprint(two));
 }
 
-TEST_CASE("packed JSON lines are read", "[dataset]") {
+TEST_CASE("compressed JSON lines are read", "[dataset]") {
   const DataFile file("d.jsonl.gz", gzip(R"({"text": "hi"})"
                                          "\r\n\r\n"
                                          R"({"text": "ho"})"

@@ -50,7 +50,7 @@ TEST_CASE("examples come back as they were, from memory and from the disk", "[ex
   CHECK_THROWS_AS(store.push_back({{1, 2}, {1}}), Error);
 }
 
-TEST_CASE("the fingerprint does not tell where examples lie", "[example_store]") {
+TEST_CASE("the fingerprint does not depend on where examples are stored", "[example_store]") {
   Dataset in_memory, on_disk;
   on_disk.examples = ExampleStore(1000);
   for (const Example& example : random_examples(5000)) {

@@ -6,7 +6,7 @@
 
 #include <zlib.h>
 
-/// Packs bytes as one gzip member.
+/// Compresses bytes as one gzip member.
 inline std::string gzip(std::string_view bytes) {
   z_stream stream{};
   if (deflateInit2(&stream, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK) {

@@ -37,7 +37,7 @@ std::vector<std::uint32_t> flat(const std::vector<Pack>& packs) {
   return all;
 }
 
-// Every example once; returns the share of max_length that is filled.
+// Checks that every example occurs once. Returns the share of max_length that is filled.
 double check_packs(const Dataset& dataset, const std::vector<Pack>& packs,
                    std::int64_t max_length) {
   std::vector<std::uint32_t> seen = flat(packs);
@@ -78,7 +78,7 @@ DataConfig data_of(bool packing) {
 
 }  // namespace
 
-TEST_CASE("packing fills sequences and loses no example", "[packing]") {
+TEST_CASE("packs are filled and no example is lost", "[packing]") {
   struct Case {
     std::uint64_t low, high;
   };
@@ -91,7 +91,7 @@ TEST_CASE("packing fills sequences and loses no example", "[packing]") {
   }
 }
 
-TEST_CASE("without packing each example is a sequence of its own", "[packing]") {
+TEST_CASE("without packing each example is a pack by itself", "[packing]") {
   const Dataset dataset = dataset_of(random_lengths(500, 1, 64));
   const auto packs = epoch_order(dataset, 64, false, true, 7, 0);
   CHECK(packs.size() == 500);
@@ -111,7 +111,7 @@ TEST_CASE("the order depends on seed and epoch alone", "[packing]") {
 }
 
 TEST_CASE("shuffled packing stays in random order", "[packing]") {
-  // Were long examples packed first, the first half of the epoch would be longer on average.
+  // If long examples were packed first, the first half of the epoch would be longer on average.
   const Dataset dataset = dataset_of(random_lengths(20000, 1, 1024));
   const auto all = flat(epoch_order(dataset, 1024, true, true, 7, 0));
   double first = 0;
@@ -129,7 +129,7 @@ TEST_CASE("full-length examples fill a pack alone, and no examples give no packs
   CHECK(epoch_order({}, 8, true, true, 0, 0).empty());
 }
 
-TEST_CASE("an example longer than a sequence is refused", "[packing]") {
+TEST_CASE("an example longer than max_length is refused", "[packing]") {
   expect_input_error(
       [] {
         epoch_order(dataset_of({3, 9}), 8, true, true, 0, 0);
@@ -138,7 +138,8 @@ TEST_CASE("an example longer than a sequence is refused", "[packing]") {
 }
 
 TEST_CASE("the generator gives the same numbers everywhere, and no bias", "[random]") {
-  // A resumed run relies on the order of an epoch: these values, computed apart, must not change.
+  // A resumed run relies on the order of an epoch, so these values, computed separately, must not
+  // change.
   Random random(7, 3);
   const std::vector<std::uint64_t> drawn = {random.next(), random.next(), random.next()};
   CHECK(drawn == std::vector<std::uint64_t>{1543764289129714523u, 10442030891243529390u,

@@ -1,4 +1,4 @@
-// What rows hold beside their prompt and answer: honoured, refused, or counted.
+// Fields of rows besides prompt and answer: honoured, refused, or counted.
 #include "base/expect_error.h"
 #include "base/temp_directory.h"
 #include "catch.h"
@@ -49,7 +49,7 @@ const std::string kInstructionRow =
 
 }  // namespace
 
-TEST_CASE("an instruction's system text and history stand before it", "[rows]") {
+TEST_CASE("an instruction's system text and history precede it", "[rows]") {
   const Example plain = load_rows(kInstructionRow + "}").examples.at(0);
   CHECK(shown_text(plain, false) == "<s> And then?\n\nThe end.</s>");
   for (const char* key : {"system", "system_prompt", "system_message"}) {
@@ -74,7 +74,7 @@ TEST_CASE("an instruction's system text and history stand before it", "[rows]") 
   CHECK(learned.report.targets == learned.report.tokens - 1);
 }
 
-TEST_CASE("no system text and no history are many things", "[rows]") {
+TEST_CASE("a missing system text or history can be written in many ways", "[rows]") {
   const Example plain = load_rows(kInstructionRow + "}").examples.at(0);
   for (const char* nothing :
        {R"("system": "", "history": [])", R"("system": null, "history": null)", R"("history": "")",
@@ -165,7 +165,7 @@ TEST_CASE("fields that nothing reads are counted and named once", "[rows]") {
   CHECK(load_rows(R"({"text": "a", "id": null})").notices.empty());
 }
 
-TEST_CASE("a template says which fields count; the others are counted", "[rows]") {
+TEST_CASE("fields that a template does not name are counted", "[rows]") {
   DatasetOptions options;
   options.prompt = "{q}: {meta.topic}";
   options.completion = " {a.0}";

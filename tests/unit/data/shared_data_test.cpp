@@ -38,7 +38,7 @@ struct SharedFolder : TempDirectory {
 TEST_CASE("validation data that is trained on is counted for each pair of sources", "[data]") {
   const SharedFolder folder;
   folder.write("a.jsonl",
-               question_rows(0, 10) + question_rows(0, 10));  // what stands there twice counts once
+               question_rows(0, 10) + question_rows(0, 10));  // a repeated example counts once
   folder.write("b.jsonl", question_rows(8, 20));
   folder.write("c.jsonl", question_rows(30, 40));
   folder.write("v.jsonl", question_rows(9, 12) + question_rows(50, 52));
@@ -57,7 +57,7 @@ TEST_CASE("validation data that is trained on is counted for each pair of source
   CHECK(folder.shared({"a.jsonl"}, {"w.jsonl"}).empty());
 }
 
-TEST_CASE("a file is the same by each of its names", "[data]") {
+TEST_CASE("a file is recognised by each of its names", "[data]") {
   const SharedFolder folder;
   fs::create_directories(folder.path() / "ds/inner");
   folder.write("ds/train.jsonl", question_rows(0, 3));

@@ -84,7 +84,7 @@ TEST_CASE("weights make parts of the data set", "[sources]") {
       {"data.train[1].weight", "a weight of 0.2 draws none of the source's 2 examples"});
 }
 
-TEST_CASE("a source's own template comes before the common one", "[sources]") {
+TEST_CASE("a source's own template takes precedence over the common one", "[sources]") {
   Sources data;
   data.run.data.text_template = TemplateConfig{"{q}", " {q}"};
   const Dataset common = data.load({data.source("rows.jsonl")});
@@ -105,7 +105,7 @@ TEST_CASE("a source's own template comes before the common one", "[sources]") {
       {"a template needs rows", "b.txt", "remove data.train[1].template"});
 }
 
-TEST_CASE("the common template is for rows, and needs some", "[sources]") {
+TEST_CASE("the common template is for rows, and needs at least one", "[sources]") {
   Sources data;
   data.run.data.text_template = kForm;
   CHECK(data.load({data.source("b.txt"), data.source("rows.jsonl")}).report.rows > 0);

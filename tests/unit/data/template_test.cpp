@@ -47,7 +47,7 @@ TEST_CASE("doubled braces are braces", "[template]") {
   CHECK(render("{{}} {{a}} {{{a}}}", R"({"a": "x"})") == "{} {a} {x}");
 }
 
-TEST_CASE("numbers and booleans go in as JSON writes them", "[template]") {
+TEST_CASE("numbers and booleans are written as in JSON", "[template]") {
   CHECK(render("{i} {f} {t} {n}", R"({"i": 12, "f": 0.5, "t": true, "n": -3})") ==
         "12 0.5 true -3");
 }
@@ -149,7 +149,7 @@ TEST_CASE("unknown filters and wrong arguments are found when parsed", "[templat
   expect_input_error([] { with_filters("{a|strip:x}"); }, {"takes no text", "\":x\""});
 }
 
-TEST_CASE("a value of a wrong kind is an error at the row", "[template]") {
+TEST_CASE("a value of the wrong kind is an error at the row", "[template]") {
   expect_input_error([] { filtered("{a|strip}", R"({"a": null})"); },
                      {"\"a\" is null", "filter strip", "rows.jsonl:4"});
   expect_input_error([] { filtered("{a|strip}", R"({"a": {"b": 1}})"); }, {"an object"});

@@ -1,4 +1,4 @@
-// Long texts encoded in parts have the ids of the whole, with every tokenizer that is tested here.
+// Long texts that are encoded in parts have the ids of the whole, with every golden tokenizer.
 #include "data/text_cutter.h"
 
 #include "catch.h"
@@ -10,8 +10,8 @@ using expandft::testing::TempDirectory;
 
 namespace {
 
-/// Stories and plays, and between their paragraphs the texts that are hard for tokenizers: added
-/// tokens, runs of white space, other scripts, marks.
+/// Stories and plays, with difficult texts between their paragraphs: added tokens, runs of white
+/// space, other scripts, marks.
 std::string hard_text() {
   const std::string real =
       read_file(fs::path(EXPANDFT_DATA) / "tinyshakespeare.valid.txt").substr(0, 60000) +
@@ -50,7 +50,7 @@ TEST_CASE("a text in pieces has the ids of the whole", "[text_cutter][golden]") 
     CHECK(parts.report == whole.report);
     CHECK(fingerprint(parts) == fingerprint(whole));
   }
-  // There are such places near the end of nearly every stretch.
+  // Nearly every part of the text has such places near its end.
   const TextCutter cutter(*tokenizer);
   std::size_t found = 0, stretches = 0;
   for (std::size_t at = 0; at + 20000 < text.size(); at += 10000, ++stretches) {
@@ -63,11 +63,11 @@ TEST_CASE("a text in pieces has the ids of the whole", "[text_cutter][golden]") 
   CHECK(found + 1 >= stretches);
 }
 
-TEST_CASE("there is no cut where nothing says that one is safe", "[text_cutter]") {
+TEST_CASE("there is no cut unless one is known to be safe", "[text_cutter]") {
   const auto tokenizer = golden_tokenizer("stories260K");
   const TextCutter cutter(*tokenizer);
   CHECK(cutter.last_cut("") == 0);
-  CHECK(cutter.last_cut("Once upon a time.\nThere was") == 0);  // too short to look around
+  CHECK(cutter.last_cut("Once upon a time.\nThere was") == 0);  // too short to check
   CHECK(cutter.last_cut(std::string(20000, 'a')) == 0);
   CHECK(cutter.last_cut(std::string(20000, '\n')) == 0);
   CHECK(cutter.last_cut(std::string(6000, 'a') + "\n" + std::string(6000, 'a')) == 6001);

@@ -22,7 +22,7 @@ std::vector<std::pair<std::int64_t, std::string>> rows_of(std::string_view text)
   return rows;
 }
 
-/// A file's text, read in pieces of so many bytes.
+/// A file's text, read in pieces of `bytes` bytes.
 std::string text_of(const std::string& name, std::string_view bytes, std::size_t piece = 1000) {
   const TempDirectory directory;
   TextStream stream(directory.write(name, bytes));
@@ -48,7 +48,7 @@ TEST_CASE("JSON lines give rows with their line numbers", "[text_file]") {
   CHECK(rows_of("\n\n").empty());
 }
 
-TEST_CASE("damaged JSON lines are refused with file and line", "[text_file]") {
+TEST_CASE("malformed JSON lines are refused with file and line", "[text_file]") {
   expect_input_error([] { rows_of("{}\n{\"a\": }\n"); }, {"d.jsonl:2"});
   expect_input_error([] { rows_of("{}\n{\"a\": 1} x\n"); }, {"d.jsonl:2"});
   expect_input_error([] { rows_of("{}\n\n{\"a\""); }, {"d.jsonl:3"});
@@ -62,7 +62,7 @@ TEST_CASE("damaged JSON lines are refused with file and line", "[text_file]") {
   expect_input_error([] { rows_of(std::string_view("{}\n{}\n\0{}", 9)); }, {"NUL", "d.jsonl:3"});
 }
 
-TEST_CASE("a line may be longer than what is read at once", "[text_file]") {
+TEST_CASE("a line may be longer than the read buffer", "[text_file]") {
   std::string text, longest(5 << 20, 'x');
   for (const std::size_t length : {10u, 3u << 20, 0u, 5u << 20, 1u << 20, 20u}) {
     text += "{\"a\":\"" + longest.substr(0, length) + "\"}\n";
@@ -88,7 +88,7 @@ TEST_CASE("plain text comes in whole characters", "[text_file]") {
   CHECK(text_of("a.txt", "").empty());
 }
 
-TEST_CASE("what is no text is refused with its byte and line, in whatever piece", "[text_file]") {
+TEST_CASE("malformed text is refused with its byte and line, in any piece", "[text_file]") {
   for (const std::size_t piece : {1u, 2u, 3u, 5u, 8u, 13u, 100u}) {
     CAPTURE(piece);
     const auto read = [&](std::string_view bytes) {
@@ -100,7 +100,7 @@ TEST_CASE("what is no text is refused with its byte and line, in whatever piece"
   }
 }
 
-TEST_CASE("gzip files are unpacked, members and all", "[text_file]") {
+TEST_CASE("gzip files are decompressed, all of their members", "[text_file]") {
   std::string big;
   for (int i = 0; i < 50000; ++i) big += std::to_string(i) + "\n";
   CHECK(text_of("a.txt.gz", gzip(big) + gzip("more"), 70000) == big + "more");

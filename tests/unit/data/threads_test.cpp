@@ -1,4 +1,4 @@
-// Rows and texts that several threads encode: the same data, and the same errors.
+// Encoding rows and texts with several threads: the same data, and the same errors.
 #include "base/expect_error.h"
 #include "catch.h"
 #include "data/dataset.h"
@@ -61,7 +61,7 @@ TEST_CASE("what is loaded does not depend on the number of threads", "[dataset][
   const auto tokenizer = golden_tokenizer(name);
   const TempDirectory directory;
   Lines lines = many_rows();
-  if (name != "mistral-v1") {  // the others have no format's tokens
+  if (name != "mistral-v1") {  // the others have no tokens of a chat format
     std::erase_if(lines, [](const std::string& line) { return line.starts_with("{\"mess"); });
   }
   const fs::path rows = directory.write("rows.jsonl", joined(lines));
@@ -76,7 +76,7 @@ TEST_CASE("what is loaded does not depend on the number of threads", "[dataset][
   }
 }
 
-TEST_CASE("of several bad lines the first is named, on any number of threads",
+TEST_CASE("the first of several bad lines is named, with any number of threads",
           "[dataset][threads]") {
   const auto tokenizer = golden_tokenizer("mistral-v1");
   const int threads = GENERATE(1, 2, 5);
@@ -105,7 +105,7 @@ TEST_CASE("of several bad lines the first is named, on any number of threads",
   refused(lines, {"3 rows", "lines 4, 3000, 6000"});
 }
 
-TEST_CASE("threads that encode at once get the ids that each gets alone", "[tokenizer][threads]") {
+TEST_CASE("concurrent threads get the ids of a single one", "[tokenizer][threads]") {
   const auto name = GENERATE(as<std::string>{}, "mistral-v1", "json/llama3", "json/gemma");
   CAPTURE(name);
   const auto tokenizer = golden_tokenizer(name), fresh = golden_tokenizer(name);

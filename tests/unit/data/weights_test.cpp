@@ -12,7 +12,7 @@ namespace {
 
 using Counts = std::vector<int>;
 
-/// Parts of so many examples of four tokens.
+/// Parts with the given numbers of examples, of four tokens each.
 Dataset weighted_dataset(const std::vector<DatasetPart>& parts) {
   Dataset dataset;
   for (const DatasetPart& part : parts) {
@@ -24,7 +24,7 @@ Dataset weighted_dataset(const std::vector<DatasetPart>& parts) {
   return dataset;
 }
 
-/// How often each example comes in an epoch.
+/// How often each example occurs in an epoch.
 Counts counts(const Dataset& dataset, bool packing, std::uint64_t seed, std::uint64_t epoch) {
   Counts out(dataset.examples.size());
   for (const Pack& pack : epoch_order(dataset, 8, packing, true, seed, epoch)) {
@@ -41,7 +41,7 @@ int sum(const Counts& counts, std::size_t begin, std::size_t end) {
 
 }  // namespace
 
-TEST_CASE("a part comes as often as its weight says, in each epoch", "[weights]") {
+TEST_CASE("a part occurs as often as its weight says, in each epoch", "[weights]") {
   const Dataset dataset = weighted_dataset({{10, 0.5}, {10, 2.5}, {4, 1}, {3, 2}, {7, 0.25}});
   for (const bool packing : {true, false}) {
     for (std::uint64_t epoch = 0; epoch < 20; ++epoch) {
@@ -57,12 +57,12 @@ TEST_CASE("a part comes as often as its weight says, in each epoch", "[weights]"
   }
 }
 
-TEST_CASE("each epoch draws anew, by the seed", "[weights]") {
+TEST_CASE("each epoch draws other examples, by the seed", "[weights]") {
   const Dataset dataset = weighted_dataset({{40, 0.5}});
   CHECK(counts(dataset, true, 7, 3) == counts(dataset, true, 7, 3));
   CHECK(counts(dataset, true, 7, 3) != counts(dataset, true, 7, 4));
   CHECK(counts(dataset, true, 7, 3) != counts(dataset, true, 8, 3));
-  // 1000 epochs of half: 500 times each, of a binomial's deviation of 16.
+  // 1000 epochs that draw half: 500 times each, with a binomial's deviation of 16.
   Counts all(40);
   for (std::uint64_t epoch = 0; epoch < 1000; ++epoch) {
     const Counts seen = counts(dataset, false, 7, epoch);
@@ -85,15 +85,15 @@ TEST_CASE("a weight of 1 changes nothing", "[weights]") {
   CHECK(packs == epoch_order(dataset, 8, true, true, 7, 2));
 }
 
-TEST_CASE("weights and where parts end count in the fingerprint", "[weights]") {
+TEST_CASE("weights and the ends of parts are part of the fingerprint", "[weights]") {
   const Dataset dataset = weighted_dataset({{2, 0.5}, {4, 1}});
   CHECK(fingerprint(dataset) == fingerprint(weighted_dataset({{2, 0.5}, {4, 1}})));
   CHECK(fingerprint(dataset) != fingerprint(weighted_dataset({{2, 1.5}, {4, 1}})));
   CHECK(fingerprint(dataset) != fingerprint(weighted_dataset({{3, 0.5}, {3, 1}})));
 }
 
-TEST_CASE("an epoch past what indices count is refused", "[weights]") {
-  // A billion copies' worth of one example would fit; so many of five do not.
+TEST_CASE("an epoch with too many examples for an index is refused", "[weights]") {
+  // A billion copies of one example would fit; a billion copies of five do not.
   expect_input_error(
       [] {
         epoch_order(weighted_dataset({{5, 1e9}}), 8, true, true, 7, 0);

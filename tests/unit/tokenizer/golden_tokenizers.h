@@ -40,7 +40,7 @@ inline const std::vector<std::string>& golden_tokenizer_names() {
   return names;
 }
 
-/// `files`: that lie beside it in place of its own of those names.
+/// `files` replace its own files of the same names.
 inline std::unique_ptr<const expandft::Tokenizer> golden_tokenizer(
     const std::string& name, const expandft::Json& files = expandft::Json::object()) {
   using namespace expandft;
@@ -59,7 +59,7 @@ inline std::unique_ptr<const expandft::Tokenizer> golden_tokenizer(
   return Tokenizer::load(directory.path());
 }
 
-/// Texts that are hard for tokenizers: added tokens, runs of white space, other scripts, marks.
+/// Difficult texts for tokenizers: added tokens, runs of white space, other scripts, marks.
 inline std::vector<std::string> hard_texts() {
   std::vector<std::string> texts;
   for (const char* file : {"texts.json", "json/texts.json"}) {

@@ -1,4 +1,4 @@
-// Ids and texts equal to what the tokenizers package gives (tests/golden/tokenizers/json).
+// Ids and texts are those of the tokenizers package (tests/golden/tokenizers/json).
 #include "base/json.h"
 #include "base/temp_directory.h"
 #include "catch.h"
@@ -35,7 +35,7 @@ TEST_CASE("ids and texts of tokenizer.json equal the tokenizers package's", "[to
   const Json golden = read_json(kJsonGoldens / (name + ".json"));
   const auto tokenizer = load_json_golden(golden);
 
-  // Where no file names BOS and EOS, they are here what the template adds.
+  // If no file names BOS and EOS, they are the tokens that the template adds.
   const auto hello = golden["hello"].get<Ids>();
   const bool unnamed = golden["files"].empty();
   CHECK(tokenizer->bos() == (unnamed ? hello.front() : named(golden["bos"])));

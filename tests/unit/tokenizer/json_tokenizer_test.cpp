@@ -28,7 +28,7 @@ void refuse(const char* pointer, const char* value, std::vector<std::string> par
   expect_input_error([&] { make(json); }, parts);
 }
 
-// A tokenizer.json in Llama 2's manner: "▁" for spaces, bytes for what is unknown.
+// A tokenizer.json like Llama 2's: "▁" for spaces, bytes for unknown characters.
 Json marked_tokenizer() {
   Json json = small_tokenizer();
   json["normalizer"] = Json::parse(R"({"type": "Sequence", "normalizers": [
@@ -72,7 +72,7 @@ TEST_CASE("a small tokenizer.json encodes and decodes", "[json_tokenizer]") {
   CHECK(tokenizer.decode({9, 5}, false) == "<s>abc");
 }
 
-TEST_CASE("byte-level decoding gives one U+FFFD for a broken character", "[json_tokenizer]") {
+TEST_CASE("byte-level decoding gives one U+FFFD for a malformed character", "[json_tokenizer]") {
   const JsonTokenizer tokenizer = make(small_tokenizer());
   CHECK(tokenizer.decode({7, 0, 7, 7, 8}, true) == "\uFFFDa\uFFFDé");
   StreamDecoder decoder(tokenizer);
@@ -104,7 +104,7 @@ TEST_CASE("a continuation gets no prefix from tokenizer.json", "[json_tokenizer]
   CHECK(make(json).encode("ab") == Ids{5});
 }
 
-TEST_CASE("bytes that are no UTF-8 are encoded as U+FFFD", "[json_tokenizer]") {
+TEST_CASE("malformed UTF-8 is encoded as U+FFFD", "[json_tokenizer]") {
   Json json = marked_tokenizer();
   json["normalizer"] = nullptr;
   json["model"]["vocab"]["\uFFFD"] = 8;
@@ -124,7 +124,7 @@ TEST_CASE("what the vocabulary lacks becomes bytes or the unknown token", "[json
                      {"character \"x\"", "unk_token \"<missing>\"", "tokenizer.json: model"});
 }
 
-TEST_CASE("ignore_merges takes words that are tokens whole", "[json_tokenizer]") {
+TEST_CASE("with ignore_merges a word that is a token is not merged", "[json_tokenizer]") {
   Json json = small_tokenizer();
   json["model"]["merges"] = Json::array();
   CHECK(make(json).encode("abc") == Ids{0, 1, 2});
@@ -182,7 +182,7 @@ TEST_CASE("the files beside tokenizer.json name tokens and add some", "[json_tok
                 {"\"<x>\" has id 50", "expected 11, the next free id"});
 }
 
-TEST_CASE("LlamaTokenizer's rules take the place of the file's", "[json_tokenizer]") {
+TEST_CASE("LlamaTokenizer's rules replace the file's", "[json_tokenizer]") {
   TokenizerConfig config;
   config.tokenizer_class = "LlamaTokenizer";
   Json json = marked_tokenizer();
@@ -197,7 +197,7 @@ TEST_CASE("LlamaTokenizer's rules take the place of the file's", "[json_tokenize
   config.add_prefix_space = false;
   CHECK(make(json, config).encode("ab") == Ids{5});
   CHECK_FALSE(make(json, config).strips_first_space());
-  config.model_type = "phi3";  // registered with a class that takes the file as it is
+  config.model_type = "phi3";  // registered with a class that uses the file as it is
   CHECK(make(marked_tokenizer(), config).encode(" ab") == Ids{3, 4, 2});
   config.model_type = "llama";
   CHECK(make(small_tokenizer(), config).encode(" ab") == Ids{3, 4});
@@ -219,7 +219,7 @@ TEST_CASE("which tokenizer file is read", "[json_tokenizer]") {
   CHECK(Tokenizer::load(directory.path())->size() == 11);
   fs::copy_file(fs::path(EXPANDFT_TEST_DATA) / "golden" / "tokenizers" / "mistral-v1.model",
                 directory.path() / "tokenizer.model", fs::copy_options::overwrite_existing);
-  // As AutoTokenizer does, and with a word on the file that is not read.
+  // As AutoTokenizer does, and with a notice of the file that is not read.
   const auto tokenizer = Tokenizer::load(directory.path());
   CHECK(tokenizer->size() == 11);
   const std::vector<std::string> notices = notice_texts(tokenizer->notices());
@@ -228,7 +228,7 @@ TEST_CASE("which tokenizer file is read", "[json_tokenizer]") {
                         "and none here") != std::string::npos);
 }
 
-TEST_CASE("files beside tokenizer.json that say something else are named", "[json_tokenizer]") {
+TEST_CASE("files that contradict tokenizer.json are named", "[json_tokenizer]") {
   const TempDirectory directory;
   const Json whole = small_tokenizer();
   directory.write("tokenizer.json", whole.dump());
@@ -373,7 +373,7 @@ TEST_CASE("a template may add EOS", "[json_tokenizer]") {
   config.eos = {true, "a"};
   const JsonTokenizer tokenizer = make(json, config);
   CHECK(tokenizer.adds_eos());
-  CHECK(tokenizer.eos() == 10);  // what the template adds, whatever the other file names
+  CHECK(tokenizer.eos() == 10);  // the template decides, not the other file
 }
 
 TEST_CASE("hostile steps end in errors", "[json_tokenizer]") {

@@ -2,7 +2,7 @@
 
 #include "base/json.h"
 
-/// A sound tokenizer.json, byte-level with a handful of tokens, for tests to change.
+/// A valid tokenizer.json, byte-level with a handful of tokens, for tests to change.
 inline expandft::Json small_tokenizer() {
   return expandft::Json::parse(R"({
     "version": "1.0", "truncation": null, "padding": null,

@@ -11,7 +11,7 @@ namespace {
 
 using Ids = std::vector<TokenId>;
 
-/// The token after which a text first holds a stop, by decoding all of it each time; -1: none.
+/// The first token after which the text, decoded as a whole, contains a stop text; -1: none.
 int first_stop(const Tokenizer& tokenizer, const Ids& ids, const std::vector<std::string>& stops) {
   Ids begun;
   for (std::size_t i = 0; i < ids.size(); ++i) {
@@ -29,7 +29,8 @@ int found_stop(const Tokenizer& tokenizer, const Ids& ids, const std::vector<std
   return -1;
 }
 
-/// Tokens of a hard text, or any: halves of characters, bytes, special ones, ids past the end.
+/// Tokens of a difficult text, or any: parts of characters, bytes, special tokens, ids beyond the
+/// end.
 Ids random_ids(const Tokenizer& tokenizer, const std::vector<std::string>& texts,
                std::mt19937& random) {
   const auto below = [&](std::int64_t bound) {
@@ -50,7 +51,7 @@ Ids random_ids(const Tokenizer& tokenizer, const std::vector<std::string>& texts
   return ids;
 }
 
-/// A stretch of what the tokens say at some point, or something else.
+/// A part of the tokens' text at some point, or another text.
 std::string random_stop(const Tokenizer& tokenizer, Ids ids, std::mt19937& random) {
   if (ids.empty() || random() % 8 == 0) return random() % 2 == 0 ? "\uFFFD" : "";
   ids.resize(1 + random() % ids.size());
@@ -62,8 +63,7 @@ std::string random_stop(const Tokenizer& tokenizer, Ids ids, std::mt19937& rando
 
 }  // namespace
 
-TEST_CASE("a stop text is found at the token that decoding all of them finds it at",
-          "[stop_finder]") {
+TEST_CASE("a stop text is found at the same token as by decoding all tokens", "[stop_finder]") {
   const auto name = GENERATE(from_range(golden_tokenizer_names()));
   CAPTURE(name);
   const auto tokenizer = golden_tokenizer(name);
@@ -85,8 +85,7 @@ TEST_CASE("a stop text is found at the token that decoding all of them finds it 
   CHECK(found > 300);
 }
 
-TEST_CASE("a stop text that goes across tokens is found, and nothing without one",
-          "[stop_finder]") {
+TEST_CASE("a stop text across tokens is found, and nothing without one", "[stop_finder]") {
   const auto tokenizer = golden_tokenizer("mistral-v1");
   const Ids ids = tokenizer->encode("Question: why?\n\nQuestion: how?");
   const std::vector<std::string> stops = {"\n\nQuestion:", "never"};

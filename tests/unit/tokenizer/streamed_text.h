@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-/// What the tokens say when they are decoded one after the other, as they are generated.
+/// The text of the tokens, decoded one after the other as in generation.
 inline std::string streamed_text(const expandft::Tokenizer& tokenizer,
                                  const std::vector<expandft::TokenId>& ids, bool skip_special) {
   expandft::StreamDecoder decoder(tokenizer, false, skip_special);

@@ -1,5 +1,5 @@
-// A text cut at its last border has the ids of the whole, whatever follows, with every tokenizer
-// that is tested here; so have prompts and conversations, which are encoded in parts there.
+// A text cut at its last border has the ids of the whole, whatever follows, with every golden
+// tokenizer. So have prompts and conversations, which are encoded in such parts.
 #include "tokenizer/text_borders.h"
 
 #include "catch.h"
@@ -16,7 +16,7 @@ namespace {
 
 using Ids = std::vector<TokenId>;
 
-/// Ends of real and of hard texts, of added tokens and of white space, in any order.
+/// Ends of real and of difficult texts, of added tokens and of white space, in any order.
 class TextMaker {
  public:
   TextMaker(const Tokenizer& tokenizer, unsigned seed) : random_(seed) {
@@ -62,7 +62,7 @@ Ids in_two(const Tokenizer& tokenizer, std::string_view text, std::size_t at) {
   return ids;
 }
 
-/// A tokenizer that knows no borders: what it encodes in parts it encodes whole.
+/// The tokenizer without borders, so that nothing is encoded in parts.
 class Borderless final : public Tokenizer {
  public:
   explicit Borderless(const Tokenizer& other) : other_(other) {}
@@ -85,7 +85,7 @@ class Borderless final : public Tokenizer {
   const Tokenizer& other_;
 };
 
-/// How many texts have a border; none of which changes an id.
+/// How many texts have a border. Checks that none changes an id.
 int checked_borders(const Tokenizer& tokenizer) {
   TextMaker maker(tokenizer, 11);
   int found = 0;
@@ -95,7 +95,7 @@ int checked_borders(const Tokenizer& tokenizer) {
     REQUIRE(border <= text.size());
     if (border == 0) continue;
     ++found;
-    CHECK(tokenizer.last_border(text, border) == border);  // none behind the last
+    CHECK(tokenizer.last_border(text, border) == border);  // none after the last
     CHECK(tokenizer.last_border(text, border - 1) == border);
     for (const std::string& end : {std::string(), maker.next(2), maker.next(3)}) {
       const std::string whole = text + end;
@@ -113,7 +113,7 @@ TEST_CASE("a text cut at its last border has the ids of the whole, whatever foll
           "[text_borders][golden]") {
   const auto name = GENERATE(from_range(golden_tokenizer_names()));
   CAPTURE(name);
-  // The medley has a pattern of which nothing is known, and the others lack letters.
+  // The medley has an unknown pattern, and the others lack letters.
   const bool has_borders = name != "json/medley" && !name.starts_with("json/metaspace");
   CHECK(checked_borders(*golden_tokenizer(name)) > (has_borders ? 100 : -1));
 }

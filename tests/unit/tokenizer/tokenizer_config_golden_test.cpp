@@ -17,7 +17,7 @@ namespace {
 using Rows = std::vector<std::vector<TokenId>>;
 const fs::path kTokenizers = fs::path(EXPANDFT_TEST_DATA) / "golden" / "tokenizers";
 
-/// Fields whose every value is honoured, where it is of the right type.
+/// Fields of which every value of the right type is honoured.
 const std::set<std::string> kHonoured{"split_special_tokens",
                                       "add_bos_token",
                                       "add_eos_token",
@@ -31,7 +31,7 @@ const std::set<std::string> kHonoured{"split_special_tokens",
                                       "mask_token",
                                       "image_token"};
 
-/// Writes the files of a golden but for its tokenizer_config.json.
+/// Writes the files of a golden except its tokenizer_config.json.
 void write_base(const TempDirectory& directory, const std::string& name) {
   const Json golden = read_json(kTokenizers / (name + ".json"));
   for (const auto& [file, content] : golden["files"].items()) {
@@ -80,7 +80,7 @@ TEST_CASE("Each edited field of tokenizer_config.json is honoured, refused or na
     REQUIRE(base["edits"].size() > 150);
     for (const Json& edit : base["edits"]) {
       const std::string field = edit[0];
-      // tokenizer.model without a class: sentencepiece_tokenizer.h tells how we differ.
+      // tokenizer.model without a class: a deliberate difference (sentencepiece_tokenizer.h).
       if (field == "tokenizer_class" && edit[1].is_null() && !name.starts_with("json/")) continue;
       CAPTURE(field, edit[1].dump());
       Json config = base["config"];
@@ -90,7 +90,7 @@ TEST_CASE("Each edited field of tokenizer_config.json is honoured, refused or na
       try {
         const auto tokenizer = Tokenizer::load(directory.path());
         const bool is_named = names(tokenizer->notices(), field);
-        if (expected.is_string() || is_named) continue;  // it fails there, or we do not know
+        if (expected.is_string() || is_named) continue;  // transformers fails, or there is a notice
         CHECK(encode_all(*tokenizer, golden["texts"]) == expected.get<Rows>());
         const bool asks = !edit[1].is_null() && edit[1] != Json(false);
         CHECK((field.find("tomorrow") == field.npos || !asks));
@@ -103,7 +103,7 @@ TEST_CASE("Each edited field of tokenizer_config.json is honoured, refused or na
   }
 }
 
-TEST_CASE("A flag of tokenizer_config.json that is a text is no flag", "[tokenizer]") {
+TEST_CASE("A text for a flag of tokenizer_config.json is refused", "[tokenizer]") {
   const TempDirectory directory;
   write_base(directory, "json/llama3");
   for (const char* const field : {"split_special_tokens", "add_prefix_space", "legacy"}) {

@@ -1,4 +1,4 @@
-// Ids and texts equal to what the transformers package gives (tests/golden/tokenizers).
+// Ids and texts are those of transformers 5.24 (tests/golden/tokenizers).
 #include "base/json.h"
 #include "base/temp_directory.h"
 #include "catch.h"
@@ -39,7 +39,7 @@ TEST_CASE("tokenizer ids and texts equal the transformers package's", "[tokenize
   CHECK(tokenizer->bos() == golden["bos"].get<TokenId>());
   CHECK(tokenizer->eos() == golden["eos"].get<TokenId>());
   CHECK(tokenizer->adds_bos());
-  // GemmaTokenizer invents a <mask> where the vocabulary has none; it is not added here.
+  // GemmaTokenizer adds a <mask> that the vocabulary lacks; expandft does not.
   CHECK(tokenizer->size() == golden["size"].get<std::int64_t>() - (name == "gemma" ? 1 : 0));
 
   REQUIRE(golden["texts"].size() == texts.size());

@@ -18,7 +18,7 @@ namespace {
 const fs::path kModels = fs::path(EXPANDFT_TEST_DATA) / "golden" / "tokenizers";
 using Ids = std::vector<TokenId>;
 
-// A model directory with a tokenizer.model and whatever JSON files a test puts beside it.
+// A model directory with a tokenizer.model and the JSON files of a test.
 struct TokenizerDirectory : TempDirectory {
   explicit TokenizerDirectory(const std::string& model = "mistral-v1.model") {
     fs::copy_file(kModels / model, path() / "tokenizer.model");
@@ -52,7 +52,7 @@ TEST_CASE("a continuation gets no prefix", "[tokenizer]") {
   CHECK(directory.load()->encode("Hello</s>x", options) == Ids{16230, 2, 1318});
 }
 
-TEST_CASE("Gemma's rules follow the model type where no class is named", "[tokenizer]") {
+TEST_CASE("Gemma's rules follow the model type if no class is named", "[tokenizer]") {
   const TokenizerDirectory directory("gemma-test.model");
   directory.write("config.json", R"({"model_type": "gemma3_text"})");
   const auto tokenizer = directory.load();
@@ -106,8 +106,8 @@ TEST_CASE("long texts give the same ids in parts", "[tokenizer]") {
 }
 
 TEST_CASE("a long text has the ids of its lines, however it is cut", "[tokenizer]") {
-  // What words are made of, spaces of all kinds and unknown characters among them. A newline ends
-  // every line, and no piece of these models goes across one.
+  // Parts of words, among them spaces of all kinds and unknown characters. Each line ends with a
+  // newline, and no piece of these models crosses one.
   const char* const kParts[] = {" ",       "  ",   "   ", "\u2581", " \u2581", "\t",
                                 "the",     " the", "ing", "é",      "日本",    "😀",
                                 "\u2581 ", "(x",   ") ",  "12",     "  if",    "\xC2\xA0"};
@@ -151,7 +151,7 @@ TEST_CASE("missing tokenizer files are named", "[tokenizer]") {
                      {"tokenizer.json", "\"model\" is missing"});
 }
 
-TEST_CASE("a damaged tokenizer.model is an error at every length", "[tokenizer]") {
+TEST_CASE("a truncated tokenizer.model is an error at every length", "[tokenizer]") {
   const std::string whole = read_file(kModels / "gemma-test.model");
   const TempDirectory directory;
   for (const std::string& bytes :
@@ -183,7 +183,7 @@ TEST_CASE("a cut or changed tokenizer.model never crashes", "[tokenizer]") {
   for (std::size_t length = 0; length < 5000; length += 37) try_bytes(whole.substr(0, length));
   CHECK(refused > 100);
   refused = 0;
-  for (std::size_t at = 0; at < 5000; at += 13) {  // pieces and trainer_spec lie there
+  for (std::size_t at = 0; at < 5000; at += 13) {  // pieces and trainer_spec are there
     std::string changed = whole;
     changed[at] = static_cast<char>(changed[at] ^ (1 << (at % 8)));
     try_bytes(changed);
@@ -276,7 +276,7 @@ TEST_CASE("a tokenizer larger than the model's vocabulary is refused", "[tokeniz
                      {"32000", "31999", "models/m/config.json"});
 }
 
-TEST_CASE("streamed text never holds half a character", "[stream_decoder]") {
+TEST_CASE("streamed text never has half a character", "[stream_decoder]") {
   const TokenizerDirectory directory;
   const auto tokenizer = directory.load();
   const Ids ids = tokenizer->encode("a 👩 é");

@@ -1,4 +1,4 @@
-// The parts that a tokenizer.json is made of, one by one.
+// The parts of a tokenizer.json, one by one.
 #include "base/expect_error.h"
 #include "base/unicode.h"
 #include "catch.h"
@@ -35,7 +35,7 @@ Parts split_at(const std::string& text, const char* pattern, SplitBehavior behav
   return parts;
 }
 
-// What is found, as "begin-end:token" with "-" for plain text.
+// The spans found, as "begin-end:token" with "-" for plain text.
 Parts spans_of(const std::vector<AddedToken>& tokens, std::string_view text, bool special = true) {
   std::vector<const AddedToken*> pointers;
   for (const AddedToken& token : tokens) pointers.push_back(&token);
@@ -114,12 +114,12 @@ TEST_CASE("merges go by rank, then from left to right", "[bpe_merges]") {
   CHECK(none.empty());
 }
 
-TEST_CASE("long and short words merge alike", "[bpe_merges]") {
+TEST_CASE("long and short words merge in the same way", "[bpe_merges]") {
   std::mt19937 draw(7);
   BpeMerges merges(200);
   std::vector<std::string> tokens{"a", "b", "c"};
   std::uint32_t rank = 0;
-  while (tokens.size() < 60) {  // some merges are possible only after others, in no order
+  while (tokens.size() < 60) {  // some merges are possible only after others, in random order
     const std::size_t left = draw() % tokens.size();
     const std::size_t right = draw() % tokens.size();
     const auto id = static_cast<TokenId>(tokens.size());
@@ -149,7 +149,7 @@ TEST_CASE("long and short words merge alike", "[bpe_merges]") {
   }
 }
 
-TEST_CASE("every byte has a character of its own", "[byte_alphabet]") {
+TEST_CASE("every byte has its own character", "[byte_alphabet]") {
   std::string bytes;
   for (int byte = 0; byte < 256; ++byte) bytes += static_cast<char>(byte);
   CHECK(characters_to_bytes(bytes_to_characters(bytes)) == bytes);
@@ -189,7 +189,7 @@ TEST_CASE("single_word tokens are found between words only", "[added_tokens]") {
                  "ab\xC3") == Parts{"\xFF:-", "ab:ab", "\xC3:-"});
 }
 
-TEST_CASE("tokens that are left alone hide those that overlap them", "[added_tokens]") {
+TEST_CASE("unused matches hide tokens that overlap them", "[added_tokens]") {
   AddedToken special = token("<s>");
   special.special = true;
   CHECK(spans_of({special, token("s>x")}, "<s>x") == Parts{"<s>:<s>", "x:-"});
@@ -204,6 +204,6 @@ TEST_CASE("white space beside tokens goes to those that strip it", "[added_token
   right.rstrip = true;
   CHECK(spans_of({left, right}, " <l> <r> x") == Parts{" <l>:<l>", " :-", "<r> :<r>", "x:-"});
   CHECK(spans_of({left, right}, "<r>  <l>x") == Parts{"<r>  :<r>", "<l>:<l>", "x:-"});
-  // A token that is white space is found again in what rstrip swallowed.
+  // A token that is white space is found again in the text of rstrip.
   CHECK(spans_of({right, token("\n")}, "<r> \nx") == Parts{"<r> \n:<r>", "\n:\n", "x:-"});
 }

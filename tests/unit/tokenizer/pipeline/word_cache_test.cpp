@@ -4,7 +4,7 @@
 
 using namespace expandft;
 
-TEST_CASE("a word cache knows the words that it was told", "[word_cache]") {
+TEST_CASE("a word cache has the words that were added", "[word_cache]") {
   WordCache cache;
   std::vector<TokenId> ids = {9};
   CHECK_FALSE(cache.append("word", ids));
@@ -16,7 +16,7 @@ TEST_CASE("a word cache knows the words that it was told", "[word_cache]") {
   CHECK(ids == std::vector<TokenId>{9, 1, 2});
 }
 
-TEST_CASE("a word cache is bounded, and goes on with new words", "[word_cache]") {
+TEST_CASE("a word cache is bounded, and continues with new words", "[word_cache]") {
   WordCache cache;
   std::vector<TokenId> ids;
   const int length = GENERATE(1, 100);  // ids and bytes fill it, or words
