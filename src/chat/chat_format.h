@@ -23,11 +23,9 @@ enum class SystemRule {
 };
 
 /// How a model family writes a conversation, as data (chat/chat_formats.h has the table). "{bos}"
-/// and
-/// "{eos}" stand for the tokenizer's tokens. The golden tests compare texts, ids and learned tokens
-/// with what apply_chat_template of transformers 5.24 makes of the published chat templates
-/// (tests/golden/chat, with Mistral's and a Gemma-like tokenizer); render_chat names one
-/// difference.
+/// and "{eos}" stand for the tokenizer's tokens. The golden tests compare texts, ids and learned
+/// tokens with what apply_chat_template of transformers 5.24 makes of the published chat templates
+/// (tests/golden/chat, with Mistral's and a Gemma-like tokenizer). render_chat names a difference.
 struct ChatFormat {
   std::string name;
   std::string start;  // before the first turn

@@ -125,4 +125,14 @@ ChatFormat chat_format_of(const fs::path& directory, const std::string& name,
   return format;
 }
 
+bool wants_chat(const fs::path& model, const std::string& prompt, const Tokenizer& tokenizer) {
+  try {
+    if (!read_chat_template(model)) return false;
+    const ChatFormat format = chat_format_of(model, "auto", tokenizer);
+    return prompt.find(format.answer_end) == prompt.npos;
+  } catch (const Error&) {
+    return false;  // only --chat needs the template, and reports what is wrong
+  }
+}
+
 }  // namespace expandft

@@ -30,4 +30,8 @@ std::optional<ChatTemplate> read_chat_template(const fs::path& directory);
 ChatFormat chat_format_of(const fs::path& directory, const std::string& name,
                           const Tokenizer& tokenizer);
 
+/// Whether a plain prompt was probably meant for the model's chat format: the model has a known
+/// chat template, and the prompt has no turns.
+bool wants_chat(const fs::path& model, const std::string& prompt, const Tokenizer& tokenizer);
+
 }  // namespace expandft

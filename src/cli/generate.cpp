@@ -1,10 +1,10 @@
-#include "chat/chat_prompt.h"
+#include "chat/chat_encoding.h"
 #include "chat/chat_template.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
 #include "evaluation/generation.h"
 #include "run/open_model.h"
-#include "tokenizer/stream_decoder.h"
+#include "tokenizer/generated_text.h"
 
 #include <memory>
 #include <optional>

@@ -76,10 +76,9 @@ void name_unread(const UnreadFields& unread, const fs::path& source, Notices& no
 ///   max_length loses the start of its prompt, never its answer. Rows whose answer alone is too
 ///   long are an input error that counts them. A "text" row that is too long continues in more
 ///   examples.
-/// - Conversations (data/chat_rows.h) are written in the model's chat format
-/// (chat/chat_template.h),
-///   with loss on answers and the tokens that end them. One that is too long loses its oldest
-///   exchanges, never system text.
+/// - Conversations (data/chat_rows.h) are written in the model's chat format, with loss on answers
+///   and the tokens that end them. One that is too long loses its oldest exchanges, never system
+///   text.
 /// Rows with an empty or blank answer, an empty data set, missing fields and malformed lines are
 /// input errors with the line number. The file may be larger than memory: only a line of it, and
 /// what the threads work on, must fit. Plain text is encoded in pieces with the ids of the whole

@@ -1,7 +1,7 @@
 #include "data/row_encoder.h"
 
 #include "base/unicode.h"
-#include "chat/chat_example.h"
+#include "chat/chat_encoding.h"
 #include "data/chat_rows.h"
 
 #include <algorithm>

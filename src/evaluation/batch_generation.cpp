@@ -3,7 +3,7 @@
 #include "base/error.h"
 #include "evaluation/generation.h"
 #include "model/rope.h"
-#include "tokenizer/stop_finder.h"
+#include "tokenizer/generated_text.h"
 
 #include <algorithm>
 #include <utility>

@@ -3,12 +3,12 @@
 #include "base/error.h"
 #include "base/utf8.h"
 #include "base/wording.h"
-#include "chat/chat_prompt.h"
+#include "chat/chat_encoding.h"
 #include "chat/chat_template.h"
 #include "evaluation/generation.h"
 #include "report/progress.h"
 #include "run/open_model.h"
-#include "tokenizer/stream_decoder.h"
+#include "tokenizer/generated_text.h"
 
 #include <algorithm>
 #include <optional>

@@ -1,6 +1,6 @@
 #include "fuzz.h"
+#include "tokenizer/generated_text.h"
 #include "tokenizer/json_tokenizer.h"
-#include "tokenizer/stream_decoder.h"
 
 using namespace expandft;
 

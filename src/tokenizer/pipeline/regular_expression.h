@@ -22,9 +22,8 @@ struct GroupedMatch {
 
 /// How patterns are read, and which empty matches count.
 enum class RegexSyntax {
-  // The engine's own, which the tokenizers package uses. An empty match directly after another
-  // match
-  // is skipped.
+  // The engine's own, which the tokenizers package uses. An empty match directly after a match is
+  // skipped.
   kOniguruma,
   // Python's re for str patterns. An empty match may directly follow a match that is not empty.
   // Differences from re: \w includes marks, \s lacks U+001C to U+001F, the ^ of (?m) does not match

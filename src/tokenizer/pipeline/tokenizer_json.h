@@ -4,14 +4,19 @@
 #include "tokenizer/pipeline/added_tokens.h"
 #include "tokenizer/pipeline/bpe_model.h"
 #include "tokenizer/pipeline/normalizer.h"
-#include "tokenizer/pipeline/post_processor.h"
 #include "tokenizer/pipeline/pre_tokenizer.h"
 #include "tokenizer/pipeline/token_decoder.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace expandft {
+
+/// The ids that a tokenizer.json adds around every text: its "post_processor".
+struct TextEnds {
+  std::optional<TokenId> before, after;
+};
 
 /// The parts of a tokenizer.json, in the order in which they process text. "truncation" and
 /// "padding" are ignored, since they are for batches.

@@ -2,7 +2,7 @@
 #include "base/error.h"
 #include "base/temp_directory.h"
 #include "catch.h"
-#include "chat/chat_example.h"
+#include "chat/chat_encoding.h"
 #include "chat/chat_template.h"
 #include "data/chat_rows.h"
 

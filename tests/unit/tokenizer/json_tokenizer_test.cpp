@@ -4,7 +4,7 @@
 #include "base/temp_directory.h"
 #include "catch.h"
 #include "small_tokenizer.h"
-#include "tokenizer/stream_decoder.h"
+#include "tokenizer/generated_text.h"
 
 #include <thread>
 

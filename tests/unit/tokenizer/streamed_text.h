@@ -1,6 +1,6 @@
 #pragma once
 
-#include "tokenizer/stream_decoder.h"
+#include "tokenizer/generated_text.h"
 #include "tokenizer/tokenizer.h"
 
 #include <string>

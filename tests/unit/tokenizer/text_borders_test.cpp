@@ -3,7 +3,7 @@
 #include "tokenizer/text_borders.h"
 
 #include "catch.h"
-#include "chat/chat_example.h"
+#include "chat/chat_encoding.h"
 #include "chat/chat_formats.h"
 #include "data/example_builder.h"
 #include "golden_tokenizers.h"

@@ -3,8 +3,8 @@
 #include "base/expect_error.h"
 #include "base/temp_directory.h"
 #include "catch.h"
+#include "tokenizer/generated_text.h"
 #include "tokenizer/sentencepiece_model.h"
-#include "tokenizer/stream_decoder.h"
 
 #include <algorithm>
 #include <iterator>

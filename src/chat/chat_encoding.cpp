@@ -1,4 +1,4 @@
-#include "chat/chat_example.h"
+#include "chat/chat_encoding.h"
 
 #include <algorithm>
 #include <map>
@@ -109,6 +109,19 @@ Example encode_chat(const RenderedChat& chat, const ChatFormat& format, bool tra
     options.continuation = true;
   }
   return example;
+}
+
+ChatPrompt chat_prompt(const ChatFormat& format, const std::string& question,
+                       const std::string& where, const Tokenizer& tokenizer) {
+  ChatPrompt prompt;
+  prompt.text = render_prompt(format, {{ChatRole::kUser, question}}, where);
+  prompt.ids = tokenizer.encode(prompt.text);
+  prompt.end_tokens = answer_end(format, tokenizer);
+  return prompt;
+}
+
+std::vector<TokenId> answer_end(const ChatFormat& format, const Tokenizer& tokenizer) {
+  return tokenizer.encode(format.answer_end, {.continuation = true});
 }
 
 }  // namespace expandft

@@ -1,7 +1,6 @@
-#include "tokenizer/stop_finder.h"
-
 #include "catch.h"
 #include "golden_tokenizers.h"
+#include "tokenizer/generated_text.h"
 
 #include <random>
 
