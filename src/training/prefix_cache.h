@@ -3,6 +3,7 @@
 #include "base/temporary_storage.h"
 #include "config/run_config.h"
 #include "data/dataset.h"
+#include "data/packing.h"
 #include "model/decoder.h"
 #include "training/batch_stream.h"
 
