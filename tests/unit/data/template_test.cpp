@@ -16,7 +16,7 @@ TextTemplate with_filters(std::string_view text) {
   const TextFilters more = {
       {"twice", {[](const std::string& one) { return one + one; }}},
       {"letter_list",
-       {[](const std::string& text) { return Json::array({text.substr(0, 1)}); }, false}}};
+       {[](const std::string& one) { return Json::array({one.substr(0, 1)}); }, false}}};
   return TextTemplate::parse(text, "task.json: prompt", &more);
 }
 
