@@ -139,7 +139,7 @@ ExitCode show_memory(const InspectOptions& options, const ProcessOptions& proces
       .shard_base = run.training.shard_base,
       .element_bytes = static_cast<std::int64_t>(at::elementSize(dtype)),
       .checkpointing = run.training.gradient_checkpointing,
-      .tokens = run.training.micro_batch_size * run.data.max_length,
+      .tokens = sequences_at_once(run.training, options.memory_ranks) * run.data.max_length,
   };
   double total = 0;
   Json json = Json::object();

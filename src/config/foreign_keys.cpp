@@ -117,11 +117,9 @@ const std::vector<ForeignKey>& run_keys() {
        {"training.micro_batch_size", "training.batch_size"},
        "the one is what is computed at once on a device; the other a whole step on all of them: "
        "this × gradient_accumulation_steps × devices"},
-      {{"gradient_accumulation_steps", "grad_accumulation_steps", "grad_accum_steps",
-        "accumulate_grad_batches"},
-       {"training.batch_size"},
-       "sequences of a whole step: this × sequences at once × devices; what is more than "
-       "training.micro_batch_size is accumulated"},
+      {{"grad_accumulation_steps", "grad_accum_steps", "accumulate_grad_batches"},
+       {"training.gradient_accumulation_steps"},
+       "training.batch_size is then the sequences of a step on all devices together"},
       {{"global_batch_size", "train_batch_size", "total_batch_size"}, {"training.batch_size"}, ""},
       {{"per_device_eval_batch_size", "eval_batch_size", "eval_accumulation_steps",
         "auto_find_batch_size", "val_batches"},

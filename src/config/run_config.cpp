@@ -32,6 +32,37 @@ Field warmup_field(std::string path, double& member, std::string doc) {
       .allowing("a share of all steps from 0 to below 1, or a whole number of steps");
 }
 
+/// Divides training.batch_size, whose field must come before in the table.
+Field accumulation_field(std::string path, TrainingConfig& training, std::string doc) {
+  Field field = integer_field(std::move(path), training.gradient_accumulation_steps,
+                              from_to<std::int64_t>(1, kMost), std::move(doc));
+  field.store = [&training, store = field.store](const Json& value, const fs::path& folder) {
+    if (!training.batch_size) {
+      throw input_error("it needs training.batch_size, the sequences of a step, to divide", "",
+                        "with training.batch_tokens, set training.micro_batch_size");
+    }
+    if (*training.batch_size % to_integer(value) != 0) {
+      throw input_error("it does not divide training.batch_size, " +
+                        std::to_string(*training.batch_size));
+    }
+    store(value, folder);
+  };
+  return field;
+}
+
+/// As JSON Schema: gradient_accumulation_steps needs batch_size.
+Json accumulation_rule() {
+  const auto given = [](const char* key) {
+    return Json{{"required", Json::array({key})},
+                {"properties", {{key, {{"not", {{"type", "null"}}}}}}}};
+  };
+  const auto in_training = [](const Json& rule) {
+    return Json{{"required", Json::array({"training"})}, {"properties", {{"training", rule}}}};
+  };
+  return {{"if", in_training(given("gradient_accumulation_steps"))},
+          {"then", in_training(given("batch_size"))}};
+}
+
 Field names_field(std::string path, std::vector<std::string>& member, std::string doc) {
   const Json item = {{"type", "string"}, {"minLength", 1}};
   return make_field(
@@ -210,7 +241,8 @@ FieldTable run_config_fields(RunConfig& run) {
       {"evaluation", "What is measured before and after."},
   };
   table.exclusive = {{"training.epochs", "training.max_steps"},
-                     {"training.batch_size", "training.batch_tokens"}};
+                     {"training.batch_size", "training.batch_tokens"},
+                     {"training.micro_batch_size", "training.gradient_accumulation_steps"}};
   table.fields = {
       model_field(
           "model", run.model,
@@ -268,7 +300,14 @@ FieldTable run_config_fields(RunConfig& run) {
           .defaults_to(16384),
       integer_field("training.micro_batch_size", training.micro_batch_size,
                     from_to<std::int64_t>(1, kMost),
-                    "Sequences computed at once; a larger step accumulates gradients."),
+                    "Sequences that each rank computes at once; gradients accumulate until the "
+                    "step is complete. Not together with `gradient_accumulation_steps`.")
+          .defaults_to(8),
+      accumulation_field(
+          "training.gradient_accumulation_steps", training,
+          "Micro-batches of a step on each rank: `micro_batch_size` becomes `batch_size` / "
+          "(this number × ranks), rounded up. Needs `batch_size`, and must divide it. Not together "
+          "with `micro_batch_size`."),
       number_field("training.learning_rate", training.learning_rate, above_to(0, 1),
                    "Highest learning rate of AdamW."),
       choice_field<LrScheduler>("training.lr_scheduler", training.lr_scheduler,
@@ -372,7 +411,7 @@ FieldTable run_config_fields(RunConfig& run) {
           "has conversations, questions in their chat format. None: up to 3 from the "
           "validation data, or else from the training data."),
   };
-  table.rules = {needed_layers_rule()};
+  table.rules = {needed_layers_rule(), accumulation_rule()};
   const std::vector<Field> method = method_fields(run);
   table.fields.insert(table.fields.begin() + 2, method.begin(), method.end());
   return table;
@@ -402,6 +441,16 @@ Json read_document(const fs::path& file) {
 }
 
 }  // namespace
+
+std::int64_t sequences_at_once(const TrainingConfig& training, std::int64_t ranks) {
+  constexpr std::int64_t kDefault = 8;
+  if (!training.gradient_accumulation_steps) return training.micro_batch_size.value_or(kDefault);
+  const auto divided = [](std::int64_t all, std::int64_t parts) {
+    return (all + parts - 1) / parts;
+  };
+  return divided(divided(training.batch_size.value_or(1), ranks),
+                 *training.gradient_accumulation_steps);
+}
 
 ResolvedConfig load_run_config(const fs::path& file, const std::vector<std::string>& overrides) {
   ResolvedConfig out;

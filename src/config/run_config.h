@@ -55,7 +55,9 @@ struct TrainingConfig {
   std::optional<std::int64_t>
       batch_size;  // sequences a step; exactly one of the two (default: batch_tokens 16384)
   std::optional<std::int64_t> batch_tokens;  // tokens a step
-  std::int64_t micro_batch_size = 8;         // sequences computed at once; the rest is accumulated
+  // Exactly one of these two; default: micro_batch_size 8.
+  std::optional<std::int64_t> micro_batch_size;  // sequences that a rank computes at once
+  std::optional<std::int64_t> gradient_accumulation_steps;  // micro-batches of a rank's step
   double learning_rate = 1e-4;
   LrScheduler lr_scheduler = LrScheduler::kCosine;
   double warmup = 0.03;                       // below 1: share of all steps; 1 and above: steps
@@ -77,6 +79,10 @@ struct TrainingConfig {
   std::int64_t early_stopping_patience = 0;  // validations without a lower loss; 0: no end
   std::int64_t log_every = 1;                // steps between lines of metrics.jsonl
 };
+
+/// Sequences that each of `ranks` ranks computes at once: micro_batch_size, or a rank's part of
+/// batch_size divided by gradient_accumulation_steps, rounded up.
+std::int64_t sequences_at_once(const TrainingConfig& training, std::int64_t ranks);
 
 /// A KL term that holds the expanded model to its base on text of the base's own kind.
 struct RetentionConfig {

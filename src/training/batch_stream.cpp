@@ -16,7 +16,11 @@ TokenBatch batch_of(const Dataset& dataset, const ExampleGroup& examples) {
 
 BatchStream::BatchStream(std::shared_ptr<const PackedEpochs> epochs, const TrainingConfig& training,
                          StreamShare share)
-    : epochs_(std::move(epochs)), training_(training), share_(share), order_(epochs_->of(0)) {}
+    : epochs_(std::move(epochs)),
+      training_(training),
+      share_(share),
+      at_once_(sequences_at_once(training, share.count)),
+      order_(epochs_->of(0)) {}
 
 BatchStream::BatchStream(const Dataset& dataset, const DataConfig& data,
                          const TrainingConfig& training, StreamShare share)
@@ -56,7 +60,7 @@ std::vector<Pack> BatchStream::next_packs() {
 std::vector<ExampleGroup> BatchStream::micro_batches_of(const std::vector<Pack>& packs) const {
   std::vector<ExampleGroup> groups;
   for (std::size_t i = 0; i < packs.size(); ++i) {
-    if (i % static_cast<std::size_t>(training_.micro_batch_size) == 0) groups.emplace_back();
+    if (i % static_cast<std::size_t>(at_once_) == 0) groups.emplace_back();
     groups.back().insert(groups.back().end(), packs[i].begin(), packs[i].end());
   }
   return groups;
@@ -73,8 +77,7 @@ StepBatch BatchStream::next() {
     step.micro_batches.push_back(batch_of(dataset(), group));
   }
   const std::int64_t most_packs = share_.largest(std::ssize(packs));
-  step.most_micro_batches =
-      (most_packs + training_.micro_batch_size - 1) / training_.micro_batch_size;
+  step.most_micro_batches = (most_packs + at_once_ - 1) / at_once_;
   for (const Pack& pack : packs) {
     step.tokens += tokens_of(pack);
     for (const std::uint32_t example : pack) {

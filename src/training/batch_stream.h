@@ -87,6 +87,7 @@ class BatchStream {
   std::shared_ptr<const PackedEpochs> epochs_;
   TrainingConfig training_;
   StreamShare share_;
+  std::int64_t at_once_;  // packs of a micro-batch
   StreamPosition position_;
   PackedEpochs::Packs order_;  // of position_.epoch
 };

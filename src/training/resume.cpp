@@ -137,11 +137,17 @@ Json snapshot_identity(const Json& resolved_config, const std::string& base_fing
   for (const char* key : {"method", "expansion", "lora", "data", "training", "retention"}) {
     identity[key] = resolved_config.at(key);
   }
+  // Both keys set one number. Several ranks divide it further, which changes only rounding.
+  Json& training = identity["training"];
+  if (const Json steps = training.value("gradient_accumulation_steps", Json()); !steps.is_null()) {
+    training["micro_batch_size"] =
+        training.at("batch_size").get<std::int64_t>() / steps.get<std::int64_t>();
+  }
   for (const char* key :
-       {"checkpoint_every", "keep_checkpoints", "output_checkpoint", "validate_every", "log_every",
-        "epochs", "max_steps", "early_stopping_patience", "cache_prefix", "cache_prefix_limit",
-        "gradient_checkpointing", "shard_base"}) {
-    identity["training"].erase(key);
+       {"gradient_accumulation_steps", "checkpoint_every", "keep_checkpoints", "output_checkpoint",
+        "validate_every", "log_every", "epochs", "max_steps", "early_stopping_patience",
+        "cache_prefix", "cache_prefix_limit", "gradient_checkpointing", "shard_base"}) {
+    training.erase(key);
   }
   // The content of the data matters (data_fingerprint), not its paths.
   identity["data"].erase("validation");

@@ -352,6 +352,38 @@ TEST_CASE("of two keys that exclude each other only one may stand in the file", 
   CHECK(origin_of(config, "training.epochs") == Origin::kDefault);
 }
 
+TEST_CASE("gradient_accumulation_steps divides the sequences of a step", "[config]") {
+  Json json = least_config();
+  json["training"] = {{"batch_size", 12}, {"gradient_accumulation_steps", 3}};
+  const ResolvedConfig config = Config(json).load();
+  const TrainingConfig& training = config.run.training;
+  CHECK(config.resolved["training"]["gradient_accumulation_steps"] == 3);
+  CHECK(config.resolved["training"]["micro_batch_size"].is_null());
+  CHECK(sequences_at_once(training, 1) == 4);
+  CHECK(sequences_at_once(training, 2) == 2);
+  CHECK(sequences_at_once(training, 5) == 1);
+  CHECK(sequences_at_once(training, 100) == 1);
+  CHECK(Config(config.resolved).load().resolved == config.resolved);
+  CHECK(sequences_at_once(TrainingConfig(), 2) == 8);
+
+  const std::string key = "training.gradient_accumulation_steps: ";
+  json["training"]["gradient_accumulation_steps"] = 5;
+  CHECK(has(Config(json).error().message(),
+            key + "found 5: it does not divide training.batch_size, 12"));
+  json["training"] = {{"gradient_accumulation_steps", 4}};
+  CHECK(has(Config(json).error().message(), key + "found 4: it needs training.batch_size"));
+  json["training"]["batch_tokens"] = 4096;
+  CHECK(has(Config(json).error().message(), "set training.micro_batch_size"));
+  json["training"] = {
+      {"batch_size", 12}, {"micro_batch_size", 2}, {"gradient_accumulation_steps", 6}};
+  CHECK(has(Config(json).error().message(),
+            "training.micro_batch_size: found 2 beside training.gradient_accumulation_steps = 6"));
+  json["training"].erase("gradient_accumulation_steps");
+  const ResolvedConfig set = Config(json).load({"training.gradient_accumulation_steps=4"});
+  CHECK(sequences_at_once(set.run.training, 1) == 3);
+  CHECK_FALSE(set.run.training.micro_batch_size);
+}
+
 TEST_CASE("--set comes last", "[config]") {
   const Config file(with("/training/epochs", 3));
 

@@ -61,7 +61,7 @@ TEST_CASE("the schema says type, default, meaning and range of every key", "[con
   CHECK(training["properties"]["epochs"]["type"] == Json::array({"integer", "null"}));
   CHECK(training["properties"]["lr_scheduler"]["enum"] ==
         Json::array({"constant", "linear", "cosine"}));
-  CHECK(training["allOf"].size() == 2);
+  CHECK(training["allOf"].size() == 3);
   const Json& form = schema["properties"]["data"]["properties"]["template"];
   CHECK(form["type"] == Json::array({"object", "null"}));
   CHECK(form["required"] == Json::array({"prompt", "completion"}));
@@ -129,6 +129,8 @@ TEST_CASE("schema and parser agree, by an independent validator", "[config]") {
        "[{\"path\": \"b\", \"template\": {\"prompt\": \"\", \"completion\": \"{a}\"}}]"},
       {"/training/epochs", "3"},
       {"/strength", "0"},
+      {"/training", "{\"batch_size\": 6, \"gradient_accumulation_steps\": 3}"},
+      {"/training", "{\"gradient_accumulation_steps\": null}"},
       {"/training", "{\"epochs\": null, \"max_steps\": 3}"}};
   const std::vector<std::pair<const char*, const char*>> bad = {
       {"/expansion/layers", "[]"},
@@ -141,6 +143,10 @@ TEST_CASE("schema and parser agree, by an independent validator", "[config]") {
       {"/training/sede", "1"},
       {"/training", "{\"epochs\": 1, \"max_steps\": 3}"},
       {"/training", "{\"batch_size\": 1, \"batch_tokens\": 3}"},
+      {"/training", "{\"gradient_accumulation_steps\": 2}"},
+      {"/training", "{\"batch_tokens\": 99, \"gradient_accumulation_steps\": 2}"},
+      {"/training",
+       "{\"batch_size\": 4, \"micro_batch_size\": 2, \"gradient_accumulation_steps\": 2}"},
       {"/data/template", "{\"prompt\": \"a\"}"},
       {"/data/train", "null"},
       {"/data/train", "[]"},
@@ -154,7 +160,7 @@ TEST_CASE("schema and parser agree, by an independent validator", "[config]") {
       {"/data/train", "[{\"path\": \"b\", \"template\": {\"prompt\": \"a\"}}]"},
       {"/data/validation", "[{\"path\": \"b\", \"weight\": 1}]"},
       {"/layout", "\"wide\""},
-      {"/train", "\"all\""},
+      {"/method", "\"all\""},
       {"/model", "\"\""},
       {"/evaluation/tasks", "[1]"},
       {"/expansion", "{}"}};

@@ -143,6 +143,20 @@ TEST_CASE("pieces hold as many packs as micro_batch_size says") {
   CHECK(step.micro_batches[2].sequences() == 2);
 }
 
+TEST_CASE("gradient_accumulation_steps says how many micro-batches a rank's part of a step has") {
+  const Dataset dataset = numbered(std::vector<std::size_t>(8, 4));
+  TrainingConfig training = training_of(1, 8, {});
+  training.micro_batch_size.reset();
+  training.gradient_accumulation_steps = 2;
+  for (const int ranks : {1, 2, 4}) {
+    BatchStream stream(dataset, data_of(false), training, {0, ranks});
+    const StepBatch step = stream.next();
+    REQUIRE(step.micro_batches.size() == 2);
+    CHECK(step.most_micro_batches == 2);
+    CHECK(step.micro_batches[1].sequences() == 4 / ranks);
+  }
+}
+
 TEST_CASE("seeking a position deals what a stream that walked there deals") {
   const Dataset dataset = mixed();
   const TrainingConfig training =

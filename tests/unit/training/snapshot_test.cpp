@@ -293,6 +293,11 @@ TEST_CASE("the identity holds what the weights depend on, and no paths") {
                                                            {"data", {{"max_length", 64}}},
                                                            {"training", {{"seed", 7}}},
                                                            {"retention", {{"weight", 1.0}}}});
+  Json at_once = resolved, accumulated = resolved;
+  at_once["training"].update({{"batch_size", 12}, {"micro_batch_size", 4}});
+  accumulated["training"].update(
+      {{"batch_size", 12}, {"micro_batch_size", nullptr}, {"gradient_accumulation_steps", 3}});
+  CHECK(snapshot_identity(accumulated, "b", "d", "r") == snapshot_identity(at_once, "b", "d", "r"));
   Json mixed = resolved;
   mixed["data"]["train"] = Json::parse(
       R"([{"path": "/a", "weight": 0.5, "template": null}, {"path": "/b", "weight": 1.0}])");
