@@ -2,6 +2,7 @@
 
 #include "checkpoint/model_info.h"
 #include "config/budget_check.h"
+#include "config/task_search.h"
 #include "run/run_directory.h"
 
 #include <algorithm>

@@ -2,6 +2,7 @@
 
 #include "base/wording.h"
 #include "config/budget_check.h"
+#include "config/task_search.h"
 #include "report/log.h"
 #include "tasks/output_cache.h"
 

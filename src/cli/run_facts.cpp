@@ -1,7 +1,7 @@
 #include "checkpoint/adapter_directory.h"
 #include "checkpoint/peft_adapter.h"
 #include "cli/facts.h"
-#include "config/foreign_keys.h"
+#include "config/unknown_keys.h"
 #include "report/metrics_log.h"
 #include "run/run_state.h"
 

@@ -1,6 +1,7 @@
 #include "cli/output.h"
 #include "cli/verbs.h"
 #include "config/task_config.h"
+#include "config/task_search.h"
 #include "report/table.h"
 #include "run/open_model.h"
 

@@ -1,6 +1,7 @@
 #include "base/wording.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
+#include "config/task_search.h"
 #include "data/data_files.h"
 #include "data/packing.h"
 #include "data/sources.h"

@@ -1,8 +1,8 @@
 #include "config/budget_check.h"
 
 #include "base/numbers.h"
-#include "config/budget_words.h"
-#include "config/metric_unit.h"
+#include "config/drop_budget.h"
+#include "config/task_metrics.h"
 
 #include <algorithm>
 

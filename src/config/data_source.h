@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/files.h"
+#include "config/fields.h"
 
 #include <cstddef>
 #include <optional>
@@ -27,5 +28,12 @@ struct DataSource {
 /// "data.train[1]".
 std::string source_key(const std::string& key, const std::vector<DataSource>& sources,
                        std::size_t index);
+
+/// Training data may have weights. Validation data has none, and may be absent: null.
+enum class SourceUse { kTraining, kValidation };
+
+/// A path, or a list of paths and of {"path", "weight", "template"}.
+Field sources_field(std::string path, std::vector<DataSource>& member, SourceUse use,
+                    std::string doc);
 
 }  // namespace expandft

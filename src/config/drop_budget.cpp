@@ -3,9 +3,11 @@
 #include "base/error.h"
 #include "base/numbers.h"
 #include "base/wording.h"
-#include "config/budget_words.h"
+#include "config/json_check.h"
 
 #include <algorithm>
+#include <cctype>
+#include <set>
 #include <string_view>
 
 namespace expandft {
@@ -117,6 +119,88 @@ Json budgets_json(const DropBudgets& budgets) {
 
 std::string budgets_text(const DropBudgets& budgets) {
   return budgets_text(budgets, {});
+}
+
+std::string budget_text(const DropBudget& budget, const std::string& unit) {
+  const std::string text = budget_text(budget);
+  return budget.relative || unit.empty() ? text : text + " " + unit;
+}
+
+std::string budgets_text(const DropBudgets& budgets,
+                         const std::map<std::string, std::string>& units) {
+  std::string text;
+  const auto add = [&](const std::string& name, const DropBudget& budget, const std::string& unit) {
+    text += (text.empty() ? "" : ", ") + name + budget_text(budget, unit);
+  };
+  std::set<std::string> others;  // the units of tasks without a budget of their own
+  for (const auto& [task, unit] : units) {
+    if (!budgets.tasks.contains(task)) others.insert(unit);
+  }
+  std::string unit_of_others;
+  for (const std::string& unit : others) {
+    unit_of_others += (unit_of_others.empty() ? "" : " or ") + unit;
+  }
+  for (const auto& [task, budget] : budgets.tasks) {
+    const auto unit = units.find(task);
+    add(task + " ", budget, unit == units.end() ? "" : unit->second);
+  }
+  if (budgets.each) add(budgets.tasks.empty() ? "" : "others ", *budgets.each, unit_of_others);
+  if (budgets.mean) add("mean ", *budgets.mean, "");
+  return text;
+}
+
+std::string budget_hint(const Json& value) {
+  if (value.is_object()) {
+    for (const auto& [name, one] : value.items()) {
+      if (name == "mean" && one.is_number())
+        return "the mean of several metrics has no unit: write a percentage";
+      if (const std::string hint = budget_hint(one); !hint.empty()) return hint;
+    }
+    return {};
+  }
+  if (value.is_number() && value.get<double>() < 0) return "a budget is not negative";
+  if (!value.is_string()) return {};
+  std::string text = value;
+  if (text.starts_with('-')) return "a budget is not negative";
+  if (std::ranges::count(text, ',') == 1) {
+    std::ranges::replace(text, ',', '.');
+    if (parse_budget(text)) return "write the decimal point as \".\": " + text;
+  }
+  if (std::erase_if(text, [](unsigned char c) { return std::isspace(c) != 0; }) > 0 &&
+      parse_budget(text)) {
+    return "write it without a space: " + text;
+  }
+  if (parse_number(text)) return "write a number without quotes, or with % for a percentage";
+  return {};
+}
+
+Field budgets_field(std::string path, DropBudgets& member, std::string doc) {
+  const Json one = {
+      {"anyOf", Json::array({{{"type", "number"}, {"minimum", 0}},
+                             {{"type", "string"}, {"pattern", R"(^[0-9]+(\.[0-9]+)?%$)"}}})}};
+  Json schema = one;
+  schema["anyOf"].push_back({{"type", "object"}, {"additionalProperties", one}});
+  const char* const words =
+      R"("1%" (of the base's value), a number from 0 (in the metric's unit), an object of these )"
+      R"(with the keys "each", "mean" (a percentage) and names of tasks,)";
+  Field field = make_nullable(make_field(
+                                  path, schema, std::move(doc),
+                                  [&member](const Json& value, const fs::path&) {
+                                    member = budgets_of(value).value_or(DropBudgets());
+                                  },
+                                  [&member] { return budgets_json(member); }))
+                    .allowing(words);
+  field.check = [path, schema = field.schema, allowed = field.allowed](const Json& value,
+                                                                       const fs::path&) {
+    std::vector<FieldProblem> problems;
+    if (!matches(schema, value) || !budgets_of(value)) {
+      const std::string hint = budget_hint(value);
+      problems.push_back({path, "found " + shown(value) + "; allowed: " + allowed +
+                                    (hint.empty() ? "" : "; " + hint)});
+    }
+    return problems;
+  };
+  return field;
 }
 
 }  // namespace expandft

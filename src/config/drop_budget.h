@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/json.h"
+#include "config/fields.h"
 
 #include <map>
 #include <optional>
@@ -47,5 +48,19 @@ std::optional<DropBudgets> budgets_of(const Json& json);
 Json budgets_json(const DropBudgets& budgets);
 /// For people: "1%", "piqa 2%, others 1%, mean 0.5%".
 std::string budgets_text(const DropBudgets& budgets);
+
+/// "1%", or the number with its unit: "0.02 accuracy".
+std::string budget_text(const DropBudget& budget, const std::string& unit);
+/// "1%", "piqa 0.02 accuracy, others 1%, mean 0.5%". `units`: of the tasks' judged metrics, by the
+/// tasks' names.
+std::string budgets_text(const DropBudgets& budgets,
+                         const std::map<std::string, std::string>& units);
+
+/// Why a text or a config's value is no budget, and what to write: "write it without a space: 1%";
+/// "" where nothing is known beyond that it is none.
+std::string budget_hint(const Json& value);
+
+/// Key "max_drop"; null: no budgets.
+Field budgets_field(std::string path, DropBudgets& member, std::string doc);
 
 }  // namespace expandft

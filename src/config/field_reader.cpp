@@ -1,8 +1,9 @@
+#include "config/field_reader.h"
+
 #include "base/error.h"
 #include "base/wording.h"
-#include "config/fields.h"
 #include "config/json_check.h"
-#include "config/unknown_key.h"
+#include "config/unknown_keys.h"
 
 #include <algorithm>
 #include <map>
@@ -13,7 +14,7 @@ namespace {
 
 struct Given {
   Json value;
-  Origin origin = Origin::kConfig;
+  ValueSource origin = ValueSource::kConfig;
 };
 
 /// Collects what was given and what is wrong, key by key, before anything is stored.
@@ -26,36 +27,36 @@ class Reader {
 
   void add_document(const Json& document) {
     if (!document.is_object()) {
-      report("", Origin::kConfig, "found " + shown(document) + "; allowed: an object");
+      report("", ValueSource::kConfig, "found " + shown(document) + "; allowed: an object");
       return;
     }
     Json keys = document;
     if (const auto schema = keys.find("$schema"); schema != keys.end()) {
-      if (!schema->is_string()) add_problem("$schema", Origin::kConfig, *schema, "a text");
+      if (!schema->is_string()) add_problem("$schema", ValueSource::kConfig, *schema, "a text");
       keys.erase(schema);
     }
-    for (const auto& [key, value] : keys.items()) add_member("", key, value, Origin::kConfig);
-    for (const ExclusivePair& pair : table_.exclusive) check_pair(pair, Origin::kConfig);
+    for (const auto& [key, value] : keys.items()) add_member("", key, value, ValueSource::kConfig);
+    for (const ExclusivePair& pair : table_.exclusive) check_pair(pair, ValueSource::kConfig);
   }
 
   void add_override(const std::string& text) {
     const std::size_t equals = text.find('=');
     if (equals == text.npos || equals == 0) {
-      report(text, Origin::kCommandLine, "expected KEY=VALUE, such as training.seed=1");
+      report(text, ValueSource::kCommandLine, "expected KEY=VALUE, such as training.seed=1");
       return;
     }
     const std::string path = text.substr(0, equals), value = text.substr(equals + 1);
     if (!is_utf8(text)) {
-      report(path, Origin::kCommandLine, "the text is not valid UTF-8");
+      report(path, ValueSource::kCommandLine, "the text is not valid UTF-8");
       return;
     }
-    add(path, parse_or_text(value), Origin::kCommandLine);
+    add(path, parse_or_text(value), ValueSource::kCommandLine);
   }
 
   /// Of two keys that exclude each other, the one on the command line replaces the file's.
   void settle_pairs() {
     for (const ExclusivePair& pair : table_.exclusive) {
-      check_pair(pair, Origin::kCommandLine);
+      check_pair(pair, ValueSource::kCommandLine);
       settle(pair.first, pair.second);
       settle(pair.second, pair.first);
     }
@@ -67,7 +68,8 @@ class Reader {
     if (found == given_.end() || (is_null && field.is_nullable)) {
       const bool is_needed = field.is_required || (field.is_needed && field.is_needed());
       if (is_needed && is_active(group_of(field.path)) && !is_broken(field.path)) {
-        report(field.path, Origin::kConfig, "missing, and required; allowed: " + field.allowed);
+        report(field.path, ValueSource::kConfig,
+               "missing, and required; allowed: " + field.allowed);
       } else if (!field.fallback.is_null() && !is_excluded(field.path)) {
         field.store(field.fallback, {});
         given_.erase(field.path);  // null: its origin is the default now
@@ -75,7 +77,7 @@ class Reader {
       return;
     }
     const auto& [value, origin] = found->second;
-    const fs::path& folder = origin == Origin::kCommandLine ? here : config_folder;
+    const fs::path& folder = origin == ValueSource::kCommandLine ? here : config_folder;
     if (field.check) {
       const std::vector<FieldProblem> found_wrong = field.check(value, folder);
       for (const FieldProblem& problem : found_wrong) report(problem.path, origin, problem.text);
@@ -113,10 +115,10 @@ class Reader {
       if (!is_active(group)) {
         if (!absent.insert(group).second) continue;
         place(out.resolved, group) = nullptr;
-        out.origins.emplace_back(group, origin_of(group));
+        out.value_sources.emplace_back(group, origin_of(group));
       } else {
         place(out.resolved, field.path) = field.load();
-        out.origins.emplace_back(field.path, origin_of(field.path));
+        out.value_sources.emplace_back(field.path, origin_of(field.path));
       }
     }
     return out;
@@ -136,7 +138,7 @@ class Reader {
     return (group.empty() ? root : place(root, group))[key_of(path)];
   }
 
-  void add(const std::string& path, const Json& value, Origin origin) {
+  void add(const std::string& path, const Json& value, ValueSource origin) {
     if (const auto group = groups_.find(path); group != groups_.end()) {
       add_group(*group->second, value, origin);
     } else if (fields_.contains(path)) {
@@ -150,7 +152,7 @@ class Reader {
 
   /// A key as it stands in an object. A dot in it is no path: "a.b" is not {"a": {"b": …}}.
   void add_member(const std::string& prefix, const std::string& key, const Json& value,
-                  Origin origin) {
+                  ValueSource origin) {
     if (key.find('.') == key.npos) {
       add(prefix + key, value, origin);
     } else {
@@ -160,7 +162,7 @@ class Reader {
     }
   }
 
-  void add_group(const Group& group, const Json& value, Origin origin) {
+  void add_group(const Group& group, const Json& value, ValueSource origin) {
     if (value.is_object()) {
       if (group.is_optional) present_[group.path] = origin;
       for (const auto& [key, inner] : value.items()) {
@@ -211,7 +213,7 @@ class Reader {
     return found != given_.end() && !found->second.value.is_null();
   }
 
-  void check_pair(const ExclusivePair& pair, Origin origin) {
+  void check_pair(const ExclusivePair& pair, ValueSource origin) {
     if (!is_given(pair.first) || !is_given(pair.second)) return;
     const Given &first = given_.at(pair.first), &second = given_.at(pair.second);
     if (first.origin != origin || second.origin != origin) return;
@@ -223,8 +225,9 @@ class Reader {
   void settle(const std::string& path, const std::string& other) {
     if (!is_given(path)) return;
     excluded_.insert(other);
-    const Origin origin = given_.at(path).origin;
-    if (is_given(other) && (origin == given_.at(other).origin || origin == Origin::kConfig)) return;
+    const ValueSource origin = given_.at(path).origin;
+    if (is_given(other) && (origin == given_.at(other).origin || origin == ValueSource::kConfig))
+      return;
     given_[other] = {nullptr, origin};
   }
 
@@ -238,18 +241,18 @@ class Reader {
   /// Whether a problem of a group says enough about its keys.
   bool is_broken(const std::string& path) const { return broken_.contains(group_of(path)); }
 
-  Origin origin_of(const std::string& path) const {
+  ValueSource origin_of(const std::string& path) const {
     const auto found = given_.find(path);
-    return found == given_.end() ? Origin::kDefault : found->second.origin;
+    return found == given_.end() ? ValueSource::kDefault : found->second.origin;
   }
 
-  void add_problem(const std::string& path, Origin origin, const Json& value,
+  void add_problem(const std::string& path, ValueSource origin, const Json& value,
                    const std::string& allowed) {
     report(path, origin, "found " + shown(value) + "; allowed: " + allowed);
   }
 
-  void report(const std::string& path, Origin origin, const std::string& text) {
-    const bool by_user = origin == Origin::kCommandLine;
+  void report(const std::string& path, ValueSource origin, const std::string& text) {
+    const bool by_user = origin == ValueSource::kCommandLine;
     file_is_at_fault_ |= !by_user;
     const std::string start = by_user ? "--set " : "";
     const std::string name = path.empty() ? "the file" : path;
@@ -262,10 +265,10 @@ class Reader {
   const FieldTable& table_;
   std::map<std::string, const Field*> fields_;
   std::map<std::string, const Group*> groups_;
-  std::map<std::string, Given> given_;     // by path; optional groups only when null
-  std::map<std::string, Origin> present_;  // optional groups that are there
-  std::set<std::string> excluded_;         // by the other key of an exclusive pair
-  std::set<std::string> broken_;           // groups whose value is no object
+  std::map<std::string, Given> given_;          // by path; optional groups only when null
+  std::map<std::string, ValueSource> present_;  // optional groups that are there
+  std::set<std::string> excluded_;              // by the other key of an exclusive pair
+  std::set<std::string> broken_;                // groups whose value is no object
   std::vector<std::string> problems_;
   bool file_is_at_fault_ = false;
 };

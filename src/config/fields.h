@@ -2,8 +2,7 @@
 
 #include "base/files.h"
 #include "base/json.h"
-#include "config/foreign_keys.h"
-#include "config/origin.h"
+#include "config/unknown_keys.h"
 
 #include <cstdint>
 #include <functional>
@@ -99,6 +98,11 @@ Field make_nullable(Field field);
 /// Any text; and a path, which is a text that is not empty.
 Json text_schema();
 Json path_schema();
+/// A text, or a list of texts; a text alone counts as a list of one.
+Json texts_schema();
+std::vector<std::string> texts_of(const Json& value);
+/// A schema in words, as errors and the reference of keys have it.
+std::string allowed_words(const Json& schema);
 
 Field path_field(std::string path, fs::path& member, std::string doc);
 Field path_field(std::string path, std::optional<fs::path>& member, std::string doc);
@@ -151,18 +155,6 @@ fs::path resolve_path(const std::string& text, const fs::path& folder);
 
 /// The working folder; a failure when it is gone.
 fs::path working_folder();
-
-/// What reading a file gave, besides the members set.
-struct FieldValues {
-  Json resolved;                                        // every key, in the table's order
-  std::vector<std::pair<std::string, Origin>> origins;  // of every leaf
-};
-
-/// Reads a document and "key=value" overrides (JSON, or else a bare text) into the members. All
-/// problems are listed in one input error. The document's paths are relative to the folder of
-/// `file`, those of overrides to the working folder.
-FieldValues read_fields(const FieldTable& table, const Json& document, const fs::path& file,
-                        const std::vector<std::string>& overrides = {});
 
 /// JSON Schema, draft 2020-12.
 Json fields_schema(const FieldTable& table);

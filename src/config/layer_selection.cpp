@@ -177,4 +177,24 @@ std::vector<std::int64_t> LayerSelection::resolve(std::int64_t layers) const {
   return {chosen.begin(), chosen.end()};
 }
 
+Field layers_field(std::string path, LayerSelection& member, std::string doc) {
+  const Json item = {{"type", Json::array({"string", "integer"})}};
+  const Json list = {{"type", "array"}, {"minItems", 1}, {"items", item}};
+  const Json automatic = {
+      {"type", "object"},
+      {"properties", {{"auto", {{"type", "integer"}, {"minimum", 1}, {"maximum", 10000}}}}},
+      {"required", Json::array({"auto"})},
+      {"additionalProperties", false}};
+  const std::string where = path;
+  return make_nullable(make_field(
+                           std::move(path), {{"anyOf", Json::array({item, list, automatic})}},
+                           std::move(doc),
+                           [&member, where](const Json& value, const fs::path&) {
+                             member = LayerSelection::parse(value, where);
+                           },
+                           [&member] { return member.json(); }))
+      .allowing(
+          R"("all", "last:N", "first:N", "every:N", "a-b", an integer, a list of those, or {"auto": N})");
+}
+
 }  // namespace expandft

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/json.h"
+#include "config/fields.h"
 
 #include <cstdint>
 #include <optional>
@@ -31,5 +32,8 @@ class LayerSelection {
   std::vector<std::string> items_;
   std::string text_, where_;
 };
+
+/// Key "expansion.layers"; null: nothing selected.
+Field layers_field(std::string path, LayerSelection& member, std::string doc);
 
 }  // namespace expandft

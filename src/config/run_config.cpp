@@ -2,13 +2,14 @@
 
 #include "base/error.h"
 #include "base/numbers.h"
-#include "config/budget_words.h"
+#include "config/data_source.h"
+#include "config/drop_budget.h"
+#include "config/field_reader.h"
 #include "config/fields.h"
 #include "config/hub_cache.h"
 #include "config/json_check.h"
-#include "config/method_fields.h"
-#include "config/source_field.h"
 #include "config/task_config.h"
+#include "config/task_search.h"
 
 #include <algorithm>
 #include <charconv>
@@ -115,52 +116,6 @@ Field folders_field(std::string path, std::vector<fs::path>& member, std::string
       .allowing("a list of folders");
 }
 
-Field drop_field(std::string path, DropBudgets& member, std::string doc) {
-  const Json one = {
-      {"anyOf", Json::array({{{"type", "number"}, {"minimum", 0}},
-                             {{"type", "string"}, {"pattern", R"(^[0-9]+(\.[0-9]+)?%$)"}}})}};
-  Json schema = one;
-  schema["anyOf"].push_back({{"type", "object"}, {"additionalProperties", one}});
-  const char* const words =
-      R"("1%" (of the base's value), a number from 0 (in the metric's unit), an object of these )"
-      R"(with the keys "each", "mean" (a percentage) and names of tasks,)";
-  Field field = make_nullable(make_field(
-                                  path, schema, std::move(doc),
-                                  [&member](const Json& value, const fs::path&) {
-                                    member = budgets_of(value).value_or(DropBudgets());
-                                  },
-                                  [&member] { return budgets_json(member); }))
-                    .allowing(words);
-  field.check = [path, schema = field.schema, allowed = field.allowed](const Json& value,
-                                                                       const fs::path&) {
-    std::vector<FieldProblem> problems;
-    if (!matches(schema, value) || !budgets_of(value)) {
-      const std::string hint = budget_hint(value);
-      problems.push_back({path, "found " + shown(value) + "; allowed: " + allowed +
-                                    (hint.empty() ? "" : "; " + hint)});
-    }
-    return problems;
-  };
-  return field;
-}
-
-Field strength_field(std::string path, Strength& member, std::string doc) {
-  const char* const words = R"(a number from 0 to 1, or "a:b" of two such numbers)";
-  const Json number = {{"type", "number"}, {"minimum", 0}, {"maximum", 1}};
-  const Json line = {{"type", "string"}, {"pattern", R"(^[0-9.]+:[0-9.]+$)"}};
-  return make_field(
-             std::move(path), {{"anyOf", Json::array({number, line})}}, std::move(doc),
-             [&member, words](const Json& value, const fs::path&) {
-               const auto strength = strength_of(value);
-               if (!strength) {
-                 throw input_error("found " + value.dump() + "; allowed: " + words);
-               }
-               member = *strength;
-             },
-             [&member] { return strength_json(member); })
-      .allowing(words);
-}
-
 /// "500MB", "4GB": decimal units.
 Field size_field(std::string path, std::optional<std::uint64_t>& member, std::string doc) {
   const char* const words = R"(a size such as "500MB" or "4GB")";
@@ -216,8 +171,10 @@ Field model_field(std::string path, fs::path& member, std::string doc) {
       .allowing("a path, or the name of a model in the Hugging Face cache");
 }
 
-/// The one table of keys: their order, meaning, range and member. Defaults are the members'.
+/// The one table of keys: their order, meaning, range and member. Defaults are the members' initial
+/// values.
 FieldTable run_config_fields(RunConfig& run) {
+  ExpansionConfig& expansion = run.expansion;
   DataConfig& data = run.data;
   TrainingConfig& training = run.training;
   EvaluationConfig& evaluation = run.evaluation;
@@ -226,53 +183,76 @@ FieldTable run_config_fields(RunConfig& run) {
   table.hint = "docs/configuration.md describes every key; \"expandft schema\" prints them";
   table.foreign = foreign_run_keys();
   table.groups = {
-      {"expansion", "Where the model grows, and by how much."},
-      {"lora", "Settings of `\"method\": \"lora\"`."},
-      {"data", "What it learns from."},
+      {"expansion", "Which layers grow, and by how much."},
+      {"lora", "Settings for `\"method\": \"lora\"`."},
+      {"data", "Training and validation data."},
       {"data.template",
-       "How a JSON line becomes text. `{field}` stands for the line's field, `{{` and `}}` for "
-       "braces. Without it, lines have `prompt` and `completion`, `instruction`, `input` and "
-       "`output`, `messages`, or `text`.",
+       "How a JSON line becomes text. `{field}` inserts a field of the line; `{{` and `}}` are "
+       "literal braces. Without a template, a line has `prompt` and `completion`; `instruction`, "
+       "`input` and `output`; `messages`; or `text`.",
        true},
-      {"training", "How it learns."},
+      {"training", "Steps, optimizer, precision, memory, checkpoints and logging."},
       {"retention",
-       "Holds the tuned model to its base on text of the base's own kind, by the divergence of "
-       "their predictions. No second model is needed: the base lives inside."},
-      {"evaluation", "What is measured before and after."},
+       "Keeps the tuned model close to its base: a term of the loss measures how far their "
+       "predictions diverge on text like the base's own. No second model is needed."},
+      {"evaluation", "What is measured before and after training."},
   };
   table.exclusive = {{"training.epochs", "training.max_steps"},
                      {"training.batch_size", "training.batch_tokens"},
                      {"training.micro_batch_size", "training.gradient_accumulation_steps"}};
   table.fields = {
-      model_field(
-          "model", run.model,
-          "Folder of the base checkpoint, or its name on the Hugging Face hub where it is in "
-          "that one's cache: `org/name` or `org/name@revision`. It is never changed.")
+      model_field("model", run.model,
+                  "Folder of the base checkpoint, or its name on the Hugging Face hub if it is in "
+                  "the local cache: `org/name` or `org/name@revision`. It is never changed.")
           .required(),
-      path_field("output", run.output, "Folder that the run writes.").required(),
+      path_field("output", run.output, "Folder to write the run to.").required(),
+      method_field("method", run.method,
+                   "What is trained. `new`: the added width of expanded MLPs, with everything else "
+                   "frozen. `mlp`: the original MLPs of expanded layers too (slower). For "
+                   "comparison: `zero-init` (added width that starts at zero), `llama-pro` (added "
+                   "layers), `lora`, `full`, and `last:N` (the last N layers)."),
+      layers_field("expansion.layers", expansion.layers,
+                   "Layers to expand; with `llama-pro`, the layers after which one is added. "
+                   "Negative integers count from the end, `every:N` takes the last layer of each "
+                   "group of N, and `a-b` includes both ends. `{\"auto\": N}` chooses the N layers "
+                   "whose MLPs a probe on the training data would change most. Required by `new`, "
+                   "`mlp`, `zero-init` and `llama-pro`; the other methods ignore it.")
+          .required_if([&run] { return run.method.expands(); }),
+      integer_field("expansion.copies", expansion.copies, from_to(2, 64),
+                    "Copies of the MLP in an expanded layer, including the original."),
+      number_field("expansion.noise", expansion.noise, from_to(0, 1),
+                   "With more than two copies: noise that makes the copies of a layer differ, "
+                   "relative to the size of their down weights. It sums to zero over the copies."),
+      integer_field("lora.rank", run.lora.rank, from_to(1, 4096), "Rank of the LoRA updates."),
+      number_field("lora.alpha", run.lora.alpha, above_to(0.0, 65536.0),
+                   "LoRA updates are scaled by `alpha / rank`."),
+      lora_targets_field("lora.targets", run.lora.targets,
+                         "Projections that LoRA updates, in every layer."),
       choice_field<Layout>(
           "layout", run.layout, {std::begin(kLayoutNames), std::end(kLayoutNames)},
-          "How the merged model is laid out, which decides where it loads: docs/formats.md."),
+          "Layout of the merged model, which decides where it can be loaded: docs/formats.md."),
       strength_field("strength", run.strength,
-                     "How much of what was learned the merged model holds: 0 is the base. `a:b` is "
-                     "a line over depth, from `a` in the first layer to `b` in the last."),
+                     "Share of the learned change that the merged model contains: 1 is the model "
+                     "as trained, 0 the base. `a:b` varies linearly with depth, from `a` in the "
+                     "first layer to `b` in the last."),
       sources_field("data.train", data.train, SourceUse::kTraining,
                     "Text files (`.txt`) or JSON lines (`.jsonl`): a file, a folder, a glob, or a "
-                    "list of those, each with a weight and a template of its own if need be.")
+                    "list of these, each optionally with its own weight and template.")
           .required(),
       sources_field("data.validation", data.validation, SourceUse::kValidation,
-                    "Held-out data, named likewise, without weights."),
+                    "Held-out data, given in the same way but without weights."),
       text_field("data.template.prompt", data.text_template, &TemplateConfig::prompt,
-                 "Text that is given.")
+                 "Text that the model is given.")
           .required(),
       text_field("data.template.completion", data.text_template, &TemplateConfig::completion,
-                 "Text that is learned.")
+                 "Text that the model learns.")
           .required(),
       integer_field("data.max_length", data.max_length, from_to<std::int64_t>(2, kMostTokens),
-                    "Tokens a sequence holds at most."),
+                    "Maximum tokens per sequence."),
       flag_field("data.packing", data.packing,
-                 "Put several examples in one sequence; they do not see each other."),
-      flag_field("data.train_on_prompt", data.train_on_prompt, "Let prompt tokens carry loss too."),
+                 "Pack several examples into one sequence; they do not attend to each other."),
+      flag_field("data.train_on_prompt", data.train_on_prompt,
+                 "Compute the loss on prompt tokens too."),
       choice_field<std::string>(
           "data.chat_format", data.chat_format,
           {{"auto", "auto"},
@@ -287,133 +267,133 @@ FieldTable run_config_fields(RunConfig& run) {
            {"qwen3", "qwen3"},
            {"zephyr", "zephyr"},
            {"phi3", "phi3"}},
-          "How lines with `messages` are written; `auto` tells it from the model's chat template."),
+          "Chat format for lines with `messages`; `auto` takes it from the model's chat template."),
       integer_field("training.epochs", training.epochs, from_to<std::int64_t>(1, kMost),
-                    "Passes over the training data. Not together with `max_steps`.")
+                    "Passes over the training data. Cannot be combined with `max_steps`.")
           .defaults_to(1),
       integer_field("training.max_steps", training.max_steps, from_to<std::int64_t>(1, kMost),
-                    "Steps to train. Not together with `epochs`."),
+                    "Optimizer steps. Cannot be combined with `epochs`."),
       integer_field("training.batch_size", training.batch_size, from_to<std::int64_t>(1, kMost),
-                    "Sequences a step. Not together with `batch_tokens`."),
+                    "Sequences per step, over all ranks. Cannot be combined with `batch_tokens`."),
       integer_field("training.batch_tokens", training.batch_tokens, from_to<std::int64_t>(1, kMost),
-                    "Tokens a step. Not together with `batch_size`.")
+                    "Tokens per step, over all ranks. Cannot be combined with `batch_size`.")
           .defaults_to(16384),
       integer_field("training.micro_batch_size", training.micro_batch_size,
                     from_to<std::int64_t>(1, kMost),
-                    "Sequences that each rank computes at once; gradients accumulate until the "
-                    "step is complete. Not together with `gradient_accumulation_steps`.")
+                    "Sequences that each rank computes at once; a larger step accumulates "
+                    "gradients. Cannot be combined with `gradient_accumulation_steps`.")
           .defaults_to(8),
       accumulation_field(
           "training.gradient_accumulation_steps", training,
-          "Micro-batches of a step on each rank: `micro_batch_size` becomes `batch_size` / "
-          "(this number × ranks), rounded up. Needs `batch_size`, and must divide it. Not together "
-          "with `micro_batch_size`."),
+          "Micro-batches per step on each rank, in place of `micro_batch_size`: each then holds "
+          "`batch_size / (gradient_accumulation_steps × ranks)` sequences, rounded up. Must divide "
+          "`batch_size`."),
       number_field("training.learning_rate", training.learning_rate, above_to(0, 1),
-                   "Highest learning rate of AdamW."),
+                   "Peak learning rate of AdamW."),
       choice_field<LrScheduler>("training.lr_scheduler", training.lr_scheduler,
                                 {{"constant", LrScheduler::kConstant},
                                  {"linear", LrScheduler::kLinear},
                                  {"cosine", LrScheduler::kCosine}},
-                                "Course of the learning rate after warmup."),
+                                "How the learning rate changes after warmup."),
       warmup_field("training.warmup", training.warmup,
-                   "Linear rise of the learning rate at the start: below 1 a share of all steps, "
-                   "else steps."),
+                   "Linear warmup of the learning rate: a share of all steps if below 1, otherwise "
+                   "a number of steps."),
       number_field("training.min_lr_ratio", training.min_lr_ratio, from_to(0, 1),
-                   "Share of `learning_rate` left at the end of `linear` and `cosine`."),
+                   "Learning rate at the end of `linear` and `cosine`, as a share of "
+                   "`learning_rate`."),
       number_field("training.original_learning_rate_scale", training.original_learning_rate_scale,
                    from_to(0, 1),
-                   "With `\"method\": \"mlp\"`: the originals' learning rate, as a share of the "
-                   "copies'."),
+                   "With `\"method\": \"mlp\"`: learning rate of the original MLPs, as a share of "
+                   "the learning rate of the copies."),
       number_field("training.weight_decay", training.weight_decay, from_to(0, 10),
                    "Decoupled weight decay of AdamW."),
       number_field("training.beta1", training.beta1, from_below(0, 1),
-                   "AdamW's decay of the mean gradient."),
+                   "AdamW's decay rate for the mean of the gradient."),
       number_field("training.beta2", training.beta2, from_below(0, 1),
-                   "AdamW's decay of the mean squared gradient."),
+                   "AdamW's decay rate for the mean of the squared gradient."),
       number_field("training.epsilon", training.epsilon, above_to(0, 1),
-                   "What AdamW adds to the denominator."),
+                   "Constant added to AdamW's denominator."),
       number_field("training.max_grad_norm", training.max_grad_norm, from(0),
-                   "Largest norm of the gradient; 0 turns clipping off."),
+                   "Maximum norm of the gradient; a larger gradient is scaled down to it. 0 turns "
+                   "clipping off."),
       choice_field<Precision>("training.precision", training.precision,
                               {{"auto", Precision::kAuto},
                                {"float32", Precision::kFloat32},
                                {"bfloat16", Precision::kBFloat16},
                                {"float16", Precision::kFloat16}},
-                              "What is computed in; `auto` chooses by device."),
+                              "Number format of the computation; `auto` chooses by device."),
       choice_field<CachePrefix>(
           "training.cache_prefix", training.cache_prefix,
           {{"none", CachePrefix::kNone},
            {"memory", CachePrefix::kMemory},
            {"disk", CachePrefix::kDisk}},
-          "Where the hidden states that enter the lowest trained layer are kept, so that the "
-          "frozen layers below are computed in the first epoch alone: docs/method.md#the-frozen-"
-          "layers."),
-      size_field(
-          "training.cache_prefix_limit", training.cache_prefix_limit,
-          "Most bytes that it takes; what does not fit is computed each time. Not given: 4 GB "
-          "in memory, 32 GB on the disk."),
+          "Where to cache the hidden states that enter the lowest trained layer, so that the "
+          "frozen layers below it run only in the first epoch: docs/method.md#the-frozen-layers."),
+      size_field("training.cache_prefix_limit", training.cache_prefix_limit,
+                 "Maximum size of this cache; what does not fit is computed again each time. "
+                 "Without it: 4 GB in memory, 32 GB on disk."),
       flag_field("training.gradient_checkpointing", training.gradient_checkpointing,
-                 "Keep only each layer's input for the backward pass, and compute the layer again "
-                 "there: less memory for one more forward pass of it, and the same weights."),
-      flag_field(
-          "training.shard_base", training.shard_base,
-          "With several ranks each keeps a share of the frozen layers, and they are gathered "
-          "one by one: less memory for more communication. With `method` `new` and `zero-init`."),
+                 "Keep only the input of each layer for the backward pass and recompute the layer "
+                 "there: less memory for one more forward pass, and the same weights."),
+      flag_field("training.shard_base", training.shard_base,
+                 "With several ranks, keep only a share of the frozen layers on each and gather "
+                 "them one by one: less memory, more communication. For the methods `new` and "
+                 "`zero-init`."),
       integer_field("training.seed", training.seed, from_to<std::int64_t>(0, kMostExactInJson),
-                    "Start of the random numbers: same seed, same machine, same weights."),
+                    "Random seed: the same seed on the same machine gives the same weights."),
       integer_field(
           "training.checkpoint_every", training.checkpoint_every, from_to<std::int64_t>(0, kMost),
-          "Steps between checkpoints; 0: only at the end of training, or when a signal ends it."),
+          "Steps between checkpoints; 0: only at the end of training, or when a signal stops it."),
       integer_field("training.keep_checkpoints", training.keep_checkpoints,
                     from_to<std::int64_t>(1, kMost),
-                    "Checkpoints kept, the newest ones; the best one is kept besides."),
+                    "Number of newest checkpoints to keep, besides the best one."),
       choice_field<OutputCheckpoint>(
           "training.output_checkpoint", training.output_checkpoint,
           {{"best", OutputCheckpoint::kBest}, {"last", OutputCheckpoint::kLast}},
-          "Which weights go to adapter and merged model: those of the lowest validation loss "
+          "Weights for the adapter and the merged model: those with the lowest validation loss "
           "after step 0, or the last."),
       integer_field("training.validate_every", training.validate_every,
                     from_to<std::int64_t>(0, kMost),
-                    "Steps between validations; 0: before the first step and at the end."),
+                    "Steps between validations; 0: only before the first step and at the end."),
       integer_field("training.early_stopping_patience", training.early_stopping_patience,
                     from_to<std::int64_t>(0, kMost),
-                    "Validations without a lower loss after which training ends early; 0: never."),
+                    "Validations in a row without a lower loss after which training stops; 0: "
+                    "never."),
       integer_field("training.log_every", training.log_every, from_to<std::int64_t>(1, kMost),
                     "Steps between lines of metrics.jsonl."),
       number_field("retention.weight", run.retention.weight, from_to(0, 1000),
-                   "Weight of the mean divergence KL(base ‖ tuned) a token in the loss; 0: none."),
+                   "Weight in the loss of the mean divergence per token, KL(base ‖ tuned); 0 turns "
+                   "retention off."),
       retention_text_field("retention.text", run.retention.text,
-                           "Text to be held on: one file, or `self`, what the base "
-                           "writes itself from its beginning-of-text token."),
+                           "Text on which to stay close to the base: a file, or `self` for text "
+                           "that the base generates from its beginning-of-text token."),
       integer_field("retention.samples", run.retention.samples, from_to<std::int64_t>(1, 1 << 20),
-                    "Texts that the base writes for `self`."),
+                    "Number of texts that the base generates for `self`."),
       integer_field("retention.sample_length", run.retention.sample_length,
-                    from_to<std::int64_t>(2, 4096), "Most tokens of each."),
+                    from_to<std::int64_t>(2, 4096), "Maximum tokens per generated text."),
       integer_field("retention.batch_size", run.retention.batch_size,
-                    from_to<std::int64_t>(1, kMost), "Sequences of it in each step."),
+                    from_to<std::int64_t>(1, kMost), "Retention sequences per step."),
       names_field("evaluation.original_tasks", evaluation.original_tasks,
                   "Tasks that the base can do and the tuned model has to keep: names of built-in "
                   "tasks, or paths of task files."),
-      names_field("evaluation.tasks", evaluation.tasks, "Tasks to get better at, named likewise."),
+      names_field("evaluation.tasks", evaluation.tasks,
+                  "Tasks to improve on, given in the same way."),
       folders_field("evaluation.task_data", evaluation.task_data,
-                    "Folders where tasks find their data, before those of $EXPANDFT_TASK_DATA."),
-      drop_field("evaluation.max_drop", evaluation.max_drop,
-                 "How much worse an original task may get before eval ends with exit code 3."),
+                    "Folders to search for task data, before those of $EXPANDFT_TASK_DATA."),
+      budgets_field("evaluation.max_drop", evaluation.max_drop,
+                    "How much worse an original task may get before `eval` exits with code 3."),
       integer_field("evaluation.every", evaluation.every, from_to<std::int64_t>(0, kMost),
-                    "Steps between evaluations of all tasks while training; 0: before the first "
-                    "step and at the end."),
+                    "Steps between evaluations of all tasks during training; 0: only before the "
+                    "first step and at the end."),
       numbers_field("evaluation.strengths", evaluation.strengths, from_to<double>(0, 1),
-                    "Further strengths at which the tasks are measured after training.")
+                    "More strengths at which to measure the tasks after training.")
           .allowing("a list of numbers from 0 to 1"),
-      texts_field(
-          "evaluation.prompts", evaluation.prompts,
-          "Prompts that base and tuned model both continue after training; where data.train "
-          "has conversations, questions in their chat format. None: up to 3 from the "
-          "validation data, or else from the training data."),
+      texts_field("evaluation.prompts", evaluation.prompts,
+                  "Prompts that both the base and the tuned model continue after training; "
+                  "questions in the chat format if data.train has conversations. Without any: up "
+                  "to 3 from the validation data, or else from the training data."),
   };
   table.rules = {needed_layers_rule(), accumulation_rule()};
-  const std::vector<Field> method = method_fields(run);
-  table.fields.insert(table.fields.begin() + 2, method.begin(), method.end());
   return table;
 }
 
@@ -458,18 +438,18 @@ ResolvedConfig load_run_config(const fs::path& file, const std::vector<std::stri
   FieldValues values =
       read_fields(run_config_fields(out.run), read_document(file), file, overrides);
   out.resolved = std::move(values.resolved);
-  out.origins = std::move(values.origins);
+  out.value_sources = std::move(values.value_sources);
   return out;
 }
 
-std::string describe_origins(const ResolvedConfig& config) {
+std::string describe_values(const ResolvedConfig& config) {
   struct Line {
     std::string path, value;
-    Origin origin;
+    ValueSource origin;
   };
   std::vector<Line> lines;
   std::size_t path_width = 0, value_width = 0;
-  for (const auto& [path, origin] : config.origins) {
+  for (const auto& [path, origin] : config.value_sources) {
     const Json* value = &config.resolved;
     for (std::size_t begin = 0; begin <= path.size();) {
       const std::size_t dot = std::min(path.find('.', begin), path.size());
@@ -478,7 +458,7 @@ std::string describe_origins(const ResolvedConfig& config) {
     }
     lines.push_back({path, plain_text(*value), origin});
     path_width = std::max(path_width, path.size());
-    // A few long values (paths) must not push all origins off the screen.
+    // A few long values (paths) must not push all value_sources off the screen.
     if (lines.back().value.size() <= 40)
       value_width = std::max(value_width, lines.back().value.size());
   }
@@ -486,9 +466,9 @@ std::string describe_origins(const ResolvedConfig& config) {
   for (Line& line : lines) {
     line.path.resize(path_width, ' ');
     if (line.value.size() < value_width) line.value.resize(value_width, ' ');
-    const char* const origin = line.origin == Origin::kDefault  ? "default"
-                               : line.origin == Origin::kConfig ? "config"
-                                                                : "command line";
+    const char* const origin = line.origin == ValueSource::kDefault  ? "default"
+                               : line.origin == ValueSource::kConfig ? "config"
+                                                                     : "command line";
     out += line.path + "  " + line.value + "  (" + origin + ")\n";
   }
   return out;

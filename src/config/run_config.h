@@ -4,8 +4,8 @@
 #include "base/json.h"
 #include "config/data_source.h"
 #include "config/drop_budget.h"
+#include "config/field_reader.h"
 #include "config/layer_selection.h"
-#include "config/origin.h"
 #include "config/strength.h"
 #include "config/training_method.h"
 
@@ -121,8 +121,8 @@ struct RunConfig {
 struct ResolvedConfig {
   RunConfig run;
   Json resolved;  // every key, defaults filled in, absolute paths
-  std::vector<std::pair<std::string, Origin>>
-      origins;  // JSON path ("training.learning_rate") and origin
+  std::vector<std::pair<std::string, ValueSource>>
+      value_sources;  // JSON path ("training.learning_rate") and origin
 };
 
 /// Reads a config file and the --set overrides ("training.learning_rate=2e-4"; the value is JSON,
@@ -133,7 +133,7 @@ ResolvedConfig load_run_config(const fs::path& file,
                                const std::vector<std::string>& overrides = {});
 
 /// "training.learning_rate  0.0002  (command line)", a line for each value, aligned.
-std::string describe_origins(const ResolvedConfig& config);
+std::string describe_values(const ResolvedConfig& config);
 
 /// The config's JSON Schema (draft 2020-12), from the same table that parses.
 Json run_config_schema();

@@ -1,5 +1,6 @@
 #include "config/strength.h"
 
+#include "base/error.h"
 #include "base/numbers.h"
 
 namespace expandft {
@@ -34,6 +35,23 @@ std::optional<Strength> strength_of(const Json& json) {
   if (json.is_string()) return parse_strength(json);
   if (json.is_number() && in_range(json.get<double>())) return Strength(json.get<double>());
   return {};
+}
+
+Field strength_field(std::string path, Strength& member, std::string doc) {
+  const char* const words = R"(a number from 0 to 1, or "a:b" of two such numbers)";
+  const Json number = {{"type", "number"}, {"minimum", 0}, {"maximum", 1}};
+  const Json line = {{"type", "string"}, {"pattern", R"(^[0-9.]+:[0-9.]+$)"}};
+  return make_field(
+             std::move(path), {{"anyOf", Json::array({number, line})}}, std::move(doc),
+             [&member, words](const Json& value, const fs::path&) {
+               const auto strength = strength_of(value);
+               if (!strength) {
+                 throw input_error("found " + value.dump() + "; allowed: " + words);
+               }
+               member = *strength;
+             },
+             [&member] { return strength_json(member); })
+      .allowing(words);
 }
 
 }  // namespace expandft

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/json.h"
+#include "config/fields.h"
 
 #include <cstdint>
 #include <optional>
@@ -30,5 +31,8 @@ std::string strength_text(const Strength& strength);
 /// A number, or a text for a line; and back.
 Json strength_json(const Strength& strength);
 std::optional<Strength> strength_of(const Json& json);
+
+/// Key "strength".
+Field strength_field(std::string path, Strength& member, std::string doc);
 
 }  // namespace expandft

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace expandft {
@@ -19,6 +20,10 @@ enum class TaskType {
 };
 /// "perplexity", "rolling", "choice", "continuation", "generate".
 std::string task_type_name(TaskType type);
+/// The types by the names that task files give them.
+const std::vector<std::pair<std::string, TaskType>>& task_type_names();
+/// "choice, continuation and generate tasks".
+std::string tasks_in_words(const std::vector<TaskType>& types);
 
 /// How a choice task asks for an answer that the model writes.
 struct WrittenForm {
@@ -93,35 +98,21 @@ struct TaskConfig {
   bool writes() const { return type == TaskType::kGenerate || written; }
 };
 
-/// What is measured where a task file names no metric; none for a generate task.
-std::vector<MetricConfig> default_metrics(TaskType type, bool written);
-
 /// Reads a task file strictly: all its problems in one input error. Templates and regular
 /// expressions are checked by check_task (tasks/check_task.h). Relative data is taken to lie beside
 /// the file, whether it is there or not.
 TaskConfig load_task(const fs::path& file);
-/// Whether a config's or command line's task is the path of a file, not a name.
-bool is_task_path(const std::string& name_or_path);
-/// A task by path (has a "/" or ends in .json) or by name: searched in `beside` (folder of the
-/// run config, and its tasks/), then in the built-in folder (share/expandft/tasks of the installed
-/// tree, or configs/tasks of the source tree). The error lists the names that are there.
-/// Its data files are looked for beside the task file, in `data_folders`, in those of
-/// $EXPANDFT_TASK_DATA (separated by colons), in `beside`, and in its tasks/ and data/; with
-/// ".gz" added where the plain name is not there. One that is in none of them is an input error
-/// that lists the places and says where the data can be had.
-TaskConfig find_task(const std::string& name_or_path, const fs::path& beside,
-                     const std::vector<fs::path>& data_folders = {});
-/// find_task of each, in order.
-std::vector<TaskConfig> find_tasks(const std::vector<std::string>& names, const fs::path& beside,
-                                   const std::vector<fs::path>& data_folders = {});
-/// All tasks that find_task finds by name, nearest folder first; a name shadows later ones. Those
-/// whose data is missing are among them: has_data.
-std::vector<TaskConfig> list_tasks(const fs::path& beside,
-                                   const std::vector<fs::path>& data_folders = {});
+
+/// A task file as it was read, with its data files as it names them.
+struct TaskFile {
+  TaskConfig task;
+  std::string data, fewshot_data;  // few-shot: empty when there is none
+};
+
+/// load_task, with the names of the data files beside it.
+TaskFile read_task_file(const fs::path& file);
+
 /// docs/configuration.md's rows of task keys, from the table that parses.
 std::string task_config_reference();
-/// The built-in folder: $EXPANDFT_TASKS, else ../share/expandft/tasks from the executable, else
-/// the source tree's configs/tasks (when run from the build folder).
-fs::path builtin_task_folder();
 
 }  // namespace expandft

@@ -1,9 +1,9 @@
+#include "config/task_search.h"
+
 #include "base/error.h"
 #include "base/json.h"
 #include "base/wording.h"
 #include "config/fields.h"
-#include "config/task_config.h"
-#include "config/task_fields.h"
 
 #include <algorithm>
 #include <cstdlib>

@@ -1,5 +1,8 @@
 #pragma once
 
+#include "base/json.h"
+#include "config/fields.h"
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -43,5 +46,12 @@ struct LoraConfig {
   double alpha = 32;
   std::vector<std::string> targets = {"all"};  // or names: "q_proj", "down_proj", …
 };
+
+/// Key "method".
+Field method_field(std::string path, TrainingMethod& member, std::string doc);
+/// As JSON Schema, for a whole run config: methods that expand need "expansion.layers".
+Json needed_layers_rule();
+/// Key "lora.targets": "all", or names of projections.
+Field lora_targets_field(std::string path, std::vector<std::string>& member, std::string doc);
 
 }  // namespace expandft

@@ -95,7 +95,7 @@ std::string dry_run_report(TrainSetup& setup) {
                    (setup.device.is_cpu() ? "the program included" : "on the GPU") +
                    (fills ? ", and the states of the frozen layers after an epoch" : ""));
   summary.line("written", "nothing: this was a dry run");
-  return describe_origins(setup.config) + "\n" + data_table(setup.training_data) + "\n" +
+  return describe_values(setup.config) + "\n" + data_table(setup.training_data) + "\n" +
          memory_table(setup, cached_states) + "\n" + notices_text(setup.notices) + summary.text();
 }
 

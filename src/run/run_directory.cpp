@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 #include "checkpoint/atomic_directory.h"
-#include "config/foreign_keys.h"
+#include "config/unknown_keys.h"
 #include "report/summary.h"
 
 #include <system_error>

@@ -1,6 +1,7 @@
 #include "run/run_evaluation.h"
 
 #include "base/error.h"
+#include "config/task_search.h"
 #include "evaluation/divergence.h"
 #include "report/progress.h"
 #include "run/open_model.h"

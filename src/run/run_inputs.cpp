@@ -5,6 +5,7 @@
 #include "config/fields.h"
 #include "config/hub_cache.h"
 #include "config/task_config.h"
+#include "config/task_search.h"
 #include "data/data_files.h"
 
 #include <system_error>

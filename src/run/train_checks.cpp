@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "config/budget_check.h"
 #include "config/task_config.h"
+#include "config/task_search.h"
 #include "data/shared_data.h"
 #include "families/model_config.h"
 #include "run/open_model.h"
@@ -85,8 +86,8 @@ void check_targets_of(const RunConfig& run, const ModelDirectory& base, const De
 }
 
 bool is_given(const ResolvedConfig& config, const std::string& key) {
-  return std::ranges::any_of(config.origins, [&](const auto& one) {
-    return one.first == key && one.second != Origin::kDefault;
+  return std::ranges::any_of(config.value_sources, [&](const auto& one) {
+    return one.first == key && one.second != ValueSource::kDefault;
   });
 }
 

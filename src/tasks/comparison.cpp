@@ -1,8 +1,8 @@
 #include "tasks/comparison.h"
 
 #include "base/error.h"
-#include "config/budget_words.h"
-#include "config/metric_unit.h"
+#include "config/drop_budget.h"
+#include "config/task_metrics.h"
 #include "metrics/paired_statistics.h"
 #include "report/human.h"
 

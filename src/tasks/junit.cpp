@@ -1,7 +1,7 @@
 #include "tasks/junit.h"
 
 #include "base/wording.h"
-#include "config/budget_words.h"
+#include "config/drop_budget.h"
 #include "pages/html.h"
 #include "report/human.h"
 #include "tasks/result_tables.h"

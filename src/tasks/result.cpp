@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/utf8.h"
+#include "config/task_metrics.h"
 #include "metrics/answer_matching.h"
 #include "metrics/bleu.h"
 #include "metrics/chrf.h"

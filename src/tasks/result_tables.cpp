@@ -1,6 +1,6 @@
 #include "tasks/result_tables.h"
 
-#include "config/budget_words.h"
+#include "config/drop_budget.h"
 #include "report/human.h"
 #include "report/table.h"
 

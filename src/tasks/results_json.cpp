@@ -1,6 +1,6 @@
 #include "tasks/results_json.h"
 
-#include "config/budget_words.h"
+#include "config/drop_budget.h"
 
 #include <cmath>
 

@@ -4,7 +4,7 @@
 #include "base/hash.h"
 #include "base/partial_path.h"
 #include "checkpoint/atomic_directory.h"
-#include "config/foreign_keys.h"
+#include "config/unknown_keys.h"
 #include "model/tensors.h"
 
 #include <algorithm>

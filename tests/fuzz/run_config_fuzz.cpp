@@ -11,7 +11,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::optional<ResolvedConfig> config;
   fuzz::expect_input_error([&] { config = load_run_config(file); });
   if (!config) return 0;
-  describe_origins(*config);
+  describe_values(*config);
   const fs::path resolved = folder.write("resolved.json", config->resolved.dump());
   if (load_run_config(resolved).resolved != config->resolved) std::abort();
   return 0;

@@ -2,8 +2,8 @@
 
 #include "base/temp_directory.h"
 #include "catch.h"
-#include "config/budget_words.h"
-#include "config/metric_unit.h"
+#include "config/drop_budget.h"
+#include "config/task_metrics.h"
 
 using namespace expandft;
 using namespace expandft::testing;

@@ -33,8 +33,8 @@ Json with(const std::string& pointer, const Json& value) {
   return json;
 }
 
-Origin origin_of(const ResolvedConfig& config, const std::string& path) {
-  for (const auto& [one, origin] : config.origins) {
+ValueSource origin_of(const ResolvedConfig& config, const std::string& path) {
+  for (const auto& [one, origin] : config.value_sources) {
     if (one == path) return origin;
   }
   throw std::runtime_error("no origin of " + path);
@@ -66,8 +66,8 @@ TEST_CASE("a config of the required keys gets the defaults of the structs", "[co
   CHECK_FALSE(run.evaluation.max_drop.any());
   CHECK(config.resolved["training"]["beta2"] == 0.999);
   CHECK(config.resolved["data"]["template"].is_null());
-  CHECK(origin_of(config, "data.template") == Origin::kDefault);
-  CHECK(origin_of(config, "model") == Origin::kConfig);
+  CHECK(origin_of(config, "data.template") == ValueSource::kDefault);
+  CHECK(origin_of(config, "model") == ValueSource::kConfig);
 }
 
 TEST_CASE("every key reaches its member", "[config]") {
@@ -149,7 +149,7 @@ TEST_CASE("every key reaches its member", "[config]") {
   }
   SECTION("it has every key, in the order of the schema") {
     CHECK(config.resolved.begin().key() == "model");
-    CHECK(config.origins.size() == 59);
+    CHECK(config.value_sources.size() == 59);
     const Json schema = run_config_schema();
     std::vector<std::string> in_schema, in_config;
     for (const auto& [key, unused] : schema["properties"].items()) in_schema.push_back(key);
@@ -349,7 +349,7 @@ TEST_CASE("of two keys that exclude each other only one may stand in the file", 
   json["training"] = {{"epochs", nullptr}, {"max_steps", nullptr}};
   const ResolvedConfig config = Config(json).load();
   CHECK(config.run.training.epochs == 1);
-  CHECK(origin_of(config, "training.epochs") == Origin::kDefault);
+  CHECK(origin_of(config, "training.epochs") == ValueSource::kDefault);
 }
 
 TEST_CASE("gradient_accumulation_steps divides the sequences of a step", "[config]") {
@@ -399,9 +399,9 @@ TEST_CASE("--set comes last", "[config]") {
     CHECK_FALSE(config.run.data.packing);
     CHECK(config.run.evaluation.max_drop.each == DropBudget{3, true});
     CHECK(config.run.layout == Layout::kNative);
-    CHECK(origin_of(config, "training.learning_rate") == Origin::kCommandLine);
-    CHECK(origin_of(config, "training.epochs") == Origin::kConfig);
-    CHECK(origin_of(config, "training.beta1") == Origin::kDefault);
+    CHECK(origin_of(config, "training.learning_rate") == ValueSource::kCommandLine);
+    CHECK(origin_of(config, "training.epochs") == ValueSource::kConfig);
+    CHECK(origin_of(config, "training.beta1") == ValueSource::kDefault);
   }
   SECTION("paths are relative to the working folder") {
     const ResolvedConfig config = file.load({"model=m", "evaluation.tasks=[\"t.json\"]"});
@@ -459,9 +459,9 @@ TEST_CASE("paths follow links as the system does, and keep their last name", "[c
           .run.output == root / "real/x");
 }
 
-TEST_CASE("origins are described a line each, aligned", "[config]") {
+TEST_CASE("value_sources are described a line each, aligned", "[config]") {
   const Config file(with("/data/template", {{"prompt", "Q:\n{q}"}, {"completion", " {a}"}}));
-  const std::string text = describe_origins(file.load({"training.learning_rate=2e-4"}));
+  const std::string text = describe_values(file.load({"training.learning_rate=2e-4"}));
   CHECK(has(text, "training.learning_rate                 0.0002"));
   CHECK(has(text, "(command line)\n"));
   CHECK(has(text, "data.template.prompt                   \"Q:\\n{q}\""));

@@ -2,6 +2,7 @@
 
 #include "catch.h"
 #include "config/config_files.h"
+#include "config/task_search.h"
 
 using namespace expandft;
 using namespace expandft::testing;

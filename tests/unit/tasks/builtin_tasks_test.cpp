@@ -1,6 +1,7 @@
 #include "catch.h"
 #include "config/config_files.h"
 #include "config/task_config.h"
+#include "config/task_search.h"
 #include "tasks/check_task.h"
 #include "tasks/example.h"
 

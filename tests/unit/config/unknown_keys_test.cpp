@@ -1,4 +1,4 @@
-#include "config/foreign_keys.h"
+#include "config/unknown_keys.h"
 
 #include "catch.h"
 #include "config/config_files.h"

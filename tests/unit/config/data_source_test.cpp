@@ -39,7 +39,7 @@ TEST_CASE("data.train may be a list of sources", "[config]") {
         Json{{"path", (folder / "a.txt").string()}, {"weight", 1.0}, {"template", nullptr}});
   CHECK(resolved[2]["template"] == Json{{"prompt", "{q}"}, {"completion", "{a}"}});
   CHECK(load(folder, "train", resolved.dump()).resolved == config.resolved);
-  CHECK(has(describe_origins(config), "data.train"));
+  CHECK(has(describe_values(config), "data.train"));
 }
 
 TEST_CASE("one source without more is the same as its path", "[config]") {

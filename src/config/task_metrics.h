@@ -1,5 +1,6 @@
 #pragma once
 
+#include "config/fields.h"
 #include "config/task_config.h"
 
 #include <map>
@@ -8,6 +9,16 @@
 #include <vector>
 
 namespace expandft {
+
+/// The metrics of a type, and those that it has by default.
+std::vector<std::string> metric_names(TaskType type, bool written);
+std::vector<std::string> default_metric_names(TaskType type, bool written);
+/// "metrics": a list of names, and of names with options.
+Field metrics_field(std::vector<MetricConfig>& metrics, const std::optional<TaskType>& type,
+                    const bool& written);
+
+/// What is measured where a task file names no metric; none for a generate task.
+std::vector<MetricConfig> default_metrics(TaskType type, bool written);
 
 /// The metric that a task is judged by: its first, or the default one of its type.
 MetricConfig judged_metric(const TaskConfig& task);

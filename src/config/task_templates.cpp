@@ -1,20 +1,21 @@
+#include "config/task_templates.h"
+
 #include "config/json_check.h"
-#include "config/task_fields.h"
-#include "config/unknown_key.h"
+#include "config/unknown_keys.h"
 
 #include <algorithm>
 
 namespace expandft {
 namespace {
 
-FormKey text_key(std::string name, std::vector<TaskType> types, std::string TaskForm::*member,
-                 std::string doc) {
+TemplateKey text_key(std::string name, std::vector<TaskType> types, std::string TaskForm::*member,
+                     std::string doc) {
   return {std::move(name), std::move(types), text_schema(), std::move(doc),
           [member](TaskForm& form, const Json& value) { form.*member = value; }};
 }
 
-FormKey texts_key(std::string name, std::vector<TaskType> types,
-                  std::vector<std::string> TaskForm::*member, std::string doc) {
+TemplateKey texts_key(std::string name, std::vector<TaskType> types,
+                      std::vector<std::string> TaskForm::*member, std::string doc) {
   return {std::move(name), std::move(types), texts_schema(), std::move(doc),
           [member](TaskForm& form, const Json& value) { form.*member = texts_of(value); }};
 }
@@ -24,7 +25,7 @@ WrittenForm& written_of(TaskForm& form) {
   return *form.written;
 }
 
-std::vector<FormKey> make_form_keys() {
+std::vector<TemplateKey> make_template_keys() {
   const std::vector<TaskType> choice = {TaskType::kChoice};
   return {
       text_key("prompt", {TaskType::kChoice, TaskType::kContinuation, TaskType::kGenerate},
@@ -56,7 +57,7 @@ std::vector<FormKey> make_form_keys() {
 std::vector<FieldProblem> forms_problems(const Json& forms, TaskType type) {
   std::vector<FieldProblem> problems;
   std::vector<std::string> known;
-  for (const FormKey& key : form_keys()) {
+  for (const TemplateKey& key : template_keys()) {
     if (std::find(key.types.begin(), key.types.end(), type) != key.types.end()) {
       known.push_back(key.name);
     }
@@ -70,13 +71,15 @@ std::vector<FieldProblem> forms_problems(const Json& forms, TaskType type) {
     std::set<std::string> given;
     for (const auto& item : forms[i].items()) given.insert(item.key());
     for (const auto& [name, value] : forms[i].items()) {
-      const auto key = std::find_if(form_keys().begin(), form_keys().end(),
-                                    [&key = name](const FormKey& one) { return one.name == key; });
-      const auto problem = key == form_keys().end() ? unknown_key(name, known, path + ".")
-                                                    : form_key_problem(*key, value, type, given);
+      const auto key =
+          std::find_if(template_keys().begin(), template_keys().end(),
+                       [&key = name](const TemplateKey& one) { return one.name == key; });
+      const auto problem = key == template_keys().end()
+                               ? unknown_key(name, known, path + ".")
+                               : template_key_problem(*key, value, type, given);
       if (problem) problems.push_back({path + "." + name, *problem});
     }
-    for (const std::string& name : missing_form_keys(type, given)) {
+    for (const std::string& name : missing_template_keys(type, given)) {
       problems.push_back({path + "." + name, "missing, and required"});
     }
   }
@@ -85,12 +88,12 @@ std::vector<FieldProblem> forms_problems(const Json& forms, TaskType type) {
 
 }  // namespace
 
-const std::vector<FormKey>& form_keys() {
-  static const std::vector<FormKey> keys = make_form_keys();
+const std::vector<TemplateKey>& template_keys() {
+  static const std::vector<TemplateKey> keys = make_template_keys();
   return keys;
 }
 
-std::vector<std::string> missing_form_keys(TaskType type, const std::set<std::string>& given) {
+std::vector<std::string> missing_template_keys(TaskType type, const std::set<std::string>& given) {
   std::vector<std::string> needed;
   if (type == TaskType::kRolling) needed = {"text"};
   if (type == TaskType::kContinuation) needed = {"prompt", "continuation"};
@@ -108,8 +111,8 @@ std::vector<std::string> missing_form_keys(TaskType type, const std::set<std::st
   return needed;
 }
 
-std::optional<std::string> form_key_problem(const FormKey& key, const Json& value, TaskType type,
-                                            const std::set<std::string>& given) {
+std::optional<std::string> template_key_problem(const TemplateKey& key, const Json& value,
+                                                TaskType type, const std::set<std::string>& given) {
   if (std::find(key.types.begin(), key.types.end(), type) == key.types.end()) {
     return "a " + task_type_name(type) + " task has none; it is for " + tasks_in_words(key.types);
   }
@@ -137,7 +140,7 @@ Field forms_field(std::vector<TaskForm>& forms, const std::optional<TaskType>& t
                       for (const Json& one : value) {
                         TaskForm& form = forms.emplace_back();
                         form.key = "forms[" + std::to_string(forms.size() - 1) + "]";
-                        for (const FormKey& key : form_keys()) {
+                        for (const TemplateKey& key : template_keys()) {
                           if (one.contains(key.name)) key.store(form, one[key.name]);
                         }
                       }

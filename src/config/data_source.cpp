@@ -1,8 +1,8 @@
-#include "config/source_field.h"
+#include "config/data_source.h"
 
 #include "base/error.h"
 #include "config/json_check.h"
-#include "config/unknown_key.h"
+#include "config/unknown_keys.h"
 
 #include <utility>
 

@@ -1,4 +1,6 @@
-#include "config/foreign_keys.h"
+#include "config/unknown_keys.h"
+
+#include "base/wording.h"
 
 #include <algorithm>
 #include <cctype>
@@ -339,6 +341,23 @@ std::string bare_key(std::string_view key) {
     }
   }
   return bare;
+}
+
+std::string unknown_key(const std::string& name, const std::vector<std::string>& known,
+                        const std::string& prefix) {
+  const std::string near = nearest(name, known);
+  if (!near.empty()) return "unknown key; did you mean \"" + prefix + near + "\"?";
+  return "unknown key; " + known_here(known);
+}
+
+std::string known_here(const std::vector<std::string>& known) {
+  constexpr std::size_t kMostNames = 12;
+  if (known.size() > kMostNames) {
+    return "none of the " + std::to_string(known.size()) + " keys known here is like it";
+  }
+  std::string list;
+  for (const std::string& one : known) list += (list.empty() ? "known here: " : ", ") + one;
+  return list;
 }
 
 }  // namespace expandft
