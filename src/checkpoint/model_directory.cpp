@@ -1,23 +1,20 @@
 #include "checkpoint/model_directory.h"
 
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/wording.h"
 #include "checkpoint/links.h"
-#include "checkpoint/model_index.h"
+#include "checkpoint/weight_files.h"
 #include "config/hub_cache.h"
 
 #include <algorithm>
 #include <array>
 #include <system_error>
 
+#include <nlohmann/json.hpp>
+
 namespace expandft {
 namespace {
-
-/// Whether the name is taken, be it by a link that leads nowhere.
-bool is_named(const fs::path& path) {
-  std::error_code ignored;
-  return fs::exists(fs::symlink_status(path, ignored));
-}
 
 void check_directory(const fs::path& directory) {
   std::error_code error;
@@ -42,7 +39,7 @@ void check_directory(const fs::path& directory) {
 
 Json read_config(const fs::path& directory) {
   const fs::path file = directory / "config.json";
-  if (!is_named(file)) {
+  if (!has_name(file)) {
     const bool is_adapter = is_file(directory / "adapter_config.json");
     throw input_error("no config.json, expected a Hugging Face model directory", directory.string(),
                       is_adapter
@@ -58,84 +55,6 @@ Json read_config(const fs::path& directory) {
   return config;
 }
 
-[[noreturn]] void throw_no_weights(const fs::path& directory) {
-  std::string pickle, other;
-  std::vector<std::string> names;
-  std::error_code error;
-  for (fs::directory_iterator entry(directory, error), end; !error && entry != end;
-       entry.increment(error)) {
-    names.push_back(entry->path().filename().string());
-  }
-  std::ranges::sort(names);
-  for (const std::string& name : names) {
-    const std::string extension = fs::path(name).extension().string();
-    const bool is_pickle = extension == ".bin" || extension == ".pt" || extension == ".pth" ||
-                           extension == ".ckpt" || name == "pytorch_model.bin.index.json";
-    if (is_pickle && pickle.empty()) pickle = name;
-    if ((extension == ".safetensors" || extension == ".gguf") && other.empty()) other = name;
-  }
-  const std::string expected =
-      "expected model.safetensors, or model.safetensors.index.json with its shards";
-  if (!other.empty())
-    throw input_error("found " + other + ", " + expected, directory.string(),
-                      download_hint(directory));
-  if (!pickle.empty()) {
-    throw input_error(
-        "found pickle weights only (" + pickle + "), " + expected, directory.string(),
-        "pickle files can run code and are never opened: download the safetensors version, "
-        "or convert the model with save_pretrained(..., safe_serialization=True)");
-  }
-  throw input_error("no weights, " + expected, directory.string(), download_hint(directory));
-}
-
-SafetensorsFile open_shard(const fs::path& directory, const std::string& name,
-                           const std::string& index) {
-  const fs::path file = directory / name;
-  if (!is_named(file)) {
-    throw input_error("the shard " + name + " is missing, but the index names it", index,
-                      download_hint(directory));
-  }
-  // Caches link to their blobs; what counts is that a regular file is at the end.
-  if (!is_file(file)) {
-    throw input_error("found a directory, a device or a link that leads nowhere, expected a file",
-                      file.string(), download_hint(directory));
-  }
-  return SafetensorsFile::open(file);
-}
-
-std::map<std::string, TensorView> open_shards(const fs::path& directory,
-                                              const fs::path& index_file) {
-  const ModelIndex index = parse_model_index(read_file(index_file), index_file.string());
-  std::map<std::string, TensorView> tensors;
-  std::map<std::string, std::string> shard_of;
-  for (const auto& [shard, names] : index) {
-    const SafetensorsFile file = open_shard(directory, shard, index_file.string());
-    for (const std::string& name : names) {
-      if (!file.tensors().contains(name)) {
-        throw input_error("the index says that this shard holds the tensor " + Json(name).dump() +
-                              ", but it does not",
-                          (directory / shard).string(), download_hint(directory));
-      }
-    }
-    for (const auto& [name, view] : file.tensors()) {
-      if (!tensors.emplace(name, view).second) {
-        throw input_error("the tensor " + Json(name).dump() + " is in " + shard_of[name] +
-                              " and in " + shard + ", expected it once",
-                          index_file.string(), download_hint(directory));
-      }
-      shard_of[name] = shard;
-    }
-  }
-  for (const auto& [name, shard] : shard_of) {
-    if (!index.at(shard).contains(name)) {
-      throw input_error(
-          "the tensor " + Json(name).dump() + " is in " + shard + ", but the index does not say so",
-          index_file.string(), download_hint(directory));
-    }
-  }
-  return tensors;
-}
-
 }  // namespace
 
 ModelDirectory ModelDirectory::open(const fs::path& directory) {
@@ -144,16 +63,7 @@ ModelDirectory ModelDirectory::open(const fs::path& directory) {
   ModelDirectory model;
   model.path_ = directory;
   model.config_ = read_config(directory);
-  // Transformers' order of preference.
-  const fs::path single = directory / "model.safetensors";
-  const fs::path index = directory / "model.safetensors.index.json";
-  if (is_named(single)) {
-    model.tensors_ = SafetensorsFile::open(single).tensors();
-  } else if (is_named(index)) {
-    model.tensors_ = open_shards(directory, index);
-  } else {
-    throw_no_weights(directory);
-  }
+  model.tensors_ = open_weights(directory);
   return model;
 }
 
@@ -186,6 +96,21 @@ bool ModelDirectory::has_equal(const std::string& one, const std::string& other)
   return place->second;
 }
 
+std::string ModelDirectory::fingerprint() const {
+  if (!fingerprint_.empty()) return fingerprint_;
+  Hash hash;
+  hash.add(nlohmann::json(config_).dump());  // nlohmann::json sorts its keys
+  for (const auto& [name, view] : tensors_) {
+    hash.add(name);
+    hash.add(safetensors_name(view.dtype));
+    hash.add(std::uint64_t{view.shape.size()});
+    for (const std::int64_t size : view.shape) hash.add(static_cast<std::uint64_t>(size));
+    hash.add(view.bytes);
+    view.release();
+  }
+  return fingerprint_ = hash.digits();
+}
+
 void ModelDirectory::release() const {
   for (const auto& [name, view] : tensors_) view.release();
 }
@@ -210,10 +135,14 @@ std::vector<fs::path> ModelDirectory::companion_files() const {
   return files;
 }
 
-void ModelDirectory::copy_companions(const fs::path& to) const {
-  for (const fs::path& file : companion_files()) {
-    write_file_atomically(to / file.filename(), read_file(file));
+void write_model_files(const fs::path& directory, const std::vector<TensorSource>& tensors,
+                       const std::string& config, const ModelDirectory& original) {
+  constexpr std::uint64_t kMaxShardBytes = 5'000'000'000;  // as published checkpoints are sharded
+  write_sharded_safetensors(directory, tensors, kMaxShardBytes);
+  for (const fs::path& file : original.companion_files()) {
+    write_file_atomically(directory / file.filename(), read_file(file));
   }
+  write_file_atomically(directory / "config.json", config);
 }
 
 }  // namespace expandft

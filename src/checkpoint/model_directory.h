@@ -14,44 +14,43 @@ namespace expandft {
 /// A Hugging Face model directory: config.json, and model.safetensors or shards with an index.
 class ModelDirectory {
  public:
-  /// Throws input errors for: no directory, no config.json, no weights, pickle weights only, an
-  /// index that names missing files, paths outside the directory, or tensors that are not there
-  /// or stand twice.
+  /// Input errors for: no directory, no config.json, a link that leads out of the directory, and as
+  /// open_weights.
   static ModelDirectory open(const fs::path& directory);
 
   const fs::path& path() const { return path_; }
   const Json& config() const { return config_; }
-  /// In a stable order (by name).
+  /// By name, in alphabetical order.
   const std::map<std::string, TensorView>& tensors() const { return tensors_; }
-  /// The tensor, or an input error that names it, the directory and the nearest name that is there.
+  /// A tensor by name, or an input error that names it, the directory and the nearest known name.
   const TensorView& tensor(const std::string& name) const;
   bool has(const std::string& name) const { return tensors_.contains(name); }
-  /// Whether two tensors that are there have the same dtype, shape and bytes. Both are read the
-  /// first time, and what came out is kept.
+  /// Whether two existing tensors have the same dtype, shape and bytes. The result is cached.
   bool has_equal(const std::string& one, const std::string& other) const;
   std::uint64_t weight_bytes() const;
-  /// What was read of the weights leaves the process's memory: see MappedFile::release.
+  /// Drops the weights' pages from the process's memory: see MappedFile::release.
   void release() const;
 
-  /// Identifies the base of an adapter: XXH3-128 over config.json (parsed, re-serialised with
-  /// sorted keys) and every tensor's name, dtype, shape and bytes. Hex. Independent of sharding.
-  /// All weights are read the first time, and what came out is kept.
+  /// Identifies the base of an adapter: XXH3-128, in hex, of config.json (parsed and written again
+  /// with sorted keys) and of every tensor's name, dtype, shape and bytes. Does not depend on
+  /// sharding. Reads all weights; the result is cached.
   std::string fingerprint() const;
 
-  /// Files that belong to the tokenizer or generation (tokenizer.model, tokenizer.json,
-  /// tokenizer_config.json, special_tokens_map.json, added_tokens.json, vocab.json, merges.txt,
-  /// chat_template.jinja, chat_template.json, generation_config.json, preprocessor_config.json,
-  /// processor_config.json), those that are there.
+  /// The directory's files for the tokenizer, the chat template, generation and preprocessing
+  /// (tokenizer.json, generation_config.json, …).
   std::vector<fs::path> companion_files() const;
-  /// Copies them into a directory that is there.
-  void copy_companions(const fs::path& to) const;
 
  private:
   fs::path path_;
   Json config_;
   std::map<std::string, TensorView> tensors_;
-  mutable std::string fingerprint_;                                    // once it was asked for
-  mutable std::map<std::pair<std::string, std::string>, bool> equal_;  // what was asked for
+  mutable std::string fingerprint_;                                    // empty until computed
+  mutable std::map<std::pair<std::string, std::string>, bool> equal_;  // cached results
 };
+
+/// Writes a model into an existing directory: the tensors (model.safetensors, or shards of at most
+/// 5 GB with an index), `config` as config.json, and copies of the companion files of `original`.
+void write_model_files(const fs::path& directory, const std::vector<TensorSource>& tensors,
+                       const std::string& config, const ModelDirectory& original);
 
 }  // namespace expandft

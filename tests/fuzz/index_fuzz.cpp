@@ -1,4 +1,4 @@
-#include "checkpoint/model_index.h"
+#include "checkpoint/weight_files.h"
 #include "fuzz.h"
 
 using namespace expandft;

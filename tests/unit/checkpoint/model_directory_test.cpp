@@ -2,7 +2,7 @@
 
 #include "base/temp_directory.h"
 #include "catch.h"
-#include "checkpoint/model_index.h"
+#include "checkpoint/weight_files.h"
 #include "checkpoint/safetensors_bytes.h"
 
 #include <fstream>

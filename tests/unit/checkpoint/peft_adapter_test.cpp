@@ -1,4 +1,4 @@
-#include "checkpoint/peft_config.h"
+#include "checkpoint/peft_adapter.h"
 
 #include "base/error.h"
 #include "catch.h"
