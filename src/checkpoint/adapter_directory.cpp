@@ -11,7 +11,7 @@ namespace expandft {
 namespace {
 
 constexpr const char* kAdapterFormat = "expandft-adapter";
-// 2: methods other than "new". Those are written as 1, which older programs read.
+// 2: methods other than "new". Adapters of "new" are written as 1, which older versions read.
 constexpr std::int64_t kAdapterVersion = 2;
 
 std::int64_t positive(const Json& config, const char* key, const std::string& where) {
@@ -53,21 +53,21 @@ std::vector<std::int64_t> layer_list(const Json& config, std::int64_t layers,
 AdapterInfo read_adapter_info(const Json& config, const std::string& where) {
   if (!config.is_object() || config.value("format", Json()) != Json(kAdapterFormat)) {
     const bool peft = config.is_object() && config.contains("peft_type");
-    throw input_error(
-        peft ? "this is an adapter of PEFT (" + config.at("peft_type").dump() + "), not of expandft"
-             : std::string("this is not an expandft adapter"),
-        where, "give the adapter/ folder that expandft train wrote");
+    throw input_error(peft ? "this is a PEFT adapter (" + config.at("peft_type").dump() +
+                                 "), not an expandft adapter"
+                           : std::string("this is not an expandft adapter"),
+                      where, "use the adapter/ folder that expandft train wrote");
   }
   const std::int64_t version = positive(config, "format_version", where);
   if (version > kAdapterVersion) {
-    throw input_error("the adapter's format is " + std::to_string(version) +
-                          "; this program reads up to " + std::to_string(kAdapterVersion),
+    throw input_error("the adapter has format version " + std::to_string(version) +
+                          "; this expandft reads up to " + std::to_string(kAdapterVersion),
                       where, "use a newer expandft");
   }
   AdapterInfo info;
   info.base_model = string_field(config, "base_model_name_or_path", where);
   info.base_fingerprint = string_field(config, "base_fingerprint", where);
-  // Adapters of before have it as "train".
+  // Older adapters call it "train".
   const char* const key =
       config.contains("train") && !config.contains("method") ? "train" : "method";
   const std::string name = string_field(config, key, where);
@@ -103,8 +103,8 @@ void check_tensors(const AdapterInfo& info, const std::map<std::string, TensorVi
     const auto found = tensors.find(name);
     if (found == tensors.end() ? needed : found->second.shape != shape) {
       throw input_error(
-          "tensor \"" + name + "\" is missing or not of the shape that the config says", where,
-          "the adapter is damaged: copy it again");
+          "tensor \"" + name + "\" is missing or does not have the shape that the config states",
+          where, "the adapter is damaged: copy it again");
     }
   };
   const std::int64_t h = info.hidden_size, p = info.intermediate_size;
@@ -149,8 +149,8 @@ AdapterDirectory AdapterDirectory::open(const fs::path& directory) {
   const fs::path config = directory / "adapter_config.json";
   const fs::path weights = directory / "adapter_model.safetensors";
   if (!is_file(config)) {
-    throw input_error("no adapter_config.json: this is no adapter directory", directory.string(),
-                      "give the adapter/ folder that expandft train wrote");
+    throw input_error("no adapter_config.json: this is not an adapter directory",
+                      directory.string(), "use the adapter/ folder that expandft train wrote");
   }
   check_links(directory);
   AdapterDirectory adapter;

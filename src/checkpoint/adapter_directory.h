@@ -11,24 +11,24 @@
 
 namespace expandft {
 
-/// What an adapter is and what it belongs to: adapter_config.json (docs/formats.md).
+/// adapter_config.json: what an adapter is and which base it belongs to (docs/formats.md).
 struct AdapterInfo {
   std::string base_model;        // as the user named it; for people
   std::string base_fingerprint;  // ModelDirectory::fingerprint() of the base; for the program
   std::vector<std::int64_t> layers;
-  std::int64_t copies = 2;  // k
+  std::int64_t copies = 2;  // k, the original included
   std::int64_t num_hidden_layers = 0, hidden_size = 0, intermediate_size = 0;
   Method method = Method::kNew;  // one that widens MLPs; key "method"
   double strength = 1.0;         // the strength it was trained at
 };
 
-/// An adapter directory: adapter_config.json and adapter_model.safetensors with the tensors
-/// model.layers.{i}.mlp.{gate,up,down}_proj.copy{j}.weight (and .bias), j from 1 to copies - 1,
-/// and under "mlp" the originals as they were trained, in the same names without ".copy{j}".
+/// An adapter directory: adapter_config.json and adapter_model.safetensors. The tensors are
+/// model.layers.{i}.mlp.{gate,up,down}_proj.copy{j}.weight (and .bias), j from 1 to copies - 1;
+/// with the method "mlp" also the trained originals, by the same names without ".copy{j}".
 class AdapterDirectory {
  public:
-  /// Input errors: not an adapter of ours (a PEFT adapter is named as such), a newer format,
-  /// damaged fields, or tensors that are missing, unknown or of another shape than the config says.
+  /// Input errors for a directory that is not an expandft adapter (PEFT adapters are recognised), a
+  /// newer format, damaged fields, and tensors that are missing, unknown or of the wrong shape.
   static AdapterDirectory open(const fs::path& directory);
 
   const fs::path& path() const { return path_; }
@@ -49,7 +49,7 @@ std::string copy_tensor_name(std::int64_t layer, const std::string& projection, 
 std::string original_tensor_name(std::int64_t layer, const std::string& projection,
                                  const std::string& part);
 
-/// Writes both files into a directory that is there.
+/// Writes both files into an existing directory.
 void write_adapter(const fs::path& directory, const AdapterInfo& info,
                    const std::vector<TensorSource>& tensors);
 

@@ -36,13 +36,14 @@ void rename_or_throw(const fs::path& from, const fs::path& to) {
   }
 }
 
-/// Puts `fresh` in the place of `target`; what was there is at `fresh` or gone afterwards.
+/// Moves `fresh` to `target`; the previous target is afterwards at `fresh` or removed.
 void exchange(const fs::path& fresh, const fs::path& target) {
   if (::renameat2(AT_FDCWD, fresh.c_str(), AT_FDCWD, target.c_str(), RENAME_EXCHANGE) == 0) return;
   if (errno != EINVAL && errno != ENOSYS) {
     throw failure("cannot rename " + fresh.string() + ": " + reason(errno), target.string());
   }
-  // A file system that cannot exchange. Ended in between, remove_dead_partials puts the old back.
+  // This file system cannot exchange. If the process dies in between, remove_dead_partials restores
+  // the previous target.
   const fs::path aside = fresh.string() + ".old";
   rename_or_throw(target, aside);
   try {
@@ -62,8 +63,8 @@ AtomicDirectory::AtomicDirectory(fs::path target, std::uint64_t needed_bytes, Ex
     : target_(resolve_target(target)), existing_(existing), kind_(kind) {
   for (const fs::path& unknown : remove_dead_partials(target_)) {
     spdlog::warn(
-        "{}: a process prepares this or has left it; which cannot be told, as the file system has "
-        "no lock on it, so it stays: delete it when nothing writes {}",
+        "{}: another process is writing this or left it behind. The file system does not support "
+        "locks, so expandft cannot tell which, and keeps it. Delete it if nothing is writing {}",
         printable(unknown.string()), printable(target_.string()));
   }
   check_target(target_, needed_bytes, existing_, kind_);
@@ -86,9 +87,9 @@ bool AtomicDirectory::discard() {
   return !committed_;
 }
 
-/// Removes what lies at path(): what was written, or, after commit(), what it took the place of.
+/// Removes path(): what was written or, after commit(), what it replaced.
 void AtomicDirectory::clear_place() {
-  // Another thread may make or rename a file after the folder was listed; soon it finds no folder.
+  // Another thread may still create or rename a file after the folder was listed, so try again.
   constexpr int kAttempts = 10;
   for (int i = 0; i < kAttempts; ++i) {
     std::error_code error;
@@ -103,7 +104,7 @@ void AtomicDirectory::commit() {
   sync_tree(path());
   {
     const std::lock_guard lock(appearing_);
-    // Again: something may have come there while we worked.
+    // Check again: something may have appeared there in the meantime.
     if (can_replace(target_, existing_, kind_)) {
       exchange(path(), target_);
     } else {

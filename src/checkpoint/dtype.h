@@ -7,8 +7,8 @@
 
 namespace expandft {
 
-/// Element types of safetensors files. Only the float ones can be computed with; the others are
-/// carried through untouched.
+/// Element types of safetensors files. Arithmetic is supported on floats only; tensors of other
+/// types are copied unchanged.
 enum class Dtype : std::uint8_t {
   kF64,
   kF32,
@@ -27,12 +27,12 @@ enum class Dtype : std::uint8_t {
   kF8E5M2
 };
 
-std::size_t size_of(Dtype dtype);                               // bytes an element
+std::size_t size_of(Dtype dtype);                               // bytes per element
 std::string_view safetensors_name(Dtype dtype);                 // "BF16"
 std::optional<Dtype> dtype_from_safetensors(std::string_view);  // "BF16"
-/// "bfloat16": as config.json and the run config spell it.
+/// "bfloat16": the name in config.json and run configs.
 std::string_view config_name(Dtype dtype);
-/// Of "float32", "float16" and "bfloat16" only: what a model can be computed and stored in.
+/// Only "float32", "float16" and "bfloat16", the dtypes that models are computed and stored in.
 std::optional<Dtype> dtype_from_config(std::string_view);
 
 }  // namespace expandft

@@ -12,7 +12,7 @@ namespace expandft {
 void check_links(const fs::path& directory) {
   std::error_code error;
   const fs::path inside = fs::canonical(directory, error);
-  if (error) return;  // who opens files there will say so
+  if (error) return;  // opening files there reports the error
   const auto cached = hub_cache_entry(inside);
   std::vector<fs::path> links;
   for (fs::directory_iterator entry(directory, error), end; !error && entry != end;
@@ -27,7 +27,7 @@ void check_links(const fs::path& directory) {
       continue;
     throw input_error("found a link that leads out of the directory, to " + target.string() +
                           ", expected files of its own",
-                      link.string(), "put a copy of the file in the link's place, if you trust it");
+                      link.string(), "replace the link with a copy of the file, if you trust it");
   }
 }
 

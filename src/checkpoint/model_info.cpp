@@ -1,6 +1,93 @@
 #include "checkpoint/model_info.h"
 
+#include "base/error.h"
+
+#include <algorithm>
+#include <functional>
+
 namespace expandft {
+namespace {
+
+constexpr std::int64_t kMergedVersion = 1;
+constexpr std::int64_t kMaxCopies = 64;  // as in the run config
+
+}  // namespace
+
+MergedInfo read_merged_info(const fs::path& directory) {
+  const fs::path file = directory / kModelInfoFile;
+  if (!is_file(file)) {
+    throw input_error("no expandft.json: this model was not merged by expandft", directory.string(),
+                      "use the merged/ folder that expandft train, expand or merge wrote");
+  }
+  const Json json = read_json(file);
+  try {
+    if (json.at("format") == kTunedFormat) {
+      throw input_error("no MLP was widened in this model, so it does not contain the base",
+                        directory.string(),
+                        "use the base it was made from: " +
+                            json.at("base_model_name_or_path").get<std::string>());
+    }
+    if (json.at("format") != kMergedFormat ||
+        json.at("format_version").get<std::int64_t>() > kMergedVersion) {
+      throw input_error("unknown format of a merged model", file.string(), "use a newer expandft");
+    }
+    MergedInfo info;
+    info.base_model = json.at("base_model_name_or_path");
+    info.base_fingerprint = json.at("base_fingerprint");
+    info.base_config = json.at("base_config");
+    info.layers = json.at("layers").get<std::vector<std::int64_t>>();
+    info.copies = json.at("copies");
+    info.intermediate_size = json.at("base_intermediate_size");
+    const auto strength = strength_of(json.at("strength"));
+    info.strength = strength.value_or(Strength());
+    info.layout = Layout::kAuto;
+    for (const auto& [name, layout] : kLayoutNames) {
+      if (json.at("layout") == name) info.layout = layout;
+    }
+    info.reversible = json.at("reversible");
+    // Older models have it as "train", the oldest not at all.
+    const char* const key = json.contains("method") ? "method" : "train";
+    const auto method = parse_method(json.value(key, method_text(Method::kNew)));
+    if (!method || !method->widens()) {
+      throw input_error(std::string("\"") + key + "\" is " + json.at(key).dump() +
+                            "; expected \"new\", \"mlp\" or \"zero-init\"",
+                        file.string(), kMergeAgain);
+    }
+    info.method = method->kind;
+    const bool ascending =
+        std::ranges::adjacent_find(info.layers, std::greater_equal{}) == info.layers.end();
+    if (info.layout == Layout::kAuto || info.layers.empty() || !ascending ||
+        info.layers.front() < 0 || info.intermediate_size < 1 || info.copies < 2 ||
+        info.copies > kMaxCopies || !strength) {
+      throw input_error(
+          "a field is out of range; expected \"layers\" ascending from 0, \"copies\" from 2 to " +
+              std::to_string(kMaxCopies) +
+              ", \"base_intermediate_size\" from 1, \"strength\" from 0 to 1 and \"layout\" "
+              "native, padded, remote-code or deci",
+          file.string(), kMergeAgain);
+    }
+    return info;
+  } catch (const Json::exception& error) {
+    throw input_error(std::string("a field is missing or of the wrong type: ") + error.what(),
+                      file.string(), kMergeAgain);
+  }
+}
+
+void write_merged_info(const fs::path& directory, const MergedInfo& info) {
+  const Json json = {{"format", kMergedFormat},
+                     {"format_version", kMergedVersion},
+                     {"base_model_name_or_path", info.base_model},
+                     {"base_fingerprint", info.base_fingerprint},
+                     {"layers", info.layers},
+                     {"copies", info.copies},
+                     {"base_intermediate_size", info.intermediate_size},
+                     {"strength", strength_json(info.strength)},
+                     {"layout", layout_name(info.layout)},
+                     {"method", method_text(info.method)},
+                     {"reversible", info.reversible},
+                     {"base_config", info.base_config}};
+  write_file_atomically(directory / kModelInfoFile, json.dump(2) + "\n");
+}
 
 void write_tuned_info(const fs::path& directory, const std::string& base,
                       const Strength& strength) {

@@ -48,7 +48,7 @@ std::optional<OutputKind> kind_of(const fs::path& directory) {
       if (kind == known.in_marker) return known.kind;
     }
   } catch (const Error&) {
-    // A damaged marker says nothing.
+    // A damaged marker counts as none.
   }
   return std::nullopt;
 }

@@ -25,7 +25,7 @@ std::string own_name() {
   return "process " + std::to_string(getpid()) + " on " + host.data() + ", since " + time.data();
 }
 
-/// What a holder wrote; empty before it did, or when it is no text of ours.
+/// The name that the holder wrote; empty before it did, or if another program wrote the file.
 std::string read_name(int descriptor) {
   std::array<char, 512> text{};
   const ssize_t size = pread(descriptor, text.data(), text.size(), 0);
@@ -39,7 +39,7 @@ std::string read_name(int descriptor) {
 fs::path lock_file(const fs::path& target) {
   fs::path plain = without_trailing_separator(target);
   std::error_code error;
-  if (fs::is_symlink(plain, error)) {  // two names of one directory have one lock
+  if (fs::is_symlink(plain, error)) {  // a directory and a link to it share one lock
     const fs::path meant = fs::weakly_canonical(plain, error);
     if (!error) plain = meant;
   }
@@ -52,7 +52,7 @@ std::optional<std::string> lock_holder(const fs::path& target) {
   std::optional<std::string> holder;
   if (flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
     holder = read_name(descriptor);
-    if (holder->empty()) holder = "a process that began just now";
+    if (holder->empty()) holder = "a process that has just started";
   }
   close(descriptor);
   return holder;
@@ -68,15 +68,16 @@ OutputLock::OutputLock(const fs::path& target) {
   lock_.emplace(file, FileLock::Missing::kCreate);
   if (lock_->state() == FileLock::State::kHeld) {
     const std::string holder = read_name(lock_->descriptor());
-    throw input_error("another run is writing here: " +
-                          (holder.empty() ? std::string("a process that began just now") : holder),
-                      target.string(), "wait for its end, or choose another output");
+    throw input_error(
+        "another run is writing here: " +
+            (holder.empty() ? std::string("a process that has just started") : holder),
+        target.string(), "wait until it ends, or choose another output");
   }
   if (lock_->state() != FileLock::State::kTaken) return;
   const int descriptor = lock_->descriptor();
   if (const std::string before = read_name(descriptor); !before.empty()) dead_holder_ = before;
   const std::string name = own_name();
-  // What cannot be written (a full disk) leaves the lock without a name, and a lock all the same.
+  // If the name cannot be written (full disk), the lock holds all the same.
   if (ftruncate(descriptor, 0) != 0 || pwrite(descriptor, name.data(), name.size(), 0) < 0) return;
 }
 

@@ -9,33 +9,33 @@
 
 namespace expandft {
 
-/// Keeps other processes of ours from writing an output directory while this lives. A file beside
-/// the directory, ".NAME.lock", is locked by the kernel, so that a process that died holds nothing:
+/// Keeps other expandft processes from writing an output directory while this object lives. The
+/// kernel locks a file beside the directory, ".NAME.lock", so a process that died holds no lock:
 /// its file is taken over.
 class OutputLock {
  public:
-  /// Input error that names the holder, when another process has the lock. Missing parents are
-  /// made; they go again with the lock if nothing came into them. Where no file can be written
-  /// nothing is locked: who writes there will say so.
+  /// Input error that names the holder when another process has the lock. Creates missing parents,
+  /// which are removed with the lock if they are still empty. Where no file can be written, locks
+  /// nothing: writing the output reports the error.
   explicit OutputLock(const fs::path& target);
   ~OutputLock();
   OutputLock(const OutputLock&) = delete;
   OutputLock& operator=(const OutputLock&) = delete;
 
-  /// Who had the lock and died with it: "process 42 on node-a, since 2026-01-31 12:00:00 UTC".
+  /// The process that died holding the lock: "process 42 on node-a, since 2026-01-31 12:00:00 UTC".
   const std::optional<std::string>& dead_holder() const { return dead_holder_; }
 
  private:
   std::optional<MadeFolders> parents_;
-  std::optional<FileLock> lock_;  // not taken where nothing can be locked
+  std::optional<FileLock> lock_;  // not taken where locks are not supported
   std::optional<std::string> dead_holder_;
 };
 
 /// Who holds the lock of an output directory: "process 42 on node-a, since …", or as much as is
-/// known. Nothing when nobody does, or where locks cannot be told. Changes nothing.
+/// known. None if nobody does or locks are not supported. Changes nothing.
 std::optional<std::string> lock_holder(const fs::path& target);
 
-/// The lock file of an output directory, which a link may name.
+/// The lock file of an output directory; a link at its end is followed.
 fs::path lock_file(const fs::path& target);
 
 }  // namespace expandft

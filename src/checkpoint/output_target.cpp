@@ -33,11 +33,11 @@ bool is_mount_point(const fs::path& directory) {
 #endif
 }
 
-/// What to do about an output that is there: the commands that write models have --force.
+/// What to do about an existing output: the commands that write models have --force.
 const char* way_out(OutputKind kind) {
   return kind == OutputKind::kModel
-             ? "choose another, or move this away: --force replaces only models that expandft wrote"
-             : "choose another, or move this away";
+             ? "choose another, or move this one: --force replaces only models that expandft wrote"
+             : "choose another, or move this one";
 }
 
 /// "a model that expandft wrote", "a directory that expandft did not write (a.txt, b.txt, …)".
@@ -57,18 +57,18 @@ std::string content_of(const fs::path& directory) {
          (names.size() > kShown ? ", …)" : ")");
 }
 
-/// A target that is, holds or lies in an input would replace it, or change it.
+/// Refuses a target that is, contains or is inside an input: writing it would change the input.
 void check_apart(const fs::path& target, const std::vector<fs::path>& inputs) {
   for (const fs::path& input : inputs) {
-    // The input's own folder too: a link in the target may lead out of it.
+    // Check the input's folder too: the input may be a link inside the target that leads out of it.
     if (contains(target, input) || (is_there(input) && contains(target, parent_of(input)))) {
       throw input_error(
-          "the output is or holds the input " + input.string() + ", which would be replaced",
+          "the output is or contains the input " + input.string() + ", which would be replaced",
           target.string(), "choose another output");
     }
     if (contains(input, target)) {
       throw input_error(
-          "the output lies in the input " + input.string() + ", which is never changed",
+          "the output is inside the input " + input.string() + ", which is never changed",
           target.string(), "choose another output");
     }
   }
@@ -90,7 +90,8 @@ void check_parent(const fs::path& target, std::uint64_t needed_bytes) {
                   parent.string(), "choose another output");
   }
   struct statvfs space {};
-  if (::statvfs(parent.c_str(), &space) != 0) return;  // then writing will tell
+  if (::statvfs(parent.c_str(), &space) != 0)
+    return;  // unknown: a full disk is reported when writing
   const std::uint64_t free = std::uint64_t{space.f_bavail} * space.f_frsize;
   if (free < kReserveBytes || free - kReserveBytes < needed_bytes) {
     throw failure("found " + human_bytes(static_cast<double>(free)) + " free, expected " +
@@ -130,7 +131,7 @@ bool can_replace(const fs::path& target, Existing existing, OutputKind kind) {
     throw input_error("found a file, expected a new directory", name, way_out(kind));
   }
   if (is_mount_point(target)) {
-    throw input_error("found a mount point, expected a directory that can be replaced whole", name,
+    throw input_error("found a mount point, expected a directory that can be replaced", name,
                       "name a directory inside it: " + (target / "model").string());
   }
   const char* const home = std::getenv("HOME");
@@ -166,8 +167,8 @@ void check_model_target(const fs::path& target, std::uint64_t needed_bytes, Exis
   check_apart(resolved, inputs);
   if (const auto run = run_around(resolved)) {
     throw input_error(
-        "the output lies in the run " + run->string() + ", where only its own training writes",
-        target.string(), "choose an output outside of every run");
+        "the output is inside the run " + run->string() + ", where only its own training writes",
+        target.string(), "choose an output outside all runs");
   }
   check_target(target, needed_bytes, existing, OutputKind::kModel);
 }

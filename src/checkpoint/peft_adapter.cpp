@@ -17,7 +17,7 @@ constexpr const char* kWeightsFile = "adapter_model.safetensors";
 constexpr const char* kFingerprintKey = "expandft_base_fingerprint";
 constexpr const char* kPrefix = "base_model.model.";
 
-/// Every A has its B, of ranks and sizes that fit together, and the config has them updated.
+/// Checks that every A has a B of the same rank, and that the config updates their modules.
 void check_pairs(const PeftLoraInfo& info, const std::map<std::string, TensorView>& tensors,
                  const std::string& where) {
   constexpr std::string_view prefix = kPrefix, suffix = ".lora_A.weight";
@@ -28,7 +28,7 @@ void check_pairs(const PeftLoraInfo& info, const std::map<std::string, TensorVie
   for (const auto& [name, view] : tensors) {
     const bool is_a = name.ends_with(".lora_A.weight"), is_b = name.ends_with(".lora_B.weight");
     if (!name.starts_with(prefix) || (!is_a && !is_b)) {
-      throw damaged(name, "is none of LoRA's");
+      throw damaged(name, "is not a tensor of LoRA");
     }
     std::string other = name;
     other.replace(name.size() - std::string("A.weight").size(), 1, is_a ? "B" : "A");
@@ -40,14 +40,14 @@ void check_pairs(const PeftLoraInfo& info, const std::map<std::string, TensorVie
     const std::string module =
         name.substr(prefix.size(), name.size() - prefix.size() - suffix.size());
     if (const auto field = info.targets.left_out_by(module)) {
-      throw damaged(name, "is of a module that the config's \"" + *field + "\" leaves out");
+      throw damaged(name, "belongs to a module that the config's \"" + *field + "\" excludes");
     }
   }
   if (tensors.empty()) throw input_error("the adapter has no tensors", where);
 }
 
 constexpr const char* kMergeHint =
-    "merge it with PEFT itself (model.merge_and_unload()), and give the merged model";
+    "merge it with PEFT (model.merge_and_unload()) and use the merged model";
 
 /// Fields that are read below.
 constexpr std::array kRead{"peft_type",         "task_type",      "r",
@@ -56,26 +56,26 @@ constexpr std::array kRead{"peft_type",         "task_type",      "r",
                            "exclude_modules",   "inference_mode", "layers_to_transform",
                            "layers_pattern"};
 
-/// Fields that do not change what an adapter computes once it is trained.
+/// Fields that do not affect what a trained adapter computes.
 constexpr std::array kHarmless{
     "auto_mapping",
     "peft_version",
     "revision",
     "lora_dropout",
     "runtime_config",
-    // How A and B began; whether the base was changed then is init_lora_weights' to say.
+    // How A and B were initialised; init_lora_weights says whether that changed the base.
     "loftq_config",
     "eva_config",
     "corda_config",
     "lora_ga_config",
-    // A gradient of its own.
+    // Affects gradients only.
     "velora_config",
-    // Nothing without megatron_config and use_qalora.
+    // Without effect unless megatron_config or use_qalora is set.
     "megatron_core",
     "qalora_group_size",
 };
 
-/// Kinds of LoRA whose settings all have defaults: an empty object switches them on, too.
+/// Variants whose settings all have defaults: even an empty object enables them.
 constexpr std::array kOnWhenEmpty{"kasa_config", "use_bdlora", "arrow_config", "monteclora_config"};
 
 template <std::size_t count>
@@ -89,7 +89,7 @@ bool is_off(const Json& value) {
           (value.is_string() ? value.get_ref<const std::string&>().empty() : value.empty()));
 }
 
-/// Whether A and B alone were set when training began, so that the base is the published one.
+/// Whether the initialisation changed only A and B, so that the base is the published one.
 bool keeps_base(const Json& initialisation) {
   if (initialisation.is_null() || initialisation.is_boolean()) return true;
   return std::ranges::any_of(std::array{"gaussian", "eva", "orthogonal", "mica"},
@@ -107,7 +107,7 @@ void check_kind(const JsonNode& config) {
   if (task && task->value() != Json("CAUSAL_LM")) {
     throw input_error("this adapter's \"task_type\" is " + json_excerpt(task->value()) +
                           "; expected \"CAUSAL_LM\"",
-                      config.where(), "adapters of language models are supported, without heads");
+                      config.where(), "only adapters of causal language models are supported");
   }
 }
 
@@ -155,7 +155,7 @@ double PeftLoraInfo::scale() const {
 
 PeftLoraInfo read_peft_config(const Json& json, const std::string& where) {
   const JsonNode config(json, where);
-  config.object();  // anything else is refused
+  config.object();  // refuses anything else
   check_kind(config);
   check_settings(config);
   PeftLoraInfo info;

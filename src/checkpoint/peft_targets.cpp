@@ -91,7 +91,7 @@ PeftTargets PeftTargets::of(const std::vector<std::string>& names) {
 std::optional<std::string> PeftTargets::left_out_by(const std::string& module) const {
   if (excluded_.match(module)) return "exclude_modules";
   if (!targets_.match(module)) return "target_modules";
-  // A module that is named in full is taken wherever it lies.
+  // A module named in full is included in any layer.
   if (std::ranges::find(targets_.names, module) != targets_.names.end()) return {};
   if (!layers_.empty() && !is_in_layers(module)) return "layers_to_transform";
   return {};

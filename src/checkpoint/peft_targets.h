@@ -11,7 +11,8 @@
 
 namespace expandft {
 
-/// Modules by a regular expression that their whole names match, or by their names' last parts.
+/// Selects modules by a regular expression for their whole names, or by the last parts of the
+/// names.
 struct ModuleNames {
   std::vector<std::string> names;
   std::shared_ptr<const RegularExpression> pattern;
@@ -21,19 +22,19 @@ struct ModuleNames {
   bool match(const std::string& module) const;
 };
 
-/// Which modules a LoRA adapter of PEFT updates, as PEFT 0.21 reads target_modules,
-/// exclude_modules, layers_to_transform and layers_pattern. Tensors of other modules it passes
-/// over.
+/// Which modules a LoRA adapter of PEFT updates: target_modules, exclude_modules,
+/// layers_to_transform and layers_pattern as PEFT 0.21 reads them. PEFT ignores tensors of other
+/// modules.
 class PeftTargets {
  public:
-  /// Input errors name the field: one of another type, a pattern that does not compile, no targets.
+  /// Input errors name the field: wrong type, invalid pattern, or no targets.
   static PeftTargets read(const JsonNode& config);
 
   static PeftTargets of(const std::vector<std::string>& names);
 
-  /// The field that leaves the module out, or nothing where it is updated.
+  /// The field that excludes the module; none if it is updated.
   std::optional<std::string> left_out_by(const std::string& module) const;
-  /// target_modules, as it is written.
+  /// target_modules as written.
   const Json& stated() const { return stated_; }
 
  private:
@@ -42,7 +43,7 @@ class PeftTargets {
   Json stated_;
   ModuleNames targets_, excluded_;
   std::vector<std::int64_t> layers_;  // empty: all
-  /// What they find ends in a layer's index and a dot; the first that finds something counts.
+  /// Their matches end in a layer's index and a dot; the first pattern that matches is used.
   std::vector<std::shared_ptr<const RegularExpression>> layer_patterns_;
 };
 

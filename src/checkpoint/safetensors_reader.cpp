@@ -57,7 +57,7 @@ std::span<const std::byte> header_of(std::span<const std::byte> file, const std:
   return header;
 }
 
-/// The checks of one tensor's description.
+/// Parses and checks the description of one tensor.
 class EntryParser {
  public:
   EntryParser(const Json& value, std::string where, std::size_t data_start, std::size_t data_bytes)
@@ -159,7 +159,7 @@ std::map<std::string, std::string> parse_metadata(const Json& value, const std::
   return metadata;
 }
 
-/// The tensors must cover the data section from its start to its end, once.
+/// Checks that the tensors cover the data section completely and without overlap.
 void check_cover(const SafetensorsHeader& header, std::size_t data_start, std::size_t file_bytes,
                  const std::string& where) {
   std::vector<std::tuple<std::size_t, std::size_t, const std::string*>> ranges;
@@ -197,7 +197,7 @@ std::optional<std::uint64_t> byte_size(Dtype dtype, const Shape& shape) {
   for (const std::int64_t size : shape) {
     if (size < 0) return std::nullopt;
     if (size == 0) {
-      is_empty = true;  // the other dimensions must be sound all the same: strides come of them
+      is_empty = true;  // but check the other dimensions, which determine strides
       continue;
     }
     if (bytes > kMax / static_cast<std::uint64_t>(size)) return std::nullopt;

@@ -16,13 +16,13 @@ constexpr std::size_t kAlignment = 64;
 std::string make_header(const fs::path& file, const std::vector<TensorSource>& tensors,
                         const std::map<std::string, std::string>& metadata) {
   Json json = Json::object();
-  auto& entries = json.get_ref<Json::object_t&>();  // appended to: operator[] searches
+  auto& entries = json.get_ref<Json::object_t&>();  // append directly: operator[] searches
   if (!metadata.empty()) entries.emplace_back("__metadata__", Json(metadata));
   std::set<std::string_view> names{"__metadata__"};
   std::uint64_t offset = 0;
   for (const TensorSource& tensor : tensors) {
     if (!names.insert(tensor.name).second) {
-      throw failure("a tensor's name is given twice or reserved, expected it once",
+      throw failure("a tensor's name is duplicate or reserved",
                     file.string() + ": tensor \"" + tensor.name + "\"");
     }
     const std::uint64_t end = offset + byte_size(tensor);
@@ -56,9 +56,8 @@ TensorSource source_of(std::string name, const TensorView& view) {
 std::uint64_t byte_size(const TensorSource& source) {
   const auto bytes = byte_size(source.dtype, source.shape);
   if (!bytes) {
-    throw failure(
-        "found the shape " + Json(source.shape).dump() + ", whose size is no 64-bit number",
-        "tensor \"" + source.name + "\"");
+    throw failure("found the shape " + Json(source.shape).dump() + ", whose size exceeds 64 bits",
+                  "tensor \"" + source.name + "\"");
   }
   return *bytes;
 }
@@ -101,7 +100,7 @@ void write_safetensors(const fs::path& file, const std::vector<TensorSource>& te
 
 void write_sharded_safetensors(const fs::path& directory, const std::vector<TensorSource>& tensors,
                                std::uint64_t max_shard_bytes) {
-  // Transformers refuses a file without this.
+  // transformers refuses a file without this entry.
   const std::map<std::string, std::string> metadata{{"format", "pt"}};
   std::vector<std::vector<TensorSource>> shards(1);
   std::uint64_t total = 0, in_shard = 0;
@@ -124,7 +123,7 @@ void write_sharded_safetensors(const fs::path& directory, const std::vector<Tens
     const std::string name = shard_name(i, shards.size());
     for (const TensorSource& tensor : shards[i]) {
       if (!weight_map.emplace(tensor.name, name).second) {
-        throw failure("a tensor's name is given twice, expected it once",
+        throw failure("a tensor's name is duplicate",
                       directory.string() + ": tensor \"" + tensor.name + "\"");
       }
     }

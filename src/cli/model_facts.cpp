@@ -2,7 +2,7 @@
 #include "checkpoint/model_directory.h"
 #include "checkpoint/model_info.h"
 #include "cli/facts.h"
-#include "export/merged_directory.h"
+#include "export/unmerge.h"
 #include "families/deci.h"
 #include "families/model_config.h"
 #include "tokenizer/tokenizer.h"

@@ -1,3 +1,5 @@
+#include "export/unmerge.h"
+
 #include "cli/output.h"
 #include "cli/verbs.h"
 #include "report/summary.h"

@@ -32,6 +32,12 @@ inline constexpr std::pair<const char*, Layout> kLayoutNames[] = {
     {"padded", Layout::kPadded},
     {"remote-code", Layout::kRemoteCode},
     {"deci", Layout::kDeci}};
+inline std::string layout_name(Layout layout) {
+  for (const auto& [name, value] : kLayoutNames) {
+    if (value == layout) return name;
+  }
+  return {};
+}
 
 struct ExpansionConfig {
   LayerSelection layers;    // required where the method expands

@@ -10,9 +10,9 @@ __device__ inline float warp_sum(float x) {
   return x;
 }
 
-/// The sum over the threads of a row, for all of them. A row's threads are those of one
-/// threadIdx.y: one warp, or several warps if the block has that row alone. Called once in a
-/// kernel.
+/// The sum over the threads of a row, returned to each of them. The threads of one threadIdx.y share
+/// a row: one warp, or several warps if the block has a single row. Call it only once in a kernel: a
+/// second call could overwrite `parts` while other threads still read it.
 __device__ inline float row_sum(float x) {
   x = warp_sum(x);
   if (blockDim.x == kWarp) return x;

@@ -7,11 +7,11 @@
 namespace expandft::gpu {
 namespace {
 
-/// Σ e^(x − peak) of numbers seen so far, and the largest of them.
+/// Σ e^(x − peak) over the numbers so far, and the largest of them.
 struct Exponentials {
   float peak = -INFINITY, sum = 0;
 
-  /// What to subtract: while all seen are -inf, 0, so that none becomes NaN.
+  /// What to subtract: 0 while all numbers are -inf, since -inf − -inf would be NaN.
   __device__ static float base(float peak) { return peak == -INFINITY ? 0.0F : peak; }
   __device__ void join(float other_peak, float other_sum) {
     const float most = fmaxf(peak, other_peak), from = base(most);
@@ -30,7 +30,7 @@ __device__ inline Exponentials warp_join(Exponentials e) {
   return e;
 }
 
-/// Of all threads of a block, for all of them.
+/// Joins the sums of all threads of a block; each thread gets the result.
 __device__ inline Exponentials block_join(Exponentials e) {
   __shared__ float peaks[kWarp], sums[kWarp];
   const unsigned lane = threadIdx.x % kWarp, warp = threadIdx.x / kWarp;
@@ -42,7 +42,7 @@ __device__ inline Exponentials block_join(Exponentials e) {
   return warp_join(part);
 }
 
-/// Calls visit with the numbers of a row, as packs where they are aligned: pointer and pack type.
+/// Calls visit(pointer, pack type) for the numbers of a row, in packs of 16 bytes where aligned.
 template <typename T, typename Visit>
 __device__ void for_packs(T* row, int columns, Visit visit) {
   constexpr int kWidth = kWide<T>;
@@ -81,7 +81,7 @@ __global__ void cross_entropy_kernel(CrossEntropy c) {
     for (int i = 0; i < kWidth; ++i) mine.sum += expf(x.at(i) - base);
     mine.peak = most;
   });
-  // Also: nobody writes a gradient before all have read.
+  // Also a barrier: no thread writes a gradient before all have read the logits.
   const Exponentials all = block_join(mine);
   if (threadIdx.x == 0) c.losses[row] = logf(all.sum) - (at_target - all.peak);
   if (!c.wants_grad) return;

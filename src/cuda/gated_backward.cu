@@ -1,4 +1,4 @@
-#include "cuda/gated_shape.cuh"
+#include "cuda/gated.cuh"
 
 namespace expandft::gpu {
 namespace {

@@ -7,14 +7,14 @@
 
 namespace expandft::gpu {
 
-// The kernels of src/cuda, as called from the host: raw pointers on the stream's device, nothing of
-// LibTorch. Numbers are read and written in one dtype, computed in fp32, and rounded to the dtype
-// where the operators of plain_ops.h round. Calls queue the work and return; a launch that fails
-// leaves its error for cudaGetLastError. Reads take 16 bytes at once where alignment allows it.
+// The kernels of src/cuda as the host calls them: raw pointers on the stream's device, no LibTorch.
+// All tensors of a call have one dtype; arithmetic is in fp32, and rounded to the dtype where the
+// operators of plain_ops.h round. Calls queue work and return; a failed launch leaves its error for
+// cudaGetLastError. Numbers are read 16 bytes at a time where alignment allows it.
 
 enum class Number { kFloat32, kBFloat16, kFloat16 };
 
-/// Rows of numbers that lie side by side; rows are `stride` numbers apart.
+/// A matrix of contiguous rows that are `stride` numbers apart.
 struct Rows {
   void* data = nullptr;
   std::int64_t stride = 0;
@@ -24,8 +24,8 @@ struct ConstRows {
   std::int64_t stride = 0;
 };
 
-/// y = x·r·w with r = rsqrt(mean(x²) + eps), which is kept in rstd (rows). With `adds_one`, 1 + w
-/// takes w's place and nothing is rounded before the end; without, x·r is rounded first.
+/// y = x·r·w with r = rsqrt(mean(x²) + eps), which is stored in rstd (rows), and x·r rounded first.
+/// With `adds_one`, y = x·r·(1 + w), rounded only at the end.
 struct NormForward {
   Number number;
   std::int64_t rows = 0, columns = 0;
@@ -38,7 +38,7 @@ struct NormForward {
 };
 void launch_norm(const NormForward& norm, cudaStream_t stream);
 
-/// dx of it.
+/// Its gradient with respect to x.
 struct NormBackward {
   Number number;
   std::int64_t rows = 0, columns = 0;
@@ -50,7 +50,8 @@ struct NormBackward {
 };
 void launch_norm_backward(const NormBackward& norm, cudaStream_t stream);
 
-/// Turns pairs (i, i + half) of each head by its token's angles; what is behind them is copied.
+/// Rotates the pairs (i, i + half) of each head by the angles of its token, and copies the numbers
+/// after them.
 struct Rotation {
   Number number;
   std::int64_t tokens = 0, heads = 0, head_dim = 0, half = 0;
@@ -72,7 +73,7 @@ struct GatedForward {
 };
 void launch_gated(const GatedForward& gated, cudaStream_t stream);
 
-/// Its gradients; value, which is act(gate) ⊙ up again, may be left out (data null).
+/// Its gradients. `value`, act(gate) ⊙ up again, is not computed if its data is null.
 struct GatedBackward {
   Number number;
   Activation activation;
@@ -82,12 +83,12 @@ struct GatedBackward {
 };
 void launch_gated_backward(const GatedBackward& gated, cudaStream_t stream);
 
-/// −log softmax(logits)[target] of each row. A target that is no column gives NaN.
+/// −log softmax(logits)[target] of each row; NaN for a target that is not a column.
 struct CrossEntropy {
   Number number;
   std::int64_t rows = 0, columns = 0;
-  float cap = 0;            // of logits that went through cap·tanh(x / cap); 0: none
-  bool wants_grad = false;  // the gradient takes the place of the logits
+  float cap = 0;            // logits are cap·tanh(x / cap); 0: no cap
+  bool wants_grad = false;  // overwrites the logits with their gradient
   Rows logits;
   const std::int64_t* targets = nullptr;
   float* losses = nullptr;

@@ -1,11 +1,12 @@
-// NCCL for the program, which neither links LibTorch's CUDA half nor needs NCCL's header.
+// Creates NCCL process groups for the program, which neither links LibTorch's CUDA libraries nor
+// includes NCCL's header.
 #include <chrono>
 #include <cstdint>
 
 #include <torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp>
 
-/// A backend of c10d's, owned by the caller; looked up by name (runtime/collectives.cpp). Throws
-/// what LibTorch throws.
+/// Returns a c10d backend that the caller owns. runtime/collectives.cpp looks this function up by
+/// name. Throws what LibTorch throws.
 extern "C" __attribute__((visibility("default"))) c10d::Backend* expandft_make_nccl(
     c10d::Store* store, int rank, int count, std::int64_t timeout_ms) {
   auto options = c10d::ProcessGroupNCCL::Options::create();

@@ -6,7 +6,7 @@
 namespace expandft::gpu {
 namespace {
 
-// A row is read twice; the second time it comes from the L1 cache.
+// A row is read twice, the second time from the L1 cache.
 
 template <typename T, int kWidth>
 __global__ void norm_kernel(NormForward n) {
@@ -73,7 +73,7 @@ __global__ void norm_backward_kernel(NormBackward n) {
 struct Shape {
   dim3 blocks, threads;
 };
-/// Rows of up to 64 packs get a warp each, four to a block (norms of heads); longer ones a block.
+/// Rows of up to 64 packs get a warp each, four to a block (norms of heads); longer rows a block.
 Shape shape_of(std::int64_t rows, std::int64_t columns, int width) {
   const std::int64_t packs = (columns + width - 1) / width;
   if (packs <= 2 * kWarp) return {dim3(static_cast<unsigned>((rows + 3) / 4)), dim3(kWarp, 4)};

@@ -32,13 +32,13 @@ __device__ inline __half from_float<__half>(float x) {
   return __float2half_rn(x);
 }
 
-/// x as it is after a stay in a tensor of T.
+/// x rounded to T, as if stored in a tensor.
 template <typename T>
 __device__ float rounded(float x) {
   return to_float(from_float<T>(x));
 }
 
-/// Numbers that lie side by side, read or written at once.
+/// Adjacent numbers that are read or written together.
 template <typename T, int kWidth>
 struct alignas(sizeof(T) * kWidth) Pack {
   T numbers[kWidth];
@@ -49,11 +49,11 @@ struct alignas(sizeof(T) * kWidth) Pack {
   __device__ void set(int i, float x) { numbers[i] = from_float<T>(x); }
 };
 
-/// Numbers of T in 16 bytes.
+/// How many numbers of T fit in 16 bytes.
 template <typename T>
 constexpr int kWide = 16 / static_cast<int>(sizeof(T));
 
-/// Whether all rows can be read 16 bytes at once: base addresses and strides.
+/// Whether all rows can be read 16 bytes at a time: address and stride are aligned.
 template <typename T>
 bool is_aligned(const void* data, std::int64_t stride = 0) {
   return reinterpret_cast<std::uintptr_t>(data) % 16 == 0 && stride % kWide<T> == 0;

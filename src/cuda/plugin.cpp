@@ -6,12 +6,12 @@
 #include <c10/cuda/CUDAStream.h>
 #include <torch/library.h>
 
-// The operators of fused_ops.h on a GPU, registered when the library is loaded. What the kernels do
-// not take (other dtypes and shapes) goes to plain ATen. Nothing here waits for the GPU.
+// The operators of fused_ops.h on a GPU, registered when the library is loaded. Dtypes and shapes
+// that the kernels do not take go to plain ATen. Nothing here waits for the GPU.
 namespace expandft::gpu {
 namespace {
 
-/// The dtype of them all, where the kernels know it.
+/// The common dtype of the tensors, if there is one and the kernels support it.
 template <typename... Tensors>
 std::optional<Number> number_of(const at::Tensor& first, const Tensors&... others) {
   if (((others.scalar_type() != first.scalar_type() || others.device() != first.device()) || ...)) {
@@ -34,7 +34,7 @@ class Queue {
  public:
   explicit Queue(const at::Tensor& x)
       : guard_(x.device()), stream_(c10::cuda::getCurrentCUDAStream().stream()) {}
-  /// Queues a kernel, and throws when it could not be.
+  /// Queues a kernel; throws if the launch failed.
   template <typename Work>
   void operator()(void (*launch)(const Work&, cudaStream_t), const Work& work) const {
     launch(work, stream_);
@@ -46,7 +46,7 @@ class Queue {
   cudaStream_t stream_;
 };
 
-/// A tensor whose rows (all but the last dimension) are evenly apart; a copy, if it has to be.
+/// The tensor, or a contiguous copy unless it is a matrix with contiguous rows.
 at::Tensor with_dense_rows(const at::Tensor& x) {
   return x.dim() == 2 && x.stride(1) == 1 ? x : x.contiguous();
 }
@@ -60,7 +60,7 @@ Rows into(const at::Tensor& x) {
   return x.defined() ? Rows{x.mutable_data_ptr(), row_stride(x)} : Rows{};
 }
 
-/// Whether x (…, columns) is not empty, and weight (columns) goes with it.
+/// Whether x (…, columns) is not empty and the weight is (columns).
 bool suits_norm(const at::Tensor& x, const at::Tensor& weight) {
   return x.numel() > 0 && weight.dim() == 1 && weight.size(0) == x.size(-1);
 }
@@ -185,7 +185,7 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> gated_activation_backward(const a
 at::Tensor cross_entropy(at::Tensor& logits, const at::Tensor& targets,
                          std::optional<double> softcap, bool wants_grad) {
   const auto number = number_of(logits);
-  // The gradient takes the place of the logits: there is no room for a copy.
+  // The gradient overwrites the logits, so a copy would be of no use.
   if (!number || logits.dim() != 2 || logits.size(1) == 0 || logits.stride(1) != 1 ||
       targets.dim() != 1 || targets.size(0) != logits.size(0) ||
       targets.scalar_type() != at::kLong || targets.device() != logits.device()) {

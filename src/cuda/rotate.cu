@@ -6,7 +6,7 @@
 namespace expandft::gpu {
 namespace {
 
-/// One block a token: the heads share their angles.
+/// One block for each token, whose heads share their angles.
 template <typename T, int kWidth>
 __global__ void rotate_kernel(Rotation turn) {
   using P = Pack<T, kWidth>;
@@ -28,7 +28,8 @@ __global__ void rotate_kernel(Rotation turn) {
     P first, second;
 #pragma unroll
     for (int i = 0; i < kWidth; ++i) {
-      // Two operations, two roundings: x·cos stays in a tensor before the second product is added.
+      // Two roundings, as in plain_ops.h: x·cos is stored in a tensor before the second product is
+      // added.
       first.set(i, rounded<T>(a.at(i) * c.at(i)) - sign * s.at(i) * b.at(i));
       second.set(i, rounded<T>(b.at(i) * c.at(i)) + sign * s.at(i) * a.at(i));
     }

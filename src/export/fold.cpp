@@ -16,19 +16,19 @@
 namespace expandft {
 namespace {
 
-/// A writable tensor over the bytes that a source is to fill.
+/// A writable tensor over the bytes that a source must fill.
 at::Tensor over(std::span<std::byte> bytes, const Shape& shape, Dtype dtype) {
   return at::from_blob(bytes.data(), shape, at::TensorOptions().dtype(scalar_type(dtype)));
 }
 
-/// What a section of a wide tensor is made of.
+/// The parts of one section of a folded tensor.
 struct Section {
-  at::Tensor tuned;                // the original as trained, or undefined: it did not train
+  at::Tensor tuned;                // the trained original; undefined if it did not train
   std::vector<at::Tensor> copies;  // none in a layer that does not grow
 };
 
-/// One wide tensor: of each section the original's part and then each copy's along the widening
-/// dimension, times their shares. What is left (padding) is zero. sections[i]: of section i.
+/// A folded tensor: each section is the original followed by the added copies along the growing
+/// dimension, each times its share, and by zeros up to `width`.
 TensorSource widened(const std::string& name, const TensorView& base, const MlpTensor& which,
                      std::vector<Section> sections, std::int64_t width, const Folding& folding) {
   const auto dim = static_cast<std::size_t>(which.dim());
@@ -48,7 +48,7 @@ TensorSource widened(const std::string& name, const TensorView& base, const MlpT
       std::int64_t filled = 0;
       const auto put = [&](const at::Tensor& part, double of_output) {
         at::Tensor target = out.narrow(which.dim(), filled, own);
-        // The product is made in the file's dtype, so that what the docs say of rounding is exact.
+        // The product is computed in the file's dtype, as docs/formats.md says of its rounding.
         const at::Tensor ready = part.to(at::kCPU, out.scalar_type());
         if (of_output == 1.0) {
           target.copy_(ready);
@@ -103,7 +103,7 @@ std::vector<TensorSource> fold(const ModelDirectory& base, const DecoderSpec& sp
                                const Folding& folding, const NamedTensors& copies) {
   const std::map<std::string, at::Tensor> by_name(copies.begin(), copies.end());
   const std::map<std::string, MlpTensor> foldable = mlp_tensors(spec);
-  std::map<std::string, at::Tensor> tuned_biases;  // of down, which stand outside of the copies
+  std::map<std::string, at::Tensor> tuned_biases;  // of down, added once for all copies
   for (const std::int64_t layer : folding.plan.layers) {
     if (!folding.plan.trains_originals() || !spec.mlp_bias) break;
     const std::string name = spec.names.layer(layer, "mlp.down_proj.bias");

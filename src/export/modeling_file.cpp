@@ -11,7 +11,7 @@
 namespace expandft {
 namespace {
 
-/// The class of the transformers package that AutoModelForCausalLM takes for a family.
+/// The class of transformers that AutoModelForCausalLM loads for a family.
 constexpr std::pair<std::string_view, std::string_view> kStockClasses[] = {
     {"llama", "LlamaForCausalLM"},        {"mistral", "MistralForCausalLM"},
     {"gemma", "GemmaForCausalLM"},        {"gemma2", "Gemma2ForCausalLM"},
@@ -20,7 +20,7 @@ constexpr std::pair<std::string_view, std::string_view> kStockClasses[] = {
     {"phi3", "Phi3ForCausalLM"},
 };
 
-/// {stock}: the class above; {expanded}: ours.
+/// {stock}: the class above; {expanded}: the derived class.
 constexpr const char* kModelingText =
     R"py("""A {stock} whose layers have MLPs of different widths, written by expandft.
 
@@ -48,7 +48,7 @@ std::string_view stock_class(const DecoderSpec& spec) {
       kStockClasses, spec.family, &std::pair<std::string_view, std::string_view>::first);
   if (found != std::end(kStockClasses)) return found->second;
   throw input_error(
-      "the layout \"remote-code\" is not known for the family \"" + spec.family + "\"", "layout",
+      "the layout \"remote-code\" does not support the family \"" + spec.family + "\"", "layout",
       "use layout \"padded\"");
 }
 

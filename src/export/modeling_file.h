@@ -6,10 +6,10 @@
 
 namespace expandft {
 
-// What the layout "remote-code" adds to a model directory for the transformers package: a class
-// that gives each layer's MLP the width that config.json states (kLayerWidthsKey).
+// The layout "remote-code" adds a Python file to the model directory: a class for transformers that
+// gives each layer's MLP its width from config.json (kLayerWidthsKey).
 
-/// Its file's name, without ".py", as config.json's "auto_map" has it.
+/// The file's name without ".py", as in "auto_map" of config.json.
 inline constexpr const char* kModelingModule = "modeling_expandft";
 
 /// The class for a family: "ExpandedLlamaForCausalLM".

@@ -1,36 +1,39 @@
 #pragma once
 
 #include "checkpoint/model_directory.h"
-#include "export/verification.h"
 #include "methods/trained_weights.h"
 #include "model/decoder.h"
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
 namespace expandft {
 
-/// Bytes of the tensors that write_tuned will write; and of all files, at most.
+// A tuned model: the base with what a decoder's adaptation changed (LoRA, trained weights, added
+// layers) at the strength that is set. `layers` says where each layer of the decoder comes from.
+
+/// Bytes of the tensors that write_tuned will write.
 std::uint64_t tuned_weight_bytes(const ModelDirectory& base,
                                  const std::vector<LayerOrigin>& layers);
+/// Bytes of all files that write_tuned will write, at most.
 std::uint64_t tuned_bytes(const ModelDirectory& base, const std::vector<LayerOrigin>& layers);
 
-/// Writes a complete model directory into `directory`, which is there: the base with what a
-/// decoder's adaptation (LoRA, trained weights, added layers) has made of it at the strength that
-/// is set, in the base's names and dtypes; and README.md (`card`). Tensors that did not train keep
-/// their bytes. `layers`: where the decoder's layers come from. `strength`: the one that is set,
-/// for expandft.json.
+/// Computes a tensor when it is needed, so that not all are in memory at once.
+using MakeTensor = std::function<at::Tensor()>;
+/// The tensors that differ from the base's, by their names in the written model, before they are
+/// rounded to the base's dtype.
+std::map<std::string, MakeTensor> changed_tensors(const ModelDirectory& base,
+                                                  const Decoder& decoder,
+                                                  const std::vector<LayerOrigin>& layers);
+
+/// Writes a complete model into `directory`, which must exist, in the base's names and dtypes.
+/// Tensors that did not train keep their bytes. README.md is `card`; `strength`, the one that is
+/// set, goes to expandft.json.
 void write_tuned(const fs::path& directory, const ModelDirectory& base, const Decoder& decoder,
                  const std::vector<LayerOrigin>& layers, const Strength& strength,
                  const std::string& card);
-
-/// Reads a model that write_tuned wrote with these arguments and compares its logits with the
-/// decoder's. Throws a failure where they differ visibly, unless rounding is all that makes them:
-/// the weights before they were rounded have the decoder's logits, within the rounding of what it
-/// computes in, and the weights rounded in memory have the files'. `expected` says so, and how much
-/// rounding usually makes.
-LogitDifference check_tuned(const fs::path& written, const ModelDirectory& base,
-                            const Decoder& decoder, const std::vector<LayerOrigin>& layers);
 
 }  // namespace expandft

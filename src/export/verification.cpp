@@ -1,27 +1,20 @@
 #include "export/verification.h"
 
 #include "base/error.h"
-#include "families/model_config.h"
 #include "families/tensor_names.h"
 #include "model/tensors.h"
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <map>
-#include <random>
+#include <memory>
 
 #include <spdlog/fmt/fmt.h>
 
 namespace expandft {
 namespace {
 
-/// The larger; a NaN when either is one.
-double larger(double a, double b) {
-  return std::isnan(a) || a > b ? a : b;
-}
-
-/// Hidden states of the base with its MLPs in the split form, each copy as `ready` makes it.
+/// Hidden states of the base with its MLPs in the split form; each copy is passed through `ready`.
 at::Tensor split_hidden(const StreamedDecoder& base, const ExpansionPlan& plan,
                         const NamedTensors& copies, const Strength& strength,
                         const TokenTensors& probe,
@@ -39,83 +32,25 @@ at::Tensor split_hidden(const StreamedDecoder& base, const ExpansionPlan& plan,
                      });
 }
 
+/// Throws a failure when logits differ by more than is allowed.
+void check_difference(double worst, double allowed, double scale, const char* when,
+                      const fs::path& written) {
+  if (std::isfinite(worst) && worst <= allowed) return;
+  throw failure(fmt::format("the written model does not compute what was trained{}: logits differ "
+                            "by up to {:.3g}, expected at most {:.3g} (largest logit {:.3g})",
+                            when, worst, allowed, scale),
+                written.string(),
+                "nothing was written; check that the weights are finite, then report this");
+}
+
+/// Why a model stored in one dtype differs from the one in memory.
+std::string rounding_causes(Dtype stored, Dtype computed) {
+  std::string text = fmt::format("rounding of the weights to {}", config_name(stored));
+  if (computed != Dtype::kF32) text += fmt::format(" and computing in {}", config_name(computed));
+  return text;
+}
+
 }  // namespace
-
-TokenTensors probe_tokens(const DecoderSpec& spec, at::Device device) {
-  // Few tokens: every weight takes part in each, and a large model's check should not outlast the
-  // writing.
-  constexpr std::int64_t kSequences = 2, kLength = 16;
-  std::mt19937_64 random(20260101);
-  TokenBatch batch;
-  batch.offsets.assign(1, 0);
-  for (std::int64_t i = 0; i < kSequences; ++i) {
-    Example example;
-    const std::int64_t length = std::min(kLength, spec.max_positions);
-    for (std::int64_t t = 0; t < length; ++t) {
-      example.tokens.push_back(
-          static_cast<TokenId>(random() % static_cast<std::uint64_t>(spec.vocab)));
-    }
-    if (spec.bos && *spec.bos < spec.vocab) example.tokens[0] = static_cast<TokenId>(*spec.bos);
-    example.learned.assign(example.tokens.size(), 1);
-    batch.append(example);
-  }
-  return to_device(batch, device);
-}
-
-std::string describe(const LogitDifference& difference) {
-  const std::string text =
-      fmt::format("logits differ by at most {:.2g} (largest logit {:.1f}, float32)",
-                  difference.worst, difference.scale);
-  const auto& expected = difference.expected;
-  if (!expected || difference.worst <= summation_tolerance(difference.scale)) return text;
-  const std::string before =
-      expected->before ? fmt::format("; before it they differ by {:.2g}", *expected->before) : "";
-  return fmt::format("{}: {} explains it ({} {:.2g} is expected{})", text, expected->cause,
-                     difference.worst <= expected->most ? "up to" : "though no more than",
-                     expected->most, before);
-}
-
-LogitDifference compare_logits(const at::Tensor& expected, const at::Tensor& found) {
-  const at::Tensor a = expected.to(at::kCPU).contiguous(), b = found.to(at::kCPU).contiguous();
-  LogitDifference out;
-  out.worst = (a.to(at::kDouble) - b.to(at::kDouble)).abs().max().item<double>();
-  out.scale = a.to(at::kDouble).abs().max().item<double>();
-  out.identical = a.scalar_type() == b.scalar_type() && a.nbytes() == b.nbytes() &&
-                  std::memcmp(a.data_ptr(), b.data_ptr(), a.nbytes()) == 0;
-  return out;
-}
-
-LogitDifference compare_logits(const StreamedDecoder& model, const at::Tensor& hidden,
-                               const LogitsOf& expected) {
-  constexpr std::int64_t kPieceNumbers = 8 << 20;  // of a head: 32 MB in fp32
-  const DecoderSpec& spec = model.spec();
-  const std::int64_t step = std::max<std::int64_t>(1, kPieceNumbers / spec.hidden);
-  LogitDifference all{.identical = true};
-  for (std::int64_t begin = 0; begin < spec.vocab; begin += step) {
-    const std::int64_t count = std::min(step, spec.vocab - begin);
-    const LogitDifference piece =
-        compare_logits(expected(begin, count), model.logits(hidden, begin, count));
-    all.worst = larger(all.worst, piece.worst);
-    all.scale = larger(all.scale, piece.scale);
-    all.identical = all.identical && piece.identical;
-  }
-  return all;
-}
-
-at::Tensor probe_logits(const Decoder& decoder, const TokenTensors& probe) {
-  const c10::NoGradGuard no_grad;
-  return decoder.logits(decoder.hidden(probe));
-}
-
-double rounding_of(Dtype dtype) {
-  return dtype == Dtype::kBF16  ? std::ldexp(1.0, -8)
-         : dtype == Dtype::kF16 ? std::ldexp(1.0, -11)
-                                : std::ldexp(1.0, -24);
-}
-
-double summation_tolerance(double scale) {
-  return std::max(scale, 1.0) * 1e-4;
-}
 
 bool is_rounded(const Folding& folding) {
   const auto exact = [](double share) { return share == 0 || is_power_of_two(share); };
@@ -126,8 +61,8 @@ bool is_rounded(const Folding& folding) {
 }
 
 double fold_tolerance(const Folding& folding, Dtype dtype, double scale) {
-  // Half a unit in the last place of each weight of down, grown through the layers: the factors
-  // leave room of about ten times what is seen on real and random models.
+  // Half a unit in the last place of each weight of down, amplified by the layers. The factors
+  // allow about ten times what is observed on real and random models.
   const double rounding = is_rounded(folding) ? 8 * rounding_of(dtype) : 0.0;
   return summation_tolerance(scale) + std::max(scale, 1.0) * rounding;
 }
@@ -139,13 +74,13 @@ LogitDifference check_written(const fs::path& written, const ModelDirectory& bas
   const ModelDirectory merged_files = ModelDirectory::open(written);
   const StreamedDecoder split(base, at::kFloat, device), merged(merged_files, at::kFloat, device);
   if (merged.spec().vocab != split.spec().vocab || merged.spec().hidden != split.spec().hidden) {
-    throw failure("the merged model's embedding has another size than the base's",
+    throw failure("the merged model's embedding does not have the size of the base's",
                   base.path().string(), "nothing was written; report this");
   }
   const TokenTensors probe = probe_tokens(split.spec(), device);
   const at::Tensor expected = split_hidden(
       split, folding.plan, copies, folding.strength, probe, [&](const at::Tensor& copy) {
-        // As an adapter holds it: rounded to the base's dtype.
+        // Rounded to the base's dtype, as in an adapter.
         return copy.to(scalar_type(dtype)).to(device, at::kFloat);
       });
   LogitDifference difference = compare_logits(
@@ -153,11 +88,12 @@ LogitDifference check_written(const fs::path& written, const ModelDirectory& bas
       [&](std::int64_t begin, std::int64_t count) { return split.logits(expected, begin, count); });
   const double tolerance = fold_tolerance(folding, dtype, difference.scale);
   if (!std::isfinite(difference.worst) || difference.worst > tolerance) {
-    throw failure(fmt::format("the merged model does not compute what base and copies do: logits "
-                              "differ by up to {:.3g}; allowed are {:.3g} (largest logit {:.3g})",
-                              difference.worst, tolerance, difference.scale),
-                  base.path().string(),
-                  "nothing was written; check that the weights are finite, then report this");
+    throw failure(
+        fmt::format("the merged model does not compute what base and copies do: logits "
+                    "differ by up to {:.3g}, expected at most {:.3g} (largest logit {:.3g})",
+                    difference.worst, tolerance, difference.scale),
+        base.path().string(),
+        "nothing was written; check that the weights are finite, then report this");
   }
   if (is_rounded(folding) && dtype != Dtype::kF32) {
     difference.expected = {
@@ -187,6 +123,58 @@ LogitDifference check_identity(const ModelDirectory& base, const ExpansionPlan& 
                               difference.worst, difference.scale),
                   base.path().string(), "check that the weights are finite, then report this");
   }
+  return difference;
+}
+
+LogitDifference check_tuned(const fs::path& written, const ModelDirectory& base,
+                            const Decoder& decoder, const std::vector<LayerOrigin>& layers) {
+  const c10::NoGradGuard no_grad;
+  const ModelDirectory files = ModelDirectory::open(written);
+  const TokenTensors probe = probe_tokens(decoder.spec(), decoder.device());
+  const at::Tensor trained = probe_logits(decoder, probe).to(at::kFloat);
+  const LogitsOf of_trained = [&](std::int64_t begin, std::int64_t count) {
+    return trained.narrow(1, begin, count);
+  };
+  const auto with = [&](const WeightLoader::Replacement& replacement) {
+    return StreamedDecoder(files, at::kFloat, decoder.device(), replacement);
+  };
+  const StreamedDecoder model = with({});
+  const at::Tensor hidden = model.hidden(probe);
+  LogitDifference difference = compare_logits(model, hidden, of_trained);
+  const Dtype stored = base.tensor(decoder.spec().names.embedding()).dtype;
+  const Dtype computed = dtype_of(decoder.dtype());
+  // Twice the difference of healthy float16 LoRA runs, whose merged weights are rounded once more.
+  const auto most = [&](double rounding) {
+    return summation_tolerance(difference.scale) + std::max(difference.scale, 1.0) * 16 * rounding;
+  };
+  const double tolerance = most(std::max(rounding_of(stored), rounding_of(computed)));
+  if (difference.worst <= summation_tolerance(difference.scale)) return difference;
+
+  // Rounding must explain the difference: the weights before rounding must compute what was
+  // trained, and the same weights rounded in memory must compute what the files do.
+  const std::map<std::string, MakeTensor> changed = changed_tensors(base, decoder, layers);
+  const auto unrounded = [&](const std::string& name) {
+    const auto found = changed.find(name);
+    return found == changed.end() ? at::Tensor() : found->second();
+  };
+  const StreamedDecoder exact = with(unrounded),
+                        rounded = with([&](const std::string&name) {
+                          const at::Tensor tensor = unrounded(name);
+                          return tensor.defined() ? tensor.to(scalar_type(files.tensor(name).dtype))
+                                                  : tensor;
+                        });
+  const LogitDifference before = compare_logits(exact, exact.hidden(probe), of_trained);
+  check_difference(before.worst, most(rounding_of(computed)), before.scale,
+                   ", even before its weights are rounded", written);
+  const at::Tensor rounded_hidden = rounded.hidden(probe);
+  const LogitDifference rest =
+      compare_logits(model, hidden, [&](std::int64_t begin, std::int64_t count) {
+        return rounded.logits(rounded_hidden, begin, count);
+      });
+  check_difference(rest.worst, summation_tolerance(rest.scale), rest.scale,
+                   ", rounded as its files are", written);
+  difference.expected = {
+      .cause = rounding_causes(stored, computed), .most = tolerance, .before = before.worst};
   return difference;
 }
 

@@ -10,19 +10,19 @@
 
 namespace expandft {
 
-/// Typed fields of a model's config.json, or of an object inside it. It remembers which were asked
-/// for. A field that is null counts as absent where nothing need be there (`has` and `optional_…`),
-/// and is refused elsewhere. Errors are input errors that name the field, what was found and what
-/// was expected.
+/// Typed access to the fields of a model's config.json, or of an object inside it. Remembers which
+/// fields were read. A field that is null counts as absent in `has` and `optional_…`, and is an
+/// error elsewhere. Errors are input errors that name the field, what was found and what was
+/// expected.
 class ConfigFields {
  public:
   ConfigFields(Json object, std::string where)
       : object_(std::move(object)), where_(std::move(where)) {}
 
-  /// Whether the field is there, and not null.
+  /// Whether the field exists and is not null.
   bool has(const char* key) const { return is_there(key) && !object_.at(key).is_null(); }
   bool is_null(const char* key) const { return is_there(key) && object_.at(key).is_null(); }
-  /// Without a fallback the field must be there.
+  /// Without a fallback the field is required.
   std::int64_t integer(const char* key, std::optional<std::int64_t> fallback = {}) const;
   std::int64_t whole_number(const char* key) const;                           // 0 or above
   double number(const char* key, std::optional<double> fallback = {}) const;  // above 0, finite
@@ -30,12 +30,12 @@ class ConfigFields {
   std::optional<std::int64_t> optional_integer(const char* key) const;
   bool boolean(const char* key, bool fallback) const;
   std::string text(const char* key, const std::string& fallback) const;
-  /// A token id, or the first of a list of them, which may be empty.
+  /// A token id, or the first of a list of ids, which may be empty.
   std::optional<std::int64_t> token(const char* key) const;
   std::vector<double> numbers(const char* key, std::size_t count) const;
   std::vector<std::string> texts(const char* key, std::size_t count) const;
   ConfigFields inside(const char* key) const;
-  /// The fields that nothing asked for, in the file's order.
+  /// The fields that were not read, in the order of the file.
   std::vector<std::string> unread() const;
   const Json& object() const { return object_; }
   const std::string& where() const { return where_; }

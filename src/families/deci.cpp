@@ -14,7 +14,7 @@ bool rope_is_known(const RopeSpec& rope) {
   return rope.scaling == RopeScaling::kNone || rope.scaling == RopeScaling::kLlama3;
 }
 
-/// Whether a part of a block is there and computes what Llama's does.
+/// Whether a part of a block exists and computes what Llama's does.
 bool is_whole(const ConfigFields& part) {
   return !part.boolean("no_op", false) && !part.boolean("replace_with_linear", false);
 }
@@ -26,8 +26,8 @@ std::int64_t deci_width(std::int64_t at_least) {
 }
 
 double deci_factor(std::int64_t width, std::int64_t hidden) {
-  // Rounding may move the product below by far less than 1: cut off, it is `width` or one less,
-  // and both are rounded up to `width`.
+  // Rounding errors in the product in deci_factor_width are far below 1, so truncation gives
+  // `width` or one less; both are rounded up to `width`.
   return 3.0 * static_cast<double>(width) / (2.0 * static_cast<double>(hidden));
 }
 
@@ -60,7 +60,7 @@ Json deci_config(const Json& base_config, const DecoderSpec& spec,
   Json config = base_config;
   config["model_type"] = kDeciModelType;
   config["architectures"] = {"DeciLMForCausalLM"};
-  // What a reader of DeciLM's may not know the family's defaults of.
+  // Readers of DeciLM may not know the defaults of the base's family, so state all values.
   config["num_key_value_heads"] = spec.kv_heads;
   config["head_dim"] = spec.head_dim;
   config["max_position_embeddings"] = spec.max_positions;
@@ -96,7 +96,7 @@ std::vector<std::int64_t> read_block_widths(const ConfigFields& fields, const De
         fields.where() + ", " + kBlocks + "[" + std::to_string(widths.size()) + "]");
     const ConfigFields attention = one.inside("attention"), mlp = one.inside("ffn");
     for (const auto& [part, name] : {std::pair(&attention, "attention"), std::pair(&mlp, "ffn")}) {
-      if (!is_whole(*part)) one.refuse(name, "a block that is neither left out nor linear");
+      if (!is_whole(*part)) one.refuse(name, "a block that is neither a no-op nor linear");
     }
     const std::int64_t group = spec.heads / spec.kv_heads;
     const double factor = mlp.number("ffn_mult");
@@ -107,7 +107,8 @@ std::vector<std::int64_t> read_block_widths(const ConfigFields& fields, const De
     for (const ConfigFields* part : {&attention, &mlp}) {
       for (const std::string& key : part->unread()) {
         if (!says_nothing(part->object().at(key))) {
-          part->refuse(key.c_str(), "nothing: DeciLM is read as far as expandft writes it");
+          part->refuse(key.c_str(),
+                       "nothing: only the fields of DeciLM that expandft writes are supported");
         }
       }
     }

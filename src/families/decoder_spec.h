@@ -14,7 +14,7 @@ namespace expandft {
 
 enum class Activation { kSilu, kGelu, kGeluTanh };
 
-/// How the rotary frequencies are stretched past the context the model was first trained on.
+/// How the rotary frequencies are scaled for contexts beyond the one of the original training.
 enum class RopeScaling { kNone, kLinear, kLlama3, kYarn, kLongRope };
 
 /// Rotary position embedding of one kind of layer.
@@ -26,31 +26,32 @@ struct RopeSpec {
   double attention_factor = 1.0;  // YaRN and LongRoPE: multiplies cos and sin
   // Llama 3's smoothing between scaled and unscaled frequencies:
   double low_freq_factor = 1.0, high_freq_factor = 4.0;
-  // YaRN: rotations over the original context at which scaling ends and begins, and whether the
-  // dimensions found from them are rounded outwards.
+  // YaRN: the numbers of rotations over the original context at which scaling ends and begins, and
+  // whether the dimensions computed from them are rounded outwards.
   double beta_fast = 32.0, beta_slow = 1.0;
   bool truncate = true;
-  // LongRoPE: divisors of the frequencies, for sequences up to the original context and beyond.
+  // LongRoPE: divisors of the frequencies, for sequences up to the original context and beyond it.
   std::vector<double> short_factor, long_factor;
 
   bool operator==(const RopeSpec&) const = default;
 };
 
-/// What the attention of a layer sees, and how it is told positions.
+/// The window of a layer's attention and its position embedding.
 struct AttentionKind {
   RopeSpec rope;
-  std::optional<std::int64_t> window;  // tokens seen, the token itself included; none: all
+  std::optional<std::int64_t> window;  // tokens seen, including the token itself; none: all
 
   bool operator==(const AttentionKind&) const = default;
 };
 
-/// What a decoder computes, as data: the forward pass asks this, never the family's name.
+/// What a decoder computes, as data: the forward pass depends on this and never on the family's
+/// name.
 struct DecoderSpec {
   std::string family;  // config.json's model_type, for messages
   TensorNames names;
   std::int64_t vocab = 0, hidden = 0, layers = 0, intermediate = 0;
   std::int64_t heads = 0, kv_heads = 0, head_dim = 0;
-  std::int64_t rotary_dim = 0;  // the first numbers of a head, which RoPE turns
+  std::int64_t rotary_dim = 0;  // how many numbers of each head RoPE rotates
   std::int64_t max_positions = 0;
   double norm_eps = 1e-6;
   double query_scale = 1.0;      // multiplies q·k before the softmax
@@ -61,22 +62,23 @@ struct DecoderSpec {
   std::vector<AttentionKind> attention_kinds;
   std::vector<std::size_t> kind_of_layer;  // (layers): index into attention_kinds
 
-  std::vector<std::int64_t> layer_widths;  // of each layer's MLP, where they differ; else empty
+  std::vector<std::int64_t>
+      layer_widths;  // MLP width of each layer; empty if all are `intermediate`
 
-  bool norm_adds_one = false;       // norms multiply by (1 + w), in fp32, and cast afterwards
-  bool norms_after_blocks = false;  // of attention and MLP, before the residual sum
+  bool norm_adds_one = false;       // norms multiply by (1 + w) in fp32 and then cast
+  bool norms_after_blocks = false;  // of attention and MLP, before the residual is added
   bool query_key_norm = false;      // of each head of q and k, before RoPE
   bool qkv_bias = false, output_bias = false, mlp_bias = false;
   bool fused_projections = false;  // qkv_proj = [q; k; v], gate_up_proj = [gate; up]
   bool tied = false;               // the head is the embedding
   std::optional<std::int64_t> bos, eos;
 
-  Notices notices;           // what of the model's files was not understood
-  Notices training_notices;  // what concerns those who train it alone
+  Notices notices;           // what was not understood in the model's files
+  Notices training_notices;  // what only concerns training
 
   bool operator==(const DecoderSpec&) const = default;
 
-  /// Once for each: what lies inside RoPE's parameters is read for every kind of layer.
+  /// Adds a notice once: RoPE parameters are read again for every kind of layer.
   void add_notice(Notice notice) {
     if (std::ranges::count(notices, notice) == 0) notices.push_back(std::move(notice));
   }

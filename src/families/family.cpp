@@ -45,7 +45,8 @@ constexpr Family kFamilies[] = {
      .query_pre_attn_scalar = true,
      .attention_softcap = true,
      .logit_softcap = true},
-    // The text part of published multimodal checkpoints states little more than what differs.
+    // The text part of published multimodal checkpoints states little more than what differs from
+    // these defaults.
     {.model_type = "gemma3_text",
      .defaults = R"({"vocab_size": 262208, "hidden_size": 2304, "intermediate_size": 9216,
                      "num_hidden_layers": 26, "num_attention_heads": 8, "num_key_value_heads": 4,
@@ -87,7 +88,7 @@ constexpr Family kFamilies[] = {
      .fused_projections = true},
 };
 
-/// The layers that see a window by the family's rule, where the config has no layer_types.
+/// The windowed layers by the family's rule, for configs without layer_types.
 std::vector<bool> windowed_by_rule(const ConfigFields& fields, const Family& family,
                                    const DecoderSpec& spec, bool has_window) {
   const auto count = static_cast<std::size_t>(spec.layers);
@@ -123,7 +124,7 @@ const Family& find_family(std::string_view model_type, const std::string& where)
 std::vector<bool> windowed_layers(const ConfigFields& fields, const Family& family,
                                   DecoderSpec& spec) {
   const auto count = static_cast<std::size_t>(spec.layers);
-  const bool by_switch = family.windows == WindowRule::kFromLayer;  // off unless the config says so
+  const bool by_switch = family.windows == WindowRule::kFromLayer;  // off by default
   const bool is_on = !by_switch || fields.boolean("use_sliding_window", false);
   const bool has_window = family.windows != WindowRule::kNone && fields.has("sliding_window") &&
                           fields.integer("sliding_window") > 0 && is_on;
@@ -143,13 +144,13 @@ std::vector<bool> windowed_layers(const ConfigFields& fields, const Family& fami
   const bool reads_types =
       family.windows == WindowRule::kFromLayer || family.windows == WindowRule::kAllButEach;
   if (!reads_types && windowed != by_rule) {
-    fields.refuse(kTypes, "layers that are alike: this family has no other");
+    fields.refuse(kTypes, "the same type for all layers: this family has no mixed types");
   }
   constexpr const char* kPattern = "sliding_window_pattern";
   if (family.reads_window_period && fields.has(kPattern) && windowed != by_rule) {
     spec.add_notice({std::string("fields \"") + kPattern + "\" and \"" + kTypes +
-                         "\" contradict each other: the latter counts, as in transformers",
-                     fields.where(), "take one of them out"});
+                         "\" contradict each other: the latter is used, as in transformers",
+                     fields.where(), "remove one of them"});
   }
   if (std::ranges::count(windowed, true) > 0 && !has_window) {
     fields.refuse(by_switch ? "use_sliding_window" : "sliding_window",

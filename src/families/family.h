@@ -12,23 +12,23 @@
 
 namespace expandft {
 
-/// Which layers see a window only, where the config has no layer_types.
+/// Which layers have windowed attention, for configs without layer_types.
 enum class WindowRule {
-  kNone,        // none: sliding_window is not read
-  kAll,         // every layer, where sliding_window is a number
-  kAllButEach,  // all but each `window_period`-th
-  kFromLayer,   // from max_window_layers on, where use_sliding_window is true
+  kNone,        // none: sliding_window is ignored
+  kAll,         // all, if sliding_window is a number
+  kAllButEach,  // all except every `window_period`-th
+  kFromLayer,   // from max_window_layers on, if use_sliding_window is true
 };
 
 enum class Bias { kNever, kAlways, kByConfig };
 
-/// What is peculiar to a family of models, as data. Reference: the transformers package, 5.24.
+/// What distinguishes a family of models, as data. Reference: transformers 5.24.
 struct Family {
   std::string_view model_type;
   /// Values of fields that published checkpoints leave out, as JSON.
   std::string_view defaults = "{}";
   RopeRules rope;
-  std::optional<RopeRules> window_rope;  // of layers that see a window, where it is another
+  std::optional<RopeRules> window_rope;  // of windowed layers, if different
   WindowRule windows = WindowRule::kNone;
   std::int64_t window_period = 2;
   bool reads_window_period = false;  // sliding_window_pattern
@@ -42,7 +42,7 @@ struct Family {
   bool fused_projections = false;
 };
 
-/// The families that can be computed, or an input error that names `model_type` and lists them.
+/// The family of a model_type, or an input error that names it and lists the supported families.
 const Family& find_family(std::string_view model_type, const std::string& where);
 
 /// Whether each layer sees only a window: as layer_types says, otherwise by the family's rule.

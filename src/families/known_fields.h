@@ -5,10 +5,9 @@
 
 namespace expandft {
 
-// Fields of a config.json that the families' readers do not ask for, and of which is known what
-// they do: unread_fields.h. A field that a reader asks for never gets here.
+// Fields of config.json that no family reads, but whose effect is known: see unread_fields.h.
 
-/// What a field holds, so far as anyone looks.
+/// The expected type of a field.
 enum class FieldKind {
   kFlag,
   kInteger,
@@ -26,10 +25,10 @@ struct HarmlessField {
   FieldKind kind;
 };
 
-/// Fields that change nothing of a model's logits, in transformers as here: who made the model, how
-/// it is to be written with, how its weights are stored, what other programs keep for themselves.
+/// Fields that do not affect a model's logits, in transformers as here: provenance, generation
+/// defaults, storage of the weights, data of other programs.
 inline constexpr HarmlessField kHarmlessFields[] = {
-    // The model's story.
+    // Provenance.
     {"architectures", FieldKind::kList},
     {"auto_map", FieldKind::kObject},
     {"transformers_version", FieldKind::kText},
@@ -41,14 +40,14 @@ inline constexpr HarmlessField kHarmlessFields[] = {
     {"unsloth_version", FieldKind::kText},
     {"is_llama_config", FieldKind::kFlag},
     {"transformers.js_config", FieldKind::kObject},
-    // Weights are read in the dtype they are stored in; --precision says what to compute in.
+    // Weights are read in their stored dtype; --precision chooses the dtype of computation.
     {"torch_dtype", FieldKind::kDtype},
     {"dtype", FieldKind::kDtype},
     {"initializer_range", FieldKind::kNumber},
     {"pretraining_tp", FieldKind::kInteger},
     {"gradient_checkpointing", FieldKind::kFlag},
     {"neftune_noise_alpha", FieldKind::kNumber},
-    {"_sliding_window_pattern", FieldKind::kInteger},  // layer_types say it
+    {"_sliding_window_pattern", FieldKind::kInteger},  // layer_types states the same
     // How transformers runs it.
     {"use_cache", FieldKind::kFlag},
     {"cache_implementation", FieldKind::kText},
@@ -72,15 +71,14 @@ inline constexpr HarmlessField kHarmlessFields[] = {
     {"tf_legacy_loss", FieldKind::kFlag},
     {"serialize_explicit_per_layer_config", FieldKind::kFlag},
     {"allow_global_per_layer_attribute_access", FieldKind::kFlag},
-    // Of heads that a language model has not.
+    // Heads for other tasks.
     {"id2label", FieldKind::kObject},
     {"label2id", FieldKind::kObject},
     {"num_labels", FieldKind::kInteger},
     {"problem_type", FieldKind::kText},
     {"classifier_dropout", FieldKind::kNumber},
     {"task_specific_params", FieldKind::kObject},
-    // Tokens, and how texts are written: the tokenizer's files and generation_config.json have
-    // them.
+    // Tokens and generation defaults, which the tokenizer's files and generation_config.json hold.
     {"pad_token_id", FieldKind::kPadding},
     {"sep_token_id", FieldKind::kInteger},
     {"decoder_start_token_id", FieldKind::kInteger},
@@ -114,7 +112,7 @@ inline constexpr HarmlessField kHarmlessFields[] = {
     {"remove_invalid_values", FieldKind::kFlag},
     {"output_scores", FieldKind::kFlag},
     {"return_dict_in_generate", FieldKind::kFlag},
-    // No dropout is computed.
+    // Training runs without dropout.
     {"attention_dropout", FieldKind::kDropout},
     {"attn_pdrop", FieldKind::kDropout},
     {"resid_pdrop", FieldKind::kDropout},
@@ -124,10 +122,10 @@ inline constexpr HarmlessField kHarmlessFields[] = {
 
 struct ArithmeticField {
   std::string_view key;
-  std::optional<double> neutral = {};  // the number that changes nothing
+  std::optional<double> neutral = {};  // the value that has no effect
 };
 
-/// Fields that change what the models compute that have them: of other families, of variants.
+/// Fields that change what a model computes, in other families or in variants.
 inline constexpr ArithmeticField kArithmeticFields[] = {
     // Experts.
     {"num_experts", 0},
@@ -189,7 +187,7 @@ inline constexpr ArithmeticField kArithmeticFields[] = {
     {"use_bias"},
     {"use_qkv_bias"},
     {"bias"},
-    // Where the weights or the config itself really are, and how they are packed.
+    // Weights or configs stored elsewhere or in another form.
     {"quantization_config"},
     {"compression_config"},
     {"sparsity_config"},

@@ -26,15 +26,15 @@ Activation read_activation(const ConfigFields& fields, const Family& family, Dec
   const char* const key = family.activation_key;
   const auto activation = activation_named(fields.text(key, ""), family);
   if (!activation) fields.refuse(key, "\"silu\", \"gelu_pytorch_tanh\" or \"gelu\"");
-  // Published Gemma configs have both, of which the other family's is not read.
+  // Published Gemma configs have both keys; transformers reads only one of them.
   const char* const other =
       std::string_view(key) == "hidden_act" ? "hidden_activation" : "hidden_act";
   const bool agrees =
       !fields.has(other) || activation_named(fields.text(other, ""), family) == activation;
   if (!agrees) {
     spec.add_notice({std::string("field \"") + other + "\" contradicts \"" + key +
-                         "\": the latter counts, as in transformers",
-                     fields.where(), "take out the one that is wrong"});
+                         "\": the latter is used, as in transformers",
+                     fields.where(), "remove the wrong one"});
   }
   return *activation;
 }
@@ -56,7 +56,7 @@ void read_layer_widths(const ConfigFields& fields, DecoderSpec& spec) {
 }
 
 void read_sizes(const ConfigFields& fields, DecoderSpec& spec) {
-  constexpr std::int64_t kMostLayers = 10'000;  // each is something in memory; the deepest have 200
+  constexpr std::int64_t kMostLayers = 10'000;  // each costs memory; the deepest models have 200
   spec.vocab = fields.integer("vocab_size");
   spec.hidden = fields.integer("hidden_size");
   spec.layers = fields.integer("num_hidden_layers");
@@ -81,7 +81,8 @@ void read_attention(const ConfigFields& fields, const Family& family, DecoderSpe
   const std::vector<bool> windowed = windowed_layers(fields, family, spec);
   const bool some = std::ranges::count(windowed, true) > 0;
   const bool all = std::ranges::count(windowed, false) == 0;
-  if (family.window_rope) fields.has(family.window_rope->theta_key);  // known, if no layer asks
+  if (family.window_rope)
+    fields.has(family.window_rope->theta_key);  // counts as read even if no layer is windowed
   fields.has(family.rope.theta_key);
   if (!all)
     spec.attention_kinds.push_back({read_rope(fields, family.rope, kFullAttention, spec), {}});
@@ -103,7 +104,7 @@ void read_attention(const ConfigFields& fields, const Family& family, DecoderSpe
 bool read_bias(const ConfigFields& fields, Bias rule, const char* key) {
   if (rule == Bias::kByConfig) return fields.boolean(key, false);
   if (rule == Bias::kNever && fields.has(key) && fields.boolean(key, false)) {
-    fields.refuse(key, "false: this family has no such biases");
+    fields.refuse(key, "false: this family does not have these biases");
   }
   return rule == Bias::kAlways;
 }
@@ -145,12 +146,12 @@ DecoderSpec read_decoder(const ConfigFields& fields, const Family& family) {
   return spec;
 }
 
-/// Fields that may be null though the family has a default: null states that there is none.
+/// Fields that may be null although the family has a default: null means none.
 constexpr std::string_view kNullable[] = {"sliding_window", "attn_logit_softcapping",
                                           "final_logit_softcapping", "bos_token_id",
                                           "eos_token_id"};
 
-/// The fields of `config` over the family's defaults.
+/// The family's defaults, overridden by the fields of `config`.
 ConfigFields with_defaults(const ConfigFields& config, const Family& family) {
   Json merged = Json::parse(family.defaults);
   for (const auto& [key, value] : config.object().items()) {
@@ -162,7 +163,7 @@ ConfigFields with_defaults(const ConfigFields& config, const Family& family) {
   return {std::move(merged), config.where()};
 }
 
-/// A model that is nothing but its decoder.
+/// A model that consists only of a decoder.
 DecoderSpec read_plain(const ConfigFields& config, const std::string& type) {
   const bool by_blocks = type == kDeciModelType;
   const Family& family = find_family(by_blocks ? "llama" : type, config.where());
@@ -173,7 +174,7 @@ DecoderSpec read_plain(const ConfigFields& config, const std::string& type) {
   return spec;
 }
 
-/// The text part of a multimodal Gemma 3. What lies beside it says how images become embeddings.
+/// The text part of a multimodal Gemma 3. The other parts describe the image encoder.
 DecoderSpec read_multimodal(const ConfigFields& outer) {
   const ConfigFields inner = outer.inside("text_config");
   const std::string type = inner.text("model_type", "gemma3_text");
@@ -181,19 +182,19 @@ DecoderSpec read_multimodal(const ConfigFields& outer) {
   const Family& family = find_family(type, inner.where());
   const ConfigFields fields = with_defaults(inner, family);
   DecoderSpec spec = read_decoder(fields, family);
-  // transformers ties what the outer object says, and never asks the inner one.
+  // transformers reads this from the outer object only.
   const bool inner_tied = spec.tied;
   spec.tied = outer.boolean("tie_word_embeddings", true);
   if (spec.tied != inner_tied) {
     spec.add_notice(
         {"field \"tie_word_embeddings\" is not the same inside \"text_config\" and "
-         "outside, where it counts",
-         outer.where(), "take out the one that is wrong"});
+         "outside, which is used",
+         outer.where(), "remove the wrong one"});
   }
   if (spec.logit_softcap) {
     spec.logit_softcap.reset();
     spec.add_notice(
-        {"field \"final_logit_softcapping\" caps nothing in a multimodal model, as in "
+        {"field \"final_logit_softcapping\" has no effect in a multimodal model, as in "
          "transformers",
          inner.where(), ""});
   }

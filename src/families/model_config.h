@@ -8,19 +8,19 @@
 
 namespace expandft {
 
-/// Reads config.json into a spec, with the defaults of the transformers package. Both dialects are
-/// read: as most published checkpoints have them, and as transformers 5 writes them. Of a
-/// multimodal Gemma 3 the text part is read; DeciLM is read as far as expandft writes it. An
-/// unknown family, or a field that changes the arithmetic and is not supported, is an input error
-/// that names the field; what is not understood is among the spec's notices: never a silent wrong
-/// answer. `where`: the file, for messages.
+/// Reads config.json into a spec, with the defaults of the transformers package. Reads both the
+/// dialect of most published checkpoints and that of transformers 5; the text part of a multimodal
+/// Gemma 3; and DeciLM as expandft writes it. An unknown family, or an unsupported field that
+/// changes the arithmetic, is an input error that names the field. Fields that are not understood
+/// become notices of the spec, so that no model is computed wrongly without a word. `where`: the
+/// file, for messages.
 DecoderSpec read_spec(const Json& config, const std::string& where);
 
-/// The same of a model directory's config.json, with the names that its tensors have, and what they
-/// say of the head: check_head and name_unused_tensors.
+/// Reads the spec of a model directory: config.json, then the tensors (find_tensor_names,
+/// check_head, name_unused_tensors).
 DecoderSpec read_spec(const ModelDirectory& directory);
 
-/// Where config.json holds the widths of layers that differ (layout "remote-code").
+/// The key of config.json with the widths of layers that differ (layout "remote-code").
 inline constexpr const char* kLayerWidthsKey = "layer_intermediate_sizes";
 
 /// The object of config.json that holds the decoder's sizes: "text_config" of a multimodal model,

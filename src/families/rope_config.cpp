@@ -9,18 +9,18 @@ namespace {
 
 constexpr const char* kParameters = "rope_parameters";
 constexpr const char* kScaling = "rope_scaling";
-constexpr const char* kTakeOneOut = "take one of them out";
+constexpr const char* kRemoveOne = "remove one of them";
 
 ConfigFields no_fields(const ConfigFields& config) {
   return {Json::object(), config.where()};
 }
 
-/// An object of the config; where it is missing, null or {}, an empty one.
+/// An object of the config; empty if it is missing or null.
 ConfigFields object_in(const ConfigFields& config, const char* key) {
   return config.has(key) ? config.inside(key) : no_fields(config);
 }
 
-/// Whether rope_parameters says something of each type of layer.
+/// Whether rope_parameters is nested by type of layer.
 bool is_nested(const ConfigFields& parameters) {
   return parameters.has(kFullAttention) || parameters.has(kSlidingAttention);
 }
@@ -43,7 +43,7 @@ void read_llama3(const ConfigFields& scaling, RopeSpec& rope) {
   }
 }
 
-/// YaRN (arXiv 2309.00071): the attention factor that the config leaves out.
+/// The default attention factor of YaRN (arXiv 2309.00071).
 double yarn_attention_factor(const ConfigFields& scaling, double factor) {
   const auto of = [factor](double mscale) {
     return factor <= 1 ? 1.0 : 0.1 * mscale * std::log(factor) + 1.0;
@@ -53,7 +53,7 @@ double yarn_attention_factor(const ConfigFields& scaling, double factor) {
   return mscale && all_dim ? of(*mscale) / of(*all_dim) : of(1.0);
 }
 
-/// Of max_position_embeddings to the original context: the factor that a config leaves out.
+/// The default factor: max_position_embeddings / original context.
 double context_ratio(const RopeSpec& rope, const DecoderSpec& spec) {
   return static_cast<double>(spec.max_positions) / static_cast<double>(rope.original_max_positions);
 }
@@ -61,11 +61,11 @@ double context_ratio(const RopeSpec& rope, const DecoderSpec& spec) {
 void read_yarn(const ConfigFields& scaling, const RopeRules& rules, const DecoderSpec& spec,
                RopeSpec& rope) {
   rope.scaling = RopeScaling::kYarn;
-  // Without a factor transformers fails; with null it takes the ratio of the contexts.
+  // transformers fails without a factor, and takes the ratio of the contexts for null.
   rope.factor = scaling.is_null("factor") ? context_ratio(rope, spec) : scaling.number("factor");
   rope.beta_fast = scaling.optional_number("beta_fast").value_or(rope.beta_fast);
   rope.beta_slow = scaling.optional_number("beta_slow").value_or(rope.beta_slow);
-  // Where parameters are told by layer type, transformers looks for it beside them.
+  // With parameters nested by layer type, transformers does not find it inside them.
   if (!rules.by_layer_type) rope.truncate = scaling.boolean("truncate", true);
   const double default_factor = yarn_attention_factor(scaling, rope.factor);
   rope.attention_factor = scaling.optional_number("attention_factor").value_or(default_factor);
@@ -102,15 +102,15 @@ void read_rotary_share(const ConfigFields& config, const ConfigFields& scaling,
   }
 }
 
-/// "rope_type", or "type" as it was called.
+/// "rope_type", or "type" in older configs.
 std::string read_type(const ConfigFields& scaling, const RopeRules& rules, DecoderSpec& spec) {
   const std::string older = scaling.text("type", "default");
   std::string type = scaling.text("rope_type", older);
   if (scaling.has("type") && type != older) {
     spec.add_notice(
-        {"\"type\" and \"rope_type\" contradict each other: the latter counts, as in "
+        {"\"type\" and \"rope_type\" contradict each other: the latter is used, as in "
          "transformers",
-         scaling.where(), kTakeOneOut});
+         scaling.where(), kRemoveOne});
   }
   if (rules.long_rope_only && (type == "su" || type == "yarn")) type = "longrope";
   return type;
@@ -118,12 +118,12 @@ std::string read_type(const ConfigFields& scaling, const RopeRules& rules, Decod
 
 Notice contradiction(const ConfigFields& config) {
   return {
-      "\"rope_scaling\" and \"rope_parameters\" contradict each other: the former counts, as in "
+      "\"rope_scaling\" and \"rope_parameters\" contradict each other: the former is used, as in "
       "transformers",
-      config.where(), kTakeOneOut};
+      config.where(), kRemoveOne};
 }
 
-/// What an object of RoPE's parameters says, with what stands beside it in the config.
+/// Reads an object of RoPE parameters, and the related fields outside of it in the config.
 RopeSpec read_scaling(const ConfigFields& config, const ConfigFields& scaling,
                       const RopeRules& rules, DecoderSpec& spec) {
   RopeSpec rope;
@@ -131,8 +131,8 @@ RopeSpec read_scaling(const ConfigFields& config, const ConfigFields& scaling,
   rope.theta = scaling.number("rope_theta", outside);
   if (config.has(rules.theta_key) && rope.theta != outside) {
     spec.add_notice({std::string("field \"") + rules.theta_key +
-                         "\" is not what \"rope_theta\" says further inside, which counts",
-                     config.where(), kTakeOneOut});
+                         "\" differs from \"rope_theta\" inside, which is used",
+                     config.where(), kRemoveOne});
   }
   read_rotary_share(config, scaling, rules, spec);
 
@@ -143,8 +143,8 @@ RopeSpec read_scaling(const ConfigFields& config, const ConfigFields& scaling,
   if (scaling.has(kOriginal) && rope.original_max_positions != inside) {
     spec.add_notice(
         {std::string("field \"") + kOriginal +
-             "\" is not what stands further inside: " + "the outer counts, as in transformers",
-         config.where(), kTakeOneOut});
+             "\" differs from the one inside: the outer one is used, as in transformers",
+         config.where(), kRemoveOne});
   }
   const std::string type = read_type(scaling, rules, spec);
   if (type == "longrope") {
@@ -157,7 +157,7 @@ RopeSpec read_scaling(const ConfigFields& config, const ConfigFields& scaling,
   } else if (type == "yarn") {
     read_yarn(scaling, rules, spec, rope);
   } else if (type == "dynamic" && !rules.long_rope_only) {
-    // Sets in past max_position_embeddings, where nothing is computed here.
+    // Takes effect beyond max_position_embeddings only, which expandft never exceeds.
     scaling.number("factor");
   } else if (type != "default") {
     scaling.refuse(
@@ -168,15 +168,15 @@ RopeSpec read_scaling(const ConfigFields& config, const ConfigFields& scaling,
         "other kinds of RoPE scaling are not supported");
   }
   if (const auto unread = scaling.unread(); !unread.empty()) {
-    spec.add_notice({quoted_list(unread) + ": not read for RoPE of type \"" + type + "\"",
+    spec.add_notice({quoted_list(unread) + ": ignored for RoPE of type \"" + type + "\"",
                      scaling.where(),
                      "if it changes what the model computes, expandft computes something else"});
   }
   return rope;
 }
 
-/// The parameters of a family whose layers are told apart, with the older rope_scaling laid over
-/// those of the layers that see everything.
+/// The parameters of a family that nests them by type of layer. The older rope_scaling overrides
+/// those of the full-attention layers.
 RopeSpec read_nested(const ConfigFields& config, const RopeRules& rules,
                      const std::string& layer_type, DecoderSpec& spec) {
   const ConfigFields parameters = object_in(config, kParameters);
@@ -184,8 +184,8 @@ RopeSpec read_nested(const ConfigFields& config, const RopeRules& rules,
   check_nesting(config, kParameters, parameters, true);
   for (const char* key : {kFullAttention, kSlidingAttention}) parameters.has(key);
   if (const auto unread = parameters.unread(); !unread.empty()) {
-    spec.add_notice({quoted_list(unread) + ": no type of layer, and not read", parameters.where(),
-                     "what is meant for layers stands inside \"full_attention\" or "
+    spec.add_notice({quoted_list(unread) + ": not a type of layer, ignored", parameters.where(),
+                     "put parameters of layers inside \"full_attention\" or "
                      "\"sliding_attention\""});
   }
   const ConfigFields own = object_in(parameters, layer_type.c_str());

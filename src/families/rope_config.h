@@ -11,21 +11,20 @@ namespace expandft {
 inline constexpr const char* kFullAttention = "full_attention";
 inline constexpr const char* kSlidingAttention = "sliding_attention";
 
-/// What a family's config.json says of RoPE, apart from its fields' values.
+/// How a family's config.json describes RoPE.
 struct RopeRules {
   double default_theta = 10000.0;
   const char* theta_key = "rope_theta";  // in the older dialect
-  bool scaled = true;                    // whether the older dialect's rope_scaling applies
+  bool scaled = true;                    // whether rope_scaling of the older dialect applies
   bool by_layer_type = false;            // whether rope_parameters is nested by layer type
-  bool partial = false;                  // whether partial_rotary_factor is known
+  bool partial = false;                  // whether partial_rotary_factor is supported
   bool long_rope_only = false;           // Phi-3: "su" and "yarn" are older names of "longrope"
 };
 
-/// Reads both dialects: `rope_theta` and `rope_scaling` as most published checkpoints have them,
-/// and `rope_parameters`, flat or nested by `layer_type` ("full_attention"), as transformers 5
-/// writes them. Defaults and precedence as in transformers' modeling_rope_utils. Input errors for
-/// kinds of scaling that are not supported. Sets spec.rotary_dim; spec.head_dim and
-/// spec.max_positions must be there.
+/// Reads both dialects: `rope_theta` and `rope_scaling` of most published checkpoints, and
+/// `rope_parameters` of transformers 5, flat or nested by `layer_type`. Defaults and precedence as
+/// in transformers' modeling_rope_utils. Input errors for kinds of scaling that are not supported.
+/// Sets spec.rotary_dim; spec.head_dim and spec.max_positions must be set.
 RopeSpec read_rope(const ConfigFields& config, const RopeRules& rules,
                    const std::string& layer_type, DecoderSpec& spec);
 

@@ -10,7 +10,7 @@
 namespace expandft {
 namespace {
 
-/// Prefixes of the decoder's tensors, and the head that goes with each.
+/// The prefixes of the decoder's tensors, each with the name of its head.
 constexpr std::pair<const char*, const char*> kNames[] = {
     {"model.", "lm_head.weight"},
     {"model.language_model.", "lm_head.weight"},
@@ -24,25 +24,27 @@ TensorNames find_tensor_names(const ModelDirectory& directory) {
     TensorNames names{body, head};
     if (directory.has(names.embedding())) return names;
   }
-  return {};  // loading will name what is missing
+  return {};  // loading names what is missing
 }
 
 void check_head(const ModelDirectory& directory, DecoderSpec& spec) {
   const std::string embedding = spec.names.embedding();
-  if (!directory.has(embedding)) return;  // loading will name what is missing
+  if (!directory.has(embedding)) return;  // loading names what is missing
   if (!directory.has(spec.names.head)) {
     if (spec.tied) return;
-    throw input_error("tensor \"" + spec.names.head +
-                          "\" is not there, and config.json does not tie the head to the embedding",
-                      directory.path().string(),
-                      "set \"tie_word_embeddings\" to true if the model was trained so");
+    throw input_error(
+        "tensor \"" + spec.names.head +
+            "\" is missing, and config.json does not tie the head to the embedding",
+        directory.path().string(),
+        "set \"tie_word_embeddings\" to true if the model was trained with a tied head");
   }
   if (!spec.tied || directory.has_equal(embedding, spec.names.head)) return;
   spec.tied = false;
-  spec.add_notice({"config.json ties the head to the embedding, but \"" + spec.names.head +
-                       "\" is another: it counts, as in transformers",
-                   directory.path().string(),
-                   "set \"tie_word_embeddings\" to false if it is meant, or take the tensor out"});
+  spec.add_notice(
+      {"config.json ties the head to the embedding, but \"" + spec.names.head +
+           "\" differs: the latter is used, as in transformers",
+       directory.path().string(),
+       "set \"tie_word_embeddings\" to false if that is intended, or remove the tensor"});
 }
 
 void name_unused_tensors(const ModelDirectory& directory, DecoderSpec& spec) {
@@ -57,7 +59,7 @@ void name_unused_tensors(const ModelDirectory& directory, DecoderSpec& spec) {
   if (unknown.empty()) return;
   spec.add_notice({std::to_string(unknown.size()) +
                        (unknown.size() == 1 ? " tensor is" : " tensors are") +
-                       " no part of the decoder, and not used: " + quoted_list(unknown, 3),
+                       " not part of the decoder and ignored: " + quoted_list(unknown, 3),
                    directory.path().string(),
                    "if they change what the model computes, expandft computes something else"});
 }

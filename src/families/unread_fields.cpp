@@ -48,7 +48,7 @@ std::string_view kind_name(FieldKind kind) {
     case FieldKind::kNumber:
       return "a number";
     case FieldKind::kText:
-      return "a text";
+      return "a string";
     case FieldKind::kList:
       return "a list";
     case FieldKind::kObject:
@@ -63,18 +63,18 @@ std::string_view kind_name(FieldKind kind) {
   return "";
 }
 
-/// Whether the field is one that changes what models compute; input error unless its value is the
-/// one that changes nothing.
+/// Whether the field is known to change what models compute; input error unless its value is the
+/// one without effect.
 bool is_neutral_arithmetic(const ConfigFields& fields, const std::string& key, const Json& value) {
   const auto* const known = std::ranges::find(kArithmeticFields, key, &ArithmeticField::key);
   if (known == std::end(kArithmeticFields)) return false;
   const bool is_neutral =
       known->neutral && value.is_number() && value.get<double>() == *known->neutral;
   if (is_neutral) return true;
-  fields.refuse(key.c_str(), "nothing: it changes what a model computes, and is not supported here",
+  fields.refuse(key.c_str(), "nothing: it changes what a model computes and is not supported",
                 key == "quantization_config"
                     ? "expand the original, then quantise the merged model"
-                    : "take it out only if the model was not trained with it");
+                    : "remove it only if the model was not trained with it");
 }
 
 }  // namespace
@@ -94,7 +94,7 @@ void judge_unread_fields(const ConfigFields& fields, DecoderSpec& spec) {
       if (!is_neutral_arithmetic(fields, key, value)) unknown.push_back(key);
     } else if (!is_of(value, known->kind, spec)) {
       spec.add_notice({"field \"" + key + "\" is " + json_excerpt(value) + ", not " +
-                           std::string(kind_name(known->kind)) + ": it is not read",
+                           std::string(kind_name(known->kind)) + ": it is ignored",
                        fields.where(), "other programs may refuse the model"});
     } else if (known->kind == FieldKind::kDropout && value > 0) {
       spec.training_notices.push_back(
@@ -105,7 +105,7 @@ void judge_unread_fields(const ConfigFields& fields, DecoderSpec& spec) {
   if (unknown.empty()) return;
   const bool one = unknown.size() == 1;
   spec.add_notice({std::string(one ? "field " : "fields ") + quoted_list(unknown, unknown.size()) +
-                       (one ? " is" : " are") + " not known",
+                       (one ? " is" : " are") + " unknown",
                    fields.where(),
                    std::string("if ") + (one ? "it" : "one of them") +
                        " changes what the model computes, expandft computes something else"});

@@ -7,13 +7,13 @@
 
 namespace expandft {
 
-/// What becomes of the fields of a config.json that nothing asked for. Those that say nothing
-/// (null, false, "", [], {}) and those known to change nothing pass. Those known to change what a
-/// model computes are input errors that name them. Dropout above 0 is a training notice. All else,
-/// and what is known but of the wrong type, is a notice: nobody here knows what it means.
+/// Judges the fields of config.json that were not read. Empty values (null, false, "", [], {}) and
+/// fields known to have no effect pass. Fields known to change what a model computes are input
+/// errors. Dropout above 0 becomes a training notice. Unknown fields, and known ones of the wrong
+/// type, become notices.
 void judge_unread_fields(const ConfigFields& fields, DecoderSpec& spec);
 
-/// Whether a value says nothing: null, false, "", [] or {}.
+/// Whether a value is null, false, "", [] or {}.
 bool says_nothing(const Json& value);
 
 }  // namespace expandft

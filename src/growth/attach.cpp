@@ -9,17 +9,17 @@
 namespace expandft {
 namespace {
 
-/// The adapter's own words on its base, and its biases, against what the base is.
+/// Checks the sizes that the adapter states, and its biases, against the base.
 void check_sizes(const AdapterDirectory& adapter, const ModelDirectory& base) {
   const DecoderSpec spec = read_spec(base);
   const AdapterInfo& info = adapter.info();
   const std::string config = (adapter.path() / "adapter_config.json").string();
   const std::string hint =
-      "the adapter is damaged, or of another base: it was trained on " + info.base_model;
+      "the adapter is damaged or belongs to another base: it was trained on " + info.base_model;
   const auto check = [&](const char* name, std::int64_t found, std::int64_t expected) {
     if (found == expected) return;
     throw input_error("the adapter's " + std::string(name) + " is " + std::to_string(found) +
-                          ", that of the base " + base.path().string() + " is " +
+                          ", but that of the base " + base.path().string() + " is " +
                           std::to_string(expected),
                       config, hint);
   };
@@ -51,10 +51,10 @@ AdapterDirectory open_adapter(const fs::path& adapter, const ModelDirectory& bas
   AdapterDirectory opened = AdapterDirectory::open(adapter);
   const std::string found = base.fingerprint();
   if (opened.info().base_fingerprint != found) {
-    throw input_error("the adapter was trained on another base: it asks for fingerprint " +
-                          opened.info().base_fingerprint + ", the model's is " + found,
+    throw input_error("the adapter was trained on another base: its fingerprint is " +
+                          opened.info().base_fingerprint + ", but the model's is " + found,
                       adapter.string() + " on " + base.path().string(),
-                      "give the base it was trained on: " + opened.info().base_model);
+                      "use the base it was trained on: " + opened.info().base_model);
   }
   check_sizes(opened, base);
   return opened;

@@ -9,31 +9,32 @@
 
 namespace expandft {
 
-/// An original weight at a strength: base + strength·(tuned − base), in fp32 between the two. It is
-/// the base's own when `tuned` is undefined: it did not train.
+/// An original weight at a strength: base + strength·(tuned − base), computed in fp32 unless the
+/// strength is 0 or 1. Returns `base` when `tuned` is undefined (it did not train).
 at::Tensor original_at(double strength, const at::Tensor& base, const at::Tensor& tuned);
 
-/// How the copies of an expanded MLP add to what the original computes.
+/// How the added copies of an expanded MLP contribute to its output.
 enum class CopyShares {
-  kOfOutput,  // they take over a k-th each: (strength / k)·(S_j − S_0)
+  kOfOutput,  // each replaces a k-th of it: (strength / k)·(S_j − S_0)
   kAdded,     // strength·S_j
 };
 
-/// An MLP in k copies, in the split form (arXiv 2603.08647, with the base kept apart):
+/// An MLP of k copies, the original included, in the split form (arXiv 2603.08647, with the base
+/// kept separate):
 ///   y = S_0 + Σ_j (strength / k)·(S_j − S_0),  j = 1 … k−1,
-/// plus down's bias once. S_0 is the base's block, or, where the originals train too, what they
-/// have become (original_at). While the copies equal the base, every difference is zero and y is
-/// the base's output bit for bit, in any dtype; so it is at strength 0, whatever was trained.
-/// Added copies begin with a down of zero, and add nothing.
+/// plus the bias of down, once. S_0 is the base's block or, if the originals train too, their
+/// current state (original_at). While the copies equal the base, every difference is zero, so y is
+/// the base's output bit for bit in any dtype; the same holds at strength 0 after any training.
+/// With CopyShares::kAdded, y = S_0 + Σ_j strength·S_j, and copies start with a down of zero.
 class ExpandedMlp final : public Mlp {
  public:
   struct Parts {
     MlpWeights base;
-    std::optional<MlpWeights> originals = {};  // that train; none: the base's are kept
+    std::optional<MlpWeights> originals = {};  // as trained; none: they did not train
     std::vector<MlpWeights> copies = {};       // k − 1; their down has no bias
   };
 
-  /// What trains may be in a wider dtype than the base (masters): it is cast when used.
+  /// Trained tensors may be wider than the base (fp32 masters) and are then cast when used.
   ExpandedMlp(Parts parts, Activation activation, CopyShares shares = CopyShares::kOfOutput);
 
   at::Tensor forward(const at::Tensor& x) const override;

@@ -6,6 +6,7 @@
 #include "model/adaptation.h"
 #include "model/decoder.h"
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -16,11 +17,12 @@
 
 namespace expandft {
 
-/// The handle of a decoder with expanded MLPs: what trains are copies, by copy_tensor_name, and,
-/// where the plan says so, originals, by original_tensor_name.
+/// A decoder whose MLPs are expanded. Its parameters are the added copies, by copy_tensor_name,
+/// and, if the plan trains them, the originals, by original_tensor_name.
 class Expansion final : public Adaptation {
  public:
-  /// `layers`: of the decoder. `original_rate_scale`: of the originals' learning rate.
+  /// `layers`: how many the decoder has. `original_rate_scale`: factor of the originals' learning
+  /// rate.
   Expansion(ExpansionPlan plan, std::int64_t layers, std::vector<ExpandedMlp*> mlps,
             double original_rate_scale)
       : plan_(std::move(plan)),
@@ -39,23 +41,32 @@ class Expansion final : public Adaptation {
   double original_rate_scale_;
 };
 
-/// One layer's expanded MLP: the base's weights, and what trains found by name, each as `ready`
-/// makes it of what is found. All that the plan asks for must be there.
+/// Builds one layer's expanded MLP from the base's weights and from the tensors by name, each
+/// passed through `ready`. All tensors of the plan must be present.
 std::unique_ptr<ExpandedMlp> expanded_mlp(
     std::int64_t layer, const MlpWeights& base, const ExpansionPlan& plan,
     const std::map<std::string, at::Tensor>& tensors, Activation activation,
     const std::function<at::Tensor(const at::Tensor&)>& ready);
 
-/// Expands the decoder in place with tensors given by name, which are copied in `dtype` (fp32
-/// masters under bf16 compute). With those of initial_tensors the function stays the same bit for
-/// bit. All that the plan asks for must be there.
+/// Expands the decoder in place with tensors by name, copied to `dtype` (fp32 masters under bf16
+/// compute). With initial_tensors the function stays the same bit for bit. All tensors of the plan
+/// must be present.
 Expansion expand(Decoder& decoder, const ExpansionPlan& plan, const NamedTensors& tensors,
                  at::ScalarType dtype, double original_rate_scale = 1.0);
 
-/// What an expansion begins with, mapped from the base's file: copies that equal their originals
-/// (with a down of zero where the plan's copies add to the output), and the originals that train.
+/// The tensors that an expansion starts with, mapped from the base's file: copies equal to their
+/// originals (except that down is zero if the plan's copies add to the output), and the originals
+/// if they train.
 NamedTensors initial_tensors(const ModelDirectory& base, const DecoderSpec& spec,
                              const ExpansionPlan& plan);
+
+/// Equal copies would get equal gradients and stay equal forever. If a layer has more than one
+/// added copy, adds normal noise to their down, with a standard deviation of `noise` times down's
+/// root mean square, that sums to zero over the layer's copies: together they compute what they did
+/// before, up to rounding. `tensors` as from initial_tensors; those changed become fp32.
+void break_symmetry(NamedTensors& tensors, const ExpansionPlan& plan, double noise,
+                    std::uint64_t seed);
+
 /// An adapter's tensors, mapped from its file.
 NamedTensors adapter_tensors(const AdapterDirectory& adapter);
 

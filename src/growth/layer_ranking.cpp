@@ -36,7 +36,7 @@ std::vector<LayerScore> rank_layers(Decoder& decoder, const std::vector<TokenBat
   for (std::size_t i = 0; i < originals.size(); ++i) {
     LayerWeights layer = originals[i];
     for_each_weight(layer.mlp, [](at::Tensor& tensor) {
-      tensor = tensor.detach().requires_grad_(true);  // the same numbers
+      tensor = tensor.detach().requires_grad_(true);  // shares memory
     });
     watched.push_back(layer.mlp);
     decoder.replace_layer(static_cast<std::int64_t>(i), std::move(layer));
@@ -44,7 +44,7 @@ std::vector<LayerScore> rank_layers(Decoder& decoder, const std::vector<TokenBat
   std::int64_t targets = 0;
   for (const TokenBatch& batch : probe) targets += batch.target_count();
   for (const TokenBatch& batch : probe) {
-    // Of the sum: divided by the targets, small gradients would be 0 in float16.
+    // The gradient of the sum: divided by the targets, small gradients would become 0 in float16.
     decoder.loss(to_device(batch, decoder.device())).backward();
   }
   std::vector<LayerScore> ranking;
@@ -97,7 +97,7 @@ std::vector<LayerScore> read_ranking(const Json& json, const std::string& where)
   return ranking;
 } catch (const Json::exception& error) {
   throw input_error(std::string("not a ranking of layers: ") + error.what(), where,
-                    "delete it, and it is made again");
+                    "delete the file: the ranking is then computed again");
 }
 
 }  // namespace expandft

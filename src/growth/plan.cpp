@@ -9,7 +9,7 @@
 namespace expandft {
 namespace {
 
-/// "0-3, 7": indices with runs drawn together.
+/// "0-3, 7": indices with consecutive ones joined.
 std::string index_ranges(const std::vector<std::int64_t>& indices) {
   std::string out;
   for (std::size_t i = 0; i < indices.size();) {
@@ -33,14 +33,14 @@ ExpansionPlan make_plan(const LayerSelection& layers, std::int64_t copies, const
   }
   if (method == Method::kZeroInit && copies != 2) {
     throw input_error("expansion.copies is " + std::to_string(copies) +
-                          "; expected 2 with \"method\": \"zero-init\": several copies that begin "
-                          "equal, and add nothing, would stay equal",
+                          "; expected 2 with \"method\": \"zero-init\": several added copies would "
+                          "start equal and stay equal",
                       "expansion.copies");
   }
   if (!spec.layer_widths.empty()) {
     throw input_error(
-        "the layers of this model have MLPs of different widths: it was expanded "
-        "before, in the layout \"remote-code\" or \"deci\"",
+        "the layers of this model have MLPs of different widths: it was already "
+        "expanded, in the layout \"remote-code\" or \"deci\"",
         {}, "expand its base, or merge in the layout \"padded\" and expand that");
   }
   return {layers.resolve(spec.layers), copies, method};
@@ -50,25 +50,18 @@ Layout resolve_layout(Layout layout, const ExpansionPlan& plan, const DecoderSpe
   const bool all = static_cast<std::int64_t>(plan.layers.size()) == spec.layers;
   if (layout == Layout::kAuto) return all ? Layout::kNative : Layout::kPadded;
   if (layout == Layout::kNative && !all) {
-    throw input_error(fmt::format("layout \"native\" needs every layer to grow; {} of {} do",
+    throw input_error(fmt::format("layout \"native\" requires that every layer grows; {} of {} do",
                                   plan.layers.size(), spec.layers),
                       "layout", "use layout \"padded\", or expand \"all\" layers");
   }
   if (layout == Layout::kDeci) {
     if (const std::string obstacle = deci_obstacle(spec); !obstacle.empty()) {
-      throw input_error(
-          "layout \"deci\" cannot hold this " + spec.family + " model: DeciLM has no " + obstacle,
-          "layout", "use layout \"padded\" or \"remote-code\"");
+      throw input_error("layout \"deci\" cannot hold this " + spec.family +
+                            " model: DeciLM does not support " + obstacle,
+                        "layout", "use layout \"padded\" or \"remote-code\"");
     }
   }
   return layout;
-}
-
-std::string layout_name(Layout layout) {
-  for (const auto& [name, value] : kLayoutNames) {
-    if (value == layout) return name;
-  }
-  return {};
 }
 
 std::int64_t count_parameters(const DecoderSpec& spec) {

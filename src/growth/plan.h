@@ -10,36 +10,35 @@
 
 namespace expandft {
 
-/// Which layers grow, to how many times their width, and how: resolved against a model.
+/// Which layers grow, to how many times their width, and by which method: resolved for a model.
 struct ExpansionPlan {
   std::vector<std::int64_t> layers;  // ascending
   std::int64_t copies = 2;           // k, the original included
   Method method = Method::kNew;      // one that widens MLPs
 
   bool grows(std::int64_t layer) const { return std::ranges::binary_search(layers, layer); }
-  /// Whether the copies take over a share of the original's output. Else they add to all of it.
+  /// Whether each added copy replaces a share of the original's output; otherwise it adds to it.
   bool shares_output() const { return method != Method::kZeroInit; }
   bool trains_originals() const { return method == Method::kMlp; }
 };
 
-/// Resolves the selection; input errors as LayerSelection::resolve, for a model whose layers have
-/// different widths, and for more than one copy beside the original that begins at zero.
+/// Resolves the selection. Input errors as LayerSelection::resolve, for fewer than 2 copies, for a
+/// model whose layers have different widths, and for more than one added copy with "zero-init".
 ExpansionPlan make_plan(const LayerSelection& layers, std::int64_t copies, const DecoderSpec& spec,
                         Method method = Method::kNew);
 
-/// kAuto as what it stands for: native when every layer grows, else padded. Input error when native
-/// was asked for and only some layers grow, or deci for a model that is not Llama-like.
+/// Resolves kAuto: native if every layer grows, otherwise padded. Input error for native if only
+/// some layers grow, and for deci if the model is not Llama-like.
 Layout resolve_layout(Layout layout, const ExpansionPlan& plan, const DecoderSpec& spec);
-std::string layout_name(Layout layout);
 
-/// Parameters of the decoder, embedding counted once when tied.
+/// Parameters of the decoder; a tied embedding is counted once.
 std::int64_t count_parameters(const DecoderSpec& spec);
-/// Parameters that the copies add.
+/// Parameters of the added copies.
 std::int64_t count_new_parameters(const ExpansionPlan& plan, const DecoderSpec& spec);
-/// The same, and the originals where they train.
+/// Parameters of the added copies, and of the originals if they train.
 std::int64_t count_trained_parameters(const ExpansionPlan& plan, const DecoderSpec& spec);
 
-/// "3 of 5 layers (0, 2, 4) × 2: 66,048 new parameters, 25.3 % of the model".
+/// "3 of 5 layers (0, 2, 4), 2 copies of each MLP: 66,048 new parameters, 25.3 % of the model's …".
 std::string describe(const ExpansionPlan& plan, const DecoderSpec& spec);
 
 }  // namespace expandft

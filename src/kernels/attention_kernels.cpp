@@ -2,8 +2,9 @@
 
 #include "kernels/simd.h"
 
-// Compiled once for each instruction set, so nothing here may be shared with other files: no
-// function of the standard library that could be emitted out of line.
+// Compiled once for each instruction set. So nothing here may be shared with other files: a
+// standard library function that is emitted out of line would be linked once, for an arbitrary
+// instruction set.
 namespace expandft {
 namespace {
 
@@ -11,8 +12,8 @@ using namespace simd;
 
 constexpr float kMasked = -1e30F;
 
-// Blocks of sums that fill the registers: rows by vectors of keys, and rows by vectors of a head's
-// numbers, these for several keys apart, so that enough additions are under way at once.
+// Blocks of sums that fill the registers: rows × vectors of keys, and rows × vectors of a head's
+// numbers. The latter are summed separately for kApart keys, to keep enough additions in flight.
 constexpr std::int64_t kKeyVectors = kFloats == 16 ? 4 : 2;
 constexpr std::int64_t kHeadVectors = kVectorFloats / kFloats;
 constexpr std::int64_t kApart = kFloats == 16 ? 2 : 1;
@@ -21,8 +22,8 @@ EXPANDFT_INLINE std::int64_t round_up(std::int64_t n, std::int64_t to) {
   return (n + to - 1) / to * to;
 }
 
-/// kQueryRows rows of queries (or their like), contiguous and padded with zeros: (kQueryRows,
-/// wide).
+/// Copies `count` rows of queries (or gradients), times `factor`, to contiguous rows padded with
+/// zeros: (kQueryRows, wide).
 EXPANDFT_INLINE void pack_rows(const float* from, std::int64_t stride, std::int64_t count,
                                std::int64_t dim, std::int64_t wide, float factor, float* to) {
   for (std::int64_t i = 0; i < kQueryRows * wide; ++i) to[i] = 0;
@@ -31,7 +32,7 @@ EXPANDFT_INLINE void pack_rows(const float* from, std::int64_t stride, std::int6
   }
 }
 
-/// out[r][j] = rows[r]·columns[:, j] for the first `keys` j, in whole blocks. out (kQueryRows,
+/// out[r][j] = rows[r]·columns[:, j] for j < `keys`, a multiple of the block. out (kQueryRows,
 /// padded).
 EXPANDFT_INLINE void products(const float* rows, const PackedHead& with, std::int64_t keys,
                               float* out) {
@@ -102,7 +103,7 @@ constexpr Ints kLane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
 constexpr Ints kLane = {0, 1, 2, 3, 4, 5, 6, 7};
 #endif
 
-/// Softmax in place over the keys that row i sees, 0 to i; others become 0. Returns log Σ exp.
+/// Softmax in place over the keys that row i sees, 0 to i; the others become 0. Returns log Σ exp.
 EXPANDFT_INLINE float softmax(float* scores, std::int64_t i, std::int64_t keys) {
   const auto last = static_cast<std::int32_t>(i);
   Floats most = fill(kMasked);
@@ -125,8 +126,8 @@ EXPANDFT_INLINE float softmax(float* scores, std::int64_t i, std::int64_t keys) 
   return peak + __builtin_logf(whole);
 }
 
-/// Of row i: weights from scores and their log-sum, and gradients of the scores from those of the
-/// weights (arXiv 2205.14135, B.2): ds = p·(dp − Σ out·dout).
+/// For row i, replaces scores by weights p, given their log-sum, and gradients dp of the weights by
+/// those of the scores (arXiv 2205.14135, B.2): ds = p·(dp − Σ out·dout).
 EXPANDFT_INLINE void softmax_backward(float* scores, float* grads, float lse, float delta,
                                       std::int64_t i, std::int64_t keys) {
   const auto last = static_cast<std::int32_t>(i);
@@ -179,7 +180,7 @@ void backward(const HeadBackward& head) {
       for (std::int64_t d = 0; r < count && d < k.dim; ++d) {
         delta += head.out[(i + r) * head.stride + d] * head.dout[(i + r) * head.stride + d];
       }
-      // Rows past the end see no key, and so add nothing below.
+      // Rows beyond the end see no key and add nothing below.
       softmax_backward(scores + r * k.padded, grads + r * k.padded,
                        r < count ? head.lse[i + r] : 0.0F, delta, r < count ? i + r : -1, keys);
     }

@@ -4,18 +4,18 @@
 
 namespace expandft {
 
-/// One head's keys or values of a sequence, both ways round, padded with zeros.
+/// One head's keys or values of a sequence, stored by rows and by columns, padded with zeros.
 struct PackedHead {
-  std::int64_t dim = 0, wide = 0;       // wide: dim in whole vectors
-  std::int64_t length = 0, padded = 0;  // padded: length in whole blocks
+  std::int64_t dim = 0, wide = 0;       // wide: dim padded to whole vectors
+  std::int64_t length = 0, padded = 0;  // padded: length padded to whole blocks
   const float* rows = nullptr;          // (padded, wide)
   const float* columns = nullptr;       // (dim, padded)
 };
 
-/// Queries taken together, floats of the widest vector, and of a block: what the padding is for.
+/// Queries processed together, floats of the widest vector, keys of a block: the units of padding.
 inline constexpr std::int64_t kQueryRows = 4, kVectorFloats = 16, kKeyBlock = 64;
 
-/// One query head of a sequence, forwards. Rows are `stride` apart.
+/// The forward pass of one query head of a sequence. Rows are `stride` apart.
 struct HeadForward {
   PackedHead k, v;
   std::int64_t stride = 0;
@@ -25,7 +25,7 @@ struct HeadForward {
   float* scratch = nullptr;              // forward_scratch(k) floats
 };
 
-/// The same backwards: dq is written, dk and dv (padded, wide) are added to.
+/// The backward pass: writes dq and adds to dk and dv (padded, wide).
 struct HeadBackward {
   PackedHead k, v;
   std::int64_t stride = 0;
@@ -42,13 +42,13 @@ inline std::int64_t backward_scratch(const PackedHead& k) {
   return kQueryRows * (3 * k.wide + 2 * k.padded);
 }
 
-/// The kernels as compiled for one instruction set.
+/// The kernels, compiled for one instruction set.
 struct AttentionKernels {
   void (*forward)(const HeadForward& head);
   void (*backward)(const HeadBackward& head);
 };
 
-// One file, compiled once for each (src/CMakeLists.txt).
+// attention_kernels.cpp is compiled once for each (src/CMakeLists.txt).
 extern const AttentionKernels kBaselineAttention;
 #if defined(EXPANDFT_X86_KERNELS)
 extern const AttentionKernels kAvx2Attention, kAvx512Attention;

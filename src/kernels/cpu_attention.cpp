@@ -28,7 +28,7 @@ std::int64_t round_up(std::int64_t n, std::int64_t to) {
   return (n + to - 1) / to * to;
 }
 
-/// Owns what a PackedHead points to.
+/// A PackedHead and the arrays that it points to.
 class Packing {
  public:
   Packing(const float* from, std::int64_t stride, std::int64_t length, std::int64_t dim) {

@@ -19,7 +19,7 @@ const ElementwiseKernels& kernels() {
 #endif
 }
 
-/// Null where there are none.
+/// Null for an activation without kernels.
 const GatedKernels* gated_kernels(std::int64_t activation) {
   switch (static_cast<Activation>(activation)) {
     case Activation::kSilu:
@@ -37,17 +37,17 @@ bool are_float(const Tensors&... tensors) {
   return ((tensors.scalar_type() == at::kFloat) && ...);
 }
 
-/// Calls visit(begin, end) with stretches of the rows, over the threads.
+/// Calls visit(begin, end) for chunks of the rows, from all threads.
 template <typename Visit>
 void for_rows(std::int64_t rows, std::int64_t columns, Visit visit) {
-  constexpr std::int64_t kNumbers = 1 << 14;  // of a stretch: fewer are not worth a thread
-  const std::int64_t stretch = std::max<std::int64_t>(1, kNumbers / columns);
-  for_each_task((rows + stretch - 1) / stretch, [&](std::int64_t task) {
-    visit(task * stretch, std::min(rows, (task + 1) * stretch));
+  constexpr std::int64_t kNumbers = 1 << 14;  // in a chunk: fewer are not worth a thread
+  const std::int64_t chunk = std::max<std::int64_t>(1, kNumbers / columns);
+  for_each_task((rows + chunk - 1) / chunk, [&](std::int64_t task) {
+    visit(task * chunk, std::min(rows, (task + 1) * chunk));
   });
 }
 
-/// A matrix whose rows hold their numbers side by side; a copy, if it has to be.
+/// The matrix, or a contiguous copy unless the numbers of each row are contiguous.
 at::Tensor with_dense_rows(const at::Tensor& x) {
   return x.stride(-1) == 1 ? x : x.contiguous();
 }

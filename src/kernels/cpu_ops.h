@@ -4,8 +4,8 @@
 
 namespace expandft::cpu {
 
-// The operators of fused_ops.h on a CPU, with the signatures of the plain ones: kernels of ours in
-// fp32, plain ATen in other dtypes.
+// The operators of fused_ops.h on a CPU, with the signatures of plain_ops.h: this project's kernels
+// in fp32, plain ATen in other dtypes.
 
 decltype(plain::rms_norm_forward) rms_norm_forward;
 decltype(plain::rms_norm_backward) rms_norm_backward;

@@ -10,7 +10,7 @@ using namespace simd;
 
 typedef double Doubles __attribute__((vector_size(2 * EXPANDFT_VECTOR_BYTES)));  // of kFloats
 
-/// Calls visit(place, count) for the columns in vectors: whole ones, and what is left over.
+/// Calls visit(first, count) for each vector of columns; only the last can be partial.
 template <typename Visit>
 EXPANDFT_INLINE void for_vectors(std::int64_t columns, Visit visit) {
   std::int64_t j = 0;
@@ -152,14 +152,15 @@ EXPANDFT_INLINE float peak_of(const float* logits, std::int64_t vocabulary) {
   return peak;
 }
 
-/// The first `count` of a vector's numbers, and zeros.
+/// The first `count` numbers of a vector; the others become zero.
 EXPANDFT_INLINE Floats first(Floats x, std::int64_t count) {
   for (std::int64_t i = count; i < kFloats; ++i) x[i] = 0;
   return x;
 }
 
-/// Σ term(place, count) over the columns. A vocabulary is long: its many small terms would be lost
-/// beside a large one, so a few vectors at a time are summed, and these sums in double.
+/// Σ term(first, count) over the columns. The many small terms of a large vocabulary would be lost
+/// next to a large one, so only a few vectors at a time are summed in fp32, and their sums in
+/// double.
 template <typename Term>
 EXPANDFT_INLINE float long_sum(std::int64_t columns, Term term) {
   constexpr std::int64_t kStretch = 16 * kFloats;
@@ -177,7 +178,7 @@ EXPANDFT_INLINE float long_sum(std::int64_t columns, Term term) {
   return static_cast<float>(sum);
 }
 
-/// Σ e^(logit − peak); with `keep`, the terms go there.
+/// Σ e^(logit − peak); also stores the terms in `keep`, unless it is null.
 EXPANDFT_INLINE float exponentials(const float* logits, std::int64_t vocabulary, float peak,
                                    float* keep) {
   return long_sum(vocabulary, [&](std::int64_t j, std::int64_t count) EXPANDFT_INLINE_LAMBDA {
@@ -193,7 +194,7 @@ float cross_entropy(const CrossEntropyRow& row) {
   return __builtin_logf(total) - (row.logits[row.target] - peak);
 }
 
-// d loss / d logits = softmax − onehot(target), through the cap times 1 − (logit / cap)².
+// d loss / d logits = softmax − onehot(target), times 1 − (logit / cap)² with a cap.
 float cross_entropy_backward(const CrossEntropyRow& row) {
   const float peak = peak_of(row.logits, row.vocabulary), at_target = row.logits[row.target];
   float total = 0;
@@ -217,8 +218,8 @@ float cross_entropy_backward(const CrossEntropyRow& row) {
   return __builtin_logf(total) - (at_target - peak);
 }
 
-/// KL(p || q) = Σ p·(log p − log q); its gradient is q − p, through the cap as above. Of equal rows
-/// both are 0 exactly.
+/// KL(p ‖ q) = Σ p·(log p − log q). Its gradient is q − p, with a cap as above. For equal rows both
+/// are exactly 0.
 template <bool WantsGrad>
 float kl_divergence(const KlDivergenceRow& row) {
   const std::int64_t vocabulary = row.vocabulary;

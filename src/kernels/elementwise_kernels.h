@@ -4,7 +4,7 @@
 
 namespace expandft {
 
-/// A matrix whose rows need not touch: (rows, columns), rows `stride` apart.
+/// A matrix (rows, columns) whose rows are contiguous and `stride` apart.
 struct Strided {
   float* data = nullptr;
   std::int64_t stride = 0;
@@ -14,14 +14,14 @@ struct ConstStrided {
   std::int64_t stride = 0;
 };
 
-/// act(gate) ⊙ up of some rows.
+/// act(gate) ⊙ up.
 struct GatedForward {
   std::int64_t rows = 0, columns = 0;
   ConstStrided gate, up;
   Strided out;
 };
 
-/// Its gradients. value, which is act(gate) ⊙ up again, may be left out (data null).
+/// Its gradients. `value`, act(gate) ⊙ up again, is not computed if its data is null.
 struct GatedBackward {
   std::int64_t rows = 0, columns = 0;
   ConstStrided grad, gate, up;
@@ -29,7 +29,7 @@ struct GatedBackward {
 };
 
 /// Root-mean-square norm of contiguous rows: y = x·r·w with r = rsqrt(mean(x²) + eps), which is
-/// kept in rstd (rows). With `adds_one`, 1 + w takes w's place.
+/// stored in rstd (rows). With `adds_one`, y = x·r·(1 + w).
 struct NormForward {
   std::int64_t rows = 0, columns = 0;
   float eps = 0;
@@ -38,7 +38,7 @@ struct NormForward {
   float *y = nullptr, *rstd = nullptr;
 };
 
-/// dx of it.
+/// Its gradient with respect to x.
 struct NormBackward {
   std::int64_t rows = 0, columns = 0;
   bool adds_one = false;
@@ -46,7 +46,8 @@ struct NormBackward {
   float* dx = nullptr;
 };
 
-/// Turns pairs (i, i + half) of each head by its token's angles; what is behind them is copied.
+/// Rotates the pairs (i, i + half) of each head by the angles of its token, and copies the numbers
+/// after them.
 struct Rotation {
   std::int64_t tokens = 0, heads = 0, head_dim = 0, half = 0;
   bool back = false;
@@ -55,14 +56,14 @@ struct Rotation {
   float* out = nullptr;                        // contiguous
 };
 
-/// One row of logits and the token that it should have given.
+/// One row of logits and its target.
 struct CrossEntropyRow {
   std::int64_t vocabulary = 0, target = 0;
-  float cap = 0;  // of logits that went through cap·tanh(x / cap); 0: none
+  float cap = 0;  // logits are cap·tanh(x / cap); 0: no cap
   float* logits = nullptr;
 };
 
-/// One row of logits, and of a reference's for the same token.
+/// One row of logits, and the reference's logits for the same token.
 struct KlDivergenceRow {
   std::int64_t vocabulary = 0;
   float cap = 0;  // as above
@@ -70,13 +71,13 @@ struct KlDivergenceRow {
   const float* reference = nullptr;
 };
 
-/// Of one activation.
+/// The kernels of one activation.
 struct GatedKernels {
   void (*forward)(const GatedForward& gated);
   void (*backward)(const GatedBackward& gated);
 };
 
-/// The kernels as compiled for one instruction set. All in fp32.
+/// The kernels, compiled for one instruction set. All in fp32.
 struct ElementwiseKernels {
   GatedKernels silu, gelu_tanh;
   void (*norm)(const NormForward& norm);
@@ -84,11 +85,11 @@ struct ElementwiseKernels {
   void (*rotate)(const Rotation& rotation);
   /// −log softmax(logits)[target].
   float (*cross_entropy)(const CrossEntropyRow& row);
-  /// The same; its gradient in the place of the logits.
+  /// The same; overwrites the logits with their gradient.
   float (*cross_entropy_backward)(const CrossEntropyRow& row);
-  /// KL(softmax(reference) || softmax(logits)).
+  /// KL(softmax(reference) ‖ softmax(logits)).
   float (*kl_divergence)(const KlDivergenceRow& row);
-  /// The same; its gradient in the place of the logits.
+  /// The same; overwrites the logits with their gradient.
   float (*kl_divergence_backward)(const KlDivergenceRow& row);
 };
 

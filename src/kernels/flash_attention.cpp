@@ -11,14 +11,14 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-/// The sequences of a call, as the kernels want them.
+/// The sequences of a call, in the form that the kernels take.
 struct Sequences {
   at::Tensor offsets;  // (sequences + 1), int32, on the GPU
   std::int64_t longest = 0;
 };
 
-/// Offsets go over in pinned memory, so that nobody waits for the copy; the allocator keeps it
-/// until the copy is done.
+/// Pinned memory makes the copy of the offsets asynchronous; the allocator keeps it until the copy
+/// is done.
 Sequences sequences_on(at::Device device, const std::vector<std::int64_t>& offsets) {
   const auto count = static_cast<std::int64_t>(offsets.size());
   const at::Tensor host =
@@ -33,14 +33,15 @@ Sequences sequences_on(at::Device device, const std::vector<std::int64_t>& offse
   return sequences;
 }
 
-/// Heads of dense numbers that begin on 16 bytes, which is what the kernels read at once.
+/// The tensor, or a contiguous copy unless its heads are contiguous and aligned to 16 bytes, which
+/// the kernels read at a time.
 at::Tensor readable(const at::Tensor& x) {
   const bool is_aligned = x.storage_offset() % 8 == 0 && x.stride(0) % 8 == 0 &&
                           x.stride(1) % 8 == 0 && x.stride(2) == 1;
   return is_aligned ? x : x.contiguous();
 }
 
-/// The kernels count the tokens before a token; none given: all.
+/// The kernels' window counts the tokens before a token; none: all.
 std::optional<std::int64_t> tokens_before(std::int64_t window) {
   return window > 0 ? std::optional(window - 1) : std::nullopt;
 }
@@ -73,8 +74,8 @@ struct FlashAttentionFunction : torch::autograd::Function<FlashAttentionFunction
   }
 };
 
-/// Whether one token goes through, forwards and backwards. What LibTorch's build and the GPU allow
-/// cannot be asked for; it is refused before any work is queued.
+/// Tries a forward and a backward pass with one token: LibTorch has no function that says whether
+/// its build and the GPU support flash attention. It refuses before any work is queued.
 bool works_on(at::Device device) {
   try {
     const at::AutoGradMode with_grad(true);

@@ -8,13 +8,14 @@
 
 namespace expandft {
 
-/// Whether LibTorch's flash attention takes queries like q (N, heads, dim): on a GPU that it has
-/// kernels for, in bf16 or fp16, with heads of at most 256 numbers in multiples of 8.
+/// Whether LibTorch's flash attention supports queries like q (N, heads, dim): on a GPU that it has
+/// kernels for, in bf16 or fp16, with a dim of at most 256 that is a multiple of 8.
 bool suits_flash_attention(const at::Tensor& q);
 
-/// causal_attention (attention.h) by flash attention (arXiv 2307.08691), all sequences in one call;
-/// key heads are not repeated. `window`: tokens seen, the token itself included. Waits for no GPU.
-/// Differentiable in q, k, v; the gradient of q is summed in no fixed order.
+/// causal_attention (attention.h) by flash attention (arXiv 2307.08691), with all sequences in one
+/// call and without repeated key heads. `window`: tokens seen, including the token itself. Does not
+/// wait for the GPU. Differentiable in q, k, v; the order in which the gradient of q is summed
+/// varies, so its last bits do.
 at::Tensor flash_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                            const std::vector<std::int64_t>& offsets, double scale,
                            std::optional<std::int64_t> window);

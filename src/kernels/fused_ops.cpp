@@ -10,7 +10,7 @@
 namespace expandft {
 namespace {
 
-/// The operator of this name, called below autograd: gradients are the callers' business.
+/// The operator of this name, called below autograd: the callers define the gradients.
 template <typename Signature>
 class Operator;
 template <typename Result, typename... Arguments>

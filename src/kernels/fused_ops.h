@@ -10,44 +10,44 @@
 
 namespace expandft {
 
-// The passes over tokens between matrix products, each as one operator, without gradients.
-// LibTorch's dispatcher knows them as expandft::<name>: on a CPU in fp32 they are kernels of ours
-// (elementwise_kernels.h), on a GPU those of the plugin (src/cuda) where it is loaded, and anywhere
-// else plain ATen (plain_ops.h).
+// The passes over tokens between matrix products, one operator each, without gradients. LibTorch's
+// dispatcher knows them as expandft::<name>. On a CPU in fp32 it calls this project's kernels
+// (elementwise_kernels.h), on a GPU those of the plugin (src/cuda) if it is loaded, and otherwise
+// plain ATen (plain_ops.h).
 
 /// Root-mean-square norm over the last dimension (arXiv 1910.07467): x (…, h), weight (h) ->
-/// y like x, and rsqrt(mean(x²) + eps) (…, 1) in fp32. With `adds_one` 1 + weight takes the
-/// weight's place. rms_norm.h says where it rounds.
+/// y like x, and rsqrt(mean(x²) + eps) (…, 1) in fp32. With `adds_one`, multiplies by 1 + weight.
+/// rms_norm.h says where it rounds.
 std::pair<at::Tensor, at::Tensor> rms_norm_forward(const at::Tensor& x, const at::Tensor& weight,
                                                    double eps, bool adds_one);
-/// The gradient of x.
+/// The gradient with respect to x.
 at::Tensor rms_norm_backward(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& weight,
                              const at::Tensor& rstd, bool adds_one);
 
-/// Turns pairs (i, i + half) of each head of x (N, heads, head_dim), or turns them back, by angles
-/// whose cos and sin are (N, half).
+/// Rotates the pairs (i, i + half) of each head of x (N, heads, head_dim), forwards or `back`, by
+/// angles whose cos and sin are (N, half).
 at::Tensor rotate(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin, bool back);
 
-/// act(gate) ⊙ up, both (N, p). Rows may be apart.
+/// act(gate) ⊙ up, both (N, p). The row stride may exceed p.
 at::Tensor gated_activation(const at::Tensor& gate, const at::Tensor& up, Activation activation);
 
 struct GatedActivationGrads {
-  at::Tensor value;     // act(gate) ⊙ up again; undefined when not asked for
+  at::Tensor value;     // act(gate) ⊙ up again; undefined unless wanted
   at::Tensor gate, up;  // gradients
 };
-/// Gradients of gated_activation, given that of its value.
+/// The gradients of gated_activation, given that of its result.
 GatedActivationGrads gated_activation_backward(const at::Tensor& grad, const at::Tensor& gate,
                                                const at::Tensor& up, Activation activation,
                                                bool wants_value);
 
 /// −log softmax(logits)[target] of each row: logits (M, V), targets (M) int64 -> (M), fp32. With
-/// `wants_grad` the gradient of their sum takes the place of the logits; with a softcap, that of
-/// what cap·tanh(x / cap) made the logits of.
+/// `wants_grad`, overwrites the logits with the gradient of the sum; if the logits are
+/// cap·tanh(x / cap), with the gradient with respect to x.
 at::Tensor cross_entropy(at::Tensor& logits, const at::Tensor& targets,
                          std::optional<double> softcap, bool wants_grad);
 
-/// KL(softmax(reference) || softmax(logits)) of each row: both (M, V) -> (M), fp32. With
-/// `wants_grad` the gradient of their sum takes the place of the logits, as in cross_entropy.
+/// KL(softmax(reference) ‖ softmax(logits)) of each row: both (M, V) -> (M), fp32 (nats). With
+/// `wants_grad`, overwrites the logits with the gradient of the sum, as cross_entropy does.
 at::Tensor kl_divergence(at::Tensor& logits, const at::Tensor& reference,
                          std::optional<double> softcap, bool wants_grad);
 

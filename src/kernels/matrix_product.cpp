@@ -10,14 +10,14 @@ using OneDnnLinear = at::Tensor(const at::Tensor&, const at::Tensor&,
                                 c10::List<std::optional<at::Scalar>>,
                                 std::optional<std::string_view>);
 
-/// oneDNN's inner product, where this LibTorch has it.
+/// oneDNN's inner product, if this LibTorch has it.
 std::optional<c10::TypedOperatorHandle<OneDnnLinear>> find_one_dnn_linear() {
   const auto handle = c10::Dispatcher::singleton().findSchema({"mkldnn::_linear_pointwise", ""});
   if (!handle || !at::globalContext().userEnabledMkldnn()) return {};
   try {
     return handle->typed<OneDnnLinear>();
   } catch (const c10::Error&) {
-    return {};  // another LibTorch's operator of this name takes other arguments
+    return {};  // another version of LibTorch, whose operator takes other arguments
   }
 }
 

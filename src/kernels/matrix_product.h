@@ -6,9 +6,9 @@
 
 namespace expandft {
 
-// Matrix products by the faster of LibTorch's libraries. On a CPU in fp32 oneDNN's are, by 5 to 60
-// % for these two forms (docs/performance.md); elsewhere, and for few rows, ATen's own choice is
-// taken. No gradients.
+// Matrix products by the faster of LibTorch's libraries. On a CPU in fp32 that is oneDNN, by 5 to
+// 60 % for these two forms (docs/performance.md); in other cases, and for few rows, ATen chooses.
+// No gradients.
 
 /// x·weightᵀ + bias: x (N, in), weight (out, in), bias (out) or none -> (N, out).
 at::Tensor product_transposed(const at::Tensor& x, const at::Tensor& weight,

@@ -21,8 +21,8 @@ at::Tensor activate_backward(const at::Tensor& grad, const at::Tensor& x, std::i
                              : at::gelu_backward(grad, x, gelu_approximation(activation));
 }
 
-/// log softmax in fp32. LibTorch's own sums a row's terms in one go on a CPU, where the many small
-/// ones of a large vocabulary are lost beside a large one.
+/// log softmax in fp32. On a CPU LibTorch's own adds up the terms of a row one after the other, so
+/// the many small terms of a large vocabulary are lost next to a large one.
 at::Tensor row_log_softmax(const at::Tensor& logits) {
   const at::Tensor wide = logits.to(at::kFloat);
   const at::Tensor shifted = wide - wide.amax(-1, /*keepdim=*/true);

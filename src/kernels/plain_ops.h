@@ -8,8 +8,8 @@
 
 namespace expandft::plain {
 
-// The operators of fused_ops.h in plain ATen, for any device and dtype: what the kernels are tested
-// against. Signatures are those of the dispatcher; `activation` is an Activation.
+// The operators of fused_ops.h in plain ATen, for any device and dtype. The kernels are tested
+// against them. Signatures are those of the dispatcher; `activation` is an Activation.
 
 std::tuple<at::Tensor, at::Tensor> rms_norm_forward(const at::Tensor& x, const at::Tensor& weight,
                                                     double eps, bool adds_one);

@@ -3,9 +3,10 @@
 #include <bit>
 #include <cstdint>
 
-// As many floats at once as a register holds, in the vector extension of GCC and Clang: sixteen
-// with AVX-512, else eight. For kernels compiled for several targets (EXPANDFT_TARGET), in files
-// with contraction to fused multiply-adds on. All is inlined: no vector crosses a call.
+// Vectors of as many floats as a register holds, in the vector extension of GCC and Clang: sixteen
+// with AVX-512, otherwise eight. For kernels that are compiled for several targets
+// (EXPANDFT_TARGET) with contraction to fused multiply-adds. All functions are inlined, so no
+// vector is passed in a call.
 #define EXPANDFT_INLINE inline __attribute__((always_inline))
 #define EXPANDFT_INLINE_LAMBDA __attribute__((always_inline))
 
@@ -42,7 +43,7 @@ EXPANDFT_INLINE Floats larger(Floats a, Floats b) {
 EXPANDFT_INLINE Floats smaller(Floats a, Floats b) {
   return a < b ? a : b;
 }
-/// The first `count` of a vector, and zeros.
+/// The first `count` numbers, followed by zeros.
 EXPANDFT_INLINE Floats load_some(const float* from, std::int64_t count) {
   Floats x = {};
   for (std::int64_t i = 0; i < count; ++i) x[i] = from[i];
@@ -68,7 +69,7 @@ EXPANDFT_INLINE float largest(Floats x) {
 EXPANDFT_INLINE Floats exp(Floats x) {
   const Floats lowest = fill(-87.0F);
   x = x < lowest ? lowest : x;
-  const Floats round = fill(12582912.0F);  // 1.5·2^23: adding it leaves no room for a fraction
+  const Floats round = fill(12582912.0F);  // 1.5·2^23: adding it rounds to an integer
   const Floats n = (x * 1.44269504088896341F + round) - round;
   const Floats r = (x - n * 0.693359375F) + n * 2.12194440e-4F;  // ln 2 in two parts
   Floats y = fill(1.0F / 5040);

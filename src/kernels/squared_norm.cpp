@@ -8,18 +8,18 @@
 namespace expandft {
 namespace {
 
-// Numbers that are added up in one go, by one thread: few enough that fp32 holds their squares'
-// sum, enough that a row's fixed cost does not count.
+// Numbers that one thread adds up in fp32: few enough for an accurate sum of squares, enough that
+// the fixed cost of a row does not matter.
 constexpr std::int64_t kRow = 256;
 
-/// The vector as rows, and what is left over as a shorter one (1, rest), if there is any.
+/// The vector as rows of kRow, and the remaining numbers as one shorter row (1, rest), if any.
 std::pair<at::Tensor, at::Tensor> in_rows(const at::Tensor& vector) {
   const std::int64_t rows = vector.numel() / kRow, rest = vector.numel() - rows * kRow;
   return {vector.narrow(0, 0, rows * kRow).view({rows, kRow}),
           rest > 0 ? vector.narrow(0, rows * kRow, rest).unsqueeze(0) : at::Tensor()};
 }
 
-/// What `reduce` makes of each row, in order.
+/// reduce(row) for each row, in order.
 template <typename Reduce>
 at::Tensor of_rows(const at::Tensor& vector, Reduce reduce) {
   const auto [rows, rest] = in_rows(vector);
@@ -35,7 +35,7 @@ at::Tensor squared_norm(const at::Tensor& x) {
         .to(at::kDouble)
         .square_();
   });
-  // A tree of fixed shape: LibTorch would cut one long sum by the number of threads.
+  // A tree of fixed shape: LibTorch would split one long sum by the number of threads.
   while (sums.numel() > 1) {
     sums = of_rows(sums, [](const at::Tensor& rows) { return rows.sum(1); });
   }

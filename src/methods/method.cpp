@@ -2,7 +2,6 @@
 
 #include "base/wording.h"
 #include "growth/expansion.h"
-#include "growth/symmetry.h"
 
 #include <spdlog/fmt/fmt.h>
 #include <spdlog/fmt/ranges.h>

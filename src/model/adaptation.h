@@ -12,31 +12,30 @@ namespace expandft {
 
 using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
 
-/// A tensor that trains. Its learning rate is the run's times `rate_scale`.
+/// A trainable tensor. Its learning rate is the run's times `rate_scale`.
 struct Parameter {
   std::string name;
   at::Tensor tensor;
   double rate_scale = 1.0;
 };
 
-/// What a method of fine-tuning has made of a decoder: the tensors that train, and the dial between
-/// the base and the tuned model. The decoder must outlive it.
+/// How a method of fine-tuning has adapted a decoder: the trainable tensors, and the strength
+/// between the base and the tuned model. The decoder must outlive it.
 class Adaptation {
  public:
   virtual ~Adaptation() = default;
 
-  /// The live tensors, in fp32, in an order that is always the same: training changes them in
-  /// place.
+  /// The live tensors, in fp32 and always in the same order. Training changes them in place.
   virtual std::vector<Parameter> parameters() const = 0;
-  /// The same by name.
+  /// The same tensors with their names.
   NamedTensors tensors() const {
     NamedTensors out;
     for (Parameter& one : parameters()) out.emplace_back(std::move(one.name), one.tensor);
     return out;
   }
 
-  /// 1 is the model as trained, 0 the base, bit for bit; a line runs over the decoder's layers.
-  /// Training is at 1.
+  /// 1 is the model as trained, 0 the base bit for bit; a strength can vary linearly over the
+  /// decoder's layers. Training runs at strength 1.
   virtual void set_strength(const Strength& strength) const = 0;
 };
 

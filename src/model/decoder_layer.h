@@ -13,20 +13,21 @@
 
 namespace expandft {
 
-/// What a layer attends with: (layer, q (N, heads, dim), k and v (N, kv_heads, dim)), before RoPE,
-/// -> (N, heads, dim).
+/// The attention of a layer: (layer, q (N, heads, dim), k and v (N, kv_heads, dim)) before RoPE ->
+/// (N, heads, dim).
 using Attend = std::function<at::Tensor(std::int64_t, const at::Tensor&, const at::Tensor&,
                                         const at::Tensor&)>;
 
 AttentionOptions attention_options(const DecoderSpec& spec, std::int64_t layer);
-/// Causal attention of whole sequences, with RoPE's angles in `dtype`. The spec must outlive it.
+/// Causal attention of a pack of whole sequences, with RoPE angles in `dtype`. The spec must
+/// outlive the result.
 Attend batch_attention(const DecoderSpec& spec, const TokenTensors& tokens, at::ScalarType dtype);
 
-/// Rows of the embedding as the first layer takes them: (N, h) -> (N, h).
+/// Scales rows of the embedding for the first layer: (N, h) -> (N, h).
 at::Tensor scaled_embedding(const at::Tensor& rows, const DecoderSpec& spec);
 
-/// One layer, attention and MLP with their norms and residuals: (N, h) -> (N, h). The MLP is given
-/// apart from the weights, since expansion replaces it.
+/// One layer, attention and MLP with their norms and residuals: (N, h) -> (N, h). The MLP is passed
+/// apart from the weights because expansion replaces it.
 at::Tensor decoder_layer(const DecoderSpec& spec, std::int64_t index, const LayerWeights& weights,
                          const Mlp& mlp, const at::Tensor& x, const Attend& attend);
 

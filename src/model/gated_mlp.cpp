@@ -22,7 +22,7 @@ struct GatedMlpFunction : torch::autograd::Function<GatedMlpFunction> {
     const at::Tensor u = product_transposed(x, up, up_bias);
     const bool trains = gate.requires_grad() || up.requires_grad() || down.requires_grad();
     if (x.requires_grad() || trains) {
-      // x is needed for the weights' gradients only. The activation is cheap, and done again.
+      // Only the weights' gradients need x. The activation is cheap, so backward recomputes it.
       ctx->save_for_backward({trains ? x : at::Tensor(), gate, up, down, g, u});
       ctx->saved_data["activation"] = activation;
       ctx->saved_data["has_bias"] = gate_bias.has_value();
@@ -35,7 +35,7 @@ struct GatedMlpFunction : torch::autograd::Function<GatedMlpFunction> {
     const at::Tensor &x = saved[0], &gate = saved[1], &up = saved[2], &down = saved[3];
     const auto activation = static_cast<Activation>(ctx->saved_data["activation"].toInt());
     const bool has_bias = ctx->saved_data["has_bias"].toBool();
-    // needs_input_grad counts the tensors that are there: x, gate, [bias,] up, [bias,] down.
+    // needs_input_grad counts only the tensors given: x, gate, [bias,] up, [bias,] down.
     const auto needs = [&](std::size_t with_bias, std::size_t without) {
       return ctx->needs_input_grad(has_bias ? with_bias : without);
     };
@@ -54,7 +54,7 @@ struct GatedMlpFunction : torch::autograd::Function<GatedMlpFunction> {
   }
 };
 
-/// act(gate) ⊙ up, for MLPs whose projections are computed apart.
+/// act(gate) ⊙ up, for MLPs whose projections are computed separately (LoRA).
 struct GatedActivationFunction : torch::autograd::Function<GatedActivationFunction> {
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& gate, const at::Tensor& up,
                             std::int64_t activation) {

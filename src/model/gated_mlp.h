@@ -7,19 +7,20 @@
 
 namespace expandft {
 
-/// act(x·gateᵀ + bg) ⊙ (x·upᵀ + bu) · downᵀ: a gated MLP without down's bias, which stands outside
-/// of every copy. x (N, h) -> (N, h). Weights wider than x (masters) are cast. Differentiable in x
-/// and in those weights that require it; what no gradient needs is neither saved nor computed.
+/// act(x·gateᵀ + bg) ⊙ (x·upᵀ + bu) · downᵀ: a gated MLP without the bias of down, which is added
+/// once for all copies. x (N, h) -> (N, h). Weights wider than x (masters) are cast. Differentiable
+/// in x and in the weights that require gradients; tensors that no gradient needs are neither saved
+/// nor computed.
 at::Tensor gated_mlp(const at::Tensor& x, const MlpWeights& weights, Activation activation);
 
-/// The feed-forward block of a layer, as the decoder sees it.
+/// The feed-forward block of a layer, which methods of training can replace.
 class Mlp {
  public:
   virtual ~Mlp() = default;
   virtual at::Tensor forward(const at::Tensor& x) const = 0;  // (N, h) -> (N, h)
 };
 
-/// A block as the checkpoint has it.
+/// The MLP of the checkpoint.
 class DenseMlp final : public Mlp {
  public:
   DenseMlp(MlpWeights weights, Activation activation)

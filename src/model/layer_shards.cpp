@@ -19,8 +19,9 @@ std::int64_t byte_count(const at::Tensor& tensor) {
   return tensor.numel() * static_cast<std::int64_t>(tensor.itemsize());
 }
 
-/// Puts other memory under a tensor and its views, behind autograd's back: what it saved for
-/// backward are views of the same numbers whenever it looks at them. Returns what was there.
+/// Exchanges the memory of a tensor and its views without autograd noticing. The tensors that it
+/// saved for backward are such views, and hold the same numbers whenever it reads them. Returns the
+/// previous memory.
 at::DataPtr exchange_memory(const at::Tensor& tensor, at::DataPtr memory, std::int64_t bytes) {
   c10::StorageImpl& storage = *tensor.storage().unsafeGetStorageImpl();
   at::DataPtr before = storage.set_data_ptr(std::move(memory));
@@ -67,7 +68,7 @@ void LayerShards::add(LayerWeights& layer, const DecoderSpec& spec) {
   const std::int64_t count = group_.count(),
                      share = rounded_up(numbers, kFlatAlignment * count) / count;
   Layer& added = layers_.emplace_back();
-  added.whole = at::empty({share * count}, options);  // untouched, it takes no memory
+  added.whole = at::empty({share * count}, options);  // takes no physical memory until written
   if (byte_count(added.whole) > layer_bytes_) {
     layer_bytes_ = byte_count(added.whole);
     spare_.clear();

@@ -13,7 +13,7 @@ using torch::autograd::variable_list;
 struct LinearFunction : torch::autograd::Function<LinearFunction> {
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x, const at::Tensor& weight,
                             const std::optional<at::Tensor>& bias) {
-    // A frozen weight's gradient is not made, so its input need not be kept.
+    // A frozen weight gets no gradient, so its input need not be kept.
     ctx->save_for_backward({weight.requires_grad() ? x : at::Tensor(), weight});
     ctx->saved_data["has_bias"] = bias.has_value();
     return product_transposed(x, weight, bias);

@@ -5,8 +5,8 @@
 namespace expandft {
 
 /// Root-mean-square norm over the last dimension (arXiv 1910.07467): n = x·rsqrt(mean(x²) + eps) in
-/// fp32. Llama's order: n cast to x's dtype, then times w. With `adds_one`, Gemma's: n·(1 + w) in
-/// fp32, then cast. x (…, h), weight (h). Differentiable in x and in the weight.
+/// fp32. Llama casts n to x's dtype and then multiplies by w; Gemma (`adds_one`) computes n·(1 + w)
+/// in fp32 and then casts. x (…, h), weight (h). Differentiable in x and in the weight.
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps,
                     bool adds_one = false);
 

@@ -24,7 +24,8 @@ double llama3_smoothed(double frequency, const RopeSpec& spec) {
   return (1 - smooth) * frequency / spec.factor + smooth * frequency;
 }
 
-/// YaRN (arXiv 2309.00071): between scaled and unscaled frequencies, by a ramp over the dimensions.
+/// YaRN (arXiv 2309.00071): interpolates between scaled and unscaled frequencies by a ramp over the
+/// dimensions.
 double yarn_interpolated(double frequency, double pair, const RopeSpec& spec, double dim) {
   const auto dimension_of = [&](double rotations) {
     const auto original = static_cast<double>(spec.original_max_positions);

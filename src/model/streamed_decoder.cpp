@@ -27,7 +27,7 @@ at::Tensor StreamedDecoder::hidden(const TokenTensors& tokens, const MakeMlp& ma
     directory_.release();
   }
   x = rms_norm(x, loader.final_norm(), spec_.norm_eps, spec_.norm_adds_one);
-  loader.head_rows(0, 1);  // checks it, and counts as its use
+  loader.head_rows(0, 1);  // checks it and marks it as used
   loader.check_all_used();
   return x;
 }

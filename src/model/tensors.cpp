@@ -25,7 +25,7 @@ at::ScalarType scalar_type(Dtype dtype) {
       break;
   }
   throw input_error("tensors of dtype " + std::string(safetensors_name(dtype)) +
-                        " cannot be computed with; expected F32, F16 or BF16",
+                        " cannot be used in arithmetic; expected F32, F16 or BF16",
                     {}, "quantised checkpoints are not supported: use the original");
 }
 
@@ -68,8 +68,8 @@ TensorView rows_of(const TensorView& view, std::int64_t begin, std::int64_t coun
 
 at::Tensor load_tensor(const TensorView& view, at::ScalarType dtype, at::Device device) {
   const at::Tensor mapped = mapped_tensor(view);
-  // MKL's products of one fp32 row come out in other bits where the weights are aligned otherwise;
-  // what computes in 16 bits only needs whole elements.
+  // MKL's products of a single fp32 row depend on the alignment of the weights in their last bits.
+  // 16-bit kernels only need whole elements.
   const std::size_t alignment = mapped.element_size() == 2 ? 2 : 64;
   const bool aligned = reinterpret_cast<std::uintptr_t>(view.bytes.data()) % alignment == 0;
   if (device.is_cpu() && mapped.scalar_type() == dtype && aligned) return mapped;

@@ -11,22 +11,23 @@ namespace expandft {
 at::ScalarType scalar_type(Dtype dtype);
 Dtype dtype_of(at::ScalarType type);
 
-/// A CPU tensor over a mapped file's bytes, without a copy. It keeps the file mapped, and must not
-/// be written to: the pages are read-only.
+/// A CPU tensor over the bytes of a mapped file, without a copy. It keeps the file mapped and must
+/// not be written to: the pages are read-only.
 at::Tensor mapped_tensor(const TensorView& view);
 
 /// Rows [begin, begin + count) of the first dimension.
 TensorView rows_of(const TensorView& view, std::int64_t begin, std::int64_t count);
 
-/// The tensor in the given dtype on the given device. On a CPU it stays mapped when the dtype is
-/// the file's, if its start is aligned: to 64 bytes in fp32, to whole elements in 16 bits. Else it
-/// is a copy, and the map's pages leave the process's memory: either way the tensor is held once.
+/// The tensor in the given dtype on the given device. On a CPU it stays mapped if the dtype is the
+/// file's and its start is aligned: to 64 bytes in fp32, to whole elements in 16-bit dtypes.
+/// Otherwise it is copied and the mapped pages are released, so the tensor is in memory once either
+/// way.
 at::Tensor load_tensor(const TensorView& view, at::ScalarType dtype, at::Device device);
 
-/// Fills `bytes` with the numbers of a tensor in `dtype`, row-major.
+/// Writes the numbers of a tensor to `bytes` in `dtype`, row-major.
 void copy_into(std::span<std::byte> bytes, const at::Tensor& tensor, Dtype dtype);
 
-/// A source that writes the tensor (copied to the CPU when its turn comes) in `dtype`.
+/// A source that writes the tensor in `dtype`; it is copied to the CPU only when it is written.
 TensorSource source_of(std::string name, at::Tensor tensor, Dtype dtype);
 
 /// Tensors of a flat buffer start at multiples of this many elements: at 64 bytes, in any dtype.

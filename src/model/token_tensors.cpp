@@ -11,7 +11,7 @@ TokenTensors to_device(const TokenBatch& batch, at::Device device) {
   }
   const auto tensor = [&](const std::vector<std::int64_t>& numbers) {
     const at::Tensor host = at::tensor(numbers, at::kLong);
-    // In pinned memory, so that nobody waits for the copy; the allocator keeps it until it is done.
+    // Pinned memory makes the copy asynchronous; the allocator keeps it until the copy is done.
     return device.is_cuda() ? host.pin_memory().to(device, /*non_blocking=*/true) : host.to(device);
   };
   return {.ids = tensor({batch.ids.begin(), batch.ids.end()}),

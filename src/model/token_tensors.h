@@ -9,19 +9,19 @@
 
 namespace expandft {
 
-/// A TokenBatch on the device. Sequences lie end to end; offsets stay on the host.
+/// A TokenBatch on the device: sequences packed end to end. Offsets stay on the host.
 struct TokenTensors {
   at::Tensor ids;        // (N), int64
   at::Tensor positions;  // (N), int64
   std::vector<std::int64_t> offsets;
-  at::Tensor target_rows;  // (M), int64: the rows that have a target
+  at::Tensor target_rows;  // (M), int64: the rows with a target
   at::Tensor targets;      // (M), int64: their targets
 };
 
 TokenTensors to_device(const TokenBatch& batch, at::Device device);
 
-/// Two tokens with one target: what a rank computes that has nothing to compute while others do,
-/// where the weights are gathered from all (Decoder::is_sharded).
+/// Two tokens with one target. With sharded weights (Decoder::is_sharded) all ranks must run the
+/// same passes, so a rank without a batch of its own computes these.
 TokenTensors idle_tokens(at::Device device);
 
 }  // namespace expandft

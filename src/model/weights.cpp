@@ -51,7 +51,7 @@ const TensorView& WeightLoader::checked(const std::string& name, const Shape& sh
   asked_.insert(name);
   if (view.shape != shape) {
     throw input_error("tensor \"" + name + "\" has shape " + text(view.shape) +
-                          "; config.json asks for " + text(shape),
+                          "; config.json requires " + text(shape),
                       directory_.path().string(),
                       "config.json and the weights do not belong together");
   }
@@ -98,10 +98,10 @@ Linear WeightLoader::linear(const std::string& prefix, std::int64_t out, std::in
 void WeightLoader::check_all_used() const {
   const TensorNames& names = spec_.names;
   for (const auto& [name, view] : directory_.tensors()) {
-    // Derived from the config, and stored by older programs; a tied head is the embedding.
+    // Older programs stored what is derived from the config; a tied head is the embedding.
     const bool idle = name.ends_with(".rotary_emb.inv_freq") || (spec_.tied && name == names.head);
     if (!names.holds(name) || idle || asked_.contains(name)) continue;
-    throw input_error("tensor \"" + name + "\" is of no use to a model of the family \"" +
+    throw input_error("tensor \"" + name + "\" is not used by a model of the family \"" +
                           spec_.family +
                           "\" with this config.json: without it the model would "
                           "compute something else",

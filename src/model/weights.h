@@ -38,19 +38,19 @@ struct DecoderWeights {
   at::Tensor head;        // (V, h); the embedding itself when tied
 };
 
-/// Calls visit(name, tensor) for each tensor of a layer that is there, by its name within the
-/// layer, such as "mlp.gate_proj.weight". Fused projections are visited as the parts they were
-/// taken apart into, under the parts' names.
+/// Calls visit(name, tensor) for each defined tensor of a layer, with its name within the layer,
+/// such as "mlp.gate_proj.weight". Fused projections are visited as their parts, under the parts'
+/// names.
 template <typename Weights, typename Visit>
 void for_each_tensor(Weights& layer, const DecoderSpec& spec, Visit visit);
-/// The same for the linear maps: visit("mlp.gate_proj", linear).
+/// The same for linear maps: visit("mlp.gate_proj", linear).
 template <typename Weights, typename Visit>
 void for_each_linear(Weights& layer, Visit visit);
-/// The same for the norms: visit("input_layernorm", weight).
+/// The same for norms: visit("input_layernorm", weight).
 template <typename Weights, typename Visit>
 void for_each_norm(Weights& layer, const DecoderSpec& spec, Visit visit);
 
-/// A projection of the checkpoint, and the linear maps that it is, or was taken apart into.
+/// A projection of the checkpoint: one linear map, or several if it is fused.
 struct Projection {
   std::string name;  // "self_attn.q_proj" or, fused, "self_attn.qkv_proj"
   std::vector<Linear*> parts;
@@ -58,16 +58,17 @@ struct Projection {
   std::int64_t out() const;
   std::int64_t in() const { return parts.front()->weight.size(1); }
 };
-/// All projections of a layer. They point into it.
+/// All projections of a layer, which they point into.
 std::vector<Projection> projections(LayerWeights& layer, const DecoderSpec& spec);
 
-/// Loads weights part by part, in `dtype` on `device`; fused projections are taken apart, as views.
-/// A missing tensor, a shape other than the config's, or a dtype other than F32, F16 and BF16 is an
-/// input error that names the tensor, what was found and what was expected. The directory and the
-/// spec must outlive the loader.
+/// Loads weights part by part, in `dtype` on `device`; fused projections are split into views. A
+/// missing tensor, a shape that differs from the config's, or a dtype other than F32, F16 and BF16
+/// is an input error that names the tensor, what was found and what was expected. The directory and
+/// the spec must outlive the loader.
 class WeightLoader {
  public:
-  /// What stands in the place of the directory's tensor of a name; undefined: nothing does.
+  /// A tensor to use instead of the directory's tensor of this name; undefined: use the
+  /// directory's.
   using Replacement = std::function<at::Tensor(const std::string& name)>;
 
   WeightLoader(const ModelDirectory& directory, const DecoderSpec& spec, at::ScalarType dtype,
@@ -83,12 +84,12 @@ class WeightLoader {
   at::Tensor final_norm() { return tensor(spec_.names.final_norm(), {spec_.hidden}); }
   /// Rows of the embedding by token id (N): (N, h).
   at::Tensor embedding_rows(const at::Tensor& ids);
-  /// Rows [begin, begin + count) of the head, which is the embedding when tied.
+  /// Rows [begin, begin + count) of the head (the embedding, when tied).
   at::Tensor head_rows(std::int64_t begin, std::int64_t count);
-  /// All of an untied head.
+  /// The whole head, when it is not tied.
   at::Tensor head() { return tensor(spec_.names.head, {spec_.vocab, spec_.hidden}); }
-  /// Input error when the decoder has tensors that nothing asked for: they would change what is
-  /// computed.
+  /// Input error when the files hold decoder tensors that were never requested: the model that they
+  /// belong to computes something else.
   void check_all_used() const;
 
  private:
@@ -144,8 +145,8 @@ void for_each_tensor(Weights& layer, const DecoderSpec& spec, Visit visit) {
   });
 }
 
-/// Loads every weight the spec needs; errors as WeightLoader's. `take_layer`, where given, gets
-/// each layer before the next is read, and may put other tensors in the place of its own.
+/// Loads every weight that the spec needs; errors as WeightLoader. `take_layer`, if given, receives
+/// each layer before the next is read and may replace its tensors.
 DecoderWeights load_weights(const ModelDirectory& directory, const DecoderSpec& spec,
                             at::ScalarType dtype, at::Device device,
                             const std::function<void(LayerWeights&)>& take_layer = {});

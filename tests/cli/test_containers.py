@@ -61,5 +61,5 @@ def test_what_has_no_lock_stays_and_is_named(binary, stories, tmp_path):
     (tmp_path / ".grown.partial-7-123").mkdir()
     code, stderr, _ = run(binary, tmp_path, [word for word in arguments_of("expand") if word != "--quiet"])
     assert code == 0, stderr
-    assert ".grown.partial-7-123: a process prepares this or has left it" in stderr and "delete it when" in stderr
+    assert ".grown.partial-7-123: another process is writing this or left it behind" in stderr and "Delete it if" in stderr
     assert (tmp_path / ".grown.partial-7-123").is_dir()

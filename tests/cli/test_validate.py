@@ -80,8 +80,8 @@ def problems(expandft, *arguments, rc=2):
 @pytest.mark.parametrize("changes, words", [
     ({"expansion": {"layers": "7"}}, ["7"]),
     ({"expansion": {"layers": {"auto": 9}}}, ["9"]),
-    ({"expansion": {"layers": "0"}, "layout": "native"}, ["every layer to grow"]),
-    ({"expansion": {"layers": {"auto": 2}}, "layout": "native"}, ["every layer to grow"]),
+    ({"expansion": {"layers": "0"}, "layout": "native"}, ["that every layer grows"]),
+    ({"expansion": {"layers": {"auto": 2}}, "layout": "native"}, ["that every layer grows"]),
     ({"expansion": {"layers": "all", "copies": 3}, "method": "zero-init"}, ["copies"]),
     ({"method": "last:9"}, ["last:9", "5"]),
     ({"method": "lora", "lora": {"targets": ["q_proj", "wq"]}}, ['"wq"', "down_proj"]),

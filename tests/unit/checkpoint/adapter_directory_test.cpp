@@ -82,7 +82,7 @@ TEST_CASE("What is no adapter of ours is said to be none", "[adapter_directory]"
   }
   SECTION("PEFT's") {
     write_file_atomically(config, R"({"peft_type": "LORA", "r": 8})");
-    CHECK(has(error_on_opening(temp.path()).message(), "adapter of PEFT (\"LORA\")"));
+    CHECK(has(error_on_opening(temp.path()).message(), "PEFT adapter (\"LORA\")"));
   }
   SECTION("another JSON") {
     for (const char* const text : {"{}", "[]", "7", R"({"format": 3})", R"({"format": "other"})"}) {
@@ -115,7 +115,7 @@ TEST_CASE("Every damaged field of an adapter is named", "[adapter_directory]") {
     CHECK(error.where() == file.string());
     return error.message();
   };
-  CHECK(has(message("format_version", 3), "format is 3; this program reads up to 2"));
+  CHECK(has(message("format_version", 3), "format version 3; this expandft reads up to 2"));
   for (const char* const key :
        {"format_version", "copies", "num_hidden_layers", "hidden_size", "intermediate_size"}) {
     for (const Json& value : {Json(0), Json(-1), Json(1.5), Json("1"), Json()}) {
@@ -156,7 +156,7 @@ TEST_CASE("An adapter's tensors are those that its config names", "[adapter_dire
   }
   SECTION("of another shape") {
     std::ranges::reverse(tensors[4].shape);
-    CHECK(has(message(), "tensor \"" + name + "\" is missing or not of the shape"));
+    CHECK(has(message(), "tensor \"" + name + "\" is missing or does not have the shape"));
   }
   SECTION("a bias of another shape") {
     tensors.push_back(filled(copy_tensor_name(1, "up_proj", 1, "bias"), {2}));

@@ -358,13 +358,13 @@ TEST_CASE("An output is never one of the inputs, holds none and lies in none",
       CHECK(error.where() == target);
     }
   };
-  check(model, model, "is or holds the input");
-  check(temp / "runs", model, "is or holds the input");
-  check(temp / "runs", model / "a.txt", "is or holds the input");
-  check(temp / "out", temp / "out/link", "is or holds the input");
-  check(model, temp / "link", "is or holds the input");
-  check(model / "inside/deep", model, "lies in the input");
-  check(model / "inside", temp / "link", "lies in the input");
+  check(model, model, "is or contains the input");
+  check(temp / "runs", model, "is or contains the input");
+  check(temp / "runs", model / "a.txt", "is or contains the input");
+  check(temp / "out", temp / "out/link", "is or contains the input");
+  check(model, temp / "link", "is or contains the input");
+  check(model / "inside/deep", model, "is inside the input");
+  check(model / "inside", temp / "link", "is inside the input");
   CHECK(read_file(model / "a.txt") == "base");
   CHECK_NOTHROW(check_model_target(temp / "runs/model2", 1, Existing::kRefuse, {model}));
 }
@@ -384,7 +384,7 @@ TEST_CASE("A model is never written into a run directory", "[atomic_directory]")
       const Error error = error_of([&] { check_model_target(temp / name, 1, existing, {}); });
       CAPTURE(name);
       CHECK(error.code() == ExitCode::kBadInput);
-      CHECK(has(error.message(), "lies in the run"));
+      CHECK(has(error.message(), "is inside the run"));
     }
   }
   CHECK_NOTHROW(check_model_target(temp / "marked/../new", 1, Existing::kRefuse, {}));

@@ -2,8 +2,8 @@
 
 #include "base/temp_directory.h"
 #include "catch.h"
-#include "checkpoint/weight_files.h"
 #include "checkpoint/safetensors_bytes.h"
+#include "checkpoint/weight_files.h"
 
 #include <fstream>
 

@@ -126,7 +126,7 @@ TEST_CASE("Wrong sources are failures and leave no file", "[safetensors]") {
     return error;
   };
   CHECK(has(fault({source("w", Dtype::kU8, {1}, "a"), source("w", Dtype::kU8, {1}, "b")}).message(),
-            "twice"));
+            "duplicate"));
   CHECK(has(fault({source("__metadata__", Dtype::kU8, {1}, "a")}).message(), "reserved"));
   CHECK(has(fault({source("w", Dtype::kU8, {-1}, "")}).message(), "[-1]"));
   CHECK(has(fault({source("w", Dtype::kF32, {1LL << 40, 1LL << 40}, "")}).where(), "\"w\""));
@@ -184,7 +184,7 @@ TEST_CASE("A name given twice in two shards is a failure", "[safetensors]") {
         directory.path(), {source("w", Dtype::kU8, {1}, "a"), source("w", Dtype::kU8, {1}, "b")},
         1);
   });
-  CHECK(has(error.message(), "twice"));
+  CHECK(has(error.message(), "duplicate"));
 }
 
 TEST_CASE("A file system that fills up is a failure that names the file, and leaves none",

@@ -1,6 +1,7 @@
 #include "base/temp_directory.h"
 #include "catch.h"
 #include "export/merged_directory.h"
+#include "export/unmerge.h"
 #include "export/verification.h"
 #include "families/model_config.h"
 #include "golden.h"

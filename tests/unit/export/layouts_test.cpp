@@ -2,6 +2,7 @@
 #include "catch.h"
 #include "export/merged_directory.h"
 #include "export/modeling_file.h"
+#include "export/unmerge.h"
 #include "export/verification.h"
 #include "families/deci.h"
 #include "families/model_config.h"
@@ -125,7 +126,7 @@ TEST_CASE("layouts with a width for each layer hold the function, and give the b
 
   const Error again =
       error_of([&] { make_plan(LayerSelection::parse(std::string("all"), "here"), 2, wide); });
-  CHECK(has(again.message(), "expanded before"));
+  CHECK(has(again.message(), "already expanded"));
 
   if (k == 3) return;  // rounded
   fs::create_directories(temp / "back");
@@ -140,7 +141,7 @@ TEST_CASE("layout deci is refused for what DeciLM does not compute") {
   const ExpansionPlan plan{{0}, 2};
   const Error error = error_of([&] { resolve_layout(Layout::kDeci, plan, spec); });
   CHECK(error.code() == ExitCode::kBadInput);
-  CHECK(has(error.message(), "DeciLM has no " + deci_obstacle(spec)));
+  CHECK(has(error.message(), "DeciLM does not support " + deci_obstacle(spec)));
   CHECK(has(error.hint(), "remote-code"));
 }
 

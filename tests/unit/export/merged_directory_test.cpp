@@ -2,6 +2,7 @@
 
 #include "base/temp_directory.h"
 #include "catch.h"
+#include "export/unmerge.h"
 #include "families/model_config.h"
 #include "golden.h"
 
@@ -127,14 +128,14 @@ TEST_CASE("numbers to put back are held against the tensors") {
     CHECK(has(merged.refusal().message(), "0 to " + std::to_string(merged.numbers() - 1)));
     merged.set_remainder(
         {{index_name, at::full({2}, merged.numbers(), at::kLong)}, {value_name, value}});
-    CHECK(has(merged.refusal().message(), "numbers that are not there"));
+    CHECK(has(merged.refusal().message(), "has indices out of range"));
   }
   SECTION("a layer that did not grow, or another tensor") {
     const std::string name =
         GENERATE(as<std::string>{}, TensorNames{}.layer(2, "mlp.down_proj.weight") + ".index",
                  TensorNames{}.layer(1, "mlp.up_proj.weight") + ".value", "other");
     merged.set_remainder({{name, index}});
-    CHECK(has(merged.refusal().message(), "\"" + name + "\" is of no layer that grew"));
+    CHECK(has(merged.refusal().message(), "\"" + name + "\" does not belong to a layer that grew"));
   }
 }
 

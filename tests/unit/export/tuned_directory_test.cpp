@@ -2,6 +2,7 @@
 
 #include "base/temp_directory.h"
 #include "catch.h"
+#include "export/verification.h"
 #include "golden.h"
 #include "model/tensors.h"
 

@@ -99,7 +99,7 @@ TEST_CASE("the check of a written model sees a vocabulary of another size") {
   write_file_atomically(merged / "config.json", narrower.dump());
   const Error error = error_of([&] { check_written(merged, base, kFolding, copies, at::kCPU); });
   CHECK(error.code() == ExitCode::kFailed);
-  CHECK(testing::has(error.message(), "another size"));
+  CHECK(testing::has(error.message(), "does not have the size"));
 }
 
 TEST_CASE("the identity check runs in every dtype and on a large head") {

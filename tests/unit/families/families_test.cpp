@@ -160,7 +160,7 @@ TEST_CASE("fields that nobody knows are named, and what says nothing is not") {
   Json config = llama_json();
   config["nobody_knows"] = 3;
   config["nor_this"] = {{"a", 1}};
-  CHECK_THAT(notices_of(config), has_text("\"nobody_knows\" and \"nor_this\" are not known") &&
+  CHECK_THAT(notices_of(config), has_text("\"nobody_knows\" and \"nor_this\" are unknown") &&
                                      has_text("config.json") && has_text("something else"));
   for (const Json& nothing : {Json(), Json(false), Json(""), Json::array(), Json::object()}) {
     CAPTURE(nothing);

@@ -1,5 +1,3 @@
-#include "growth/symmetry.h"
-
 #include "catch.h"
 #include "families/model_config.h"
 #include "golden.h"

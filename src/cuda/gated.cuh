@@ -1,11 +1,19 @@
 #pragma once
 
+#include "cuda/numbers.cuh"
+
+#include <algorithm>
+
 namespace expandft::gpu {
+
+// What gated.cu and gated_backward.cu share: the activations and the shape of the grid. The two are
+// separate files to compile in parallel.
 
 __device__ inline float sigmoid(float x) {
   return 1.0F / (1.0F + expf(-x));
 }
 
+/// An activation and its derivative.
 struct Activated {
   float value, slope;
 };
@@ -29,7 +37,7 @@ struct GeluTanh {
   }
 };
 
-/// x·Φ(x), with the error function; its slope is Φ(x) + x·φ(x).
+/// x·Φ(x), by the error function; the derivative is Φ(x) + x·φ(x).
 struct Gelu {
   static constexpr float kRootHalf = 0.7071067811865476F;       // 1 / √2
   static constexpr float kDensityAtZero = 0.3989422804014327F;  // 1 / √(2π)
@@ -40,5 +48,28 @@ struct Gelu {
     return {x * p, p + x * kDensityAtZero * expf(-0.5F * x * x)};
   }
 };
+
+constexpr int kGatedThreads = 256;
+
+/// Blocks over columns (x) and rows (y). A kernel starts at row blockIdx.y and steps by gridDim.y:
+/// the grid's second dimension ends at 65535.
+inline dim3 gated_blocks(std::int64_t rows, std::int64_t columns, int width) {
+  const std::int64_t each = std::int64_t{kGatedThreads} * width;
+  return {static_cast<unsigned>((columns + each - 1) / each),
+          static_cast<unsigned>(std::min<std::int64_t>(rows, 65535))};
+}
+
+/// Calls visit() with the struct that computes the activation.
+template <typename Visit>
+void with_activation(Activation activation, Visit visit) {
+  switch (activation) {
+    case Activation::kSilu:
+      return visit(Silu());
+    case Activation::kGelu:
+      return visit(Gelu());
+    case Activation::kGeluTanh:
+      return visit(GeluTanh());
+  }
+}
 
 }  // namespace expandft::gpu
