@@ -116,7 +116,7 @@ Written write_expanded(const MergeOptions& options, const ModelDirectory& base,
 
 /// Updates leave every width as it is, so that there is one layout: the base's.
 Written write_lora(const MergeOptions& options, const ModelDirectory& base, at::Device device) {
-  const std::vector<LayerOrigin> layers = lengthened(read_spec(base).layers, {});
+  const std::vector<LayerOrigin> layers = layer_origins(read_spec(base).layers, {});
   require_room(options, tuned_bytes(base, layers));
   Decoder decoder = Decoder::load(base, at::kFloat, device);
   const auto lora = attach_lora(decoder, base, PeftAdapter::open(options.adapter));

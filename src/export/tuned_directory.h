@@ -1,7 +1,7 @@
 #pragma once
 
 #include "checkpoint/model_directory.h"
-#include "methods/trained_weights.h"
+#include "methods/llama_pro.h"
 #include "model/decoder.h"
 
 #include <cstdint>

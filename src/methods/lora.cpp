@@ -14,7 +14,7 @@
 namespace expandft {
 namespace {
 
-/// The A and B of a projection, by its name in the checkpoint; none: it has no update.
+/// Makes A and B for a projection, given its name in the checkpoint; nothing: it has no update.
 using MakePair = std::function<std::optional<std::pair<at::Tensor, at::Tensor>>(
     const std::string& module, const Projection& projection)>;
 
@@ -116,7 +116,7 @@ std::unique_ptr<LoraUpdates> attach_lora(Decoder& decoder, const ModelDirectory&
   const PeftLoraInfo& info = adapter.info();
   const std::string where = adapter.path().string() + " on " + base.path().string();
   if (info.base_fingerprint && *info.base_fingerprint != base.fingerprint()) {
-    throw input_error("the adapter was trained on another base: it asks for fingerprint " +
+    throw input_error("the adapter was trained on another base: its fingerprint is " +
                           *info.base_fingerprint + ", the model's is " + base.fingerprint(),
                       where, "give the base it was trained on: " + info.base_model);
   }
@@ -128,10 +128,11 @@ std::unique_ptr<LoraUpdates> attach_lora(Decoder& decoder, const ModelDirectory&
         const std::string a = lora_tensor_name(module, "A"), b = lora_tensor_name(module, "B");
         if (!adapter.tensors().contains(a)) {
           if (info.targets.left_out_by(module)) return {};
-          throw input_error("the adapter's \"target_modules\" take in \"" + module +
-                                "\", but it has no tensors of it",
-                            where,
-                            "the adapter is damaged, or of another base: " + info.base_model);
+          throw input_error(
+              "the adapter's \"target_modules\" include \"" + module +
+                  "\", but it has no tensors for it",
+              where,
+              "the adapter is damaged, or it was trained on another base: " + info.base_model);
         }
         const TensorView &first = adapter.tensors().at(a), &second = adapter.tensors().at(b);
         if (first.shape[1] != projection.in() || second.shape[0] != projection.out()) {
@@ -150,8 +151,8 @@ std::unique_ptr<LoraUpdates> attach_lora(Decoder& decoder, const ModelDirectory&
       });
   for (const auto& [name, view] : adapter.tensors()) {
     if (used.contains(name)) continue;
-    throw input_error("the model has nothing that the tensor \"" + name + "\" could update", where,
-                      "give the base it was trained on: " + info.base_model);
+    throw input_error("the adapter's tensor \"" + name + "\" belongs to no projection of the model",
+                      where, "give the base it was trained on: " + info.base_model);
   }
   return std::make_unique<LoraUpdates>(std::move(updates), info.scale(), decoder.spec().layers);
 }

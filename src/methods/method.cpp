@@ -1,25 +1,13 @@
 #include "methods/method.h"
 
 #include "base/wording.h"
-#include "growth/expansion.h"
+#include "methods/full_last.h"
+#include "methods/new_mlp_zero_init.h"
 
 #include <spdlog/fmt/fmt.h>
 #include <spdlog/fmt/ranges.h>
 
 namespace expandft {
-namespace {
-
-std::unique_ptr<Adaptation> widen(Decoder& decoder, const ModelDirectory& base,
-                                  const ExpansionPlan& plan, const RunConfig& run) {
-  NamedTensors tensors = initial_tensors(base, decoder.spec(), plan);
-  break_symmetry(tensors, plan, run.expansion.noise, run.training.seed);
-  auto expansion = std::make_unique<Expansion>(
-      expand(decoder, plan, tensors, at::kFloat, run.training.original_learning_rate_scale));
-  base.release();  // what the copies were read from
-  return expansion;
-}
-
-}  // namespace
 
 std::int64_t count_trained_parameters(const Adaptation& adaptation) {
   std::int64_t count = 0;
@@ -36,7 +24,7 @@ AppliedMethod apply_method(Decoder& decoder, const ModelDirectory& base, const R
     case Method::kMlp:
     case Method::kZeroInit:
       out.plan = make_plan(run.expansion.layers, run.expansion.copies, spec, run.method.kind);
-      out.adaptation = widen(decoder, base, *out.plan, run);
+      out.adaptation = widen_mlps(decoder, base, *out.plan, run);
       out.frozen_layers = out.plan->layers.front();
       break;
     case Method::kLlamaPro:
@@ -58,7 +46,7 @@ AppliedMethod apply_method(Decoder& decoder, const ModelDirectory& base, const R
       out.frozen_layers = spec.layers - run.method.last_layers;
       break;
   }
-  out.layers = lengthened(spec.layers, added);
+  out.layers = layer_origins(spec.layers, added);
   return out;
 }
 

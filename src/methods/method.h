@@ -3,8 +3,8 @@
 #include "checkpoint/model_directory.h"
 #include "config/run_config.h"
 #include "growth/plan.h"
+#include "methods/llama_pro.h"
 #include "methods/lora.h"
-#include "methods/trained_weights.h"
 #include "model/adaptation.h"
 #include "model/decoder.h"
 
@@ -15,20 +15,24 @@
 
 namespace expandft {
 
-/// A decoder made ready to train by the method of a run config.
+/// A decoder that is ready to be trained by the method of a run config.
 struct AppliedMethod {
   std::unique_ptr<Adaptation> adaptation;
-  std::optional<ExpansionPlan> plan;  // of methods that widen MLPs
-  const LoraUpdates* lora = nullptr;  // the adaptation, if it is LoRA's
-  std::vector<LayerOrigin> layers;    // of the decoder, as it is now
-  std::int64_t frozen_layers = 0;     // below all that trains: what they compute never changes
+  std::optional<ExpansionPlan> plan;  // of new, mlp and zero-init
+  const LoraUpdates* lora = nullptr;  // the adaptation, when the method is lora
+  std::vector<LayerOrigin> layers;    // of the decoder, with those that llama-pro adds
+  std::int64_t frozen_layers = 0;     // below all trained ones: their output never changes
 };
 
-/// Applies `run.method`. Input errors: layers or projections that the model does not have, and what
-/// make_plan refuses.
+/// Applies `run.method`. Which file has the method:
+///   new, mlp, zero-init   new_mlp_zero_init.h: widened MLPs
+///   llama-pro             llama_pro.h: added layers
+///   lora                  lora.h: low-rank updates
+///   full, last:N          full_last.h: the model's own weights
+/// Input errors: layers or projections that the model does not have, and those of make_plan.
 AppliedMethod apply_method(Decoder& decoder, const ModelDirectory& base, const RunConfig& run);
 
-/// Numbers that train.
+/// The number of trained parameters.
 std::int64_t count_trained_parameters(const Adaptation& adaptation);
 
 /// "3 of 5 layers (0, 2, 4), 2 copies of each MLP: 66,048 new parameters, 25.3 % of the model's …",

@@ -4,6 +4,7 @@
 #include "catch.h"
 #include "export/verification.h"
 #include "golden.h"
+#include "methods/full_last.h"
 #include "model/tensors.h"
 
 namespace expandft {
@@ -40,7 +41,7 @@ TEST_CASE(
     one.tensor.mul_(at::rand_like(one.tensor).mul_(0.02).add_(1));
     one.tensor.requires_grad_();  // as an optimizer has it: these are written
   }
-  const std::vector<LayerOrigin> layers = lengthened(decoder.spec().layers, {});
+  const std::vector<LayerOrigin> layers = layer_origins(decoder.spec().layers, {});
   fs::create_directories(temp / "tuned");
   write_tuned(temp / "tuned", base, decoder, layers, 1.0, "card");
   const LogitDifference difference = check_tuned(temp / "tuned", base, decoder, layers);
@@ -68,7 +69,7 @@ TEST_CASE("a float32 model has no rounding to explain") {
   const ModelDirectory& base = golden.directory();
   Decoder decoder = Decoder::load(base, at::kFloat, at::kCPU);
   const auto weights = train_all_weights(decoder);
-  const std::vector<LayerOrigin> layers = lengthened(decoder.spec().layers, {});
+  const std::vector<LayerOrigin> layers = layer_origins(decoder.spec().layers, {});
   fs::create_directories(temp / "tuned");
   write_tuned(temp / "tuned", base, decoder, layers, 1.0, "card");
   const LogitDifference difference = check_tuned(temp / "tuned", base, decoder, layers);

@@ -10,7 +10,7 @@ namespace {
 
 constexpr const char* kFile = "methods.safetensors";
 
-/// A golden's model under one of its methods: "full", "lora+retention", ….
+/// A golden's model, prepared with one of its methods: "full", "lora+retention", ….
 struct GoldenMethod {
   GoldenMethod(const std::string& model, const std::string& name)
       : golden(model, kFile),
@@ -32,7 +32,7 @@ struct GoldenMethod {
     run.training.warmup = training.at("warmup");
     run.training.original_learning_rate_scale = settings.value("original_learning_rate_scale", 0.1);
     applied = apply_method(decoder, golden.directory(), run);
-    // What the reference drew at random.
+    // Random initial values come from the reference.
     const std::string drawn = method + ".initial.";
     for (auto& [tensor_name, tensor] : applied.adaptation->tensors()) {
       if (golden.has(drawn + tensor_name))
@@ -91,7 +91,7 @@ TEST_CASE("every method trains as the reference does, over twenty steps", "[gold
   CHECK(gaps.norm < 1e-4);
   CHECK(gaps.divergence < 1e-6);
 
-  // The base stays within: bit for bit at strength 0, whatever was trained.
+  // At strength 0 the model is its base bit for bit, whatever was trained.
   CHECK(at::equal(test.logits(0), untrained));
   CHECK(worst_difference(test.logits(1), test.golden.tensor(test.prefix + "logits.strength_1")) <
         2e-3);

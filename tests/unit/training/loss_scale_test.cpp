@@ -1,5 +1,5 @@
 #include "catch.h"
-#include "methods/trained_weights.h"
+#include "methods/full_last.h"
 #include "training/golden_steps.h"
 #include "training/health.h"
 
