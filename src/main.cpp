@@ -1,6 +1,6 @@
 #include "base/error.h"
 #include "cli/app.h"
-#include "runtime/lost_pages.h"
+#include "runtime/signals.h"
 
 #include <cstdio>
 #include <cstdlib>

@@ -1,4 +1,4 @@
-#include "evaluation/score.h"
+#include "evaluation/likelihood.h"
 
 #include "cli/output.h"
 #include "cli/verbs.h"

@@ -8,7 +8,7 @@
 namespace expandft {
 namespace {
 
-/// The tokens of an item that stand for the task's text.
+/// The tokens of an item on which the models are compared.
 std::vector<TokenId> text_of(const TaskWork& work, const WorkItem& item) {
   if (item.requests.empty()) return item.prompt.tokens;
   std::size_t right = 0;

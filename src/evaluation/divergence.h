@@ -11,15 +11,15 @@
 
 namespace expandft {
 
-/// What a base model says of the tokens of some tasks' texts, kept so that another model can be
-/// held against it when the base is gone: its last hidden states, and its head.
+/// A base model's predictions for the tokens of some tasks' texts, kept as its last hidden states
+/// and its head, so that the tuned model can be compared with it after the base was freed.
 class BaseStates {
  public:
-  /// Of each task the first texts, up to `tokens` tokens: blocks and documents, prompts with the
-  /// answer that is right, and prompts alone where the model writes.
+  /// Uses the first texts of each task, up to `tokens` tokens: blocks and documents, prompts with
+  /// the right answer, and prompts alone where the model writes.
   BaseStates(const Decoder& base, const std::vector<TaskWork>& works, std::int64_t tokens = 4096);
 
-  /// Mean over the tokens of KL(base ‖ tuned), nats, for each task in order.
+  /// The mean of KL(base ‖ tuned) over the tokens of each task, in order (nats per token).
   std::vector<double> divergences(const Decoder& tuned) const;
 
  private:

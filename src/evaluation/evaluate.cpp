@@ -1,7 +1,7 @@
 #include "evaluation/evaluate.h"
 
 #include "base/error.h"
-#include "evaluation/batch_generation.h"
+#include "evaluation/generation.h"
 #include "evaluation/likelihood.h"
 
 #include <algorithm>
@@ -49,7 +49,7 @@ BatchOutputs compute(const Decoder& decoder, const Tokenizer& tokenizer, const T
   return outputs;
 }
 
-/// The outputs that rank 0's cache holds, by batch: on all ranks.
+/// The outputs in rank 0's cache, by batch, on all ranks.
 std::map<std::size_t, BatchOutputs> known_outputs(const TaskWork& work,
                                                   const EvaluationOptions& options) {
   std::map<std::size_t, BatchOutputs> known;
@@ -68,13 +68,13 @@ std::map<std::size_t, BatchOutputs> known_outputs(const TaskWork& work,
   return known;
 }
 
-/// How many batches are computed at once: one of each rank, or by all ranks the same where they
-/// gather the weights together, as each must make the same number of passes.
+/// How many batches are computed at once: one per rank. With a sharded base all ranks must run the
+/// same number of passes, so they all compute the same batch.
 int batches_at_once(const Decoder& decoder, const EvaluationOptions& options) {
   return decoder.is_sharded() ? 1 : options.group.count();
 }
 
-/// The outputs of `batches` in their order. What one throws, all throw.
+/// The outputs of `batches`, in order. An error on one rank is thrown on all ranks.
 std::vector<BatchOutputs> compute_together(const Decoder& decoder, const Tokenizer& tokenizer,
                                            const TaskWork& work,
                                            std::span<const std::size_t> batches,

@@ -12,27 +12,27 @@
 
 namespace expandft {
 
-/// How far an evaluation is.
+/// The progress of an evaluation.
 struct EvaluationProgress {
   std::int64_t done = 0, total = 0;    // examples, or windows of documents
-  std::optional<double> seconds_left;  // once something was computed
+  std::optional<double> seconds_left;  // known after the first batch
 };
 using ProgressFn = std::function<void(const EvaluationProgress&)>;
 
 struct EvaluationOptions {
-  std::vector<TokenId> end_tokens;  // each ends what the model writes
+  std::vector<TokenId> end_tokens;  // each ends a text that the model writes
   ProgressFn progress;
-  OutputCache* cache = nullptr;  // of this work and model; may be null; rank 0's counts
-  const RankGroup& group = RankGroup::alone();  // its ranks share the batches out
+  OutputCache* cache = nullptr;  // of this work and model; may be null; only rank 0's is used
+  const RankGroup& group = RankGroup::alone();  // its ranks share out the batches
 };
 
-/// What a model makes of a task: batch by batch, those that the cache holds left out. The tokenizer
-/// is the one that the work was prepared with. All ranks get the result. Failure, on all of them,
-/// when a log-probability is not finite.
+/// Evaluates a model on a task, batch by batch, except the batches that are in the cache. The
+/// tokenizer must be the one that the work was prepared with. All ranks get the result. Failure, on
+/// all ranks, when a log-probability is not finite.
 TaskResult evaluate(const Decoder& decoder, const Tokenizer& tokenizer, const TaskWork& work,
                     const EvaluationOptions& options = {});
 
-/// The result of a cache that is complete: no model is asked.
+/// The result from a complete cache, without a model.
 TaskResult cached_result(const TaskWork& work, const OutputCache& cache);
 
 }  // namespace expandft

@@ -2,6 +2,8 @@
 
 #include "evaluation/sampler.h"
 #include "model/decoder.h"
+#include "tasks/prompt_encoder.h"
+#include "tokenizer/tokenizer.h"
 
 #include <cstdint>
 #include <functional>
@@ -15,15 +17,15 @@ struct GenerationOptions {
   SamplingOptions sampling;
   std::uint64_t seed = 0;
   std::vector<TokenId> end_tokens;  // each ends the text, and is not part of it
-  /// Gets each token; true ends the text, with the token. May be empty.
+  /// Called with each token; returning true ends the text after it. May be empty.
   std::function<bool(TokenId)> is_enough = {};
 };
 
-/// Why a text ends.
+/// Why a text ended.
 enum class StopReason {
-  kEnd,        // the model said so, by an end token
-  kMaxTokens,  // as many as were asked for
-  kContext,    // no position is left in the model
+  kEnd,        // the model chose an end token
+  kMaxTokens,  // it has max_tokens
+  kContext,    // the model has no position left
   kEnough,     // GenerationOptions::is_enough
 };
 std::string stop_text(StopReason reason);  // "end", "max_tokens", "context", "enough"
@@ -34,9 +36,23 @@ struct Generation {
 };
 
 /// Continues a prompt token by token with a key-value cache. `on_token` is called with each token
-/// as it comes. Input error when the prompt is empty or longer than the model's positions.
+/// as soon as it is drawn. Input error when the prompt is empty or longer than the model's
+/// positions; failure when the logits are not finite.
 Generation generate(const Decoder& decoder, const std::vector<TokenId>& prompt,
                     const GenerationOptions& options,
                     const std::function<void(TokenId)>& on_token = {});
+
+struct WritingOptions {
+  std::int64_t max_tokens = 256;
+  std::vector<std::string> until;   // each ends a text, and is not part of it
+  std::vector<TokenId> end_tokens;  // likewise
+  std::string where;                // named by errors
+};
+
+/// Continues all prompts together, always with the likeliest token. The texts have no special
+/// tokens. The prompts must leave room for `max_tokens`. Failure when the logits are not finite.
+std::vector<std::string> write_texts(const Decoder& decoder, const Tokenizer& tokenizer,
+                                     const std::vector<const TokenPrompt*>& prompts,
+                                     const WritingOptions& options);
 
 }  // namespace expandft

@@ -1,32 +1,34 @@
 #include "evaluation/likelihood.h"
 
+#include "base/error.h"
 #include "model/branched_batch.h"
 #include "model/loss.h"
 #include "model/rope.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <numeric>
 
 namespace expandft {
 namespace {
 
-/// What the model has to read: all but the last token, which is only predicted.
+/// The tokens that the model reads: all except the last, which is only predicted.
 std::vector<TokenId> inputs_of(const TokenRequest& request) {
   std::vector<TokenId> tokens = request.context;
   tokens.insert(tokens.end(), request.continuation.begin(), request.continuation.end() - 1);
   return tokens;
 }
 
-/// A token to be scored: the row that predicts it, and whose it is.
+/// A token to score: the row that predicts it, and the result it belongs to.
 struct Target {
   std::int64_t row, token;
   Likelihood* of;
 };
 
-/// LongRoPE turns all tokens of a sequence by frequencies that depend on its length; those of a
-/// group then need not be alike.
-/// The masks of long ones would take more memory than sharing is worth.
+/// Whether a group may share its common beginning. Not with LongRoPE frequencies, which depend on
+/// the length of the whole sequence and may differ within the group; and not when it is long,
+/// because its attention mask would take more memory than sharing is worth.
 bool may_share(const DecoderSpec& spec, std::int64_t tokens) {
   constexpr std::int64_t kLongest = 4096;
   return tokens <= kLongest &&
@@ -35,7 +37,7 @@ bool may_share(const DecoderSpec& spec, std::int64_t tokens) {
          });
 }
 
-/// Puts requests into a batch, each group's shared beginning once.
+/// Puts requests into a batch, in which each group's shared beginning exists once.
 class Packing {
  public:
   explicit Packing(const DecoderSpec& spec) : spec_(spec) {}
@@ -59,7 +61,7 @@ class Packing {
   }
 
   void score(const Decoder& decoder) {
-    // Targets of one row stand together, and the head is asked once for each row.
+    // Sorted by row, so that the head is computed once for each row.
     std::ranges::stable_sort(targets_, {}, &Target::row);
     std::vector<std::int64_t> rows, places, tokens;
     for (const Target& target : targets_) {
@@ -82,7 +84,8 @@ class Packing {
   }
 
  private:
-  /// The rows that predict a request's continuation: from the context's last token on.
+  /// Adds the targets of a continuation. Row i predicts token i + 1: they start at the context's
+  /// last row.
   void aim(const TokenRequest& request, const std::vector<std::int64_t>& rows, Likelihood& result) {
     result = {.tokens = std::ssize(request.continuation), .greedy = true};
     const std::size_t first = request.context.size() - 1;
@@ -94,7 +97,7 @@ class Packing {
   at::Tensor hidden_of(const Decoder& decoder) const {
     const BranchedTensors tokens = to_device(batch_, decoder.device());
     if (branches_) return decoder.hidden(tokens);
-    // Plain sequences: the faster attention.
+    // Without shared beginnings the faster attention for plain sequences can be used.
     const c10::NoGradGuard no_grad;
     return decoder.hidden(
         TokenTensors{.ids = tokens.ids, .positions = tokens.positions, .offsets = tokens.offsets});
@@ -115,6 +118,34 @@ std::vector<std::vector<Likelihood>> likelihoods(const Decoder& decoder,
   for (std::size_t i = 0; i < groups.size(); ++i) packing.add(*groups[i], results[i]);
   packing.score(decoder);
   return results;
+}
+
+std::vector<double> score_tokens(const Decoder& decoder, const std::vector<TokenId>& ids,
+                                 const std::string& where) {
+  const auto n = static_cast<std::int64_t>(ids.size());
+  if (n == 0) throw input_error("there are no tokens to score", where);
+  if (n > decoder.spec().max_positions) {
+    throw input_error(
+        std::to_string(n) + " tokens; the model reads at most " +
+            std::to_string(decoder.spec().max_positions) + " (max_position_embeddings)",
+        where, "score a shorter text, or use a perplexity task, which cuts into blocks");
+  }
+  if (n == 1) return {};
+  TokenBatch batch;
+  batch.append({ids, std::vector<std::uint8_t>(ids.size(), 1)});
+  const at::Tensor log_probs =
+      decoder.log_probs(to_device(batch, decoder.device())).to(at::kCPU, at::kDouble).contiguous();
+  const std::vector<double> found(log_probs.data_ptr<double>(),
+                                  log_probs.data_ptr<double>() + log_probs.numel());
+  const auto bad = std::ranges::find_if_not(found, [](double x) { return std::isfinite(x); });
+  if (bad != found.end()) {
+    const auto position = bad - found.begin() + 1;  // token 0 has none
+    throw decoder.non_finite_error("a non-finite log-probability",
+                                   where + ": token " + std::to_string(position) + " (id " +
+                                       std::to_string(ids[static_cast<std::size_t>(position)]) +
+                                       ")");
+  }
+  return found;
 }
 
 }  // namespace expandft

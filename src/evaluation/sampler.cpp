@@ -11,7 +11,7 @@ namespace {
 float largest_of(std::span<const float> logits) {
   float largest = -INFINITY;
   for (const float logit : logits) {
-    if (std::isnan(logit)) throw failure("the model gives a logit that is no number (NaN)");
+    if (std::isnan(logit)) throw failure("the model gives a NaN logit");
     largest = std::max(largest, logit);
   }
   if (!std::isfinite(largest)) throw failure("the model gives no finite logit");
@@ -59,13 +59,13 @@ std::vector<Candidate> candidates(std::span<const float> logits, const SamplingO
 
 TokenId Sampler::draw(std::span<const float> logits) {
   const std::vector<Candidate> list = candidates(logits, options_);
-  // 53 random bits: std::uniform_real_distribution differs between standard libraries.
+  // 53 random bits. std::uniform_real_distribution would differ between standard libraries.
   double left = static_cast<double>(random_() >> 11) * 0x1p-53;
   for (const Candidate& candidate : list) {
     left -= candidate.probability;
     if (left < 0) return candidate.id;
   }
-  return list.front().id;  // by rounding alone
+  return list.front().id;  // reached only by rounding errors
 }
 
 }  // namespace expandft

@@ -9,11 +9,11 @@
 
 namespace expandft {
 
-/// How the next token is drawn from a model's logits.
+/// How the next token is drawn from the logits.
 struct SamplingOptions {
-  double temperature = 0.8;  // 0: always the likeliest
-  std::int64_t top_k = 0;    // draw among the k likeliest only; 0: among all
-  double top_p = 1.0;        // … and among the fewest that have this probability together
+  double temperature = 0.8;  // 0: always the likeliest token
+  std::int64_t top_k = 0;    // draw from the k likeliest; 0: from all
+  double top_p = 1.0;        // of these, from the fewest that together have this probability
 };
 
 struct Candidate {
@@ -21,9 +21,9 @@ struct Candidate {
   double probability = 0;
 };
 
-/// What may be drawn, likeliest first (of equals the lower id first); the probabilities sum to 1.
-/// Temperature comes first, then top-k, then top-p on what is left, as in the transformers package.
-/// Failure when a logit is NaN, or when none is finite.
+/// The tokens that can be drawn, likeliest first (the lower id first when equal); their
+/// probabilities sum to 1. Temperature is applied first, then top-k, then top-p on the rest, as in
+/// the transformers package. Failure when a logit is NaN, or when none is finite.
 std::vector<Candidate> candidates(std::span<const float> logits, const SamplingOptions& options);
 
 /// Draws tokens. The same seed gives the same tokens on every platform.

@@ -40,7 +40,7 @@ std::string address_towards(const std::string& host, std::uint16_t port) {
     close(descriptor);
     if (is_known) return text.data();
   }
-  throw failure("no network of this machine leads there", host, "see MASTER_ADDR");
+  throw failure("no network interface of this machine leads there", host, "see MASTER_ADDR");
 }
 
 namespace {

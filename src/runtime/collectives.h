@@ -10,15 +10,15 @@
 
 namespace expandft {
 
-/// c10d's backend for tensors on `device`: NCCL for a GPU, by the GPU plugin; Gloo for a CPU, over
-/// the network interface that leads to the master, or that GLOO_SOCKET_IFNAME names. Failures: the
-/// build has it not.
+/// The c10d backend for tensors on `device`: on a GPU NCCL, from the GPU plugin; on a CPU Gloo,
+/// over the network interface towards the master or the one in GLOO_SOCKET_IFNAME. Failure when the
+/// build has no such backend.
 c10::intrusive_ptr<c10d::Backend> make_backend(const c10::intrusive_ptr<c10d::Store>& store,
                                                const RankEnvironment& environment,
                                                at::Device device,
                                                std::chrono::milliseconds timeout);
 
-/// The address of this machine from which `host` is reached.
+/// This machine's address on the interface that leads to `host`.
 std::string address_towards(const std::string& host, std::uint16_t port);
 
 }  // namespace expandft

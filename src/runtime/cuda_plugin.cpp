@@ -25,7 +25,7 @@ bool load_cuda_plugin(const std::vector<fs::path>& places) {
   std::string searched;
   for (const fs::path& place : places) {
     if (!fs::exists(place)) {
-      searched += (searched.empty() ? "" : ", nor ") + place.string();
+      searched += (searched.empty() ? "" : ", ") + place.string();
       continue;
     }
     if (dlopen(place.c_str(), RTLD_NOW | RTLD_LOCAL) != nullptr) {
@@ -37,7 +37,7 @@ bool load_cuda_plugin(const std::vector<fs::path>& places) {
                  message != nullptr ? message : "unknown reason", kSlower);
     return false;
   }
-  spdlog::warn("no GPU kernels of our own: there is no {}: {}", searched, kSlower);
+  spdlog::warn("expandft's GPU kernels were not found ({}): {}", searched, kSlower);
   return false;
 }
 
@@ -46,7 +46,7 @@ void* cuda_plugin_symbol(const char* name) {
     void* const plugin = dlopen(place.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NOLOAD);
     if (plugin == nullptr) continue;
     void* const symbol = dlsym(plugin, name);
-    dlclose(plugin);  // it stays loaded: this was one more reference
+    dlclose(plugin);  // only drops this reference: the plugin stays loaded
     return symbol;
   }
   return nullptr;

@@ -12,19 +12,19 @@
 namespace expandft {
 namespace {
 
-/// Loads the CUDA half of LibTorch. It has to happen before the first CUDA query of any kind.
-/// Returns the loader's message when it cannot be loaded, "" when it could.
+/// Loads LibTorch's CUDA library, which must happen before any CUDA query. Returns the loader's
+/// message when that fails, else "".
 std::string load_cuda() {
   if (dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL) != nullptr) return {};
   const char* message = dlerror();
   return message != nullptr ? message : "unknown reason";
 }
 
-/// A GPU, made ready for work: our kernels, and the precision of LibTorch's.
+/// Loads expandft's kernels and sets the precision of LibTorch's.
 at::Device ready_gpu(std::int64_t index) {
   load_cuda_plugin();
-  // Products in fp32 are computed in fp32, not in TF32 (10 bits of mantissa), whatever the default
-  // and the environment say. bf16 is there for who wants speed.
+  // Products in fp32 are computed in fp32 rather than TF32 (10 bits of mantissa), whatever the
+  // default and the environment say. For speed there is bf16.
   at::globalContext().setAllowTF32CuBLAS(false);
   at::globalContext().setAllowTF32CuDNN(false);
   return {at::kCUDA, static_cast<c10::DeviceIndex>(index)};
@@ -46,7 +46,7 @@ at::Device cuda_device(std::int64_t index) {
   return ready_gpu(index);
 }
 
-/// Whether a driver is there at all: cheap, and loads nothing of LibTorch's.
+/// Whether there is a driver. Cheap, because it does not load LibTorch's CUDA library.
 bool driver_is_there() {
   void* driver = dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL);
   if (driver == nullptr) return false;
@@ -72,7 +72,7 @@ at::Device select_device(const std::string& name, int gpu) {
     if (error != std::errc() || last != end) index = -1;
   }
   if (index < 0) {
-    throw input_error("\"" + name + "\" is no device; expected auto, cpu, cuda or cuda:N",
+    throw input_error("\"" + name + "\" is not a device; expected auto, cpu, cuda or cuda:N",
                       "--device");
   }
   return cuda_device(index);

@@ -8,14 +8,14 @@
 
 namespace expandft {
 
-/// "auto", "cpu", "cuda" or "cuda:N" as a device that is there. cuda is GPU `gpu`, auto too, or the
-/// CPU. Asking for a GPU that cannot be used is an input error with the loader's own words.
+/// The device for "auto", "cpu", "cuda" or "cuda:N". cuda is GPU number `gpu`; auto is that GPU if
+/// there is one, else the CPU. Input error with the loader's message when the GPU cannot be used.
 at::Device select_device(const std::string& name, int gpu = 0);
 
 /// The dtype to compute in. auto: float32 on a CPU, bfloat16 on a GPU.
 at::ScalarType compute_dtype(Precision precision, at::Device device);
 
-/// The device in words, for the log: "CPU, 2 threads", "cuda:0".
+/// The device for the log: "CPU, 2 threads", "cuda:0".
 std::string device_name(at::Device device);
 
 }  // namespace expandft

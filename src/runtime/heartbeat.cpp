@@ -57,7 +57,7 @@ void Heartbeat::beat() {
     try {
       store_->set(beats_of(rank_), bytes(std::to_string(count)));
     } catch (const std::exception&) {
-      return;  // the store is gone, and others find that out where it matters
+      return;  // the store is gone; the next operation of the group reports that
     }
   }
 }

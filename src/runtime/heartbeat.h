@@ -11,18 +11,18 @@
 
 namespace expandft {
 
-/// Tells the other ranks, by a store, that this one lives, from a thread of its own; and which of
-/// them do. So a broken connection can be put down to the rank that went away.
+/// Shows the other ranks, through a store, that this one is alive, from its own thread, and finds
+/// out which of them are. So the error of a broken connection can name the rank that ended.
 class Heartbeat {
  public:
-  /// `store` must be a connection that nobody else uses.
+  /// `store` must be a connection that nothing else uses.
   Heartbeat(c10::intrusive_ptr<c10d::Store> store, int rank, int count);
   ~Heartbeat();
   Heartbeat(const Heartbeat&) = delete;
   Heartbeat& operator=(const Heartbeat&) = delete;
 
-  /// Ranks that gave no sign of life while this waited, a few beats long: "rank 1 (host, process
-  /// 42)". Throws what the store throws when that is gone.
+  /// The ranks without a beat during a wait of several beats: "rank 1 (host, process 42)". Throws
+  /// the store's exception when the store is gone.
   std::vector<std::string> silent_ranks();
 
  private:
@@ -30,7 +30,7 @@ class Heartbeat {
 
   c10::intrusive_ptr<c10d::Store> store_;
   const int rank_, count_;
-  std::mutex mutex_;  // of what follows, and of the store
+  std::mutex mutex_;  // of store_ and is_ended_
   std::condition_variable changed_;
   bool is_ended_ = false;
   std::thread thread_;

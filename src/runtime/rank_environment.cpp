@@ -75,7 +75,7 @@ RankEnvironment of_slurm(const GetVariable& get) {
   if (get("MASTER_PORT")) {
     found.master_port = static_cast<std::uint16_t>(variables.number("MASTER_PORT", 1, kMostPort));
   } else {
-    // One that all ranks can work out, and that two jobs on a machine seldom share.
+    // A port that all ranks can compute, and that two jobs on a machine rarely share.
     found.master_port = static_cast<std::uint16_t>(15000 + (job + step) % 15000);
   }
   found.attempt = std::to_string(job) + "." + std::to_string(step) + "." +
@@ -95,7 +95,7 @@ std::string first_host(const std::string& node_list) {
     const std::size_t close = node_list.find(']', i);
     const std::size_t end = node_list.find_first_of("-,]", i);
     if (close == node_list.npos || end == i + 1) {
-      throw input_error("\"" + node_list + "\" is no list of hosts", "SLURM_STEP_NODELIST",
+      throw input_error("\"" + node_list + "\" is not a list of hosts", "SLURM_STEP_NODELIST",
                         "set MASTER_ADDR to the host of rank 0");
     }
     host += node_list.substr(i + 1, end - i - 1);
@@ -106,7 +106,7 @@ std::string first_host(const std::string& node_list) {
 
 RankEnvironment rank_environment(const GetVariable& get) {
   if (get("RANK") || get("WORLD_SIZE")) return of_torchrun(get);
-  // In a batch script itself SLURM_PROCID is set too; only in a step are there several of us.
+  // A batch script itself has SLURM_PROCID too, but several processes exist only in a step.
   const auto tasks = get("SLURM_STEP_NUM_TASKS");
   if (get("SLURM_PROCID") && tasks && *tasks != "1") return of_slurm(get);
   return {};

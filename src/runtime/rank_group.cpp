@@ -22,15 +22,16 @@ namespace {
 
 constexpr const char* kRestart =
     "see what that rank wrote last. torchrun --max-restarts starts all ranks again, and with "
-    "--resume they go on from the last snapshot";
+    "--resume they continue from the last snapshot";
 
-/// A line of a message of LibTorch's, which may carry a backtrace.
+/// The first line of a message of LibTorch, which may contain a backtrace.
 std::string first_line(const std::exception& error) {
   const std::string text = error.what();
   return text.substr(0, text.find('\n'));
 }
 
-/// LibTorch logs what our errors say too, with backtraces: only for who asks for it.
+/// LibTorch would log the errors that are reported here a second time, with backtraces: it does so
+/// only with TORCH_CPP_LOG_LEVEL.
 void set_torch_logging() {
   if (std::getenv("TORCH_CPP_LOG_LEVEL") != nullptr) return c10::initLogging();
   FLAGS_caffe2_log_level = 3;  // fatal
@@ -42,7 +43,7 @@ struct RankGroup::Connection {
   c10::intrusive_ptr<c10d::Backend> backend;
   std::optional<Heartbeat> heartbeat;
 
-  /// What a failed operation is put down to.
+  /// The error to throw for a failed operation.
   Error lost(const std::exception& error) {
     std::vector<std::string> silent;
     try {
@@ -87,7 +88,7 @@ RankGroup::RankGroup(const RankEnvironment& environment, at::Device device,
     const auto store = connect("group");
     connection_->heartbeat.emplace(connect("life"), rank(), count());
     connection_->backend = make_backend(store, environment, device, timeout);
-    texts("");  // all are there now
+    texts("");  // waits for all ranks
   } catch (const Error&) {
     throw;
   } catch (const std::exception& error) {
@@ -146,7 +147,7 @@ std::function<void()> RankGroup::start_gather(const at::Tensor& own,
     whole.copy_(own);
     return [] {};
   }
-  // As bytes, so that any dtype will do.
+  // As bytes, so that it works with any dtype.
   at::Tensor to = whole.view(at::kByte), from = own.view(at::kByte);
   return start([&](c10d::Backend& backend) { return backend._allgather_base(to, from); });
 }

@@ -12,18 +12,18 @@
 
 namespace expandft {
 
-/// The processes (ranks) that work on one job together, over c10d: NCCL on GPUs, Gloo on CPUs. All
-/// call the same operations in the same order. A failure in any of them names the ranks that are
-/// gone, where it can be told. A group of one does nothing.
+/// The processes (ranks) of a job, connected by c10d: NCCL on GPUs, Gloo on CPUs. All ranks must
+/// call the same operations in the same order. The failure of an operation names the ranks that
+/// ended, if that can be found out. A group of one does nothing.
 class RankGroup {
  public:
   /// A single process.
   RankGroup();
-  /// Meets the other ranks, and waits for them; `timeout` holds for this and for each operation.
+  /// Connects to the other ranks and waits for them. `timeout` is for this and for each operation.
   RankGroup(const RankEnvironment& environment, at::Device device,
             std::chrono::milliseconds timeout);
   ~RankGroup();
-  /// A group of one, for those that need no more.
+  /// A shared group of one.
   static const RankGroup& alone();
   RankGroup(const RankGroup&) = delete;
   RankGroup& operator=(const RankGroup&) = delete;
@@ -33,19 +33,20 @@ class RankGroup {
   bool is_first() const { return rank() == 0; }
   bool is_alone() const { return count() == 1; }
 
-  /// The sum over the ranks takes the tensor's place on all. On a GPU later kernels wait for it.
+  /// Replaces the tensor by its sum over the ranks, on all of them. On a GPU later kernels wait for
+  /// it.
   void sum(const at::Tensor& tensor) const;
-  /// The same at `owner` alone, and not at once; the others' tensors are lost. What is returned is
-  /// to be called before the tensor is used or freed.
+  /// Starts to sum the tensor over the ranks at `owner`; on the others its contents are lost. Call
+  /// the returned function, which waits, before the tensor is used or freed.
   [[nodiscard]] std::function<void()> start_sum_at(int owner, const at::Tensor& tensor) const;
-  /// The ranks' `own`, in their order, fill `whole` on all, but not at once: as start_sum_at.
+  /// Starts to fill `whole`, on all ranks, with the ranks' `own` in order. Returns as start_sum_at.
   [[nodiscard]] std::function<void()> start_gather(const at::Tensor& own,
                                                    const at::Tensor& whole) const;
-  /// The tensor of `owner` takes the tensor's place on all.
+  /// Copies the tensor of `owner` to all ranks.
   void share(const at::Tensor& tensor, int owner) const;
-  /// What each rank gave, in their order.
+  /// The texts of all ranks, in order.
   std::vector<std::string> texts(const std::string& own) const;
-  /// What rank 0 gave; the others' is not looked at.
+  /// The text of rank 0; those of the others are ignored.
   std::string text_of_first(const std::string& own) const;
   bool answer_of_first(bool own) const { return text_of_first(own ? "yes" : "no") == "yes"; }
 

@@ -8,13 +8,14 @@
 
 namespace expandft {
 
-/// SIGINT, SIGTERM, and SIGHUP of a terminal that went away, end a run in order.
+/// The signals that end a run in an orderly way: SIGINT, SIGTERM, and SIGHUP from a closed
+/// terminal.
 inline constexpr std::array kEndingSignals = {SIGINT, SIGTERM, SIGHUP};
 
-/// While it lives, kEndingSignals are taken by a thread of their own: this thread, and those
-/// that it starts from now on, block them. Matrix products put the stack pointer into workspace on
-/// the heap, where the frame of a signal would be written over other memory (a run died of it).
-/// Make it before other threads exist. What a signal does stays as it is.
+/// While it exists, a dedicated thread takes kEndingSignals: this thread, and those it starts from
+/// now on, block them. Matrix products on the CPU point the stack pointer into a workspace on the
+/// heap, where the frame of a signal handler would overwrite other memory (this has crashed a run).
+/// Create it before other threads exist. It does not change the signals' actions.
 class SignalThread {
  public:
   SignalThread();
@@ -28,10 +29,10 @@ class SignalThread {
   std::thread thread_;
 };
 
-/// While it lives, kEndingSignals do not end the process but are noted; a second one of the
-/// same kind ends it at once. One that the process was started to ignore (nohup) stays ignored.
-/// Afterwards the actions are those of before. One that is made while another lives changes
-/// nothing, and tells what that one caught.
+/// While it exists, kEndingSignals are recorded instead of ending the process; a second one of the
+/// same kind ends it at once. A signal that the process was started to ignore (nohup) stays
+/// ignored. The destructor restores the earlier actions. A nested watch changes nothing and reports
+/// what the outer one caught.
 class SignalWatch {
  public:
   SignalWatch();
@@ -39,7 +40,7 @@ class SignalWatch {
   SignalWatch(const SignalWatch&) = delete;
   SignalWatch& operator=(const SignalWatch&) = delete;
 
-  /// The signal that came, or 0.
+  /// The signal that was caught, or 0.
   int caught() const;
 
  private:
@@ -47,14 +48,14 @@ class SignalWatch {
   std::array<struct sigaction, kEndingSignals.size()> before_{};
 };
 
-/// While it lives, a signal that the watch has caught, or catches, makes it call `clean_up` on a
-/// thread of its own, and then ends the process as it would have done unwatched. finish() and the
-/// destructor wait for that: they do not return once a signal was caught.
+/// While it exists, a signal that the watch catches (or has caught) makes its own thread call
+/// `clean_up` and then end the process as the signal would have done unwatched. finish() and the
+/// destructor wait for that: once a signal was caught they do not return.
 class SignalCleanup {
  public:
   SignalCleanup(const SignalWatch& watch, std::function<void()> clean_up);
   ~SignalCleanup();
-  /// From now on nothing is cleaned up.
+  /// From now on a signal has no effect here.
   void finish();
   SignalCleanup(const SignalCleanup&) = delete;
   SignalCleanup& operator=(const SignalCleanup&) = delete;
@@ -63,5 +64,10 @@ class SignalCleanup {
   std::promise<void> ended_;
   std::thread thread_;
 };
+
+/// From now on, when another process truncates a mapped file or its disk fails, the program ends
+/// with an error that names the file and with exit code 1. Without this the system ends it with
+/// SIGBUS and no message. Outputs are left unfinished, as after any sudden end.
+void report_lost_pages();
 
 }  // namespace expandft

@@ -83,7 +83,7 @@ def test_global_options_stand_before_or_after_the_command(expandft, stories, tmp
     command = ["score", "--model", stories, "--ids", ids]
     options = ["--device", "tpu", "--threads", "1"]
     result = expandft(*(options + command if place == "before" else command + options))
-    check_usage_error(result, '"tpu" is no device', "auto, cpu, cuda")
+    check_usage_error(result, '"tpu" is not a device', "auto, cpu, cuda")
 
 
 def test_errors_have_no_stack_trace(expandft, tmp_path):

@@ -1,5 +1,3 @@
-#include "evaluation/batch_generation.h"
-
 #include "base/error.h"
 #include "catch.h"
 #include "evaluation/generation.h"
@@ -19,7 +17,7 @@ std::string written_alone(const Stories& model, const TokenPrompt& prompt, std::
           .tokens);
 }
 
-TEST_CASE("prompts of different lengths are continued together as each alone") {
+TEST_CASE("prompts of different lengths are continued together as each is alone") {
   const Stories model;
   const TokenPrompt first = prompt_of(model, "Once upon a time, there was a big dog"),
                     second = prompt_of(model, "Tom"), third = prompt_of(model, "She was very sad");
@@ -31,7 +29,7 @@ TEST_CASE("prompts of different lengths are continued together as each alone") {
   CHECK(texts[2] == written_alone(model, third, 40));
 }
 
-TEST_CASE("a text ends before the first stop text, whichever comes first") {
+TEST_CASE("a text ends before the stop text that comes first") {
   const Stories model;
   const TokenPrompt first = prompt_of(model, "Once upon a time"), second = prompt_of(model, "The");
   const std::string whole = written_alone(model, first, 60);
@@ -57,7 +55,7 @@ TEST_CASE("an end token ends one text and not the others") {
   CHECK_FALSE(texts[1].empty());
 }
 
-TEST_CASE("logits that are no numbers are a failure, not a text") {
+TEST_CASE("non-finite logits are a failure, not a text") {
   Stories model;
   const DecoderWeights weights = model.decoder.weights();
   model.decoder.replace_ends(weights.embedding, at::full_like(weights.final_norm, NAN),

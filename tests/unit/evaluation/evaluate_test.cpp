@@ -4,7 +4,7 @@
 #include "base/temp_directory.h"
 #include "catch.h"
 #include "evaluation/divergence.h"
-#include "evaluation/score.h"
+#include "evaluation/likelihood.h"
 #include "evaluation/stories.h"
 
 using namespace expandft;
@@ -29,7 +29,7 @@ TaskWork work_of(const Stories& model, const TaskConfig& task,
 
 }  // namespace
 
-TEST_CASE("a block's sum is that of its tokens scored alone, however blocks are batched") {
+TEST_CASE("a block's sum is the sum of its tokens' scores, however blocks are batched") {
   const Stories model;
   const TempDirectory folder;
   const fs::path file = folder.path() / "text.txt";
@@ -78,7 +78,7 @@ TEST_CASE("progress counts blocks up to all of them") {
   CHECK(seen.back() == std::ssize(result.outputs));
 }
 
-TEST_CASE("a cache gives what was computed, and only what is missing is computed") {
+TEST_CASE("cached outputs are used, and only missing ones are computed") {
   const Stories model;
   const TempDirectory folder;
   const fs::path file = folder.path() / "text.txt";
@@ -87,7 +87,7 @@ TEST_CASE("a cache gives what was computed, and only what is missing is computed
   REQUIRE(work.batches.size() > 2);
   const TaskResult plain = evaluate(model.decoder, *model.tokenizer, work);
   {
-    // Cut off in the second batch.
+    // Interrupted in the second batch.
     OutputCache cache(folder.path() / "cache", work, "model");
     struct Stop {};
     int batches = 0;
@@ -103,7 +103,7 @@ TEST_CASE("a cache gives what was computed, and only what is missing is computed
   CHECK(cache.find(1) != nullptr);
   CHECK(cache.find(2) == nullptr);
   const TaskResult resumed = evaluate(model.decoder, *model.tokenizer, work, {.cache = &cache});
-  CHECK((resumed.outputs == plain.outputs));  // to the last bit
+  CHECK((resumed.outputs == plain.outputs));  // bit for bit
   CHECK(cache.is_complete());
   const OutputCache again(folder.path() / "cache", work, "model");
   REQUIRE(again.is_complete());
@@ -123,7 +123,7 @@ TEST_CASE("tokens that cannot be scored are input errors") {
   CHECK(score_tokens(model.decoder, {1}, "text").empty());
 }
 
-TEST_CASE("the divergence of a model from itself is 0, and from another what its logits say") {
+TEST_CASE("the divergence of a model from itself is 0, and from another as its logits say") {
   const Stories model;
   Stories other;
   const TempDirectory folder;
@@ -135,7 +135,7 @@ TEST_CASE("the divergence of a model from itself is 0, and from another what its
 
   DecoderWeights weights = other.decoder.weights();
   other.decoder.replace_ends(weights.embedding, weights.final_norm * 1.1, weights.head);
-  // Two blocks of 15 tokens that are read, the last one of each only predicted.
+  // Two blocks of 15 tokens that the model reads; the last token of each is only predicted.
   const std::vector<TokenId> ids = model.tokenizer->encode(kText, {.bos = true});
   TokenBatch batch;
   for (const std::ptrdiff_t begin : {0, 16}) {

@@ -22,7 +22,7 @@ TokenId next_without_cache(const Decoder& decoder, const std::vector<TokenId>& i
 
 }  // namespace
 
-TEST_CASE("greedy generation with the cache equals computing every step anew") {
+TEST_CASE("greedy generation with the cache equals computing every step from scratch") {
   const Stories model;
   const std::vector<TokenId> prompt = model.tokenizer->encode("Once upon a time", {.bos = true});
   std::vector<TokenId> ids = prompt, streamed;
@@ -60,7 +60,7 @@ TEST_CASE("an end token ends the text and is not part of it") {
   CHECK(generation.stop == StopReason::kEnd);
 }
 
-TEST_CASE("generation ends with the token that is enough") {
+TEST_CASE("generation ends with the token for which is_enough returns true") {
   const Stories model;
   GenerationOptions greedy{.max_tokens = 20, .sampling = {.temperature = 0}};
   const std::vector<TokenId> all = generate(model.decoder, {1}, greedy).tokens;
@@ -74,12 +74,12 @@ TEST_CASE("generation ends with the token that is enough") {
   CHECK(stop_text(generation.stop) == "enough");
 }
 
-TEST_CASE("generation stops where the model has no more positions") {
+TEST_CASE("generation stops when the model has no more positions") {
   const Stories model;
   const std::vector<TokenId> prompt(510, 5);
   const Generation generation =
       generate(model.decoder, prompt, {.max_tokens = 20, .sampling = {.temperature = 0}});
-  CHECK(generation.tokens.size() == 3);  // positions 510 and 511 are read; the third token is not
+  CHECK(generation.tokens.size() == 3);  // positions 510 and 511 are read, the third token is not
   CHECK(generation.stop == StopReason::kContext);
 }
 

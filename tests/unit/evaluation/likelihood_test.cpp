@@ -2,13 +2,12 @@
 
 #include "catch.h"
 #include "evaluation/generation.h"
-#include "evaluation/score.h"
 #include "evaluation/stories.h"
 
 namespace expandft {
 namespace {
 
-/// The same from the log-probabilities of the whole sequence's tokens.
+/// The expected result, from the log-probabilities of the whole sequence.
 double expected_log_prob(const Decoder& decoder, const TokenRequest& request) {
   std::vector<TokenId> ids = request.context;
   ids.insert(ids.end(), request.continuation.begin(), request.continuation.end());
@@ -27,7 +26,7 @@ RequestGroup choices_of(const Stories& model, const std::string& context,
   return encoder.pairs(texts, "test");
 }
 
-TEST_CASE("choices that share a prompt score as each alone, in any company") {
+TEST_CASE("choices that share a prompt score as each alone, whatever else is in the batch") {
   const Stories model;
   const RequestGroup choices =
       choices_of(model, "Once upon a time, there was a little",
@@ -51,7 +50,7 @@ TEST_CASE("choices that share a prompt score as each alone, in any company") {
   }
 }
 
-TEST_CASE("what greedy decoding writes is greedy, and nothing else is") {
+TEST_CASE("the text of greedy decoding counts as greedy, and no other does") {
   const Stories model;
   const std::vector<TokenId> prompt = model.tokenizer->encode("Once upon a time", {.bos = true});
   const std::vector<TokenId> written =

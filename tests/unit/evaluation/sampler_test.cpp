@@ -29,13 +29,13 @@ TEST_CASE("without limits every token keeps its probability") {
   CHECK(list[3].probability == Approx(0.1));
 }
 
-TEST_CASE("temperature sharpens") {
+TEST_CASE("a low temperature sharpens the distribution") {
   const auto list = candidates(kLogits, {.temperature = 0.5});  // squares: 1, 16, 4, 9 of 30
   CHECK(list[0].probability == Approx(16.0 / 30));
   CHECK(list[3].probability == Approx(1.0 / 30));
 }
 
-TEST_CASE("temperature 0 takes the likeliest, the first of equals") {
+TEST_CASE("temperature 0 takes the likeliest token, the first of equal ones") {
   CHECK(ids_of(candidates(kLogits, {.temperature = 0})) == std::vector<TokenId>{1});
   CHECK(ids_of(candidates(std::vector<float>{1, 3, 3}, {.temperature = 0})) ==
         std::vector<TokenId>{1});
@@ -66,7 +66,7 @@ TEST_CASE("impossible tokens are never drawn") {
   for (int i = 0; i < 100; ++i) CHECK(sampler.draw(std::vector<float>{none, 0, none}) == 1);
 }
 
-TEST_CASE("logits that are no numbers are a failure") {
+TEST_CASE("NaN logits are a failure") {
   const float nan = std::numeric_limits<float>::quiet_NaN();
   const float none = -std::numeric_limits<float>::infinity();
   for (const double temperature : {0.0, 1.0}) {
@@ -77,7 +77,7 @@ TEST_CASE("logits that are no numbers are a failure") {
   }
 }
 
-TEST_CASE("draws follow the probabilities, and the seed") {
+TEST_CASE("draws follow the probabilities and depend on the seed") {
   const auto draw = [](std::uint64_t seed) {
     Sampler sampler({.temperature = 1.0}, seed);
     std::vector<TokenId> ids;

@@ -35,7 +35,7 @@ TEST_CASE("without /proc the time is counted since the program was loaded") {
   CHECK(WEXITSTATUS(status) == 0);
 }
 
-TEST_CASE("the peak of memory is at least what is in use") {
+TEST_CASE("the peak memory is at least the memory in use") {
   CHECK(peak_resident_bytes() > (1 << 20));
   CHECK(peak_memory_bytes(at::kCPU) >= peak_resident_bytes() / 2);
 }

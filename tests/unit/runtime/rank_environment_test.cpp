@@ -43,15 +43,15 @@ Variables without(Variables variables, const std::string& name) {
   return variables;
 }
 
-TEST_CASE("a process without a launcher is alone") {
+TEST_CASE("a process without a launcher is a single process") {
   CHECK(read({}).count == 1);
   CHECK(read({{"MASTER_ADDR", "somewhere"}}).count == 1);
-  // A batch script of SLURM's, outside of any step.
+  // A SLURM batch script, outside of any step.
   CHECK(read({{"SLURM_PROCID", "0"}, {"SLURM_NTASKS", "4"}}).count == 1);
   CHECK(read(with(kSlurm, "SLURM_STEP_NUM_TASKS", "1")).count == 1);
 }
 
-TEST_CASE("torchrun tells ranks and where they meet") {
+TEST_CASE("torchrun's variables say which ranks there are and where they meet") {
   const RankEnvironment found = read(kTorchrun);
   CHECK(found.rank == 5);
   CHECK(found.count == 8);
@@ -64,7 +64,7 @@ TEST_CASE("torchrun tells ranks and where they meet") {
   CHECK(read({{"RANK", "0"}, {"WORLD_SIZE", "1"}}).count == 1);
 }
 
-TEST_CASE("srun tells ranks and where they meet") {
+TEST_CASE("srun's variables say which ranks there are and where they meet") {
   const RankEnvironment found = read(kSlurm);
   CHECK(found.rank == 3);
   CHECK(found.count == 4);
@@ -86,7 +86,7 @@ TEST_CASE("the first host of a node list") {
   CHECK(has(error_of([] { first_host("a[]"); }).message(), "a[]"));
 }
 
-TEST_CASE("a partial or wrong environment is an error that names the variable") {
+TEST_CASE("an incomplete or invalid environment is an error that names the variable") {
   for (const char* name : {"RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT"}) {
     const Error error = error_of([&] { read(without(kTorchrun, name)); });
     CHECK(error.code() == ExitCode::kBadInput);

@@ -11,7 +11,7 @@ using testing::as_ranks;
 using testing::error_of;
 using testing::has;
 
-TEST_CASE("a group of one leaves everything as it is") {
+TEST_CASE("a group of one changes nothing") {
   const RankGroup& group = RankGroup::alone();
   CHECK(group.is_alone());
   CHECK(group.is_first());
@@ -26,7 +26,7 @@ TEST_CASE("a group of one leaves everything as it is") {
   CHECK_FALSE(group.answer_of_first(false));
 }
 
-TEST_CASE("ranks add up, gather, share and tell") {
+TEST_CASE("ranks can sum, gather, share and exchange texts") {
   struct Result {
     at::Tensor sum, at_one, of_two, all;
     std::vector<std::string> texts;
@@ -65,7 +65,7 @@ TEST_CASE("ranks add up, gather, share and tell") {
   CHECK(results[1].at_one.equal(filled(5, 6)));
 }
 
-TEST_CASE("a rank that leaves is named by those that stay") {
+TEST_CASE("a rank that ends is named by the others") {
   const std::uint16_t port = testing::free_port();
   const auto join = [&](int rank) {
     return std::make_unique<RankGroup>(RankEnvironment{.rank = rank,
@@ -76,7 +76,7 @@ TEST_CASE("a rank that leaves is named by those that stay") {
                                                        .attempt = "test"},
                                        at::kCPU, std::chrono::seconds(60));
   };
-  auto other = std::async(std::launch::async, [&] { join(1); });  // and it is gone again
+  auto other = std::async(std::launch::async, [&] { join(1); });  // and ends at once
   const auto group = join(0);
   other.get();
   const Error error = error_of([&] { group->sum(at::zeros({1})); });
@@ -85,7 +85,7 @@ TEST_CASE("a rank that leaves is named by those that stay") {
   CHECK(has(error.message(), "is gone"));
 }
 
-TEST_CASE("a rank that nobody meets gives up, and says where it waited") {
+TEST_CASE("a rank that nobody joins gives up and says where it waited") {
   const Error error = error_of([] {
     RankGroup(
         {.rank = 0, .count = 2, .master_address = "127.0.0.1", .master_port = testing::free_port()},

@@ -12,10 +12,10 @@
 
 namespace expandft::testing {
 
-/// c10d's flight recorder is one a process, and not safe with several ranks in it.
+/// Turns off c10d's flight recorder, which is not safe with several ranks in one process.
 inline const int kFlightRecorderOff = setenv("TORCH_FR_BUFFER_SIZE", "0", /*overwrite=*/1);
 
-/// A port that nobody listens on.
+/// A port on which nothing listens.
 inline std::uint16_t free_port() {
   const int descriptor = socket(AF_INET, SOCK_STREAM, 0);
   sockaddr_in address = {};
@@ -29,9 +29,9 @@ inline std::uint16_t free_port() {
   return ntohs(address.sin_port);
 }
 
-/// Ranks of a group, as threads of this process: calls work(group) in each, and gives what they
-/// return in order. What one throws is thrown. Catch's assertions are no work for ranks: they
-/// belong into one thread.
+/// Runs the ranks of a group as threads of this process: calls work(group) in each, and returns
+/// their results in order. Rethrows what one threw. `work` must not use Catch's assertions, which
+/// work in one thread only.
 template <typename Work>
 auto as_ranks(int count, Work work) {
   const std::uint16_t port = free_port();
@@ -47,7 +47,7 @@ auto as_ranks(int count, Work work) {
                              .attempt = "test"},
                             at::kCPU, std::chrono::seconds(60));
       auto result = work(group);
-      group.texts("");  // rank 0 serves the store until all are done
+      group.texts("");  // rank 0 hosts the store until all are done
       return result;
     }));
   }

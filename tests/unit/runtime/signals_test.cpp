@@ -35,7 +35,7 @@ Handler handler_of(int signal) {
 
 }  // namespace
 
-TEST_CASE("a signal is noted, and a second one finds the default action") {
+TEST_CASE("a signal is recorded, and a second one has the default action") {
   const int number = GENERATE(SIGINT, SIGTERM, SIGHUP);
   const SignalWatch signals;
   CHECK(signals.caught() == 0);
@@ -44,7 +44,7 @@ TEST_CASE("a signal is noted, and a second one finds the default action") {
   CHECK(handler_of(number) == SIG_DFL);
 }
 
-TEST_CASE("a signal that no thread has taken yet is caught, one that is ignored is not") {
+TEST_CASE("a signal that no thread has taken yet counts as caught, an ignored one does not") {
   const int number = GENERATE(SIGINT, SIGTERM, SIGHUP);
   const Handler action = GENERATE(SIG_DFL, SIG_IGN);
   const Handler before = std::signal(number, action);
@@ -73,7 +73,7 @@ TEST_CASE("a new watch has caught nothing") {
   CHECK(signals.caught() == 0);
 }
 
-TEST_CASE("a watch within another tells what the outer one caught, and takes nothing from it") {
+TEST_CASE("a nested watch reports what the outer one caught and changes nothing") {
   const SignalWatch outer;
   {
     const SignalWatch inner;
@@ -84,7 +84,7 @@ TEST_CASE("a watch within another tells what the outer one caught, and takes not
   {
     const SignalWatch inner;
     CHECK(inner.caught() == SIGTERM);
-    CHECK(handler_of(SIGTERM) == SIG_DFL);  // a second one ends the process all the same
+    CHECK(handler_of(SIGTERM) == SIG_DFL);  // a second one still ends the process
   }
   CHECK(outer.caught() == SIGTERM);
 }
@@ -102,7 +102,7 @@ TEST_CASE("an ignored signal stays ignored") {
   std::signal(SIGINT, before);
 }
 
-TEST_CASE("afterwards the earlier action is there again") {
+TEST_CASE("afterwards the earlier action is restored") {
   const Handler before = std::signal(SIGINT, note_elsewhere);
   {
     const SignalWatch signals;
@@ -138,7 +138,7 @@ TEST_CASE("the signals of a process are handled by the signal thread, not by tho
   }
   kill(getpid(), number);
   CHECK(note_count == 21);
-  CHECK(handled_by_computing_thread);  // the mask of before is back
+  CHECK(handled_by_computing_thread);  // the earlier mask is restored
   computes = false;
   std::signal(number, before);
 }
