@@ -59,9 +59,9 @@ std::map<std::size_t, BatchOutputs> known_outputs(const TaskWork& work,
     }
   }
   if (options.group.is_alone()) return known;
-  Json told = Json::array();
-  for (const auto& [batch, outputs] : known) told.push_back({batch, outputs_json(outputs)});
-  const std::string text = told.dump(-1, ' ', false, Json::error_handler_t::replace);
+  Json message = Json::array();
+  for (const auto& [batch, outputs] : known) message.push_back({batch, outputs_json(outputs)});
+  const std::string text = message.dump(-1, ' ', false, Json::error_handler_t::replace);
   for (const Json& one : Json::parse(options.group.text_of_first(text))) {
     known[one.at(0).get<std::size_t>()] = parse_outputs(one.at(1));
   }
@@ -85,18 +85,18 @@ std::vector<BatchOutputs> compute_together(const Decoder& decoder, const Tokeniz
     return compute(decoder, tokenizer, work, work.batches[batches[own]], options);
   };
   if (at_once == 1) return {compute_own()};
-  Json told;
+  Json message;
   if (own < batches.size()) {
     try {
-      told["outputs"] = outputs_json(compute_own());
+      message["outputs"] = outputs_json(compute_own());
     } catch (const Error& error) {
-      told["error"] = {static_cast<int>(error.code()), error.message(), error.where(),
-                       error.hint()};
+      message["error"] = {static_cast<int>(error.code()), error.message(), error.where(),
+                          error.hint()};
     }
   }
   std::vector<BatchOutputs> outputs;
   for (const std::string& text :
-       options.group.texts(told.dump(-1, ' ', false, Json::error_handler_t::replace))) {
+       options.group.texts(message.dump(-1, ' ', false, Json::error_handler_t::replace))) {
     const Json json = Json::parse(text);
     if (json.contains("error")) {
       const Json& error = json["error"];

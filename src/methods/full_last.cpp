@@ -36,7 +36,7 @@ std::unique_ptr<TrainedWeights> train_all_weights(Decoder& decoder) {
 std::unique_ptr<TrainedWeights> train_last_layers(Decoder& decoder, std::int64_t count) {
   const std::int64_t layers = decoder.spec().layers;
   if (count > layers) {
-    throw input_error("\"last:" + std::to_string(count) + "\" asks for more layers than the " +
+    throw input_error("\"last:" + std::to_string(count) + "\" needs more layers than the " +
                           std::to_string(layers) + " that the model has",
                       "method");
   }

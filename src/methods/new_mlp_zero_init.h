@@ -15,8 +15,8 @@ namespace expandft {
 /// - mlp: copies and originals train (arXiv 2603.08647, G-Train), the originals at the learning
 ///   rate times training.original_learning_rate_scale.
 /// - zero-init: one copy trains, whose down_proj begins at zero; its output is added.
-/// The plan says which (ExpansionPlan::method). Several equal copies are told apart by zero-sum
-/// noise (growth/symmetry.h).
+/// The plan says which (ExpansionPlan::method). Several copies, which are equal at first, get
+/// zero-sum noise (growth/symmetry.h).
 std::unique_ptr<Adaptation> widen_mlps(Decoder& decoder, const ModelDirectory& base,
                                        const ExpansionPlan& plan, const RunConfig& run);
 

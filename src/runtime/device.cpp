@@ -39,7 +39,7 @@ at::Device cuda_device(std::int64_t index) {
   const std::int64_t count =
       at::globalContext().hasCUDA() ? at::detail::getCUDAHooks().getNumGPUs() : 0;
   if (index >= count) {
-    throw input_error("GPU " + std::to_string(index) + " was asked for; " + std::to_string(count) +
+    throw input_error("GPU " + std::to_string(index) + " was requested; " + std::to_string(count) +
                           " can be seen",
                       "--device", "see nvidia-smi and CUDA_VISIBLE_DEVICES, or use --device cpu");
   }

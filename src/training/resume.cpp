@@ -44,7 +44,7 @@ std::string reason_of(const Error& error) {
   return error.message() + (file.empty() ? "" : " (" + file + ")");
 }
 
-/// Input error when the run has done more steps than the config asks for.
+/// Input error when the run has done more steps than its config now has.
 void check_steps(const TrainingState& state, const BatchStream& stream,
                  const TrainingConfig& training, const fs::path& snapshot) {
   const std::int64_t asked = stream.total_steps();

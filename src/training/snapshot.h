@@ -38,7 +38,7 @@ void set_aside_snapshot(const fs::path& run, std::int64_t step, const std::strin
 /// writes.
 void save_snapshot(const fs::path& run, const TrainingState& state, const AdamW& optimizer,
                    const Json& identity, std::int64_t keep);
-/// The size of a snapshot of so many parameters: float32 weights and two moments of each.
+/// The size of a snapshot: float32 weights and two moments of `parameters` parameters.
 std::uint64_t snapshot_bytes(std::int64_t parameters);
 
 /// A snapshot's state.json.

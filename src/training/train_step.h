@@ -16,7 +16,7 @@
 
 namespace expandft {
 
-/// What each rank tells the others along with a step.
+/// What each rank sends to the others along with a step.
 struct RankNotes {
   double signals = 0;  // 1 when this rank received a signal that ends the run
   double seconds = 0;  // that a step takes here

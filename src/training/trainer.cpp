@@ -241,7 +241,7 @@ class Loop {
   }
 
   /// Whether the weights give a finite loss on most of some other examples. If so, the data of the
-  /// step is at fault; if not, an earlier step has damaged the weights.
+  /// step caused the error; if not, an earlier step has damaged the weights.
   bool has_finite_loss() const {
     constexpr std::size_t kExamples = 16;
     const Dataset& data = job_.validation_data ? *job_.validation_data : job_.epochs->dataset();
@@ -283,7 +283,7 @@ class Loop {
     return is_best;
   }
 
-  /// Once at a step, also when a resumed run comes to it again.
+  /// Only once at each step, also in a resumed run.
   void evaluate() {
     if (!job_.evaluate || evaluated_step_ == state_.step || log_.has(state_.step, "evaluation") ||
         signal() != 0) {

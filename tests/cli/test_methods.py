@@ -230,7 +230,7 @@ def test_layers_are_chosen_by_a_probe(expandft, stories, tmp_path):
 
 
 @pytest.mark.parametrize("changes, expected", [
-    ({"method": "last:6"}, '"last:6" asks for more layers'),
+    ({"method": "last:6"}, '"last:6" needs more layers'),
     ({"method": "lora", "lora__targets": ["qkv_proj"]}, "no projection"),
     ({"method": "zero-init", "expansion__copies": 3}, "expected 2"),
     ({"expansion__layers": {"auto": 6}}, "6 layers are asked for"),

@@ -35,11 +35,11 @@ struct Reference {
   }
 };
 
-TEST_CASE("AdamW follows its formulas, decays matrices alone, and scales rates") {
+TEST_CASE("AdamW follows its formulas, decays only matrices, and scales learning rates") {
   TrainingConfig training;
   training.weight_decay = 0.1;
   training.beta2 = 0.95;
-  // A bias between matrices, and sizes that are no multiples of anything.
+  // A bias between matrices, and sizes that are not multiples of the alignment.
   const std::vector<Parameter> parameters = {
       {"a", numbers({5, 7}, 1), 0.1}, {"bias", numbers({5}, 2)}, {"b", numbers({3, 11}, 3)}};
   std::vector<Reference> references;
@@ -80,7 +80,7 @@ TEST_CASE("the norm is over all gradients, and clipping scales them to it") {
     optimizer.clip_gradients(optimizer.squared_norm().sqrt(), clip);
     const at::Tensor before = saved_state(optimizer).at("a.exp_avg");
     optimizer.step(1e-3);
-    // What went into the first moment.
+    // The gradient that the first moment has received.
     return ((saved_state(optimizer).at("a.exp_avg") - 0.9 * before) / 0.1)[0][0].item<double>();
   };
   CHECK(after_a_step(0) == Approx(2));
@@ -89,7 +89,7 @@ TEST_CASE("the norm is over all gradients, and clipping scales them to it") {
   CHECK(after_a_step(0) == Approx(2));
 }
 
-TEST_CASE("from a step that is not good on nothing changes, until the steps are set") {
+TEST_CASE("after a step that is not good nothing changes until the steps are set") {
   const std::vector<Parameter> parameters = {{"a", numbers({3, 3}, 1)}, {"b", numbers({7}, 2)}};
   AdamW optimizer(parameters, {});
   const auto state = [&] {
@@ -115,7 +115,7 @@ TEST_CASE("from a step that is not good on nothing changes, until the steps are 
   CHECK_FALSE(are_equal(step(true), second));
 }
 
-TEST_CASE("every tensor begins at 64 bytes, and the padding between stays 0") {
+TEST_CASE("every tensor is aligned to 64 bytes, and the padding between tensors stays 0") {
   const std::vector<Parameter> parameters = {
       {"a", numbers({5, 7}, 1)}, {"bias", numbers({5}, 2)}, {"b", numbers({3, 11}, 3)}};
   TrainingConfig training;

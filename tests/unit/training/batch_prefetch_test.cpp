@@ -31,7 +31,7 @@ DataConfig short_sequences() {
   return data;
 }
 
-TEST_CASE("steps made ahead are the stream's, with the positions behind them") {
+TEST_CASE("prefetched steps are the stream's, with the positions after them") {
   const Dataset dataset = sequences(31);
   BatchStream plain(dataset, short_sequences(), three_epochs());
   BatchStream ahead(dataset, short_sequences(), three_epochs());
@@ -50,13 +50,13 @@ TEST_CASE("steps made ahead are the stream's, with the positions behind them") {
     }
     if (step.micro_batches.empty()) break;
   }
-  CHECK(prefetch.next().micro_batches.empty());  // the end stays the end
+  CHECK(prefetch.next().micro_batches.empty());  // the stream stays at its end
 }
 
-TEST_CASE("an error while a step is made ahead reaches who asks for that step") {
+TEST_CASE("an error while a step is prefetched is thrown when that step is requested") {
   Dataset dataset = sequences(31);
   BatchStream stream(dataset, short_sequences(), three_epochs());
-  // The first epoch's order is made; the next one's cannot be, with an example that is too long.
+  // The first epoch is packed already; packing the next one fails on an example that is too long.
   dataset.examples.push_back({std::vector<TokenId>(9, 1), std::vector<std::uint8_t>(9, 1)});
   BatchPrefetch prefetch(stream);
   const Error error = error_of([&] {

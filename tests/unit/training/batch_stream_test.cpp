@@ -12,7 +12,7 @@ namespace {
 
 using testing::error_of;
 
-/// Examples whose tokens are all the example's index, so that each can be known again.
+/// Examples whose tokens all equal the example's index, which identifies them.
 Dataset numbered(const std::vector<std::size_t>& lengths) {
   Dataset dataset;
   for (std::size_t i = 0; i < lengths.size(); ++i) {
@@ -48,16 +48,17 @@ TrainingConfig training_of(std::optional<std::int64_t> epochs, std::optional<std
 
 std::vector<TokenId> examples_of(const StepBatch& step) {
   std::vector<TokenId> out;
-  for (const TokenBatch& piece : step.micro_batches) {
-    for (std::int64_t i = 0; i < piece.sequences(); ++i) {
+  for (const TokenBatch& micro_batch : step.micro_batches) {
+    for (std::int64_t i = 0; i < micro_batch.sequences(); ++i) {
       out.push_back(
-          piece.ids[static_cast<std::size_t>(piece.offsets[static_cast<std::size_t>(i)])]);
+          micro_batch
+              .ids[static_cast<std::size_t>(micro_batch.offsets[static_cast<std::size_t>(i)])]);
     }
   }
   return out;
 }
 
-TEST_CASE("every example comes once an epoch, and the steps are as many as announced") {
+TEST_CASE("every example comes once per epoch, and total_steps is right") {
   const Dataset dataset = mixed();
   const bool packing = GENERATE(true, false);
   const bool by_tokens = GENERATE(true, false);
@@ -70,11 +71,12 @@ TEST_CASE("every example comes once an epoch, and the steps are as many as annou
   std::int64_t steps = 0, tokens = 0;
   for (StepBatch step = stream.next(); !step.micro_batches.empty(); step = stream.next()) {
     ++steps;
-    std::int64_t in_pieces = 0, sequences = 0;
-    for (const TokenBatch& piece : step.micro_batches) in_pieces += piece.tokens();
+    std::int64_t in_micro_batches = 0, sequences = 0;
+    for (const TokenBatch& micro_batch : step.micro_batches)
+      in_micro_batches += micro_batch.tokens();
     for (const TokenId example : examples_of(step)) ++seen[example], ++sequences;
-    CHECK(step.tokens == in_pieces);
-    CHECK(step.targets == in_pieces - sequences);
+    CHECK(step.tokens == in_micro_batches);
+    CHECK(step.targets == in_micro_batches - sequences);
     if (by_tokens) CHECK(step.tokens <= 50);
     tokens += step.tokens;
   }
@@ -87,7 +89,7 @@ TEST_CASE("every example comes once an epoch, and the steps are as many as annou
   CHECK(stream.next().micro_batches.empty());
 }
 
-TEST_CASE("the stream deals exactly the tokens that the statistics of an epoch say") {
+TEST_CASE("the stream deals exactly the tokens of the epoch's statistics") {
   Dataset dataset = mixed();
   if (GENERATE(true, false)) dataset.parts = {{17, 0.3}, {20, 1.4}};
   const DataConfig data = data_of(GENERATE(true, false));
@@ -99,7 +101,7 @@ TEST_CASE("the stream deals exactly the tokens that the statistics of an epoch s
   for (StepBatch step = stream.next(); !step.micro_batches.empty(); step = stream.next()) {
     tokens += step.tokens;
     targets += step.targets;
-    for (const TokenBatch& piece : step.micro_batches) sequences += piece.sequences();
+    for (const TokenBatch& micro_batch : step.micro_batches) sequences += micro_batch.sequences();
     end = stream.position();
   }
   CHECK(tokens == epoch.tokens);
@@ -118,8 +120,8 @@ TEST_CASE("a step may span the end of an epoch") {
   CHECK(examples_of(stream.next()).size() == 2);
 }
 
-TEST_CASE("a budget of tokens is filled by short sequences too") {
-  // 16 may be the longest, but these have 4: five of them fit into 20.
+TEST_CASE("batch_tokens is filled with short sequences too") {
+  // The longest may have 16 tokens, but these have 4: five of them fit into 20.
   const Dataset dataset = numbered(std::vector<std::size_t>(10, 4));
   BatchStream stream(dataset, data_of(false), training_of(1, {}, 20));
   CHECK(stream.total_steps() == 2);
@@ -127,14 +129,14 @@ TEST_CASE("a budget of tokens is filled by short sequences too") {
   CHECK(stream.next().tokens == 20);
 }
 
-TEST_CASE("a step holds at least one pack, however small the budget") {
+TEST_CASE("a step holds at least one pack, however small batch_tokens is") {
   const Dataset dataset = numbered({10, 10, 10});
   BatchStream stream(dataset, data_of(false), training_of(1, {}, 3));
   CHECK(stream.total_steps() == 3);
   CHECK(stream.next().tokens == 10);
 }
 
-TEST_CASE("pieces hold as many packs as micro_batch_size says") {
+TEST_CASE("micro-batches hold micro_batch_size packs") {
   const Dataset dataset = numbered(std::vector<std::size_t>(8, 4));
   BatchStream stream(dataset, data_of(false), training_of(1, 8, {}));
   const StepBatch step = stream.next();
@@ -157,7 +159,7 @@ TEST_CASE("gradient_accumulation_steps says how many micro-batches a rank's part
   }
 }
 
-TEST_CASE("seeking a position deals what a stream that walked there deals") {
+TEST_CASE("after seeking a position a stream deals the same as one that was read up to it") {
   const Dataset dataset = mixed();
   const TrainingConfig training =
       GENERATE(training_of({}, 4, {}), training_of({}, {}, 50), training_of(9, 5, {}));
@@ -169,7 +171,7 @@ TEST_CASE("seeking a position deals what a stream that walked there deals") {
   CHECK(sought.position() == walked.position());
 }
 
-TEST_CASE("at each place the steps left are those to come") {
+TEST_CASE("steps_left is right at every position") {
   const Dataset dataset = mixed();
   for (const auto& [size, tokens] :
        {std::pair<std::optional<std::int64_t>, std::optional<std::int64_t>>{4, {}}, {{}, 40}}) {
@@ -183,7 +185,7 @@ TEST_CASE("at each place the steps left are those to come") {
   CHECK(BatchStream(dataset, data_of(true), training_of({}, 4, {})).steps_left() == -1);
 }
 
-TEST_CASE("the beginning of the epoch past the last is the end") {
+TEST_CASE("the start of the epoch after the last is the end") {
   const Dataset dataset = mixed();
   BatchStream stream(dataset, data_of(true), training_of(2, 4, {}));
   stream.seek({2, 0});
@@ -194,7 +196,7 @@ TEST_CASE("the beginning of the epoch past the last is the end") {
   error_of([&] { stream.seek({3, 0}); });
 }
 
-TEST_CASE("weights count in the steps, and in where a resumed stream goes on") {
+TEST_CASE("weights count in the number of steps, and in a resumed stream") {
   Dataset dataset = mixed();
   dataset.parts = {{.examples = 17, .weight = 0.3}, {.examples = 20, .weight = 1.4}};
   const bool by_tokens = GENERATE(true, false);
@@ -218,7 +220,7 @@ TEST_CASE("weights count in the steps, and in where a resumed stream goes on") {
   }
 }
 
-TEST_CASE("another epoch and another seed have another order") {
+TEST_CASE("another epoch or seed has another order") {
   const Dataset dataset = mixed();
   TrainingConfig training = training_of(2, 37, {});
   BatchStream stream(dataset, data_of(false), training);
@@ -228,7 +230,7 @@ TEST_CASE("another epoch and another seed have another order") {
   CHECK(examples_of(BatchStream(dataset, data_of(false), training).next()) != first);
 }
 
-TEST_CASE("a position that the data has not is refused") {
+TEST_CASE("a position that does not exist is refused") {
   const Dataset dataset = numbered({4, 4, 4});
   BatchStream stream(dataset, data_of(false), training_of(2, 1, {}));
   const StreamPosition position =

@@ -7,7 +7,7 @@
 namespace expandft {
 namespace {
 
-/// Loss and gradients of everything that trains.
+/// The loss, and the gradients of all trained tensors.
 std::vector<at::Tensor> loss_and_gradients(const Decoder& decoder, const Adaptation& adaptation,
                                            const TokenTensors& tokens) {
   std::vector<at::Tensor> out;
@@ -48,7 +48,7 @@ TEST_CASE("checkpointed layers give the same loss and gradients bit for bit", "[
   }
 }
 
-TEST_CASE("a checkpointed layer is computed once forward, and once more backward") {
+TEST_CASE("a checkpointed layer is computed once in forward and once more in backward") {
   int calls = 0;
   const at::Tensor weight = at::full({2}, 3.0).requires_grad_(true);
   const at::Tensor x = at::ones({2}).requires_grad_(true);

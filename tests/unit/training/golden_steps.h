@@ -44,12 +44,12 @@ inline Dataset golden_retention_text(const Golden& golden) {
   return text;
 }
 
-/// The largest distances from a golden's twenty steps.
+/// The largest differences from a golden over its twenty steps.
 struct Gaps {
   double loss = 0, norm = 0, divergence = 0;
 };
 
-/// Trains as the golden did, and compares step by step. `prefix`: of the golden's names.
+/// Trains like the golden and compares step by step. `prefix`: of the names in the golden.
 inline Gaps train_as_golden(const Golden& golden, const std::string& prefix, const Decoder& decoder,
                             const Adaptation& adaptation, const TrainingConfig& training,
                             const Retention* retention = nullptr) {

@@ -18,7 +18,9 @@ TEST_CASE("a norm far above the median of those before it is an outlier") {
   for (int i = 0; i < 8; ++i) CHECK(norms.add(1000.0) == 3.0);
 }
 
-TEST_CASE("the first number that is not finite is named, and an overflow is told from a bad loss") {
+TEST_CASE(
+    "the first number that is not finite is named, and an overflow is distinguished from a bad "
+    "loss") {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
   CHECK_FALSE(StepNumbers{.loss = 1, .gradient_norm = 2}.non_finite());
   const StepNumbers overflow{.loss = 1, .gradient_norm = kInfinity, .retention = 0.5};

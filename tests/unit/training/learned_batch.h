@@ -4,7 +4,7 @@
 
 namespace expandft {
 
-/// A golden's sequences, every token of which is learned.
+/// A golden's sequences with a loss on every token.
 inline TokenTensors learned_batch(const Golden& golden) {
   TokenBatch batch = golden.batch();
   for (std::size_t s = 0; s + 1 < batch.offsets.size(); ++s) {

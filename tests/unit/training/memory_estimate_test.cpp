@@ -60,7 +60,7 @@ TEST_CASE("27B parameters train on 8 GPUs of 80 GB, and on no fewer") {
   CHECK(bytes(1, true) > 160e9);
 }
 
-TEST_CASE("what lies in shares is less with each rank, and the rest is not") {
+TEST_CASE("shares shrink with the number of ranks, and the rest does not") {
   const DecoderSpec spec = gemma3_27b();
   const auto items = [&](int ranks) {
     std::map<std::string, double> out;
@@ -85,7 +85,7 @@ TEST_CASE("what lies in shares is less with each rank, and the rest is not") {
   CHECK(one.count("two layers, gathered from all ranks") == 0);
 }
 
-TEST_CASE("checkpointing keeps a layer's input alone") {
+TEST_CASE("checkpointing keeps only a layer's input") {
   const DecoderSpec spec = gemma3_27b();
   const auto bytes = [&](std::int64_t count, bool checkpointing) {
     return activation_bytes(spec, last_layers(spec, count),

@@ -18,7 +18,7 @@ using testing::TempDirectory;
 
 constexpr std::int64_t kLayers = 2;
 
-/// Sequences of a golden model's vocabulary, of many lengths.
+/// Examples of many lengths, of a golden model's vocabulary.
 Dataset sequences(std::int64_t vocab) {
   Dataset dataset;
   for (std::int64_t i = 0; i < 23; ++i) {
@@ -61,7 +61,7 @@ struct Run {
   at::Tensor computed(const ExampleGroup& group) const {
     return decoder.states_before(kLayers, to_device(batch_of(data, group), at::kCPU));
   }
-  /// The pieces of all epochs, in order; `from_epoch`: of those from there on.
+  /// The micro-batches of the epochs from `from_epoch` on, in order.
   std::vector<ExampleGroup> pieces(std::uint64_t from_epoch = 0) const {
     BatchStream stream = this->stream();
     stream.seek({from_epoch, 0});
@@ -81,7 +81,7 @@ struct Run {
   TrainingConfig training;
 };
 
-TEST_CASE("the pieces of the first epoch hold every example") {
+TEST_CASE("the micro-batches of the first epoch hold every example") {
   const Run run;
   std::set<std::uint32_t> seen;
   for (const ExampleGroup& group : first_epoch_groups(run.stream())) {
@@ -138,7 +138,7 @@ TEST_CASE("the first epoch's states are those computed without a cache, bit for 
   CHECK(cache.hits() - before == later);
 }
 
-TEST_CASE("states do not depend on when the cache was filled, nor on where it lies") {
+TEST_CASE("states do not depend on when the cache was filled, nor on where it is stored") {
   const Run run;
   const TempDirectory folder;
   PrefixCache whole = run.cache();
@@ -165,7 +165,7 @@ TEST_CASE("with a limit, a resumed run's states are the same too") {
   }
 }
 
-/// The descriptor of the one open file in `folder`, which has no name.
+/// The descriptor of the only open file in `folder`, which has no name.
 int open_file_in(const fs::path& folder) {
   for (const auto& entry : fs::directory_iterator("/proc/self/fd")) {
     std::error_code ignored;
@@ -194,32 +194,32 @@ TEST_CASE("damaged states on the disk are computed again, bit for bit") {
     CHECK(at::equal(cache.states(pieces[i]), states[i]));
   }
   CHECK(cache.hits() - before < 23);
-  // And are kept again.
+  // The states are kept again.
   const std::int64_t repaired = cache.hits();
   for (std::size_t i = 0; i < pieces.size(); ++i) {
     CHECK(at::equal(cache.states(pieces[i]), states[i]));
   }
   CHECK(cache.hits() - repaired == 23);
 
-  // A file that was cut: all is computed again, and the run goes on.
+  // A truncated file: everything is computed again, and the run continues.
   REQUIRE(::ftruncate(file, 0) == 0);
   for (std::size_t i = 0; i < pieces.size(); ++i) {
     CHECK(at::equal(cache.states(pieces[i]), states[i]));
   }
 }
 
-TEST_CASE("what the space does not take is computed") {
+TEST_CASE("what does not fit into the space is computed") {
   const Run run;
   PrefixLayout layout = run.layout();
   PrefixCache cache(run.decoder, kLayers, run.data, std::move(layout),
-                    ScratchSpace::in_memory(10 * run.token_bytes));  // fails past its end
+                    ScratchSpace::in_memory(10 * run.token_bytes));  // writing beyond its end fails
   for (const ExampleGroup& group : run.pieces()) {
     CHECK(at::allclose(cache.states(group), run.computed(group), 1e-5, 1e-5));
   }
   CHECK(cache.hits() == 0);
 }
 
-TEST_CASE("a cache on the disk leaves the room that it is told to") {
+TEST_CASE("a cache on the disk leaves the required room free") {
   const Run run;
   const TempDirectory folder;
   const auto make = [&](std::uint64_t left_free) {
@@ -230,7 +230,7 @@ TEST_CASE("a cache on the disk leaves the room that it is told to") {
   CHECK(make(fs::space(folder.path()).available) == nullptr);
 }
 
-TEST_CASE("frozen layers are those below all that trains, with every method") {
+TEST_CASE("with every method the frozen layers are those below all trained ones") {
   const auto [method, frozen] = GENERATE(table<std::string, std::int64_t>({{"new", 2},
                                                                            {"mlp", 2},
                                                                            {"zero-init", 2},

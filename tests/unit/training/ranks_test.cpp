@@ -10,7 +10,7 @@ namespace {
 
 using testing::as_ranks;
 
-/// Tensors of many sizes: shares and buckets cut through them.
+/// Tensors of many sizes, so that bounds of shares and buckets are inside of some.
 std::vector<Parameter> parameters() {
   std::vector<Parameter> out;
   auto generator = at::make_generator<at::CPUGeneratorImpl>(1);
@@ -28,7 +28,7 @@ struct Outcome {
   double norm = 0;
 };
 
-/// Four steps whose loss has as many terms as there are parts; a rank has every count-th.
+/// Four steps whose loss has a term for each part; a rank computes every count-th part.
 Outcome train(const RankGroup& group, at::ScalarType dtype, bool restores) {
   constexpr int kParts = 6;
   TrainingConfig training;
@@ -65,7 +65,7 @@ Outcome train(const RankGroup& group, at::ScalarType dtype, bool restores) {
   return outcome;
 }
 
-TEST_CASE("ranks that share an optimizer train what one does") {
+TEST_CASE("ranks that share an optimizer get the weights of a single process") {
   const at::ScalarType dtype = GENERATE(at::kFloat, at::kBFloat16);
   const Outcome expected = train(RankGroup::alone(), dtype, false);
   const int count = GENERATE(2, 3, 5);

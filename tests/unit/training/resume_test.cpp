@@ -96,7 +96,8 @@ TEST_CASE("a damaged snapshot is set aside, and the one before it is used") {
   if (how == "gone") fs::remove(file);
   if (how == "empty") fs::resize_file(file, 0);
   if (how == "half") halve(file);
-  if (how == "cut by a byte") fs::resize_file(file, fs::file_size(file) - 2);  // and a line end
+  if (how == "cut by a byte")
+    fs::resize_file(file, fs::file_size(file) - 2);  // 2 bytes: one is the line end
   INFO(name << " " << how);
   CHECK(run.resume().step == 4);
   CHECK(run.folders() ==

@@ -8,7 +8,7 @@
 
 namespace expandft {
 
-/// An optimizer's weights and moments as a snapshot gets them; on ranks past the first none.
+/// The optimizer's weights and moments as a snapshot has them. Empty on ranks other than rank 0.
 inline std::map<std::string, at::Tensor> saved_state(const AdamW& optimizer) {
   std::map<std::string, at::Tensor> out;
   if (!optimizer.group().is_first()) {

@@ -20,12 +20,12 @@ std::vector<std::vector<TokenId>> tokens_of(const Dataset& texts) {
   return out;
 }
 
-TEST_CASE("tokens one by one in a batch give what whole sequences give") {
+TEST_CASE("computing a batch token by token equals computing whole sequences") {
   const std::string model = GENERATE(from_range(golden_models()));
   CAPTURE(model);
   const Golden golden(model);
   const Decoder decoder = Decoder::load(golden.directory(), at::kFloat, at::kCPU);
-  constexpr std::int64_t kLength = 14;  // past every window, and short of LongRoPE's change
+  constexpr std::int64_t kLength = 14;  // beyond every window, and below LongRoPE's limit
   at::manual_seed(4);
   const at::Tensor ids = at::randint(decoder.spec().vocab, {3, kLength}, at::kLong);
   TokenBatch batch;
@@ -45,7 +45,7 @@ TEST_CASE("tokens one by one in a batch give what whole sequences give") {
   }
 }
 
-TEST_CASE("a model's own texts begin and end as they should, and follow the seed") {
+TEST_CASE("a model's own texts begin and end correctly and depend on the seed") {
   const Decoder decoder = Decoder::load(Golden("gqa").directory(), at::kFloat, at::kCPU);
   std::int64_t done = 0, total = 0;
   const Dataset texts = sample_self_text(decoder, options(5), [&](std::int64_t a, std::int64_t b) {
@@ -87,11 +87,11 @@ TEST_CASE("tokens are drawn with the model's probabilities") {
     const double mean = kDraws * expected[static_cast<std::int64_t>(i)].item<double>();
     chi_square += (counts[i] - mean) * (counts[i] - mean) / mean;
   }
-  // 95 degrees of freedom: mean 95, standard deviation 14. The draws are always the same ones.
+  // 95 degrees of freedom: mean 95, standard deviation 14. The draws are the same in each run.
   CHECK(chi_square < 160);
 }
 
-TEST_CASE("texts come back from their file, and a damaged file is refused") {
+TEST_CASE("texts are read back from their file, and a damaged file is refused") {
   const TempDirectory folder;
   const fs::path file = folder.path() / "retention.safetensors";
   Dataset texts;

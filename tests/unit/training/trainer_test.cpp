@@ -11,7 +11,7 @@ namespace {
 using testing::error_of;
 using testing::TempDirectory;
 
-/// A run of seven steps on a golden model, some of which are queued before their numbers are read.
+/// A run of seven steps on a golden model, with several steps queued before their results are read.
 struct QueuedRun {
   explicit QueuedRun(std::int64_t queued_steps, double learning_rate = 1e-3,
                      at::ScalarType dtype = at::kFloat)
@@ -38,7 +38,7 @@ struct QueuedRun {
                          .queued_steps = queued_steps_});
   }
 
-  /// What was logged, without times.
+  /// The logged events, without times.
   std::vector<Json> events() const {
     std::vector<Json> events = read_metrics(folder_.path() / "metrics.jsonl");
     for (Json& event : events) {
@@ -64,7 +64,7 @@ struct QueuedRun {
   std::int64_t queued_steps_;
 };
 
-TEST_CASE("what a run does and logs is the same however many steps are queued") {
+TEST_CASE("weights and log do not depend on how many steps are queued") {
   QueuedRun one(1), three(3);
   const TrainingOutcome expected = one.run(), found = three.run();
   CHECK(expected.state.step == 7);
@@ -77,13 +77,13 @@ TEST_CASE("what a run does and logs is the same however many steps are queued") 
   CHECK(three.has_weights_of(one));
 }
 
-/// Its gradients are some thousand times as large as others.
+/// Makes a run's gradients about a thousand times as large.
 void enlarge_gradients(QueuedRun& run, double factor) {
   const DecoderWeights& weights = run.small_.decoder.weights();
   run.small_.decoder.replace_ends(weights.embedding, weights.final_norm * factor, weights.head);
 }
 
-TEST_CASE("a step whose gradients overflow in float16 is taken again with half the loss scale") {
+TEST_CASE("a step whose gradients overflow in float16 is repeated with half the loss scale") {
   QueuedRun one(1, 1e-5, at::kHalf), three(3, 1e-5, at::kHalf);
   for (QueuedRun* run : {&one, &three}) {
     enlarge_gradients(*run, 400);
@@ -102,7 +102,8 @@ TEST_CASE("a step whose gradients overflow in float16 is taken again with half t
   CHECK(three.has_weights_of(one));
 }
 
-TEST_CASE("a step that diverges in the middle of a queue ends the run as it would alone") {
+TEST_CASE(
+    "a non-finite step in the middle of a queue ends the run like a step that was not queued") {
   QueuedRun one(1, 1e30), all(7, 1e30);
   const Error expected = error_of([&] { one.run(); }), found = error_of([&] { all.run(); });
   CHECK(expected.code() == ExitCode::kDiverged);

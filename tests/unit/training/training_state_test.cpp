@@ -10,7 +10,7 @@ namespace {
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
-TEST_CASE("the best validation is the lowest after step 0, of equals the first") {
+TEST_CASE("the best validation is the lowest after step 0, and the first of equal ones") {
   ValidationHistory history;
   CHECK_FALSE(history.add({0, 0.5}));  // the base's, lower than any later one
   CHECK_FALSE(history.best);
