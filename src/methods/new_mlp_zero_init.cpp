@@ -1,7 +1,6 @@
 #include "methods/new_mlp_zero_init.h"
 
 #include "growth/expansion.h"
-#include "growth/symmetry.h"
 
 namespace expandft {
 

@@ -16,7 +16,7 @@ namespace expandft {
 ///   rate times training.original_learning_rate_scale.
 /// - zero-init: one copy trains, whose down_proj begins at zero; its output is added.
 /// The plan says which (ExpansionPlan::method). Several copies, which are equal at first, get
-/// zero-sum noise (growth/symmetry.h).
+/// zero-sum noise (break_symmetry).
 std::unique_ptr<Adaptation> widen_mlps(Decoder& decoder, const ModelDirectory& base,
                                        const ExpansionPlan& plan, const RunConfig& run);
 
