@@ -8,7 +8,7 @@ from collections import Counter
 from typing import NamedTuple
 
 FORWARD, INPUT, WEIGHT = "forward", "input", "weight"
-HEAD_CHUNK = 1 << 22  # logits at a time: src/model/linear_cross_entropy.cpp
+HEAD_CHUNK = 1 << 22  # logits at a time: src/model/loss.cpp
 
 
 class Product(NamedTuple):

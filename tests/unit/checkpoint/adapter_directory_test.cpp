@@ -73,24 +73,24 @@ TEST_CASE("An adapter is read back as it was written", "[adapter_directory]") {
   CHECK(down.bytes.front() == std::byte{7});
 }
 
-TEST_CASE("What is no adapter of ours is said to be none", "[adapter_directory]") {
+TEST_CASE("Directories that are not expandft adapters are refused", "[adapter_directory]") {
   const TempDirectory temp;
   const fs::path config = temp / "adapter_config.json";
   SECTION("no adapter_config.json") {
     CHECK(has(error_on_opening(temp.path()).message(), "no adapter_config.json"));
     CHECK(has(error_on_opening(temp / std::string(300, 'a')).message(), "no adapter_config.json"));
   }
-  SECTION("PEFT's") {
+  SECTION("an adapter of PEFT") {
     write_file_atomically(config, R"({"peft_type": "LORA", "r": 8})");
     CHECK(has(error_on_opening(temp.path()).message(), "PEFT adapter (\"LORA\")"));
   }
-  SECTION("another JSON") {
+  SECTION("other JSON") {
     for (const char* const text : {"{}", "[]", "7", R"({"format": 3})", R"({"format": "other"})"}) {
       write_file_atomically(config, text);
       CHECK(has(error_on_opening(temp.path()).message(), "not an expandft adapter"));
     }
   }
-  SECTION("no JSON") {
+  SECTION("not JSON") {
     write_file_atomically(config, "{");
     CHECK(has(error_on_opening(temp.path()).where(), "adapter_config.json:1"));
   }
@@ -140,7 +140,7 @@ TEST_CASE("Every damaged field of an adapter is named", "[adapter_directory]") {
   }
 }
 
-TEST_CASE("An adapter's tensors are those that its config names", "[adapter_directory]") {
+TEST_CASE("An adapter's tensors must match its config", "[adapter_directory]") {
   const TempDirectory temp;
   std::vector<TensorSource> tensors = tensors_of(kInfo);
   const std::string name = tensors[4].name;

@@ -40,7 +40,7 @@ Error refusal(const fs::path& target, Existing existing, std::uint64_t needed_by
 
 }  // namespace
 
-TEST_CASE("A directory appears at commit, marked as ours", "[atomic_directory]") {
+TEST_CASE("A directory appears at commit, with a marker", "[atomic_directory]") {
   const TempDirectory temp;
   const fs::path target = temp / "new/parents/out";
   {
@@ -57,7 +57,8 @@ TEST_CASE("A directory appears at commit, marked as ours", "[atomic_directory]")
   CHECK(count_entries(target.parent_path()) == 1);
 }
 
-TEST_CASE("Without commit nothing is left, and the old one stays", "[atomic_directory]") {
+TEST_CASE("Without commit nothing remains, and the previous directory stays",
+          "[atomic_directory]") {
   const TempDirectory temp;
   make(temp / "out", "old");
   {
@@ -68,8 +69,9 @@ TEST_CASE("Without commit nothing is left, and the old one stays", "[atomic_dire
   CHECK(count_entries(temp.path()) == 1);
 }
 
-TEST_CASE("What is discarded can be written no more, and what has appeared is not discarded",
-          "[atomic_directory]") {
+TEST_CASE(
+    "A discarded directory can no longer be written, and one that has appeared is not discarded",
+    "[atomic_directory]") {
   const TempDirectory temp;
   AtomicDirectory discarded(temp / "made/out", 100, Existing::kRefuse, kModel);
   CHECK(discarded.discard());
@@ -81,7 +83,7 @@ TEST_CASE("What is discarded can be written no more, and what has appeared is no
   CHECK(is_ours(temp / "out", kModel));
 }
 
-TEST_CASE("What may replace what", "[atomic_directory]") {
+TEST_CASE("Which targets may be replaced", "[atomic_directory]") {
   const TempDirectory temp;
   const fs::path target = temp / "out";
   SECTION("an empty directory is always replaced") {
@@ -92,7 +94,7 @@ TEST_CASE("What may replace what", "[atomic_directory]") {
       CHECK(read_file(target / "sub/b.txt") == "new");
     }
   }
-  SECTION("ours") {
+  SECTION("a directory that expandft wrote") {
     make(target, "old");
     write_file_atomically(target / "extra", "x");
     const Error error = refusal(target, Existing::kRefuse);
@@ -104,7 +106,7 @@ TEST_CASE("What may replace what", "[atomic_directory]") {
     CHECK(read_file(target / "a.txt") == "new");
     CHECK_FALSE(fs::exists(target / "extra"));
   }
-  SECTION("someone else's is never replaced") {
+  SECTION("other directories are never replaced") {
     fs::create_directory(target);
     write_file_atomically(target / "thesis.txt", "x");
     for (const Existing existing : kAll) {
@@ -115,12 +117,12 @@ TEST_CASE("What may replace what", "[atomic_directory]") {
       CHECK(read_file(target / "thesis.txt") == "x");
     }
   }
-  SECTION("of many files three are named") {
+  SECTION("three of many files are named") {
     for (const char* const name : {"out/a", "out/b", "out/c", "out/d"})
       fs::create_directories(temp / name);
     CHECK(has(refusal(target, Existing::kRefuse).message(), ", …)"));
   }
-  SECTION("nor is a file") {
+  SECTION("a file is never replaced") {
     write_file_atomically(target, "x");
     for (const Existing existing : kAll) {
       const Error error = refusal(target, existing);
@@ -132,7 +134,7 @@ TEST_CASE("What may replace what", "[atomic_directory]") {
   CHECK(count_entries(temp.path()) == 1);
 }
 
-TEST_CASE("A target that comes while we work is not overwritten", "[atomic_directory]") {
+TEST_CASE("A target that appears in the meantime is not overwritten", "[atomic_directory]") {
   const TempDirectory temp;
   AtomicDirectory directory(temp / "out", 1, Existing::kReplaceOurs, kModel);
   fs::create_directory(temp / "out");
@@ -141,7 +143,7 @@ TEST_CASE("A target that comes while we work is not overwritten", "[atomic_direc
   CHECK(read_file(temp / "out/theirs") == "x");
 }
 
-TEST_CASE("Only a marker of ours makes a directory ours", "[atomic_directory]") {
+TEST_CASE("Only a valid marker makes a directory replaceable", "[atomic_directory]") {
   const TempDirectory temp;
   CHECK_FALSE(is_ours(temp.path(), kModel));
   CHECK_FALSE(is_ours(temp / "none", kModel));
@@ -161,7 +163,7 @@ TEST_CASE("Only a marker of ours makes a directory ours", "[atomic_directory]") 
   CHECK_FALSE(is_ours(temp.path(), kModel));
 }
 
-TEST_CASE("There is no instant without a whole directory while one is replaced",
+TEST_CASE("While a directory is replaced, a complete one exists at every instant",
           "[atomic_directory]") {
   const TempDirectory temp;
   const fs::path target = temp / "out";
@@ -179,8 +181,9 @@ TEST_CASE("There is no instant without a whole directory while one is replaced",
   CHECK(read_file(target / "sub/b.txt") == "50");
 }
 
-TEST_CASE("A process killed while it writes leaves the old directory, and the next clears up",
-          "[atomic_directory]") {
+TEST_CASE(
+    "A process killed while writing leaves the previous directory, and the next one cleans up",
+    "[atomic_directory]") {
   const TempDirectory temp;
   make(temp / "out", "old");
   int ready[2];
@@ -195,7 +198,7 @@ TEST_CASE("A process killed while it writes leaves the old directory, and the ne
   char byte = 0;
   REQUIRE(::read(ready[0], &byte, 1) == 1);
   make(temp / "other", "x");
-  CHECK(count_entries(temp.path()) == 4);  // a living process's work and its lock are left alone
+  CHECK(count_entries(temp.path()) == 4);  // work and lock of a running process stay
   ::kill(child, SIGKILL);
   ::waitpid(child, nullptr, 0);
   ::close(ready[0]);
@@ -216,7 +219,7 @@ TEST_CASE("A disk without room is a failure that says how much is free", "[atomi
   CHECK_FALSE(fs::exists(temp / "new"));
 }
 
-TEST_CASE("A full file system ends in a failure and no directory", "[atomic_directory]") {
+TEST_CASE("A full file system is a failure and leaves no directory", "[atomic_directory]") {
   const TempDirectory temp;
   if (::mount("tmpfs", temp.path().c_str(), "tmpfs", 0, "size=20m") != 0) return;
   std::string message, hint;
@@ -250,7 +253,7 @@ TEST_CASE("A mount point is refused before work starts", "[atomic_directory]") {
 TEST_CASE("A parent that cannot be written is a failure", "[atomic_directory]") {
   const TempDirectory temp;
   fs::permissions(temp.path(), fs::perms{0555});
-  // In a child that is not root, for whom permissions do not count.
+  // In a child process that is not root: permissions do not apply to root.
   const pid_t child = ::fork();
   if (child == 0) {
     if (::getuid() == 0 && ::setuid(65534) != 0) ::_exit(9);
@@ -271,8 +274,7 @@ TEST_CASE("A parent that cannot be written is a failure", "[atomic_directory]") 
   CHECK(WEXITSTATUS(status) == 0);
 }
 
-TEST_CASE("Targets that cannot be directories of their own are input errors",
-          "[atomic_directory]") {
+TEST_CASE("Targets that do not name a directory are input errors", "[atomic_directory]") {
   const TempDirectory temp;
   for (const char* const name : {"", ".", "..", "/", "a/.."}) {
     CHECK(refusal(name, Existing::kReplaceOurs).code() == ExitCode::kBadInput);
@@ -339,8 +341,7 @@ TEST_CASE("Each kind of output replaces its own kind only", "[atomic_directory]"
   CHECK(has(refusal(temp / "out", Existing::kReplaceOurs).message(), "found a run that expandft"));
 }
 
-TEST_CASE("An output is never one of the inputs, holds none and lies in none",
-          "[atomic_directory]") {
+TEST_CASE("An output is never an input, nor contains or is inside one", "[atomic_directory]") {
   const TempDirectory temp;
   make(temp / "runs/model", "base");
   fs::create_directory_symlink(temp / "runs/model", temp / "link");
@@ -391,7 +392,7 @@ TEST_CASE("A model is never written into a run directory", "[atomic_directory]")
   CHECK_NOTHROW(check_target(temp / "marked/adapter", 1, Existing::kRefuse, kAdapter));
 }
 
-TEST_CASE("Parents that were made for nothing go again", "[atomic_directory]") {
+TEST_CASE("Parents created in vain are removed", "[atomic_directory]") {
   const TempDirectory temp;
   fs::create_directory(temp / "own");
   {
@@ -406,7 +407,7 @@ TEST_CASE("Parents that were made for nothing go again", "[atomic_directory]") {
   }
   CHECK(fs::exists(temp / "own/new/theirs"));
   CHECK_FALSE(fs::exists(temp / "own/new/deep"));
-  // The parents can be made, but not the folder in the last: its name grows too long.
+  // The parents can be created, but not the folder in the last one: its name becomes too long.
   const std::string name(250, 'x');
   CHECK_THROWS_AS(AtomicDirectory(temp / "a/b" / name, 1, Existing::kRefuse, kModel), Error);
   CHECK_FALSE(fs::exists(temp / "a"));

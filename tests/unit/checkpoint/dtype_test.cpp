@@ -15,7 +15,7 @@ TEST_CASE("Every dtype is found by its safetensors name", "[dtype]") {
   CHECK_FALSE(dtype_from_safetensors(""));
 }
 
-TEST_CASE("Sizes of elements", "[dtype]") {
+TEST_CASE("Element sizes", "[dtype]") {
   CHECK(size_of(Dtype::kF64) == 8);
   CHECK(size_of(Dtype::kF32) == 4);
   CHECK(size_of(Dtype::kBF16) == 2);
@@ -24,7 +24,7 @@ TEST_CASE("Sizes of elements", "[dtype]") {
   CHECK(size_of(Dtype::kF8E4M3) == 1);
 }
 
-TEST_CASE("Only dtypes that a model computes in have a meaning in a config", "[dtype]") {
+TEST_CASE("Only dtypes that models compute in are valid in a config", "[dtype]") {
   CHECK(dtype_from_config("float32") == Dtype::kF32);
   CHECK(dtype_from_config("float16") == Dtype::kF16);
   CHECK(dtype_from_config("bfloat16") == Dtype::kBF16);

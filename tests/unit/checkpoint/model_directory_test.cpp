@@ -45,7 +45,7 @@ void check_input_error(const Error& error, const std::string& what, const fs::pa
 
 }  // namespace
 
-TEST_CASE("A model of one file and the same in shards are the same", "[model_directory]") {
+TEST_CASE("A model in one file and the same model in shards are equal", "[model_directory]") {
   const Model whole, sharded(8);
   REQUIRE(fs::exists(sharded / kSecond));
   for (const Model* model : {&whole, &sharded}) {
@@ -63,7 +63,7 @@ TEST_CASE("A model of one file and the same in shards are the same", "[model_dir
   CHECK(fingerprint == ModelDirectory::open(sharded.path()).fingerprint());
 }
 
-TEST_CASE("The fingerprint is made once for all copies of an open model", "[model_directory]") {
+TEST_CASE("The fingerprint of an open model is computed once", "[model_directory]") {
   const Model model;
   const ModelDirectory opened = ModelDirectory::open(model.path());
   const std::string first = opened.fingerprint();
@@ -77,7 +77,7 @@ TEST_CASE("The fingerprint is made once for all copies of an open model", "[mode
   CHECK(copy.fingerprint() == first);
 }
 
-TEST_CASE("The fingerprint sees every part of a model and no spelling of its config",
+TEST_CASE("The fingerprint depends on every part of a model, not on the formatting of its config",
           "[model_directory]") {
   const Model model;
   const auto fingerprint = [&] { return ModelDirectory::open(model.path()).fingerprint(); };
@@ -100,7 +100,7 @@ TEST_CASE("The fingerprint sees every part of a model and no spelling of its con
   CHECK(differs(0, source("model.embed.weighs", Dtype::kF32, {1, 2}, "abcdefgh")));
 }
 
-TEST_CASE("What is no model directory is refused", "[model_directory]") {
+TEST_CASE("Directories without a model are refused", "[model_directory]") {
   const TempDirectory directory;
   const auto error = [](const fs::path& path) {
     return error_of([&] { ModelDirectory::open(path); });
@@ -127,7 +127,7 @@ TEST_CASE("A config must be an object", "[model_directory]") {
   CHECK(has(model.error().where(), "config.json"));
 }
 
-TEST_CASE("Without weights the error says what is there", "[model_directory]") {
+TEST_CASE("Without weights the error says which files exist", "[model_directory]") {
   const Model model;
   fs::remove(model / "model.safetensors");
   check_input_error(model.error(), "no weights", model.path());
@@ -174,7 +174,7 @@ TEST_CASE("A folder in a snapshot of a Hugging Face cache links to the same entr
     fs::create_symlink("../../../blobs/" + std::string(name), folder / name);
   }
   CHECK(ModelDirectory::open(folder).tensors().size() == 2);
-  // Another entry's blobs, and what lies beside the snapshots, are not this model's.
+  // Blobs of another entry, and files beside the snapshots, do not belong to this model.
   write_file_atomically(other / "blobs/secret", "{}");
   write_file_atomically(entry / "secret", "{}");
   const std::string target =
@@ -184,7 +184,7 @@ TEST_CASE("A folder in a snapshot of a Hugging Face cache links to the same entr
   check_input_error(error, "link that leads out of the directory", folder / "tokenizer.json");
 }
 
-TEST_CASE("A shard that a download has not brought yet is told with the command",
+TEST_CASE("The error for a shard that is not downloaded yet gives the command",
           "[model_directory]") {
   const Model model(8);
   const testing::TempDirectory cache;
@@ -215,7 +215,7 @@ TEST_CASE("A link that leads out of the directory is refused", "[model_directory
   check_input_error(model.error(), "leads out of the directory, to " + secret.string(),
                     model / name);
   fs::remove(model / name);
-  fs::create_symlink("model.safetensors", model / name);  // inside: that is its own business
+  fs::create_symlink("model.safetensors", model / name);  // inside the directory: allowed
   if (name != "config.json") ModelDirectory::open(model.path());
 }
 
@@ -282,7 +282,7 @@ TEST_CASE("Each field of an index is checked", "[model_directory]") {
   CHECK(index == ModelIndex{{"a.safetensors", {"v", "w"}}});
 }
 
-TEST_CASE("A tensor that is not there is named with its nearest", "[model_directory]") {
+TEST_CASE("The error for a missing tensor names the nearest one", "[model_directory]") {
   const Model model;
   const ModelDirectory directory = ModelDirectory::open(model.path());
   const Error near = error_of([&] { directory.tensor("model.norm.weigth"); });
@@ -291,7 +291,7 @@ TEST_CASE("A tensor that is not there is named with its nearest", "[model_direct
   CHECK(has(error_of([&] { directory.tensor("lm_head.bias"); }).hint(), "config.json"));
 }
 
-TEST_CASE("Companion files are those that are there", "[model_directory]") {
+TEST_CASE("Companion files are those that exist", "[model_directory]") {
   const Model model;
   CHECK(ModelDirectory::open(model.path()).companion_files().empty());
   model.write("tokenizer.json", "{}");

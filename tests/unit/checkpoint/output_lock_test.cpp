@@ -37,7 +37,7 @@ TEST_CASE("an output is locked once, and the holder is named") {
   const OutputLock again(target);
 }
 
-TEST_CASE("who holds an output is told, and nothing is changed by asking") {
+TEST_CASE("the holder of an output is reported, without changing anything") {
   const TempDirectory folder;
   const fs::path target = folder / "run";
   CHECK_FALSE(lock_holder(target));
@@ -52,7 +52,7 @@ TEST_CASE("who holds an output is told, and nothing is changed by asking") {
   CHECK_FALSE(lock_holder(target));  // dead
 }
 
-TEST_CASE("what a dead process left is taken over, whatever is in it") {
+TEST_CASE("the lock file of a dead process is taken over, whatever it contains") {
   const TempDirectory folder;
   const fs::path target = folder / "run";
   const std::string name = "process 42 on node-a, since 2026-01-31 12:00:00 UTC";
@@ -65,7 +65,7 @@ TEST_CASE("what a dead process left is taken over, whatever is in it") {
   }
 }
 
-TEST_CASE("parents that were made for a lock go with it, unless something came into them") {
+TEST_CASE("parents created for a lock are removed with it, unless they hold something") {
   const TempDirectory folder;
   const fs::path parent = folder / "a" / "b";
   { const OutputLock lock(parent / "run"); }
@@ -77,7 +77,7 @@ TEST_CASE("parents that were made for a lock go with it, unless something came i
   CHECK(fs::is_directory(parent / "run"));
 }
 
-TEST_CASE("a directory and a link to it have one lock") {
+TEST_CASE("a directory and a link to it share one lock") {
   const TempDirectory folder;
   fs::create_directories(folder / "disk" / "run");
   fs::create_symlink("disk/run", folder / "link");
@@ -87,17 +87,17 @@ TEST_CASE("a directory and a link to it have one lock") {
   CHECK(has(error.message(), "another run is writing here"));
 }
 
-TEST_CASE("where no lock can lie, none is held, and nothing is wrong yet") {
+TEST_CASE("where no lock file can be written, none is held, and that is not an error") {
   const TempDirectory folder;
   write_file_atomically(folder / "file", "");
   const OutputLock lock(folder / "file" / "run");
   const OutputLock again(folder / "file" / "run");
-  fs::create_symlink("elsewhere", lock_file(folder / "run"));  // it would be followed
+  fs::create_symlink("elsewhere", lock_file(folder / "run"));  // must not be followed
   const OutputLock linked(folder / "run");
   CHECK_FALSE(fs::exists(folder / "elsewhere"));
 }
 
-TEST_CASE("of many that come at once, one at a time has the lock") {
+TEST_CASE("of many threads, only one at a time has the lock") {
   const TempDirectory folder;
   std::atomic<int> holders = 0, most = 0, taken = 0;
   std::vector<std::thread> threads;

@@ -37,8 +37,7 @@ std::string module_of(int layer, const std::string& name) {
 
 }  // namespace
 
-TEST_CASE("A field of PEFT's that is not known to be harmless is refused by name",
-          "[peft_config]") {
+TEST_CASE("An unknown field of PEFT is refused by name", "[peft_config]") {
   const Json on[] = {true, "true", 1, {1}, {{"x", 1}}, "on"};
   for (const char* const key :
        {"use_dora", "use_qalora", "use_bdlora", "alora_invocation_tokens", "rank_pattern",
@@ -113,7 +112,7 @@ TEST_CASE("The modules of an adapter are those that PEFT would update", "[peft_c
   CHECK(targets("all-linear", k).empty());
   CHECK(targets(R"(.*\.(q|v)_proj)", q).empty());
   CHECK(targets(R"(.*\.(q|v)_proj)", k) == "target_modules");
-  CHECK(targets("q_proj", q) == "target_modules");  // the whole name has to match
+  CHECK(targets("q_proj", q) == "target_modules");  // the whole name must match
   CHECK(left_out("exclude_modules", {"q_proj"}, q) == "exclude_modules");
   CHECK(left_out("exclude_modules", R"(.*layers\.0.*)", q).empty());
   CHECK(left_out("layers_to_transform", 1, q).empty());

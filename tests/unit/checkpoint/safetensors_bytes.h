@@ -9,7 +9,7 @@
 
 namespace expandft::testing {
 
-/// A safetensors file of a header as it stands and so many bytes of data.
+/// A safetensors file with the given header and number of data bytes.
 inline std::string safetensors_bytes(const std::string& header, std::size_t data_bytes) {
   std::string text;
   for (int i = 0; i < 8; ++i) text += static_cast<char>(std::uint64_t{header.size()} >> (8 * i));
@@ -18,7 +18,7 @@ inline std::string safetensors_bytes(const std::string& header, std::size_t data
   return text;
 }
 
-/// A source of the bytes given.
+/// A source with the given bytes.
 inline TensorSource source(std::string name, Dtype dtype, Shape shape, std::string bytes) {
   return {std::move(name), dtype, std::move(shape),
           [bytes = std::move(bytes)](std::span<std::byte> out) {

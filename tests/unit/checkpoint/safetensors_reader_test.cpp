@@ -13,7 +13,7 @@ Error parse_error(const std::string& file) {
       [&] { parse_safetensors_header(std::as_bytes(std::span(file)), "m.safetensors"); });
 }
 
-/// Checks a fault of a header: code, file name, a part of the message and of the place, a hint.
+/// Checks the error for a damaged header: code, file name, parts of message and place, hint.
 void check_refused(const std::string& header, std::size_t data_bytes, const std::string& what,
                    const std::string& where = "m.safetensors") {
   const Error error = parse_error(safetensors_bytes(header, data_bytes));
@@ -52,7 +52,7 @@ TEST_CASE("A header is read", "[safetensors]") {
   CHECK(parse_safetensors_header(std::as_bytes(std::span(none)), "x").tensors.empty());
 }
 
-TEST_CASE("A file that is no safetensors file is refused", "[safetensors]") {
+TEST_CASE("Other files are refused", "[safetensors]") {
   CHECK(has(parse_error("").message(), "found 0 bytes, expected at least 8"));
   CHECK(has(parse_error("abc").message(), "found 3 bytes"));
   CHECK(has(parse_error("<!DOCTYPE html>").message(), "expected at most 100000000"));
@@ -109,7 +109,7 @@ TEST_CASE("Tensors must cover the data once", "[safetensors]") {
   check_refused(a + entry("\"U8\"", "[4]", "[4,8]") + "}", 9, "1 bytes after the last tensor");
   check_refused(one("\"U8\"", "[4]", "[1,5]"), 5, "hole", "tensor \"w\"");
   check_refused("{}", 3, "3 bytes after the last tensor");
-  // An empty tensor inside another one does not lie where the one before it ends.
+  // An empty tensor inside another one does not start where the one before it ends.
   check_refused(a + entry("\"U8\"", "[0]", "[2,2]") + "}", 4, "overlaps", "tensor \"b\"");
 }
 

@@ -37,7 +37,7 @@ void check_samples(const std::map<std::string, TensorView>& tensors) {
 
 }  // namespace
 
-TEST_CASE("Tensors of every kind come back as they were written", "[safetensors]") {
+TEST_CASE("Tensors of every dtype are read back as written", "[safetensors]") {
   const TempDirectory directory;
   write_safetensors(directory / "m.safetensors", samples(), {{"format", "pt"}, {"note", "é\n"}});
   const SafetensorsFile file = SafetensorsFile::open(directory / "m.safetensors");
@@ -69,7 +69,7 @@ TEST_CASE("A file is written in the order given, its data aligned to 64 bytes", 
   }
 }
 
-TEST_CASE("A view is written again byte by byte", "[safetensors]") {
+TEST_CASE("A view is written unchanged", "[safetensors]") {
   const TempDirectory directory;
   write_safetensors(directory / "a.safetensors", samples(), {});
   const SafetensorsFile first = SafetensorsFile::open(directory / "a.safetensors");
@@ -95,7 +95,7 @@ TEST_CASE("One buffer, of the largest tensor, serves all of a shard", "[safetens
   CHECK(buffers.size() == 1);
 }
 
-TEST_CASE("A file without tensors is a file", "[safetensors]") {
+TEST_CASE("A file without tensors is valid", "[safetensors]") {
   const TempDirectory directory;
   write_safetensors(directory / "m.safetensors", {}, {});
   CHECK(SafetensorsFile::open(directory / "m.safetensors").tensors().empty());
@@ -116,7 +116,7 @@ TEST_CASE("Each source is filled once, in order", "[safetensors]") {
   CHECK(calls == std::vector<int>{0, 1, 2, 3});
 }
 
-TEST_CASE("Wrong sources are failures and leave no file", "[safetensors]") {
+TEST_CASE("Invalid sources are failures and leave no file", "[safetensors]") {
   const TempDirectory directory;
   const fs::path file = directory / "m.safetensors";
   const auto fault = [&](std::vector<TensorSource> tensors) {
@@ -177,7 +177,7 @@ TEST_CASE("A tensor larger than a shard has one of its own", "[safetensors]") {
         "model-00002-of-00005.safetensors");
 }
 
-TEST_CASE("A name given twice in two shards is a failure", "[safetensors]") {
+TEST_CASE("A name that two shards contain is a failure", "[safetensors]") {
   const TempDirectory directory;
   const Error error = error_of([&] {
     write_sharded_safetensors(
@@ -187,8 +187,7 @@ TEST_CASE("A name given twice in two shards is a failure", "[safetensors]") {
   CHECK(has(error.message(), "duplicate"));
 }
 
-TEST_CASE("A file system that fills up is a failure that names the file, and leaves none",
-          "[safetensors]") {
+TEST_CASE("A full file system is a failure that names the file, and leaves none", "[safetensors]") {
   const TempDirectory directory;
   const fs::path file = directory / "m.safetensors";
   const std::vector<TensorSource> large{

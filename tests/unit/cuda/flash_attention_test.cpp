@@ -12,7 +12,7 @@ struct FlashCase {
   std::optional<std::int64_t> window = {};
 };
 
-/// Attention on a GPU in `dtype` against the CPU's in fp32 on the same numbers.
+/// Compares attention on a GPU in `dtype` with the CPU's in fp32 on the same numbers.
 void check_attention(const FlashCase& c, at::ScalarType dtype) {
   CAPTURE(c.heads, c.kv_heads, c.dim, c.offsets, c.window.value_or(0), dtype);
   at::manual_seed(1);
@@ -48,7 +48,7 @@ void check_attention(const FlashCase& c, at::ScalarType dtype) {
 
 const std::vector<FlashCase> kCases = {
     {4, 4, 64, {0, 40}},
-    {8, 2, 64, {0, 1, 4, 21, 149, 300}},  // key heads that serve four
+    {8, 2, 64, {0, 1, 4, 21, 149, 300}},  // each key head serves four query heads
     {4, 1, 128, {0, 127, 255, 256}},
     {4, 1, 256, {0, 700, 730}},
     {3, 3, 40, {0, 64, 129}},
@@ -74,7 +74,7 @@ TEST_CASE("flash attention equals the CPU's attention", "[gpu]") {
   }
 }
 
-TEST_CASE("heads of a fused projection go to flash attention as they lie", "[gpu]") {
+TEST_CASE("heads of a fused projection go to flash attention without a copy", "[gpu]") {
   if (!gpu_is_there()) return;
   at::manual_seed(2);
   const at::Tensor fused =
@@ -90,7 +90,7 @@ TEST_CASE("heads of a fused projection go to flash attention as they lie", "[gpu
   CHECK(at::equal(found, expected));
 }
 
-TEST_CASE("in fp32, and with odd heads, LibTorch's general attention is taken", "[gpu]") {
+TEST_CASE("fp32 and odd head sizes use LibTorch's general attention", "[gpu]") {
   if (!gpu_is_there()) return;
   const auto gpu = [](std::int64_t dim, at::ScalarType dtype) {
     return at::zeros({1, 1, dim}, at::TensorOptions(at::kCUDA).dtype(dtype));

@@ -13,8 +13,8 @@
 
 namespace expandft {
 
-/// Whether tests tagged [gpu] can run here. If not, says so in words that CTest takes for a skipped
-/// test (tests/CMakeLists.txt).
+/// Whether tests tagged [gpu] can run here. If not, prints a message that makes CTest report the
+/// test as skipped (tests/CMakeLists.txt).
 inline bool gpu_is_there() {
   try {
     select_device("cuda");
@@ -25,7 +25,7 @@ inline bool gpu_is_there() {
   }
 }
 
-/// The operators of fused_ops.h that have no kernel of the plugin's.
+/// The operators of fused_ops.h without a kernel in the plugin.
 inline std::vector<std::string> operators_without_cuda() {
   std::vector<std::string> missing;
   for (const std::string name :
@@ -38,14 +38,14 @@ inline std::vector<std::string> operators_without_cuda() {
   return missing;
 }
 
-/// How far apart two results in a dtype may be: a last digit or two, since sums are taken in
-/// another order.
+/// The relative difference allowed between two results in a dtype: the last digit or two, since the
+/// order of summation differs.
 inline double digits(at::ScalarType dtype) {
   return dtype == at::kBFloat16 ? 0.016 : dtype == at::kHalf ? 0.002 : 2e-5;
 }
 
-/// The worst |found - expected| in units of what is allowed: below 1 is equal. Allowed is a
-/// number's own last digits, and 1e-5 of the largest number where numbers cancel.
+/// The largest |found - expected| relative to what is allowed: below 1 counts as equal. Allowed are
+/// the last digits of each number and, for cancellation, 1e-5 of the largest number.
 inline double difference(const at::Tensor& found, const at::Tensor& expected) {
   if (found.scalar_type() != expected.scalar_type() || found.sizes() != expected.sizes())
     return 1e9;

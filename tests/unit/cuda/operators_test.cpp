@@ -6,7 +6,7 @@
 namespace expandft {
 namespace {
 
-// The plugin's kernels against plain ATen, both on the GPU.
+// Compares the plugin's kernels with plain ATen, both on the GPU.
 
 constexpr at::ScalarType kDtypes[] = {at::kFloat, at::kBFloat16, at::kHalf};
 
@@ -44,13 +44,13 @@ TEST_CASE("norms on a GPU", "[gpu]") {
     CHECK(difference(rms_norm_backward(dy, x, weight, rstd, adds_one),
                      plain::rms_norm_backward(dy, x, weight, rstd, adds_one)) < 1);
   };
-  // One warp a row and one block a row, whole packs and odd numbers, more than the threads hold.
+  // One warp and one block for each row, whole packs and odd widths, rows longer than a block.
   for (const std::int64_t columns : {7, 64, 255, 256, 513, 4096, 8191, 40000}) {
     check(random({5, columns}), random({5, columns}), random({columns}));
   }
   check(random({6, 3, 128}), random({6, 3, 128}), random({128}));
   check(random({0, 64}), random({0, 64}), random({64}));
-  // Rows that are apart, begin between 16 bytes, or are one and the same.
+  // Rows with a stride, unaligned rows, and one row repeated (stride 0).
   check(random({9, 96}).narrow(1, 0, 64), random({9, 80}).narrow(1, 16, 64), random({64}));
   check(random({9, 67}).narrow(1, 3, 64), random({9, 64}), random({64}));
   check(random({4, 64}), random({1, 64}).expand({4, 64}), random({65}).narrow(0, 1, 64));
@@ -70,7 +70,7 @@ TEST_CASE("rotation on a GPU", "[gpu]") {
   check(random({7, 4, 64}), 32);
   check(random({1, 32, 128}), 64);
   check(random({3, 1, 256}), 128);
-  check(random({3, 5, 80}), 16);  // what is behind the pairs is copied
+  check(random({3, 5, 80}), 16);  // numbers after the pairs are copied
   check(random({2, 3, 10}), 3);
   check(random({5, 12, 64}).narrow(1, 4, 4), 32);  // heads of a fused projection
   check(random({5, 4, 66}).narrow(2, 1, 64), 32);
@@ -108,7 +108,7 @@ TEST_CASE("gated activations on a GPU", "[gpu]") {
   check(fused.narrow(1, 1, 95), fused.narrow(1, 96, 95), random({1, 95}).expand({6, 95}));
   const at::Tensor many = random({70000, 4});  // more rows than a grid has in its second dimension
   check(many.narrow(1, 0, 2), many.narrow(1, 2, 2), random({70000, 2}));
-  // Far out every activation is flat.
+  // Values of large magnitude, where activations are flat.
   check(random({4, 64}) * 40, random({4, 64}), random({4, 64}));
 }
 
@@ -127,7 +127,7 @@ TEST_CASE("cross-entropy on a GPU", "[gpu]") {
     at::Tensor kept = logits.clone(), expected = logits.clone();
     const at::Tensor plain_losses = plain::cross_entropy(expected, targets, softcap, true);
     CHECK(difference(cross_entropy(logits, targets, softcap, false), plain_losses) < 1);
-    CHECK(at::equal(logits, kept));  // nothing was asked to be written
+    CHECK(at::equal(logits, kept));  // no gradient requested: unchanged
     CHECK(difference(cross_entropy(logits, targets, softcap, true), plain_losses) < 1);
     CHECK(difference(logits, expected) < 1);
   };
@@ -136,17 +136,17 @@ TEST_CASE("cross-entropy on a GPU", "[gpu]") {
   }
   check(random({0, 64}));
   check(random({5, 1031}).narrow(1, 5, 1000) * 4);
-  check(random({5, 1031}).narrow(1, 5, 1000));  // rows that begin between 16 bytes
+  check(random({5, 1031}).narrow(1, 5, 1000));  // unaligned rows
   at::Tensor large = random({2, 4096});
   large.mul_(10).add_(dtype == at::kHalf ? 1000 : 10000);
   check(large);
 }
 
-TEST_CASE("tokens that cannot come have a gradient of 0 on a GPU", "[gpu]") {
+TEST_CASE("logits of -inf have a gradient of 0 on a GPU", "[gpu]") {
   if (!gpu_is_there()) return;
   REQUIRE(operators_without_cuda().empty());
   at::Tensor logits = Random(at::kFloat)({2, 3000});
-  logits.narrow(1, 1, 2000).fill_(-INFINITY);  // whole packs of them, and a thread's first
+  logits.narrow(1, 1, 2000).fill_(-INFINITY);  // whole packs, and the first of a thread
   at::Tensor expected = logits.clone();
   const at::Tensor targets = at::tensor({0, 2999}, at::kLong).cuda();
   const at::Tensor losses = plain::cross_entropy(expected, targets, std::nullopt, true);

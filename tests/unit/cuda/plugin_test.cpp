@@ -15,7 +15,7 @@ namespace {
 
 using testing::TempDirectory;
 
-/// What work() logs.
+/// The log output of work().
 template <typename Work>
 std::string logged(Work work) {
   std::ostringstream text;

@@ -13,7 +13,7 @@ namespace {
 
 using testing::TempDirectory;
 
-/// A golden model's directory again in another dtype, for what depends on it.
+/// A copy of a golden model in another dtype.
 ModelDirectory cast_model(const std::string& model, Dtype dtype, const fs::path& to) {
   const ModelDirectory original = Golden(model).directory();
   std::vector<TensorSource> tensors;
@@ -26,14 +26,14 @@ ModelDirectory cast_model(const std::string& model, Dtype dtype, const fs::path&
   return ModelDirectory::open(to);
 }
 
-/// Copies that have moved away from their originals.
+/// Copies that differ from their originals.
 NamedTensors moved_copies(const ModelDirectory& base, const ExpansionPlan& plan) {
   Decoder decoder = Decoder::load(base, at::kFloat, at::kCPU);
   NamedTensors copies =
       expand(decoder, plan, initial_tensors(base, read_spec(base), plan), at::kFloat).tensors();
   at::manual_seed(3);
   for (auto& [name, tensor] : copies) {
-    tensor.add_(at::randn_like(tensor), 0.05).requires_grad_(true);  // as training leaves them
+    tensor.add_(at::randn_like(tensor), 0.05).requires_grad_(true);  // as after training
   }
   return copies;
 }
@@ -51,8 +51,8 @@ TEST_CASE("shares of base and copies add up to one") {
   CHECK(copy_share(folding, 0) == strength / static_cast<double>(k));
 }
 
-TEST_CASE("a folded model computes what base and copies do") {
-  // One of each way in which a checkpoint holds its MLPs.
+TEST_CASE("a folded model computes the same as base and copies") {
+  // One model for each form of MLPs in a checkpoint.
   const std::string model = GENERATE("gqa", "bias", "gemma3-multimodal", "phi3");
   const Dtype dtype = GENERATE(Dtype::kF32, Dtype::kBF16, Dtype::kF16);
   const std::int64_t k = GENERATE(2, 3);
@@ -71,7 +71,7 @@ TEST_CASE("a folded model computes what base and copies do") {
   const NamedTensors copies = moved_copies(base, plan);
   fs::create_directories(temp.path() / "merged");
   write_merged(temp.path() / "merged", base, spec, folding, copies, "card");
-  // Throws when the function differs.
+  // Throws if the function differs.
   const LogitDifference difference =
       check_written(temp.path() / "merged", base, folding, copies, at::kCPU);
   CHECK(difference.scale > 0.5);
@@ -79,7 +79,7 @@ TEST_CASE("a folded model computes what base and copies do") {
   CHECK(wide.intermediate == k * spec.intermediate);
 }
 
-TEST_CASE("gate and up rows are the original's, and down columns are times 1/k") {
+TEST_CASE("gate and up rows are the original's, and down columns are the original's times 1/k") {
   TempDirectory temp;
   const ModelDirectory base = Golden("gqa").directory();
   const DecoderSpec spec = spec_of(base);
@@ -99,7 +99,7 @@ TEST_CASE("gate and up rows are the original's, and down columns are times 1/k")
                   at_layer(base, "self_attn.q_proj.weight")));
 }
 
-TEST_CASE("unmerge gives the base back byte for byte") {
+TEST_CASE("unmerge restores the base byte for byte") {
   const Dtype dtype = GENERATE(Dtype::kF32, Dtype::kF16, Dtype::kBF16);
   const std::int64_t k = GENERATE(2, 4);
   const bool all = GENERATE(true, false);
@@ -129,7 +129,7 @@ TEST_CASE("unmerge gives the base back byte for byte") {
   CHECK(read_file(back.path() / "config.json") == read_file(base.path() / "config.json"));
 }
 
-TEST_CASE("numbers that underflow when divided come back all the same") {
+TEST_CASE("numbers that underflow when divided are restored, too") {
   TempDirectory temp;
   const ModelDirectory original = cast_model("gqa", Dtype::kF16, temp.path() / "original");
   // The smallest subnormal, odd subnormals, a negative zero and a NaN in one down projection.
@@ -160,7 +160,7 @@ TEST_CASE("numbers that underflow when divided come back all the same") {
   CHECK(ModelDirectory::open(temp.path() / "back").fingerprint() == base.fingerprint());
 }
 
-TEST_CASE("a merge that rounded cannot be undone, and a changed one is noticed") {
+TEST_CASE("a merge that rounded cannot be undone, and a changed model is detected") {
   TempDirectory temp;
   const ModelDirectory base = Golden("gqa").directory();
   const auto merge = [&](const char* name, std::int64_t k, double strength) {
@@ -194,7 +194,7 @@ TEST_CASE("a merge that rounded cannot be undone, and a changed one is noticed")
   CHECK_THROWS_AS(read_merged_info(base.path()), Error);
 }
 
-TEST_CASE("the check of a written model notices another function") {
+TEST_CASE("the check of a written model detects a changed function") {
   TempDirectory temp;
   const ModelDirectory base = Golden("gqa").directory();
   const Folding folding{{{0, 1, 2}, 2}, Layout::kNative, 1.0};

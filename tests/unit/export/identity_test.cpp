@@ -14,7 +14,7 @@ TEST_CASE("an expanded model is its base bit for bit at step 0") {
   Decoder decoder = Decoder::load(golden.directory(), dtype, at::kCPU);
   const TokenTensors tokens = to_device(golden.batch(), at::kCPU);
   const at::Tensor base = probe_logits(decoder, tokens);
-  // Copies in the model's own dtype, and as fp32 masters of it.
+  // Copies in the model's own dtype, and as fp32 masters.
   const at::ScalarType copy_dtype = GENERATE(at::kFloat, at::kBFloat16);
   if (copy_dtype != at::kFloat && copy_dtype != dtype) return;
   const ExpansionPlan plan{{0, decoder.spec().layers - 1}, copies};
@@ -24,7 +24,7 @@ TEST_CASE("an expanded model is its base bit for bit at step 0") {
   CHECK(difference.scale > 0.1);
 }
 
-TEST_CASE("strength 0 is the base bit for bit whatever the copies are") {
+TEST_CASE("strength 0 is the base bit for bit for any copies") {
   const at::ScalarType dtype = GENERATE(at::kFloat, at::kHalf, at::kBFloat16);
   const Golden golden("bias");
   Decoder decoder = Decoder::load(golden.directory(), dtype, at::kCPU);
@@ -39,7 +39,7 @@ TEST_CASE("strength 0 is the base bit for bit whatever the copies are") {
   CHECK(compare_logits(base, probe_logits(decoder, tokens)).identical);
 }
 
-TEST_CASE("generation step by step is the base's too at step 0") {
+TEST_CASE("at step 0, token-by-token generation is the base's too") {
   const Golden golden("gqa");
   Decoder base = Decoder::load(golden.directory(), at::kFloat, at::kCPU);
   Decoder grown = Decoder::load(golden.directory(), at::kFloat, at::kCPU);

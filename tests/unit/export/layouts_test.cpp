@@ -17,13 +17,13 @@ using testing::error_of;
 using testing::has;
 using testing::TempDirectory;
 
-/// A model's directory: a golden one's, or stories260K's, which DeciLM can hold.
+/// A model directory: a golden model, or stories260K, which fits DeciLM.
 ModelDirectory directory_of(const std::string& model) {
   if (model == "stories260K") return ModelDirectory::open(fs::path(EXPANDFT_DATA) / model);
   return Golden(model).directory();
 }
 
-/// Copies as training leaves them: moved away from their originals, and live parameters.
+/// Copies as after training: they differ from their originals and are live parameters.
 NamedTensors noisy_copies(const ModelDirectory& base, const ExpansionPlan& plan) {
   NamedTensors copies;
   at::manual_seed(3);
@@ -55,7 +55,7 @@ TEST_CASE("the width of a layer in each layout") {
   CHECK(folded_width({{{0, 1, 2}, 3}, Layout::kNative, 1.0}, spec, 2) == 900);
 }
 
-TEST_CASE("every layout has a name, and every name is a layout") {
+TEST_CASE("each layout has a name") {
   for (const auto& [name, layout] : kLayoutNames) CHECK(layout_name(layout) == name);
 }
 
@@ -80,7 +80,7 @@ TEST_CASE("config.json of the layout remote-code, read back") {
   CHECK(has(modeling_file(spec), kLayerWidthsKey));
 }
 
-TEST_CASE("names of code that is not copied do not stay in config.json") {
+TEST_CASE("config.json does not name code files that are not copied") {
   const ModelDirectory base = Golden("phi3").directory();
   Json config = base.config();
   config["auto_map"] = {{"AutoConfig", "configuration_phi3.Phi3Config"}};
@@ -91,8 +91,8 @@ TEST_CASE("names of code that is not copied do not stay in config.json") {
   CHECK_FALSE(folded_config(config, remote, spec).at("auto_map").contains("AutoConfig"));
 }
 
-TEST_CASE("layouts with a width for each layer hold the function, and give the base back") {
-  // One of each way in which a checkpoint holds its MLPs.
+TEST_CASE("layouts with a width for each layer keep the function, and unmerge restores the base") {
+  // One model for each form of MLPs in a checkpoint.
   const auto [model, layout] =
       GENERATE(table<std::string, Layout>({{"gqa", Layout::kRemoteCode},
                                            {"bias", Layout::kRemoteCode},
@@ -112,7 +112,7 @@ TEST_CASE("layouts with a width for each layer hold the function, and give the b
   TempDirectory temp;
   fs::create_directories(temp / "merged");
   write_merged(temp / "merged", base, spec, folding, copies, "card");
-  // Throws when the function differs.
+  // Throws if the function differs.
   CHECK(check_written(temp / "merged", base, folding, copies, at::kCPU).scale > 0.5);
 
   const ModelDirectory merged = ModelDirectory::open(temp / "merged");
@@ -135,7 +135,7 @@ TEST_CASE("layouts with a width for each layer hold the function, and give the b
   CHECK(read_file(temp / "back" / "config.json") == read_file(base.path() / "config.json"));
 }
 
-TEST_CASE("layout deci is refused for what DeciLM does not compute") {
+TEST_CASE("layout deci is refused for arithmetic that DeciLM does not have") {
   const std::string model = GENERATE("bias", "gemma3", "qwen3", "phi3");
   const DecoderSpec spec = read_spec(Golden(model).directory());
   const ExpansionPlan plan{{0}, 2};

@@ -40,7 +40,7 @@ class Merged {
     info[key] = value;
     write_file_atomically(path() / "expandft.json", info.dump());
   }
-  /// Writes the file of numbers that a division loses.
+  /// Writes expandft_unmerge.safetensors.
   void set_remainder(std::vector<std::pair<std::string, at::Tensor>> tensors) const {
     std::vector<TensorSource> sources;
     for (const auto& [name, tensor] : tensors) {
@@ -64,12 +64,12 @@ class Merged {
   std::int64_t numbers_ = 0;
 };
 
-TEST_CASE("a whole merged model is unmerged") {
+TEST_CASE("an undamaged merged model is unmerged") {
   const Merged merged;
   CHECK_NOTHROW(merged.unmerge());
 }
 
-TEST_CASE("expandft.json is held against the tensors") {
+TEST_CASE("expandft.json is checked against the tensors") {
   const Merged merged;
   SECTION("another width") {
     const auto width = GENERATE(std::int64_t{1}, std::int64_t{47}, std::int64_t{1} << 62);
@@ -82,7 +82,7 @@ TEST_CASE("expandft.json is held against the tensors") {
     merged.set("copies", 4);
     CHECK(has(merged.refusal().message(), "expected a width of 320"));
   }
-  SECTION("layers that are not there") {
+  SECTION("layers that do not exist") {
     merged.set("layers", {0, 3});
     CHECK(has(merged.refusal().message(), "names layer 3"));
   }
@@ -102,7 +102,7 @@ TEST_CASE("expandft.json is held against the tensors") {
   }
 }
 
-TEST_CASE("numbers to put back are held against the tensors") {
+TEST_CASE("numbers to restore are checked against the tensors") {
   const Merged merged;
   const at::Tensor index = at::zeros({2}, at::kLong), value = at::zeros({2});
   const std::string index_name = kDown + ".index", value_name = kDown + ".value";
@@ -111,7 +111,7 @@ TEST_CASE("numbers to put back are held against the tensors") {
         {GENERATE(0, 1) == 0 ? std::pair(index_name, index) : std::pair(value_name, value)});
     CHECK(has(merged.refusal().message(), "expected both"));
   }
-  SECTION("not of the same length, or no lists") {
+  SECTION("different lengths, or not lists") {
     const Shape shape = GENERATE(Shape{3}, Shape{2, 1}, Shape{});
     merged.set_remainder({{index_name, index}, {value_name, at::zeros(shape)}});
     CHECK(has(merged.refusal().message(), "same length"));
@@ -122,7 +122,7 @@ TEST_CASE("numbers to put back are held against the tensors") {
     merged.set_remainder({{index_name, index}, {value_name, value.to(at::kHalf)}});
     CHECK(has(merged.refusal().message(), "of I64 and F32"));
   }
-  SECTION("places that are not there") {
+  SECTION("indices out of range") {
     const std::int64_t place = GENERATE(std::int64_t{-1}, std::int64_t{1} << 40);
     merged.set_remainder({{index_name, at::full({2}, place, at::kLong)}, {value_name, value}});
     CHECK(has(merged.refusal().message(), "0 to " + std::to_string(merged.numbers() - 1)));

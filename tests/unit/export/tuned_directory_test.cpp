@@ -13,7 +13,7 @@ namespace {
 using testing::error_of;
 using testing::TempDirectory;
 
-/// The golden model in bfloat16; `change` sees each tensor on its way.
+/// The golden model in bfloat16, with each tensor passed through `change`.
 void write_in_bfloat16(const fs::path& folder, const ModelDirectory& from,
                        const std::function<void(const std::string&, at::Tensor&)>& change = {}) {
   std::vector<TensorSource> tensors;
@@ -39,7 +39,7 @@ TEST_CASE(
   at::manual_seed(1);
   for (const Parameter& one : weights->parameters()) {
     one.tensor.mul_(at::rand_like(one.tensor).mul_(0.02).add_(1));
-    one.tensor.requires_grad_();  // as an optimizer has it: these are written
+    one.tensor.requires_grad_();  // as a trained tensor: these are written
   }
   const std::vector<LayerOrigin> layers = layer_origins(decoder.spec().layers, {});
   fs::create_directories(temp / "tuned");
@@ -51,7 +51,7 @@ TEST_CASE(
   CHECK(difference.expected->before.value() < 1e-5);
   CHECK_THAT(describe(difference), has_text("rounding of the weights to bfloat16 explains it"));
 
-  // A change that is hidden among the roundings.
+  // A change smaller than the rounding errors.
   {
     const ModelDirectory written = ModelDirectory::open(temp / "tuned");
     write_in_bfloat16(temp / "changed", written, [](const std::string& name, at::Tensor& tensor) {
@@ -63,7 +63,7 @@ TEST_CASE(
   CHECK_THAT(error.message(), has_text("does not compute what was trained, rounded as its files"));
 }
 
-TEST_CASE("a float32 model has no rounding to explain") {
+TEST_CASE("a float32 model needs no explanation by rounding") {
   const TempDirectory temp;
   const Golden golden("gqa");
   const ModelDirectory& base = golden.directory();

@@ -16,7 +16,7 @@ using testing::TempDirectory;
 
 const Folding kFolding{{{0}, 2}, Layout::kNative, 1.0};
 
-/// A Llama of one layer whose head is larger than a piece of the check.
+/// A Llama of one layer whose head takes several pieces to check.
 ModelDirectory wide_headed_model(const fs::path& folder) {
   constexpr std::int64_t kVocab = 70'000, kHidden = 128, kWidth = 16;
   const Json config{{"model_type", "llama"},     {"vocab_size", kVocab},
@@ -62,7 +62,7 @@ void change_row(const fs::path& merged, const std::string& name, std::int64_t ro
   write_safetensors(merged / "model.safetensors", tensors, {{"format", "pt"}});
 }
 
-TEST_CASE("the check of a written model sees every piece of a large head") {
+TEST_CASE("the check of a written model covers every piece of a large head") {
   const TempDirectory temp;
   const ModelDirectory base = wide_headed_model(temp / "base");
   const DecoderSpec spec = read_spec(base);
@@ -83,7 +83,7 @@ TEST_CASE("the check of a written model sees every piece of a large head") {
   CHECK(testing::has(error.message(), "does not compute what base and copies do"));
 }
 
-TEST_CASE("the check of a written model sees a vocabulary of another size") {
+TEST_CASE("the check of a written model detects a vocabulary of another size") {
   const TempDirectory temp;
   const ModelDirectory base = wide_headed_model(temp / "base");
   const DecoderSpec spec = read_spec(base);

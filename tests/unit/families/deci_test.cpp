@@ -25,7 +25,7 @@ DecoderSpec deci_spec(const Json& config) {
   return read_spec(config, "config.json");
 }
 
-TEST_CASE("DeciLM's factors give back every width, also from a file") {
+TEST_CASE("every width survives being stated as a factor of DeciLM, also in a file") {
   for (const std::int64_t hidden :
        {1, 7, 64, 288, 768, 1000, 2048, 3072, 4096, 5120, 8191, 16384}) {
     CAPTURE(hidden);
@@ -35,7 +35,7 @@ TEST_CASE("DeciLM's factors give back every width, also from a file") {
       REQUIRE(Json::parse(Json(factor).dump()).get<double>() == factor);
     }
   }
-  // Its readers tell a factor from an integer by the point.
+  // Readers tell a factor from an integer by the decimal point.
   CHECK(Json(deci_factor(2048, 3072)).dump() == "1.0");
 }
 
@@ -43,10 +43,10 @@ TEST_CASE("DeciLM's widths are those of its published models") {
   CHECK(deci_factor_width(1.3125, 8192) == 7168);
   CHECK(deci_factor_width(2.625, 8192) == 14336);
   CHECK(deci_factor_width(5.25, 8192) == 28672);
-  CHECK(deci_factor_width(0.5, 8192) == 2816);  // 2730.67, cut off and rounded up
+  CHECK(deci_factor_width(0.5, 8192) == 2816);  // 2730.67, truncated and rounded up
 }
 
-TEST_CASE("factors that give no width") {
+TEST_CASE("invalid factors give the width 0") {
   const double nan = std::nan(""), infinite = std::numeric_limits<double>::infinity();
   for (const double factor : {0.0, -1.0, 1e-9, 1e12, nan, infinite}) {
     CAPTURE(factor);
@@ -62,7 +62,7 @@ TEST_CASE("widths are rounded up to a multiple of 256") {
 
 TEST_CASE("a Llama config written as DeciLM's is the same model with other widths") {
   Json config = llama_config();
-  // Mistral's config.json states little, and its defaults are not Llama's.
+  // Mistral's config.json leaves out most fields, and its defaults differ from Llama's.
   const bool mistral = GENERATE(false, true);
   if (mistral) {
     config["model_type"] = "mistral";
@@ -85,7 +85,7 @@ TEST_CASE("a Llama config written as DeciLM's is the same model with other width
   CHECK_FALSE(after.attention(2).window);
 }
 
-TEST_CASE("RoPE of Llama 3 goes into DeciLM's config in either dialect") {
+TEST_CASE("Llama 3's RoPE is written to DeciLM's config in either dialect") {
   Json config = llama_config();
   const char* key = GENERATE("rope_scaling", "rope_parameters");
   config[key] = {{"rope_type", "llama3"},
@@ -101,7 +101,7 @@ TEST_CASE("RoPE of Llama 3 goes into DeciLM's config in either dialect") {
   CHECK(after.attention(0).rope.scaling == RopeScaling::kLlama3);
 }
 
-TEST_CASE("what DeciLM's readers do not compute is named") {
+TEST_CASE("arithmetic that DeciLM does not have is named") {
   const auto obstacle = [](const char* model) {
     return deci_obstacle(read_spec(
         ModelDirectory::open(fs::path(EXPANDFT_TEST_DATA) / "golden" / "models" / model)));
@@ -137,7 +137,7 @@ TEST_CASE("blocks that are not Llama's are refused") {
     return error.message() + " at " + error.where();
   };
   Json& block = config["block_configs"][1];
-  SECTION("a part left out, or linear") {
+  SECTION("a part that is a no-op or linear") {
     const std::string part = GENERATE("attention", "ffn"),
                       key = GENERATE("no_op", "replace_with_linear");
     block[part][key] = true;
@@ -150,7 +150,7 @@ TEST_CASE("blocks that are not Llama's are refused") {
     block["attention"]["n_heads_in_group"] = nullptr;
     CHECK(has(refusal(), "n_heads_in_group"));
   }
-  SECTION("no factor, or one that gives no width") {
+  SECTION("no factor, or an invalid one") {
     const char* factor = GENERATE("null", "0", "-1.5", "1e-9", "1e300", "\"2\"");
     block["ffn"]["ffn_mult"] = Json::parse(factor);
     CHECK(has(refusal(), "ffn_mult"));

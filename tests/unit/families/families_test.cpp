@@ -61,7 +61,7 @@ TEST_CASE("special tokens outside the vocabulary are read") {
   CHECK(spec.eos == 2);
 }
 
-TEST_CASE("what is not supported is named") {
+TEST_CASE("unsupported features are named") {
   const auto with = [](const char* key, Json value) {
     Json config = llama_json();
     config[key] = std::move(value);
@@ -87,7 +87,7 @@ TEST_CASE("what is not supported is named") {
 }
 
 TEST_CASE("a published multimodal Gemma 3 leaves most sizes to the defaults") {
-  // As gemma-3-4b-it has it.
+  // The config of gemma-3-4b-it.
   const Json config = Json::parse(R"({"model_type": "gemma3", "eos_token_id": [1, 106],
     "text_config": {"hidden_size": 2560, "intermediate_size": 10240, "model_type": "gemma3_text",
                     "num_hidden_layers": 34, "sliding_window": 1024,
@@ -141,7 +141,7 @@ TEST_CASE("a family's fields that would change the arithmetic are named") {
   CHECK_THAT(of("llama", "layer_intermediate_sizes", Json{1, 2}), has_text("each of the 5 layers"));
 }
 
-/// What reading a config warns of, a line each.
+/// The notices of a config, one per line.
 std::string notices_of(const Json& config) {
   std::string lines;
   for (const Notice& notice : read_spec(config, "config.json").notices) {
@@ -156,7 +156,7 @@ std::string notices_with(const char* key, Json value) {
   return notices_of(config);
 }
 
-TEST_CASE("fields that nobody knows are named, and what says nothing is not") {
+TEST_CASE("unknown fields are named unless their values are empty") {
   Json config = llama_json();
   config["nobody_knows"] = 3;
   config["nor_this"] = {{"a", 1}};
@@ -170,8 +170,8 @@ TEST_CASE("fields that nobody knows are named, and what says nothing is not") {
   CHECK_THAT(notices_with("sliding_window", 16), has_text("sliding_window"));
 }
 
-TEST_CASE("fields that change nothing pass in silence, of the right type") {
-  // As checkpoints of every family are published.
+TEST_CASE("fields without effect pass without a notice if their type is right") {
+  // From published checkpoints of every family.
   const Json harmless = {{"architectures", {"LlamaForCausalLM"}},
                          {"transformers_version", "4.44.0"},
                          {"torch_dtype", "bfloat16"},
@@ -200,7 +200,7 @@ TEST_CASE("fields that change nothing pass in silence, of the right type") {
   CHECK(notices_with("pad_token_id", -1).empty());
 }
 
-TEST_CASE("dropout concerns those who train alone") {
+TEST_CASE("dropout is a notice for training only") {
   Json config = llama_json();
   config["attention_dropout"] = 0.1;
   const DecoderSpec spec = read_spec(config, "config.json");
@@ -210,7 +210,7 @@ TEST_CASE("dropout concerns those who train alone") {
              has_text("attention_dropout") && has_text("without dropout"));
 }
 
-TEST_CASE("what is not causal is refused, also where null means it") {
+TEST_CASE("non-causal attention is refused, also when null means it") {
   for (const Json& value : {Json(false), Json(), Json(0), Json("true"), Json(1)}) {
     Json config = llama_json();
     config["is_causal"] = value;
@@ -220,7 +220,7 @@ TEST_CASE("what is not causal is refused, also where null means it") {
   }
 }
 
-TEST_CASE("null is refused where something must be there") {
+TEST_CASE("null is refused for required fields") {
   for (const char* key : {"attention_bias", "tie_word_embeddings", "rms_norm_eps", "rope_theta",
                           "hidden_act", "max_position_embeddings"}) {
     Json config = llama_json();
@@ -235,7 +235,7 @@ TEST_CASE("null is refused where something must be there") {
   CHECK(read_spec(config, "").head_dim == 8);
 }
 
-TEST_CASE("of two fields that contradict each other, the one that transformers reads counts") {
+TEST_CASE("of two contradicting fields the one that transformers reads is used") {
   const Json linear = {{"rope_type", "linear"}, {"factor", 4.0}};
   const Json plain = {{"rope_type", "default"}, {"rope_theta", 500.0}};
   Json config = llama_json();
@@ -262,7 +262,7 @@ TEST_CASE("of two fields that contradict each other, the one that transformers r
   CHECK_THAT(notices_of(gemma), has_text("hidden_activation") && has_text("hidden_act\""));
 }
 
-TEST_CASE("what RoPE of a type does not read, or says twice, is named") {
+TEST_CASE("RoPE parameters that are ignored or duplicate give notices") {
   CHECK_THAT(notices_with("rope_scaling",
                           Json{{"rope_type", "linear"}, {"type", "yarn"}, {"factor", 2.0}}),
              has_text("\"type\" and \"rope_type\" contradict"));
@@ -290,7 +290,7 @@ TEST_CASE("what RoPE of a type does not read, or says twice, is named") {
             .empty());
 }
 
-TEST_CASE("a multimodal Gemma 3 is judged inside and outside") {
+TEST_CASE("fields of a multimodal Gemma 3 are judged in both objects") {
   Json config = {{"model_type", "gemma3"},
                  {"text_config", {{"model_type", "gemma3_text"}}},
                  {"vision_config", {{"hidden_size", 1152}}},
@@ -306,13 +306,13 @@ TEST_CASE("a multimodal Gemma 3 is judged inside and outside") {
   config["text_config"]["tie_word_embeddings"] = false;
   CHECK(read_spec(config, "").tied);
   CHECK_THAT(notices_of(config), has_text("tie_word_embeddings"));
-  // transformers' multimodal class does not cap.
+  // transformers' multimodal class has no soft cap.
   config["text_config"]["final_logit_softcapping"] = 30.0;
   CHECK_FALSE(read_spec(config, "").logit_softcap);
   CHECK_THAT(notices_of(config), has_text("final_logit_softcapping"));
 }
 
-TEST_CASE("windows are where the family's rule puts them") {
+TEST_CASE("windowed layers follow the family's rule") {
   const auto windowed = [](Json config) {
     config["num_hidden_layers"] = 5;
     const DecoderSpec spec = read_spec(config, "");

@@ -17,7 +17,7 @@ using testing::error_of;
 using testing::has;
 using testing::TempDirectory;
 
-/// What belongs to a base's adapter, and its tensors: the copies as they begin.
+/// The info of an adapter of this base; its tensors are the initial copies.
 AdapterInfo info_of(const ModelDirectory& base, const ExpansionPlan& plan) {
   const DecoderSpec spec = read_spec(base.config(), "config.json");
   return {.base_model = "models/base",
@@ -67,13 +67,13 @@ TEST_CASE("an adapter of another base is refused") {
   CHECK(has(error.hint(), "models/base"));
 }
 
-TEST_CASE("an adapter whose sizes are not the base's is refused, and both are named") {
+TEST_CASE("an adapter with other sizes than the base is refused, and both sizes are named") {
   const ModelDirectory base = Golden("gqa").directory();
   const ExpansionPlan plan{{0}, 2};
   const AdapterInfo right = info_of(base, plan);
   AdapterInfo wrong = right;
   const auto message = [&] {
-    // Tensors of the sizes that the adapter says, so that it is whole in itself.
+    // Tensors of the stated sizes, so that the adapter itself is consistent.
     const std::int64_t h = wrong.hidden_size, p = wrong.intermediate_size;
     return refusal(base, wrong,
                    {zeros(copy_tensor_name(0, "gate_proj", 1, "weight"), {p, h}),
@@ -104,7 +104,7 @@ TEST_CASE("an adapter whose sizes are not the base's is refused, and both are na
   CHECK(has(found, base.path().string()));
 }
 
-TEST_CASE("an adapter has biases where the base's MLPs have some, and nowhere else") {
+TEST_CASE("an adapter has biases if and only if the base's MLPs have them") {
   const ExpansionPlan plan{{1}, 2};
   SECTION("missing") {
     const ModelDirectory base = Golden("bias").directory();

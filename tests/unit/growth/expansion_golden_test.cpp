@@ -6,7 +6,7 @@
 namespace expandft {
 namespace {
 
-/// The golden's model, expanded as its settings say.
+/// The golden model, expanded by its settings.
 struct Expanded {
   explicit Expanded(const Golden& golden)
       : decoder(Decoder::load(golden.directory(), at::kFloat, at::kCPU)),
@@ -84,7 +84,7 @@ TEST_CASE("twenty steps with retention have the reference's losses and divergenc
   training.learning_rate = 1e-2;
   training.weight_decay = 0.01;
   training.warmup = 4;
-  // All four sequences in every step: their order does not matter.
+  // Every step uses all four sequences, so their order does not matter.
   const Dataset text = golden_retention_text(golden);
   const Retention retention(
       {.weight = golden.settings().at("retention_weight").get<double>(), .batch_size = 4}, text, 1);

@@ -8,14 +8,14 @@
 namespace expandft {
 namespace {
 
-TEST_CASE("layers are ranked by gradient over weights, and the decoder stays as it was") {
+TEST_CASE("layers are ranked by gradient over weights, and the decoder is restored") {
   const Golden golden("gqa", "training.safetensors");
   Decoder decoder = Decoder::load(golden.directory(), at::kFloat, at::kCPU);
   const std::vector<TokenBatch> probe = golden_step(golden, 0).micro_batches;
   const std::vector<LayerScore> ranking = rank_layers(decoder, probe);
   REQUIRE(ranking.size() == 3);
 
-  // The same by hand: every MLP weight a leaf of a second decoder.
+  // The reference: a second decoder whose MLP weights are all leaves.
   Decoder other = Decoder::load(golden.directory(), at::kFloat, at::kCPU);
   std::vector<std::vector<at::Tensor>> leaves;
   for (std::int64_t i = 0; i < 3; ++i) {

@@ -24,7 +24,7 @@ TEST_CASE("parameters are counted as the checkpoint holds them") {
   CHECK(count_parameters(spec_of(model)) == stored);
 }
 
-TEST_CASE("a plan counts what its copies add") {
+TEST_CASE("a plan counts the parameters of the added copies") {
   const DecoderSpec spec = spec_of("gqa");  // hidden 48, intermediate 80, 3 layers
   const ExpansionPlan plan =
       make_plan(LayerSelection::parse(std::string("last:2"), "here"), 3, spec);
@@ -34,7 +34,7 @@ TEST_CASE("a plan counts what its copies add") {
   CHECK_THROWS_AS(make_plan(LayerSelection::parse(std::string("all"), "here"), 1, spec), Error);
 }
 
-TEST_CASE("layouts are chosen by what grows") {
+TEST_CASE("the layout is chosen by the layers that grow") {
   const DecoderSpec spec = spec_of("gqa");
   const ExpansionPlan all{{0, 1, 2}, 2}, some{{2}, 2};
   CHECK(resolve_layout(Layout::kAuto, all, spec) == Layout::kNative);

@@ -15,7 +15,7 @@ std::map<std::string, at::Tensor> noisy(const ModelDirectory& base, const Expans
   return {tensors.begin(), tensors.end()};
 }
 
-TEST_CASE("noise tells copies apart, and sums to zero over them") {
+TEST_CASE("noise makes copies differ, and sums to zero over them") {
   const Golden golden("gqa");
   const ModelDirectory base = golden.directory();
   const std::int64_t copies = GENERATE(3, 5);
@@ -27,7 +27,7 @@ TEST_CASE("noise tells copies apart, and sums to zero over them") {
       const std::string down = copy_tensor_name(layer, "down_proj", j, "weight");
       const at::Tensor noise = after.at(down) - before.at(down);
       const double relative = (noise.norm() / before.at(down).norm()).item<double>();
-      // A mean over k - 1 draws was taken away: (k - 2) / (k - 1) of the variance is left.
+      // The mean over k - 1 draws was subtracted, which leaves (k - 2) / (k - 1) of the variance.
       const auto drawn = static_cast<double>(copies - 1);
       CHECK(relative == Approx(0.1 * std::sqrt((drawn - 1) / drawn)).epsilon(0.1));
       sum = sum.defined() ? sum + noise : noise;
@@ -40,7 +40,7 @@ TEST_CASE("noise tells copies apart, and sums to zero over them") {
   }
 }
 
-TEST_CASE("noise follows the seed, and one copy needs none") {
+TEST_CASE("noise depends on the seed, and a single added copy needs none") {
   const Golden golden("gqa");
   const ExpansionPlan three{{1}, 3}, two{{1}, 2};
   const std::string down = copy_tensor_name(1, "down_proj", 1, "weight");

@@ -6,7 +6,7 @@
 namespace expandft {
 namespace {
 
-/// Attention written out, sequence by sequence and head by head, in double precision.
+/// Attention by the formula, for each sequence and head, in double precision.
 at::Tensor plain_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                            const std::vector<std::int64_t>& offsets,
                            const AttentionOptions& options) {
@@ -40,14 +40,14 @@ struct AttentionCase {
   std::optional<double> softcap = {};
 };
 
-TEST_CASE("attention and its gradients equal the formula's") {
-  // Short and long ones, equal and unequal, lengths around the kernels' blocks; the last is too
-  // long for our own kernel.
+TEST_CASE("attention and its gradients equal the formula") {
+  // Short and long sequences, of equal and different lengths, around the kernels' block sizes; the
+  // last is too long for cpu_attention.
   const AttentionCase c = GENERATE(
       AttentionCase{8, 4, 8, {0, 256, 512}}, AttentionCase{6, 6, 48, {0, 1, 4, 21, 85, 149}},
       AttentionCase{4, 1, 12, {0, 64, 127, 255}}, AttentionCase{2, 2, 16, {0, 3}},
       AttentionCase{2, 1, 128, {0, 600, 1200}},
-      // Windows longer than a sequence, of one token, and across blocks.
+      // Windows longer than a sequence, of one token, and spanning blocks.
       AttentionCase{4, 2, 8, {0, 5, 45}, 5}, AttentionCase{4, 2, 8, {0, 20}, 1},
       AttentionCase{2, 1, 16, {0, 700, 730}, 100}, AttentionCase{2, 2, 8, {0, 30}, 30},
       AttentionCase{6, 2, 12, {0, 17, 57, 62}, {}, 1.5},
@@ -74,7 +74,7 @@ TEST_CASE("attention and its gradients equal the formula's") {
   CHECK(worst_difference(v1.grad(), v2.grad()) < 2e-5);
 }
 
-TEST_CASE("the newest tokens see what they see in the whole sequence") {
+TEST_CASE("attention of the newest tokens equals that of the whole sequence") {
   const auto window = GENERATE(std::optional<std::int64_t>{}, std::optional<std::int64_t>{7},
                                std::optional<std::int64_t>{1});
   const auto softcap = GENERATE(std::optional<double>{}, std::optional<double>{1.5});
@@ -93,7 +93,7 @@ TEST_CASE("large scores do not overflow the softmax") {
                    v = at::arange(640, at::kFloat).view({40, 2, 8});
   const at::Tensor out = causal_attention(q, q, v, {0, 40}, {.scale = 1.0});
   CHECK(at::isfinite(out).all().item<bool>());
-  CHECK(worst_difference(out[39], v.mean(0)) < 1e-3);  // all keys alike: the mean of the values
+  CHECK(worst_difference(out[39], v.mean(0)) < 1e-3);  // equal keys give the mean of the values
 }
 
 }  // namespace

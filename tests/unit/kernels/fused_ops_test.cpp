@@ -14,7 +14,7 @@ double worst(const at::Tensor& a, const at::Tensor& b) {
   return (a.to(at::kDouble) - b.to(at::kDouble)).abs().max().item<double>();
 }
 
-// Widths below, at and between whole vectors.
+// Widths below, at and between multiples of the vector length.
 const auto kWidths = {std::int64_t{1}, std::int64_t{7}, std::int64_t{16}, std::int64_t{172},
                       std::int64_t{768}};
 
@@ -33,7 +33,7 @@ TEST_CASE("the fused norm equals plain ATen, forwards and backwards") {
   CHECK(worst(dx, plain_dx) < 1e-5 * plain_dx.abs().max().item<double>() + 2e-6);
 }
 
-TEST_CASE("the fused rotation equals plain ATen, and turning back undoes it") {
+TEST_CASE("the fused rotation equals plain ATen, and rotating back undoes it") {
   const std::int64_t half = GENERATE(1, 4, 24, 32), rest = GENERATE(0, 5);
   CAPTURE(half, rest);
   at::manual_seed(2);
@@ -50,7 +50,7 @@ TEST_CASE("the fused gated activation equals plain ATen, forwards and backwards"
   const auto number = static_cast<std::int64_t>(activation);
   CAPTURE(width, number);
   at::manual_seed(3);
-  // Rows that are apart, and values far out on either side.
+  // Rows with a stride, and values of large magnitude.
   const at::Tensor both = at::randn({13, 2 * width}) * 20;
   const at::Tensor gate = both.narrow(1, 0, width), up = both.narrow(1, width, width);
   const at::Tensor grad = at::randn({13, width});
@@ -65,7 +65,7 @@ TEST_CASE("the fused gated activation equals plain ATen, forwards and backwards"
   CHECK_FALSE(gated_activation_backward(grad, gate, up, activation, false).value.defined());
 }
 
-TEST_CASE("the fused losses of a row of logits equal plain ATen, with their gradients") {
+TEST_CASE("the fused losses and their gradients equal plain ATen") {
   const std::int64_t width = GENERATE(2, 31, 64, 4099);
   const auto softcap = GENERATE(std::optional<double>(), std::optional<double>(30.0));
   CAPTURE(width, softcap.value_or(0));
@@ -91,13 +91,13 @@ TEST_CASE("the fused losses of a row of logits equal plain ATen, with their grad
     CHECK(worst(kl_divergence(logits, reference, softcap, true), expected) < 3e-5);
     CHECK(worst(logits, other) < 1e-6);
   }
-  SECTION("of equal rows the divergence and its gradient are 0") {
+  SECTION("for equal rows the divergence and its gradient are 0") {
     CHECK(kl_divergence(logits, before, softcap, true).abs().max().item<double>() < 1e-6);
     CHECK(logits.abs().max().item<double>() == 0);
   }
 }
 
-TEST_CASE("in a large vocabulary no small terms are lost beside a large one") {
+TEST_CASE("in a large vocabulary no small terms are lost next to a large one") {
   constexpr std::int64_t kVocabulary = 262144;
   const auto dtype = GENERATE(at::kFloat, at::kBFloat16, at::kHalf);
   at::Tensor logits = at::full({1, kVocabulary}, -17.0).to(dtype);
@@ -111,7 +111,7 @@ TEST_CASE("in a large vocabulary no small terms are lost beside a large one") {
   CHECK(divergence.item<double>() == Approx(expected).epsilon(2e-6));
 }
 
-TEST_CASE("what is not finite stays visible in fused losses") {
+TEST_CASE("fused losses of non-finite logits are non-finite") {
   const float bad =
       GENERATE(std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity());
   const std::int64_t place = GENERATE(0, 17, 36);
@@ -123,7 +123,7 @@ TEST_CASE("what is not finite stays visible in fused losses") {
   CHECK_FALSE(std::isfinite(kl_divergence(logits, reference, {}, false).item<double>()));
 }
 
-TEST_CASE("a row's result does not depend on the rows beside it") {
+TEST_CASE("the result of a row does not depend on the other rows") {
   at::manual_seed(5);
   const at::Tensor x = at::randn({300, 172}), w = at::randn({172});
   const at::Tensor all = rms_norm_forward(x, w, 1e-6, false).first;

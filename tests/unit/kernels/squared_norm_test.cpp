@@ -13,7 +13,7 @@ namespace {
 
 using testing::as_ranks;
 
-/// In double, piece by piece.
+/// The reference, in double, chunk by chunk.
 double exact_square_sum(const at::Tensor& x) {
   double sum = 0;
   for (const at::Tensor& piece : x.flatten().split(1 << 22)) {
@@ -26,7 +26,7 @@ double relative_error(const at::Tensor& found, double exact) {
   return std::abs(found.item<double>() / exact - 1);
 }
 
-TEST_CASE("the squared norm is right of any shape, size and dtype", "[squared_norm]") {
+TEST_CASE("the squared norm is accurate for any shape, size and dtype", "[squared_norm]") {
   const std::vector<std::int64_t> shape =
       GENERATE(std::vector<std::int64_t>{1}, std::vector<std::int64_t>{255},
                std::vector<std::int64_t>{256}, std::vector<std::int64_t>{257},
@@ -42,7 +42,8 @@ TEST_CASE("the squared norm is right of any shape, size and dtype", "[squared_no
   CHECK(relative_error(squared_norm(apart), exact_square_sum(x)) < 1e-6);
 }
 
-TEST_CASE("the squared norm of nothing is 0, and what is not finite shows", "[squared_norm]") {
+TEST_CASE("the squared norm of no numbers is 0, and of non-finite numbers non-finite",
+          "[squared_norm]") {
   CHECK(squared_norm(at::empty({0})).item<double>() == 0);
   at::Tensor x = at::ones({70000});
   x[69999] = INFINITY;
@@ -51,12 +52,13 @@ TEST_CASE("the squared norm of nothing is 0, and what is not finite shows", "[sq
   CHECK(std::isnan(squared_norm(x).item<double>()));
 }
 
-// LibTorch's norm of so many numbers in fp32 is 3 % short.
-TEST_CASE("the squared norm of 2e8 numbers is right to 1e-6 for 1 to 4 ranks", "[squared_norm]") {
+// LibTorch's norm of so many fp32 numbers is 3 % too small.
+TEST_CASE("the squared norm of 2e8 numbers is accurate to 1e-6 for 1 to 4 ranks",
+          "[squared_norm]") {
   constexpr std::int64_t kNumbers = 200'000'000;
   auto generator = at::make_generator<at::CPUGeneratorImpl>(1);
   const at::Tensor x = at::empty({kNumbers});
-  // One piece again and again, each time of another size: to draw them all takes longer.
+  // Scales one chunk differently each time: drawing all numbers would take longer.
   const at::Tensor drawn = at::randn({1 << 20}, generator);
   double scale = 1e-3;
   for (const at::Tensor& piece : x.split(drawn.numel())) {
@@ -82,8 +84,8 @@ TEST_CASE("the squared norm of 2e8 numbers is right to 1e-6 for 1 to 4 ranks", "
   at::set_num_threads(threads);
 }
 
-// Roundings of equal numbers are alike, and add up.
-TEST_CASE("the squared norm of equal numbers is right", "[squared_norm]") {
+// Rounding errors of equal numbers are equal, so they add up.
+TEST_CASE("the squared norm of equal numbers is accurate", "[squared_norm]") {
   const double number = GENERATE(1e-3, 0.3, 1.1, 1.0);
   const at::Tensor x = at::full({10'000'000}, number);
   CHECK(relative_error(squared_norm(x), exact_square_sum(x)) < 1e-6);

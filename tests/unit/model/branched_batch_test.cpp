@@ -17,13 +17,13 @@ at::Tensor hidden_alone(const Decoder& decoder, const std::vector<TokenId>& sequ
   return decoder.hidden(to_device(batch, at::kCPU));
 }
 
-TEST_CASE("sequences that share their beginning give what each gives alone") {
+TEST_CASE("sequences that share their beginning give the same results as each alone") {
   const c10::NoGradGuard no_grad;
   const std::string model = GENERATE(from_range(golden_models()));
   CAPTURE(model);
   const Golden golden(model);
   const Decoder decoder = Decoder::load(golden.directory(), at::kFloat, at::kCPU);
-  // Short, so that LongRoPE's frequencies stay those of short sequences.
+  // Short enough that LongRoPE uses its frequencies for short sequences.
   const std::vector<Sequences> groups = {
       {{5, 6, 7, 8, 9, 10}, {5, 6, 7, 8, 11}, {5, 6, 7, 8}},
       {{20, 21, 22}},
@@ -43,14 +43,14 @@ TEST_CASE("sequences that share their beginning give what each gives alone") {
   }
 }
 
-TEST_CASE("the tokens of a group count what is shared once") {
+TEST_CASE("the token count of a group includes the shared beginning once") {
   CHECK(branched_tokens({{1, 2, 3}, {1, 2, 4}}) == 4);
   CHECK(branched_tokens({{1, 2, 3}}) == 3);
   CHECK(branched_tokens({{1}, {2}}) == 2);
   CHECK(branched_tokens({{1, 2}, {1}}) == 2);
 }
 
-TEST_CASE("a branch sees no further back than the window, by positions") {
+TEST_CASE("a branch sees only the positions inside the window") {
   BranchedBatch batch;
   batch.append({{1, 2, 3, 4}, {1, 2, 5, 6}});
   // Rows: 1 2 | 3 4 | 5 6, at positions 0 1 2 3 2 3.

@@ -13,13 +13,13 @@
 namespace expandft {
 namespace {
 
-// Each field of each family's config.json is edited, one at a time, and what comes of it compared
-// with what transformers makes of the same edit: tests/golden/configs.
+// Edits each field of each family's config.json, one at a time, and compares the result with that
+// of transformers for the same edit: tests/golden/configs.
 
-/// Rounding of the goldens, and of sums in another order.
+/// Rounding errors of the goldens, and of sums in another order.
 constexpr double kTolerance = 3e-4;
 
-/// Fields of which transformers refuses values that change nothing here.
+/// Fields for which transformers refuses values that have no effect here.
 const std::map<std::string, std::string> kNotOurs = {
     {"/initializer_range", "how weights begin that nobody trained"},
     {"/id2label", "labels of a classifier, and more of them than num_labels"},
@@ -56,7 +56,7 @@ Json edited(Json config, const Json& edit) {
   return config;
 }
 
-/// Sequences end to end, each token but the first of each learned.
+/// A pack of sequences; all tokens except the first of each are targets.
 TokenTensors tokens_of_sequences(const Json& sequences) {
   TokenBatch batch;
   for (const Json& sequence : sequences) {
@@ -71,9 +71,9 @@ TokenTensors tokens_of_sequences(const Json& sequences) {
   return to_device(batch, at::kCPU);
 }
 
-/// What expandft makes of a config.
+/// The outcome of reading a config.
 struct EditOutcome {
-  std::string error;  // of what was refused; else:
+  std::string error;  // if it was refused; otherwise:
   DecoderSpec spec;
   std::string notices;
 };
@@ -109,7 +109,7 @@ class EditedModel {
   }
   EditOutcome outcome_of(const Json& edit) const { return spec_of(edited(config_, edit)); }
 
-  /// How far the log-probabilities are from those expected; the error where weights do not fit.
+  /// The difference from the expected log-probabilities, or the error if the weights do not match.
   std::pair<double, std::string> difference(const Json& edit, const Json& expected) {
     write_file_atomically(folder_ / "config.json", edited(config_, edit).dump());
     try {
@@ -140,7 +140,8 @@ bool names_edit(const std::string& text, const Json& edit) {
   });
 }
 
-TEST_CASE("an edited config is computed as transformers does, refused or named", "[golden]") {
+TEST_CASE("an edited config computes what transformers computes, is refused, or gives a notice",
+          "[golden]") {
   const std::string name = GENERATE(from_range(edited_models()));
   CAPTURE(name);
   EditedModel model(name);
@@ -167,7 +168,7 @@ TEST_CASE("an edited config is computed as transformers does, refused or named",
   };
   for (const Json& edit : model.golden().at("same")) check(edit, model.golden().at("unedited"));
   for (const Json& row : model.golden().at("changed")) check(row.at(0), row.at(1));
-  // Nothing is right that refuses everything; most that is refused is of other families.
+  // Refusing everything would pass, too. Most refused edits are fields of other families.
   CHECK(5 * computed > 2 * accepted_there);
 
   for (const Json& edit : model.golden().at("refused")) {

@@ -29,7 +29,7 @@ TEST_CASE("log-probabilities are those of the logits") {
   CHECK(std::abs(decoder.loss(tokens).item<double>() + expected.sum().item<double>()) < 1e-3);
 }
 
-TEST_CASE("the KV cache gives what the whole sequence gives") {
+TEST_CASE("decoding with the KV cache equals computing the whole sequence") {
   const std::string model = GENERATE(from_range(golden_models()));
   CAPTURE(model);
   const Golden golden(model);
@@ -45,13 +45,13 @@ TEST_CASE("the KV cache gives what the whole sequence gives") {
   for (std::int64_t i = 15; i < 40; ++i)
     parts.push_back(decoder.hidden(ids.narrow(0, i, 1), cache));
   CHECK(cache.length() == 40);
-  // What was computed before the sequence grew past a change of frequencies had the earlier ones.
+  // Results before the sequence grew beyond a change of frequencies used the earlier frequencies.
   const std::int64_t first = model == "phi3" ? 16 : 0, count = 40 - first;
   CHECK(worst_difference(at::cat(parts).narrow(0, first, count), whole.narrow(0, first, count)) <
         5e-5);
 }
 
-TEST_CASE("sequences laid end to end do not see each other") {
+TEST_CASE("the sequences of a pack do not see each other") {
   const Golden golden("gqa");
   const Decoder decoder = Decoder::load(golden.directory(), at::kFloat, at::kCPU);
   TokenBatch batch = golden.batch();

@@ -23,13 +23,13 @@ at::Tensor whole_hidden(const Decoder& decoder, const std::vector<TokenId>& toke
   return decoder.hidden(to_device(batch, at::kCPU));
 }
 
-TEST_CASE("sequences of different lengths grow together as each does alone") {
+TEST_CASE("sequences of different lengths grow together with the same results as each alone") {
   const c10::NoGradGuard no_grad;
   const std::string model = GENERATE(from_range(golden_models()));
   CAPTURE(model);
   const Golden golden(model);
   const Decoder decoder = Decoder::load(golden.directory(), at::kFloat, at::kCPU);
-  // Past 16 tokens from the start: LongRoPE's frequencies stay those of long sequences.
+  // Longer than 16 tokens from the start, so LongRoPE uses its frequencies for long sequences.
   const std::vector<std::int64_t> lengths =
       GENERATE(std::vector<std::int64_t>{20, 17, 23}, std::vector<std::int64_t>{18, 18});
   const std::int64_t steps = 9, dropped_at = 5;

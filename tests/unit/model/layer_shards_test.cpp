@@ -13,7 +13,7 @@ namespace {
 
 using testing::as_ranks;
 
-/// What a pass forward and backward gives: the loss, hidden states without gradients, gradients.
+/// Results of a forward and backward pass: loss, hidden states without gradients, gradients.
 struct Pass {
   bool is_sharded = false;
   at::Tensor loss, hidden;
@@ -30,7 +30,7 @@ Pass pass_of(const Golden& golden, const std::vector<std::int64_t>& layers, bool
   for (const Parameter& one : expansion.parameters()) one.tensor.requires_grad_(true);
   const TokenTensors tokens = to_device(golden.batch(), at::kCPU);
   Pass pass{.is_sharded = decoder.is_sharded()};
-  for (int i = 0; i < 2; ++i) {  // the second begins with what the first left
+  for (int i = 0; i < 2; ++i) {  // the second starts from the state that the first left
     {
       const c10::NoGradGuard no_grad;
       pass.hidden = decoder.hidden(tokens);
@@ -42,7 +42,7 @@ Pass pass_of(const Golden& golden, const std::vector<std::int64_t>& layers, bool
   return pass;
 }
 
-TEST_CASE("a decoder whose layers lie in shares computes the same bits, backward too") {
+TEST_CASE("a sharded decoder computes the same bits, forward and backward") {
   const std::string model = GENERATE("gqa", "gemma3", "phi3", "bias");
   const Golden golden(model);
   const std::int64_t layers = read_spec(golden.directory()).layers;
@@ -69,7 +69,7 @@ TEST_CASE("a decoder whose layers lie in shares computes the same bits, backward
   }
 }
 
-TEST_CASE("a rank keeps its share of the layers, and two layers at a time") {
+TEST_CASE("a rank keeps its share of the layers, and two whole layers at a time") {
   const ModelDirectory directory = Golden("gqa").directory();
   const DecoderSpec spec = read_spec(directory);
   struct Bytes {

@@ -31,7 +31,7 @@ TEST_CASE("cross-entropy and its gradients equal PyTorch's in any dtype") {
   close(head.grad(), w.grad());
 }
 
-TEST_CASE("the divergence and its gradient equal the formula's") {
+TEST_CASE("the divergence and its gradient equal the formula") {
   const auto softcap = GENERATE(std::optional<double>{}, std::optional<double>{3.0});
   const std::int64_t rows = GENERATE(1, 50, 7000);  // 7000: several chunks
   CAPTURE(softcap.value_or(0), rows);

@@ -9,7 +9,7 @@
 namespace expandft {
 namespace {
 
-TEST_CASE("a streamed decoder computes what a loaded one does, bit for bit") {
+TEST_CASE("a streamed decoder computes the same as a loaded one, bit for bit") {
   const std::string model = GENERATE(from_range(golden_models()));
   const at::ScalarType dtype = GENERATE(at::kFloat, at::kBFloat16);
   CAPTURE(model, c10::toString(dtype));
@@ -30,7 +30,7 @@ TEST_CASE("a streamed decoder computes what a loaded one does, bit for bit") {
   CHECK(at::allclose(pieces.to(at::kFloat), logits.to(at::kFloat), /*rtol=*/1e-2, /*atol=*/1e-5));
 }
 
-TEST_CASE("a streamed decoder takes the MLPs that it is given") {
+TEST_CASE("a streamed decoder uses the MLPs that it is given") {
   const Golden golden("gqa");
   const ModelDirectory directory = golden.directory();
   const TokenTensors tokens = to_device(golden.batch(), at::kCPU);
@@ -57,7 +57,7 @@ TEST_CASE("a streamed decoder takes the MLPs that it is given") {
   CHECK(found.equal(loaded.hidden(tokens)));
 }
 
-/// A golden model with some tensors left out, and one of its own added.
+/// A golden model without some tensors and with an additional one.
 ModelDirectory changed_model(const fs::path& to, const std::string& without,
                              const std::string& with) {
   const ModelDirectory original = Golden("gqa").directory();

@@ -36,7 +36,7 @@ TEST_CASE("weights of integers or doubles are refused with name and dtype") {
   CHECK_THAT(error.message(), has_text(changed) && has_text(name) && has_text("expected F32"));
 }
 
-TEST_CASE("a tensor that would change the function and is not used is refused") {
+TEST_CASE("an unused tensor that would change the function is refused") {
   const TempDirectory folder;
   const ModelDirectory golden = Golden("gqa").directory();
   fs::copy_file(golden.path() / "config.json", folder.path() / "config.json");
@@ -46,7 +46,7 @@ TEST_CASE("a tensor that would change the function and is not used is refused") 
   std::vector<TensorSource> sources;
   for (const auto& [name, view] : golden.tensors()) sources.push_back(source_of(name, view));
   sources.push_back(source_of(extra, at::ones({12}), Dtype::kF32));
-  // These two change nothing: one is derived, the other tied.
+  // These two have no effect: one is derived, the other tied.
   sources.push_back(
       source_of("model.layers.0.self_attn.rotary_emb.inv_freq", at::ones({6}), Dtype::kF32));
   sources.push_back(source_of("lm_head.weight", golden.tensor("model.embed_tokens.weight")));
@@ -72,7 +72,8 @@ ModelDirectory with_tensor(const fs::path& folder, const std::string& name,
   return ModelDirectory::open(folder);
 }
 
-TEST_CASE("a head in the file that is not the embedding counts, though the config ties it") {
+TEST_CASE(
+    "a head in the file that differs from the embedding is used although the config ties it") {
   const TempDirectory folder;
   const at::Tensor own = at::full({96, 48}, 0.25);
   const ModelDirectory directory = with_tensor(folder.path(), "lm_head.weight", own);
@@ -84,7 +85,7 @@ TEST_CASE("a head in the file that is not the embedding counts, though the confi
   CHECK(load_weights(directory, spec, at::kFloat, at::kCPU).head.equal(own));
 }
 
-TEST_CASE("a head in the file that is the embedding stays tied, in silence") {
+TEST_CASE("a head in the file that equals the embedding stays tied, without a notice") {
   const TempDirectory folder;
   const ModelDirectory golden = Golden("gqa").directory();
   const ModelDirectory directory = with_tensor(
@@ -93,7 +94,7 @@ TEST_CASE("a head in the file that is the embedding stays tied, in silence") {
   CHECK(read_spec(directory).notices.empty());
 }
 
-TEST_CASE("a head that is neither tied nor there is refused") {
+TEST_CASE("a head that is neither tied nor in the files is refused") {
   const TempDirectory folder;
   const ModelDirectory directory =
       with_tensor(folder.path(), "model.layers.0.self_attn.rotary_emb.inv_freq", at::ones({6}),
@@ -123,7 +124,7 @@ TEST_CASE("tensors that do not belong to the decoder are named, except those wit
   }
 }
 
-TEST_CASE("weights of a half precision are loaded") {
+TEST_CASE("16-bit weights are loaded") {
   const Dtype dtype = GENERATE(Dtype::kF16, Dtype::kBF16);
   const TempDirectory folder;
   const ModelDirectory directory = with_dtype(folder.path(), "model.norm.weight", dtype);
