@@ -65,8 +65,8 @@ void write_results(const EvalOptions& options, const EvalPlan& plan,
   write_file_atomically(options.examples, lines);
 }
 
-void write_results(const EvalOptions& options, const EvalPlan& plan, const ComparisonReport& report,
-                   const std::vector<TaskResult>& base, const std::vector<TaskResult>& tuned) {
+void write_results(const EvalOptions& options, const EvalPlan& plan, const MeasuredPair& measured) {
+  const auto& [base, tuned, report] = measured;
   if (options.json != "-") {
     print(comparison_table(report) + forgetting_text(report) + measured_text(plan));
   }

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "cli/eval_plan.h"
-#include "tasks/comparison.h"
+#include "run/measure_models.h"
 
 #include <vector>
 
@@ -11,8 +11,7 @@ namespace expandft {
 void write_results(const EvalOptions& options, const EvalPlan& plan,
                    const std::vector<TaskResult>& results);
 
-/// The same of a comparison. `base` and `tuned` hold the original tasks first.
-void write_results(const EvalOptions& options, const EvalPlan& plan, const ComparisonReport& report,
-                   const std::vector<TaskResult>& base, const std::vector<TaskResult>& tuned);
+/// The same of a comparison.
+void write_results(const EvalOptions& options, const EvalPlan& plan, const MeasuredPair& measured);
 
 }  // namespace expandft

@@ -1,19 +1,14 @@
 #include "cli/output.h"
 #include "cli/verbs.h"
-#include "export/merged_directory.h"
-#include "export/verification.h"
 #include "families/model_config.h"
 #include "report/summary.h"
-#include "run/model_card.h"
+#include "run/make_model.h"
 #include "run/open_model.h"
-#include "run/write_model.h"
 
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include <spdlog/spdlog.h>
 
 namespace expandft {
 namespace {
@@ -53,31 +48,19 @@ ExitCode run_expand(ExpandOptions options, const ProcessOptions& process) {
   options.model = found_model(options.model);
   const Wanted wish = wanted(options);
   const ModelDirectory base = ModelDirectory::open(options.model);
-  const DecoderSpec spec = read_spec(base);
-  report_notices(spec.notices, process);
-  const ExpansionPlan plan = make_plan(wish.layers, wish.copies, spec);
-  const Folding folding{plan, resolve_layout(wish.layout, plan, spec), 1.0};
-  const auto existing = options.existing;
-  std::vector<fs::path> inputs{options.model};
-  if (!options.config.empty()) inputs.emplace_back(options.config);
-  check_model_target(options.output, merged_bytes(base, spec, folding), existing, inputs);
-  const at::Device device = prepare_device(process);
-  const FoldedSize size = folded_size(base, spec, folding);
-  spdlog::info("expanding {}; it will take {}", describe(plan, spec),
-               describe(size, folding.layout));
-
-  const Dtype dtype = base.tensor(spec.names.embedding()).dtype;
-  const LogitDifference split = check_identity(base, plan, dtype, device);
-  const NamedTensors copies = initial_tensors(base, spec, plan);
-  const LogitDifference written = write_model(options.output, existing, base, spec, folding, copies,
-                                              expanded_model_card(base, spec, folding), device);
+  report_notices(read_spec(base).notices, process);
+  ModelTarget target{options.output, options.existing, {options.model}};
+  if (!options.config.empty()) target.inputs.emplace_back(options.config);
+  const auto [plan, spec, dtype, split, made] =
+      expand_model(base, wish.layers, wish.copies, wish.layout, target, process);
+  const auto& [layout, size, written] = made;
 
   if (options.json) {
     print_json(
         {{"output", options.output},
          {"layers", plan.layers},
          {"copies", plan.copies},
-         {"layout", layout_name(folding.layout)},
+         {"layout", layout_name(layout)},
          {"parameters", count_parameters(spec)},
          {"new_parameters", count_new_parameters(plan, spec)},
          {"weight_bytes", size.bytes},
@@ -92,8 +75,8 @@ ExitCode run_expand(ExpandOptions options, const ProcessOptions& process) {
   summary.line("split form",
                "identical to the base bit for bit (" + std::string(config_name(dtype)) + ")");
   summary.line("as written", describe(written));
-  summary.line("written to", options.output + " (layout " + layout_name(folding.layout) + ")");
-  summary.line("size", describe(size, folding.layout));
+  summary.line("written to", options.output + " (layout " + layout_name(layout) + ")");
+  summary.line("size", describe(size, layout));
   print(summary.text());
   return ExitCode::kDone;
 }

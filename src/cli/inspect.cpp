@@ -1,16 +1,14 @@
 #include "base/error.h"
-#include "cli/facts.h"
 #include "cli/output.h"
-#include "cli/run_page.h"
+#include "cli/run_overview.h"
 #include "cli/verbs.h"
-#include "families/model_config.h"
 #include "report/human.h"
 #include "report/summary.h"
 #include "report/table.h"
-#include "run/open_model.h"
-#include "run/train_setup.h"
-#include "runtime/device.h"
-#include "training/memory_estimate.h"
+#include "run/dry_run.h"
+#include "run/inspect_model.h"
+#include "run/inspect_run.h"
+#include "run/prepared_run.h"
 
 #include <algorithm>
 #include <memory>
@@ -29,13 +27,13 @@ struct InspectOptions {
   bool json = false;
 };
 
-Json facts_of(const fs::path& directory) {
+Json inspected(const fs::path& directory) {
   if (!is_folder(directory)) {
     throw input_error("no such directory", directory.string());
   }
-  if (is_there(directory / "config.resolved.json")) return run_facts(directory);
-  if (is_there(directory / "adapter_config.json")) return adapter_facts(directory);
-  if (is_there(directory / "config.json")) return model_facts(directory);
+  if (is_there(directory / "config.resolved.json")) return inspect_run(directory);
+  if (is_there(directory / "adapter_config.json")) return inspect_adapter(directory);
+  if (is_there(directory / "config.json")) return inspect_model(directory);
   throw input_error(
       "neither a model (config.json), an adapter (adapter_config.json) nor a run "
       "(config.resolved.json)",
@@ -97,72 +95,36 @@ ExitCode show_ranking(const InspectOptions& options, const ProcessOptions& proce
   return ExitCode::kDone;
 }
 
-/// What of a model's files is not understood; nothing of what cannot be read at all, of which the
-/// facts say so.
-template <typename Read>
-Notices notices_or_none(Read read) {
-  try {
-    return read();
-  } catch (const Error&) {
-    return {};
-  }
-}
-
-Notices notices_of_model(const fs::path& directory) {
-  Notices notices =
-      notices_or_none([&] { return read_spec(ModelDirectory::open(directory)).notices; });
-  return joined(std::move(notices),
-                notices_or_none([&] { return Tokenizer::load(directory)->notices(); }));
-}
-
 /// What each rank of a run would hold in memory; of the model, config.json is enough.
 ExitCode show_memory(const InspectOptions& options, const ProcessOptions& process) {
   if (options.config.empty() || !options.directory.empty()) {
     throw input_error("--memory reads a run config, and no directory", "expandft inspect",
                       "expandft inspect --memory 8 --config run.json");
   }
-  const RunConfig run = load_run_config(options.config).run;
-  const fs::path file = run.model / "config.json";
-  const DecoderSpec spec = read_spec(read_json(file), file.string());
-  report_notices(spec.notices, process);
-  if (!run.method.widens() || run.expansion.layers.automatic(spec.layers)) {
-    throw input_error(
-        "the memory is known beforehand of listed layers, and of train new, "
-        "zero-init and mlp",
-        run.file.string(), "expandft train --dry-run measures it");
-  }
-  const ExpansionPlan plan =
-      make_plan(run.expansion.layers, run.expansion.copies, spec, run.method.kind);
-  const at::ScalarType dtype = compute_dtype(run.training.precision, at::kCUDA);
-  const MemoryLayout layout{
-      .ranks = options.memory_ranks,
-      .shard_base = run.training.shard_base,
-      .element_bytes = static_cast<std::int64_t>(at::elementSize(dtype)),
-      .checkpointing = run.training.gradient_checkpointing,
-      .tokens = sequences_at_once(run.training, options.memory_ranks) * run.data.max_length,
-  };
+  const int ranks = options.memory_ranks;
+  const MemoryPlan plan = plan_memory(load_run_config(options.config).run, ranks);
+  report_notices(plan.notices, process);
   double total = 0;
   Json json = Json::object();
-  const std::string where = layout.ranks == 1 ? std::string("on one device")
-                                              : fmt::format("on each of {} ranks", layout.ranks);
-  Table table({where, "bytes"}, {Table::Align::kLeft, Table::Align::kRight});
+  Table table(
+      {ranks == 1 ? std::string("on one device") : fmt::format("on each of {} ranks", ranks),
+       "bytes"},
+      {Table::Align::kLeft, Table::Align::kRight});
   const auto add = [&](const std::string& what, double bytes) {
     total += bytes;
     json[what] = bytes;
     table.row({what, human_bytes(bytes)});
   };
-  for (const MemoryItem& item : state_memory(spec, count_trained_parameters(plan, spec), layout)) {
-    add(std::string(item.what), item.bytes);
-  }
-  add("activations of " + std::to_string(layout.tokens) + " tokens, about",
-      activation_bytes(spec, plan, layout));
+  for (const MemoryItem& item : plan.state) add(std::string(item.what), item.bytes);
+  add("activations of " + std::to_string(plan.micro_batch_tokens) + " tokens, about",
+      plan.activations);
   table.row({"together", human_bytes(total)});
   if (options.json) {
-    print_json({{"ranks", layout.ranks}, {"bytes", json}, {"total_bytes", total}});
+    print_json({{"ranks", ranks}, {"bytes", json}, {"total_bytes", total}});
     return ExitCode::kDone;
   }
-  print(describe(plan, spec) + "\ncomputed in " + std::string(c10::toString(dtype)) + "\n\n" +
-        table.text());
+  print(describe(plan.expansion, plan.spec) + "\ncomputed in " +
+        std::string(c10::toString(plan.dtype)) + "\n\n" + table.text());
   return ExitCode::kDone;
 }
 
@@ -173,14 +135,14 @@ ExitCode run_inspect(const InspectOptions& options, const ProcessOptions& proces
     throw input_error("no directory is given", "expandft inspect", "expandft inspect DIR");
   }
   const fs::path directory = found_model(options.directory);
-  const Json facts = facts_of(directory);
-  if (is_there(directory / "config.json")) report_notices(notices_of_model(directory), process);
+  const Json facts = inspected(directory);
+  if (is_there(directory / "config.json")) report_notices(model_notices(directory), process);
   if (options.json) {
     print_json(facts);
     return ExitCode::kDone;
   }
   if (facts.at("kind") == "run") {
-    print(run_page(options.directory, facts));
+    print(run_overview(options.directory, facts));
     return ExitCode::kDone;
   }
   Summary summary;

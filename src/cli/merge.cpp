@@ -1,4 +1,3 @@
-#include "base/wording.h"
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
@@ -8,23 +7,17 @@
 #include "config/task_metrics.h"
 #include "config/task_search.h"
 #include "families/model_config.h"
-#include "growth/attach.h"
-#include "methods/lora.h"
-#include "report/progress.h"
 #include "report/summary.h"
-#include "run/evaluated_model.h"
-#include "run/model_card.h"
+#include "run/make_model.h"
+#include "run/measure_models.h"
 #include "run/open_model.h"
-#include "run/write_model.h"
-#include "runtime/device.h"
-#include "tasks/strength_search.h"
 
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include <spdlog/spdlog.h>
+#include <spdlog/fmt/fmt.h>
 
 namespace expandft {
 namespace {
@@ -59,22 +52,13 @@ std::vector<TaskConfig> original_tasks(const MergeOptions& options) {
 }
 
 /// The largest strength within the budget of --max-drop. Exit code 3 when only the base keeps it.
-StrengthSearch search_strength(const MergeOptions& options, const ProcessOptions& process) {
+StrengthSearch search_within_budget(const MergeOptions& options, const ProcessOptions& process) {
   std::vector<TaskConfig> tasks = original_tasks(options);
   apply_limit(options.measure, tasks);
   const DropBudgets budgets = read_budgets(options.max_drop, tasks);
   report_notices(budget_notices(budgets, tasks, "--max-drop"), process);
-  EvaluatedModel model({.model = options.model, .adapter = options.adapter}, process);
-  report_notices(model.tokenizer().notices(), process);
-  const std::vector<TaskWork> works = model.prepare(tasks, model.spec().max_positions);
-  const std::optional<fs::path> cache = cache_folder(options.measure);
-  ProgressLine progress(process.quiet);
-  const StrengthSearch search = find_strength(
-      [&](double strength) {
-        model.set_strength(strength);
-        return model.evaluate(works, cache, progress, RankGroup::alone());
-      },
-      budgets);
+  StrengthSearch search = search_strength({.model = options.model, .adapter = options.adapter},
+                                          tasks, budgets, cache_folder(options.measure), process);
   if (search.strength == 0) {
     print(strength_table(search));
     flush_output();
@@ -86,68 +70,22 @@ StrengthSearch search_strength(const MergeOptions& options, const ProcessOptions
   return search;
 }
 
-/// What is written: its layout and size, and how far its logits are from base + adapter.
-struct Written {
-  Layout layout;
-  FoldedSize size;
-  LogitDifference difference;
-};
-
-void require_room(const MergeOptions& options, std::uint64_t bytes) {
-  std::vector<fs::path> inputs{options.model, options.adapter};
-  if (!options.config.empty()) inputs.emplace_back(options.config);
-  check_model_target(options.output, bytes, options.existing, inputs);
-}
-
-Written write_expanded(const MergeOptions& options, const ModelDirectory& base,
-                       const AdapterDirectory& adapter, at::Device device) {
-  const DecoderSpec spec = read_spec(base);
-  const ExpansionPlan plan = plan_of(adapter.info());
-  const Folding folding{plan, resolve_layout(options.layout, plan, spec), options.strength,
-                        spec.layers};
-  require_room(options, merged_bytes(base, spec, folding));
-  const FoldedSize size = folded_size(base, spec, folding);
-  spdlog::info("merging {}; it will take {}", describe(plan, spec), describe(size, folding.layout));
-  return {
-      folding.layout, size,
-      write_model(options.output, options.existing, base, spec, folding, adapter_tensors(adapter),
-                  merged_model_card(base, spec, folding, options.adapter), device)};
-}
-
-/// Updates leave every width as it is, so that there is one layout: the base's.
-Written write_lora(const MergeOptions& options, const ModelDirectory& base, at::Device device) {
-  const std::vector<LayerOrigin> layers = layer_origins(read_spec(base).layers, {});
-  require_room(options, tuned_bytes(base, layers));
-  Decoder decoder = Decoder::load(base, at::kFloat, device);
-  const auto lora = attach_lora(decoder, base, PeftAdapter::open(options.adapter));
-  lora->set_strength(options.strength);
-  spdlog::info("merging LoRA of {}", counted(std::ssize(lora->updates()), "projection"));
-  return {
-      Layout::kNative,
-      {tuned_weight_bytes(base, layers)},
-      write_tuned_model(options.output, options.existing, base, decoder, layers, options.strength,
-                        lora_model_card(base, options.adapter, options.strength))};
-}
-
 ExitCode run_merge(MergeOptions options, const ProcessOptions& process) {
   options.model = found_model(options.model);
   options.adapter = found_model(options.adapter);
   const ModelDirectory base = ModelDirectory::open(options.model);
   report_notices(read_spec(base).notices, process);
-  std::optional<AdapterDirectory> expansion;
-  if (!is_peft_adapter(options.adapter)) {
-    expansion = open_adapter(options.adapter, base);
-    resolve_layout(options.layout, plan_of(expansion->info()), read_spec(base));
-  }
+  check_adapter(base, options.adapter, options.layout);
+  ModelTarget target{options.output, options.existing, {options.model, options.adapter}};
+  if (!options.config.empty()) target.inputs.emplace_back(options.config);
   std::optional<StrengthSearch> search;
   if (!options.max_drop.empty()) {
-    require_room(options, 0);
-    search = search_strength(options, process);
+    target.check(0);  // before the search, which takes long
+    search = search_within_budget(options, process);
     options.strength = search->strength;
   }
-  const at::Device device = prepare_device(process);
-  const auto [layout, size, written] = expansion ? write_expanded(options, base, *expansion, device)
-                                                 : write_lora(options, base, device);
+  const auto [layout, size, written] =
+      merge_adapter(base, options.adapter, options.strength, options.layout, target, process);
 
   if (options.json) {
     Json json = {{"output", options.output},

@@ -1,11 +1,9 @@
-#include "export/unmerge.h"
 
 #include "cli/output.h"
 #include "cli/verbs.h"
 #include "report/summary.h"
-#include "run/model_output.h"
+#include "run/make_model.h"
 #include "run/open_model.h"
-#include "run/write_model.h"
 
 #include <memory>
 #include <string>
@@ -20,16 +18,8 @@ struct UnmergeOptions {
 
 ExitCode run_unmerge(UnmergeOptions options) {
   options.model = found_model(options.model);
-  const ModelDirectory merged = ModelDirectory::open(options.model);
-  read_merged_info(merged.path());  // refuses other models before anything is written
-  const std::uint64_t bytes = unmerged_bytes(merged);
-  const auto existing = options.existing;
-  check_model_target(options.output, bytes, existing, {options.model});
-  {
-    ModelOutput base(options.output, bytes, existing);
-    write_unmerged(base.path(), merged);
-    base.commit();
-  }
+  unmerge_model(ModelDirectory::open(options.model),
+                {options.output, options.existing, {options.model}});
   Summary summary;
   summary.line("unmerged", "every tensor is the base's, byte for byte (fingerprint checked)");
   summary.line("written to", options.output);

@@ -2,29 +2,46 @@
 
 #include "base/files.h"
 #include "base/json.h"
+#include "checkpoint/output_lock.h"
+#include "config/run_config.h"
+#include "runtime/rank_group.h"
+
+#include <memory>
+#include <string>
+#include <vector>
 
 namespace expandft {
 
 /// The file of a run directory that says how {"auto": N} chose its layers.
 inline constexpr const char* kRankingFile = "layer_ranking.json";
-/// … and the one with the texts that the base wrote, for retention.
+/// The file with the texts that the base wrote for retention.
 inline constexpr const char* kSelfTextFile = "retention.safetensors";
 
-/// How a run begins, given what lies in its output directory and what was asked for.
+/// What may be done about a run that the output directory holds already.
+enum class ExistingRun { kRefuse, kResume, kReplace };
+
+/// How a run begins.
 enum class RunStart { kFresh, kResume, kFinished };
 
-/// Input errors: the directory holds something that is not a run of ours; a run that is there
-/// already, when neither --resume nor --restart was given. Changes nothing.
-RunStart plan_start(const fs::path& run, bool resume, bool restart);
+/// How this run begins, given what its output directory holds. A finished run is resumed where its
+/// config now sets other steps, another early_stopping_patience or other weights for its outputs.
+/// Input errors: the directory holds something else; it holds a run, and `existing` refuses one; no
+/// snapshot is left to resume from. Changes nothing. All ranks get the first one's answer.
+RunStart start_of_run(const ResolvedConfig& config, ExistingRun existing, const RankGroup& group);
 
-/// Whether a finished run has more to do under this config: other steps, patience, or other weights
-/// for its outputs than config.resolved.json tells.
-bool is_to_go_on(const fs::path& run, const Json& resolved_config);
-
-/// Whether a path is that of something that a run has written in its directory, or lies in it.
-bool is_file_of_run(const fs::path& path);
+/// Keeps other processes out of the run directory until it is destroyed. Null past the first rank.
+std::unique_ptr<OutputLock> lock_run(const fs::path& run, const RankGroup& group);
 
 /// Makes the run directory with config.resolved.json in it, in place of an earlier run.
 void create_run_directory(const fs::path& run, const Json& resolved_config);
+
+/// Whether a run has written this path in its directory, or a folder around it there.
+bool is_file_of_run(const fs::path& path);
+
+/// The shell command that resumes a run: "expandft train --config run.json --set … --resume".
+std::string resume_command(const std::string& config_file,
+                           const std::vector<std::string>& overrides = {});
+/// A word quoted, where it has to be, so that a POSIX shell reads it back.
+std::string shell_word(const std::string& word);
 
 }  // namespace expandft

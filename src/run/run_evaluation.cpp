@@ -36,13 +36,19 @@ struct Stopped {};
 
 }  // namespace
 
-RunEvaluation::RunEvaluation(TrainSetup& setup, bool quiet)
-    : setup_(setup), end_tokens_(end_tokens(setup.base, *setup.tokenizer)), quiet_(quiet) {
-  const EvaluationConfig& evaluation = setup.run().evaluation;
+RunEvaluation::RunEvaluation(const RunConfig& run, const RunBase& base, const RunModel& model,
+                             const RankGroup& group, bool quiet)
+    : run_(run),
+      tokenizer_(*base.tokenizer),
+      model_(model),
+      group_(group),
+      end_tokens_(end_tokens(base.directory, tokenizer_)),
+      quiet_(quiet) {
+  const EvaluationConfig& evaluation = run.evaluation;
   std::vector<std::string> names = evaluation.original_tasks;
   names.insert(names.end(), evaluation.tasks.begin(), evaluation.tasks.end());
-  works_ = prepare_tasks(find_tasks(names, setup.run().file.parent_path(), evaluation.task_data),
-                         *setup.tokenizer, setup.spec.max_positions);
+  works_ = prepare_tasks(find_tasks(names, run.file.parent_path(), evaluation.task_data),
+                         tokenizer_, base.spec.max_positions);
 }
 
 RunEvaluation::Results RunEvaluation::measure(const std::string& which,
@@ -51,7 +57,7 @@ RunEvaluation::Results RunEvaluation::measure(const std::string& which,
   if (!stop && !works_.empty()) spdlog::info("evaluating the tasks: {}", which);
   Results results;
   for (const TaskWork& work : works_) {
-    results.push_back(evaluate(setup_.decoder, *setup_.tokenizer, work,
+    results.push_back(evaluate(model_.decoder, tokenizer_, work,
                                {.end_tokens = end_tokens_,
                                 .progress =
                                     [&](const EvaluationProgress& p) {
@@ -60,7 +66,7 @@ RunEvaluation::Results RunEvaluation::measure(const std::string& which,
                                           "evaluating " + work.task.name + ", " + which, p.done,
                                           p.total, p.seconds_left);
                                     },
-                                .group = setup_.group}));
+                                .group = group_}));
   }
   progress.clear();
   return results;
@@ -95,25 +101,25 @@ EvaluateFn RunEvaluation::while_training() {
 }
 
 std::vector<TaskWork> RunEvaluation::original_works() const {
-  const auto count = static_cast<std::ptrdiff_t>(setup_.run().evaluation.original_tasks.size());
+  const auto count = static_cast<std::ptrdiff_t>(run_.evaluation.original_tasks.size());
   return {works_.begin(), works_.begin() + count};
 }
 
 ComparisonReport RunEvaluation::compare(const TrainingOutcome& outcome) {
   if (base_) by_strength_[{0, 0}] = std::move(*base_);
   if (latest_step_ == outcome.output_step) by_strength_[{1, 1}] = std::move(latest_);
-  const EvaluationConfig& evaluation = setup_.run().evaluation;
-  const Strength& own = setup_.run().strength;
+  const EvaluationConfig& evaluation = run_.evaluation;
+  const Strength& own = run_.strength;
   ComparisonReport report = compare_tasks(at_strength(0), at_strength(own),
                                           evaluation.original_tasks.size(), evaluation.max_drop);
   if (report.originals.empty()) return report;
   spdlog::info("comparing the predictions with the base's");
   const BaseStates states = [&] {
-    const AtStrength base(setup_.adaptation(), 0);
-    return BaseStates(setup_.decoder, original_works());
+    const AtStrength base(model_.adaptation(), 0);
+    return BaseStates(model_.decoder, original_works());
   }();
-  const AtStrength tuned(setup_.adaptation(), own);
-  add_divergences(states.divergences(setup_.decoder), report);
+  const AtStrength tuned(model_.adaptation(), own);
+  add_divergences(states.divergences(model_.decoder), report);
   return report;
 }
 
@@ -121,9 +127,9 @@ Json RunEvaluation::strengths() {
   Json curve = Json::array();
   if (works_.empty()) return curve;
   std::set<double> strengths = {0};
-  const Strength& own = setup_.run().strength;
+  const Strength& own = run_.strength;
   if (own.first == own.last) strengths.insert(own.first);
-  for (const double strength : setup_.run().evaluation.strengths) strengths.insert(strength);
+  for (const double strength : run_.evaluation.strengths) strengths.insert(strength);
   for (const double strength : strengths) {
     curve.push_back({{"strength", strength}, {"tasks", results_json(at_strength(strength))}});
   }
@@ -134,7 +140,7 @@ const RunEvaluation::Results& RunEvaluation::at_strength(const Strength& strengt
   const std::pair key(strength.first, strength.last);
   const auto found = by_strength_.find(key);
   if (found != by_strength_.end()) return found->second;
-  const AtStrength set(setup_.adaptation(), strength);
+  const AtStrength set(model_.adaptation(), strength);
   Results results = measure(strength == Strength(0)   ? "base"
                             : strength == Strength(1) ? "tuned"
                                                       : "at strength " + strength_text(strength));
@@ -143,7 +149,7 @@ const RunEvaluation::Results& RunEvaluation::at_strength(const Strength& strengt
 
 Json RunEvaluation::results_json(const Results& results) const {
   Json tasks = Json::array();
-  const std::size_t originals = setup_.run().evaluation.original_tasks.size();
+  const std::size_t originals = run_.evaluation.original_tasks.size();
   for (std::size_t i = 0; i < results.size(); ++i) {
     const MetricResult& judged = results[i].judged();
     const std::optional<double> loss = results[i].loss();

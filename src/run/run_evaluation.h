@@ -1,7 +1,7 @@
 #pragma once
 
 #include "evaluation/evaluate.h"
-#include "run/train_setup.h"
+#include "run/prepared_run.h"
 #include "tasks/comparison.h"
 #include "training/trainer.h"
 
@@ -12,14 +12,14 @@
 
 namespace expandft {
 
-/// Measures a run's tasks: while it trains, and on what came of it. What is measured once is not
-/// measured again.
+/// Measures a run's tasks: while it trains, and on the trained model. Nothing is measured twice.
 class RunEvaluation {
  public:
-  /// The setup must outlive it. Input errors as prepare_task's.
-  RunEvaluation(TrainSetup& setup, bool quiet);
+  /// All but `quiet` must outlive it. Input errors as prepare_task's.
+  RunEvaluation(const RunConfig& run, const RunBase& base, const RunModel& model,
+                const RankGroup& group, bool quiet);
 
-  /// What TrainingJob::evaluate is to be: empty without tasks.
+  /// For TrainingJob::evaluate; empty without tasks.
   EvaluateFn while_training();
   /// Base against tuned, at the config's strength. `outcome` says which weights the model holds.
   ComparisonReport compare(const TrainingOutcome& outcome);
@@ -38,7 +38,10 @@ class RunEvaluation {
   Json results_json(const Results& results) const;
   std::vector<TaskWork> original_works() const;
 
-  TrainSetup& setup_;
+  const RunConfig& run_;
+  const Tokenizer& tokenizer_;
+  const RunModel& model_;
+  const RankGroup& group_;
   std::vector<TaskWork> works_;  // the original tasks' first
   std::vector<TokenId> end_tokens_;
   bool quiet_;

@@ -33,31 +33,63 @@ std::vector<TokenId> prompt_of(const Example& example) {
 }
 
 /// The format of the conversations that the run trains on, where there are any.
-std::optional<ChatFormat> trained_format(const TrainSetup& setup) {
-  if (setup.training_data.report.conversations == 0) return std::nullopt;
-  return chat_format_of(setup.run().model, setup.run().data.chat_format, *setup.tokenizer);
+std::optional<ChatFormat> trained_format(const RunConfig& run, const RunBase& base,
+                                         const RunData& data) {
+  if (data.training->report.conversations == 0) return std::nullopt;
+  return chat_format_of(run.model, run.data.chat_format, *base.tokenizer);
 }
 
-GenerationOptions sample_options(const TrainSetup& setup) {
+GenerationOptions sample_options(const RunBase& base, const std::optional<ChatFormat>& format) {
   GenerationOptions options{.max_tokens = kContinuation,
                             .sampling = {.temperature = 0},
-                            .end_tokens = end_tokens(setup.base, *setup.tokenizer)};
-  if (const auto format = trained_format(setup)) {
-    const std::vector<TokenId> end = answer_end(*format, *setup.tokenizer);
+                            .end_tokens = end_tokens(base.directory, *base.tokenizer)};
+  if (format) {
+    const std::vector<TokenId> end = answer_end(*format, *base.tokenizer);
     options.end_tokens.insert(options.end_tokens.end(), end.begin(), end.end());
   }
   return options;
 }
 
-std::string continuation(const TrainSetup& setup, const SamplePrompt& prompt,
-                         const GenerationOptions& options) {
-  StreamDecoder stream(*setup.tokenizer, !prompt.text.empty());
+std::vector<SamplePrompt> given_prompts(const RunConfig& run, const RunBase& base,
+                                        const std::optional<ChatFormat>& format) {
+  const Tokenizer& tokenizer = *base.tokenizer;
+  const std::vector<std::string>& given = run.evaluation.prompts;
+  std::vector<SamplePrompt> prompts;
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    const std::string where = fmt::format("evaluation.prompts[{}]", i);
+    std::vector<TokenId> ids = format ? chat_prompt(*format, given[i], where, tokenizer).ids
+                                      : tokenizer.encode(given[i], {.bos = tokenizer.adds_bos()});
+    if (ids.empty() || std::ssize(ids) > base.spec.max_positions) {
+      throw input_error(fmt::format("the prompt has {}; expected 1 to {}, the model's positions",
+                                    counted(std::ssize(ids), "token"), base.spec.max_positions),
+                        where);
+    }
+    prompts.push_back({given[i], std::move(ids)});
+  }
+  return prompts;
+}
+
+std::vector<SamplePrompt> prompts_from(const Dataset& data, const Tokenizer& tokenizer) {
+  std::vector<SamplePrompt> prompts;
+  for (const Example& example : data.examples) {
+    if (prompts.size() == kFromData) break;
+    std::vector<TokenId> ids = prompt_of(example);
+    const bool is_new = std::ranges::find(prompts, ids, &SamplePrompt::ids) == prompts.end();
+    if (ids.empty() || !is_new) continue;
+    prompts.push_back({tokenizer.decode(ids), std::move(ids)});
+  }
+  return prompts;
+}
+
+std::string continuation(const Decoder& decoder, const Tokenizer& tokenizer,
+                         const SamplePrompt& prompt, const GenerationOptions& options) {
+  StreamDecoder stream(tokenizer, !prompt.text.empty());
   std::string text;
   const Generation written =
-      generate(setup.decoder, prompt.ids, options, [&](TokenId id) { text += stream.push(id); });
+      generate(decoder, prompt.ids, options, [&](TokenId id) { text += stream.push(id); });
   text += stream.finish();
-  // Special tokens are no text, but not nothing either.
-  return text.empty() ? setup.tokenizer->decode(written.tokens, false) : text;
+  // Special tokens are no text, but a model that wrote some did write something.
+  return text.empty() ? tokenizer.decode(written.tokens, false) : text;
 }
 
 /// A sample of nothing looks like a fault of the program's.
@@ -71,50 +103,33 @@ void explain_nothing(const char* model, const std::string& prompt) {
 
 }  // namespace
 
-std::vector<SamplePrompt> sample_prompts(const TrainSetup& setup) {
-  const Tokenizer& tokenizer = *setup.tokenizer;
-  std::vector<SamplePrompt> prompts;
-  const std::vector<std::string>& given = setup.run().evaluation.prompts;
-  const std::optional<ChatFormat> format = given.empty() ? std::nullopt : trained_format(setup);
-  for (std::size_t i = 0; i < given.size(); ++i) {
-    const std::string where = fmt::format("evaluation.prompts[{}]", i);
-    std::vector<TokenId> ids = format ? chat_prompt(*format, given[i], where, tokenizer).ids
-                                      : tokenizer.encode(given[i], {.bos = tokenizer.adds_bos()});
-    if (ids.empty() || std::ssize(ids) > setup.spec.max_positions) {
-      throw input_error(fmt::format("the prompt has {}; expected 1 to {}, the model's positions",
-                                    counted(std::ssize(ids), "token"), setup.spec.max_positions),
-                        where);
-    }
-    prompts.push_back({given[i], std::move(ids)});
+SamplePlan plan_samples(const RunConfig& run, const RunBase& base, const RunData& data) {
+  const std::optional<ChatFormat> format = trained_format(run, base, data);
+  SamplePlan plan{given_prompts(run, base, format), sample_options(base, format)};
+  if (plan.prompts.empty()) {
+    plan.prompts =
+        prompts_from(data.validation ? *data.validation : *data.training, *base.tokenizer);
   }
-  if (!prompts.empty()) return prompts;
-  const Dataset& data = setup.validation_data ? *setup.validation_data : setup.training_data;
-  for (const Example& example : data.examples) {
-    if (prompts.size() == kFromData) break;
-    std::vector<TokenId> ids = prompt_of(example);
-    const bool is_new = std::ranges::find(prompts, ids, &SamplePrompt::ids) == prompts.end();
-    if (ids.empty() || !is_new) continue;
-    prompts.push_back({tokenizer.decode(ids), std::move(ids)});
-  }
-  return prompts;
+  return plan;
 }
 
-Json make_samples(const TrainSetup& setup, const std::vector<SamplePrompt>& prompts, bool quiet) {
+Json make_samples(const SamplePlan& plan, const Tokenizer& tokenizer, const RunModel& model,
+                  const Strength& strength, bool quiet) {
+  const std::vector<SamplePrompt>& prompts = plan.prompts;
   ProgressLine progress(quiet);
   if (!prompts.empty()) {
     spdlog::info("writing samples for {}", counted(std::ssize(prompts), "prompt"));
   }
-  const GenerationOptions options = sample_options(setup);
   std::vector<std::string> base, tuned;
   const auto total = 2 * std::ssize(prompts);
   for (auto* texts : {&base, &tuned}) {
-    setup.adaptation().set_strength(texts == &base ? 0 : setup.run().strength);
+    model.adaptation().set_strength(texts == &base ? Strength(0) : strength);
     for (const SamplePrompt& prompt : prompts) {
-      texts->push_back(continuation(setup, prompt, options));
+      texts->push_back(continuation(model.decoder, tokenizer, prompt, plan.options));
       progress.counting("sampling", std::ssize(base) + std::ssize(tuned), total);
     }
   }
-  setup.adaptation().set_strength(1);
+  model.adaptation().set_strength(1);
   progress.clear();
   Json samples = Json::array();
   for (std::size_t i = 0; i < prompts.size(); ++i) {

@@ -21,7 +21,7 @@ std::string file_name(const fs::path& path) {
   return without_trailing_separator(path).filename().string();
 }
 
-RunReport::Facts outcome_facts(const TrainSetup& setup, const TrainingOutcome& outcome) {
+RunReport::Facts outcome_facts(const PreparedRun& run, const TrainingOutcome& outcome) {
   const auto change = [](double before, double after) {
     return fmt::format("{:.3f} → {:.3f}", before, after);
   };
@@ -39,7 +39,7 @@ RunReport::Facts outcome_facts(const TrainSetup& setup, const TrainingOutcome& o
   }
   facts.emplace_back(
       "Trained parameters",
-      human_count(static_cast<double>(count_trained_parameters(setup.adaptation()))));
+      human_count(static_cast<double>(count_trained_parameters(run.model.adaptation()))));
   if (outcome.output_step != outcome.state.step) {
     facts.emplace_back("Outputs are of step", std::to_string(outcome.output_step));
   }
@@ -50,28 +50,29 @@ RunReport::Facts outcome_facts(const TrainSetup& setup, const TrainingOutcome& o
     facts.emplace_back("Tokens a second", human_count(outcome.tokens_per_second));
     facts.emplace_back("Time since the last start", human_duration(outcome.seconds));
   }
-  facts.emplace_back("Peak memory",
-                     human_bytes(static_cast<double>(peak_memory_bytes(setup.device))));
+  facts.emplace_back(
+      "Peak memory",
+      human_bytes(static_cast<double>(peak_memory_bytes(run.model.decoder.device()))));
   return facts;
 }
 
-RunReport::Facts plan_facts(const TrainSetup& setup) {
+RunReport::Facts plan_facts(const PreparedRun& run) {
   RunReport::Facts facts = {
-      {"Method", method_text(setup.run().method)},
-      {"Plan", setup.description()},
-      {"Parameters of the base", human_count(static_cast<double>(count_parameters(setup.spec)))},
-      {"Strength of the merged model", strength_text(setup.run().strength)}};
-  if (setup.folding) {
-    const ExpansionPlan& plan = setup.folding->plan;
+      {"Method", method_text(run.config.run.method)},
+      {"Plan", run.plan()},
+      {"Parameters of the base", human_count(static_cast<double>(count_parameters(run.base.spec)))},
+      {"Strength of the merged model", strength_text(run.config.run.strength)}};
+  if (run.model.folding) {
+    const ExpansionPlan& plan = run.model.folding->plan;
     facts.emplace_back("Layers that grow, counted from 0",
                        fmt::format("{}", fmt::join(plan.layers, ", ")));
     facts.emplace_back(
         "Width of their MLPs",
-        fmt::format("{} → {} ({} copies, the original included)", setup.spec.intermediate,
-                    setup.spec.intermediate * plan.copies, plan.copies));
-    facts.emplace_back("Layout of the merged model", layout_name(setup.folding->layout));
+        fmt::format("{} → {} ({} copies, the original included)", run.base.spec.intermediate,
+                    run.base.spec.intermediate * plan.copies, plan.copies));
+    facts.emplace_back("Layout of the merged model", layout_name(run.model.folding->layout));
   }
-  facts.emplace_back("Base", setup.base.path().string());
+  facts.emplace_back("Base", run.base.directory.path().string());
   return facts;
 }
 
@@ -95,55 +96,55 @@ std::string config_text(const Json& value) {
                            : value.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-RunReport::Facts data_section(const TrainSetup& setup) {
-  const Json& data = setup.config.resolved.at("data");
+RunReport::Facts data_section(const PreparedRun& run) {
+  const Json& data = run.config.resolved.at("data");
   RunReport::Facts facts = {{"Training data", config_text(data.at("train"))},
-                            {"Read as", describe(setup.training_data)},
-                            {"First epoch", describe(setup.first_epoch)}};
-  if (setup.validation_data) {
+                            {"Read as", describe(*run.data.training)},
+                            {"First epoch", describe(run.data.first_epoch)}};
+  if (run.data.validation) {
     facts.emplace_back("Validation data", config_text(data.at("validation")));
-    facts.emplace_back("Read as", describe(*setup.validation_data));
+    facts.emplace_back("Read as", describe(*run.data.validation));
   }
-  if (setup.retention_data) {
-    const std::optional<fs::path>& text = setup.run().retention.text;
+  if (run.data.retention) {
+    const std::optional<fs::path>& text = run.config.run.retention.text;
     facts.emplace_back("Retention text", text ? text->string() : "sampled from the base itself");
-    facts.emplace_back("Read as", describe(*setup.retention_data));
+    facts.emplace_back("Read as", describe(*run.data.retention));
   }
   return facts;
 }
 
 /// `state` is a sentence on a run that is not finished; empty for one that is.
-void write_report_of(const TrainSetup& setup, const TrainingOutcome& outcome,
+void write_report_of(const PreparedRun& run, const TrainingOutcome& outcome,
                      const ReportResults& results, const std::string& state) {
-  const fs::path& run = setup.run().output;
-  const Strength& own = setup.run().strength;
+  const fs::path& output = run.config.run.output;
+  const Strength& own = run.config.run.strength;
   const RunReport report{
-      .name = file_name(run),
-      .opening = file_name(setup.base.path()) + ", fine-tuned: " + setup.description() + "." +
+      .name = file_name(output),
+      .opening = file_name(run.base.directory.path()) + ", fine-tuned: " + run.plan() + "." +
                  (state.empty() ? "" : " " + state),
-      .outcome = outcome_facts(setup, outcome),
+      .outcome = outcome_facts(run, outcome),
       .comparison = results.comparison,
-      .events = read_metrics(run / "metrics.jsonl"),
+      .events = read_metrics(output / "metrics.jsonl"),
       .strengths = results.strengths,
       .strength = own.first == own.last ? std::optional(own.first) : std::nullopt,
       .samples = results.samples,
-      .warnings = notice_texts(setup.notices),
-      .plan = plan_facts(setup),
-      .data = data_section(setup),
-      .config = setup.config.resolved,
+      .warnings = notice_texts(run.notices),
+      .plan = plan_facts(run),
+      .data = data_section(run),
+      .config = run.config.resolved,
       .footer = std::string("Written by expandft ") + program_version() +
                 " from metrics.jsonl, config.resolved.json and the results in summary.json."};
-  write_file_atomically(run / "report.html", run_report_html(report));
+  write_file_atomically(output / "report.html", run_report_html(report));
 }
 
 }  // namespace
 
-void write_report(const TrainSetup& setup, const TrainingOutcome& outcome,
+void write_report(const PreparedRun& run, const TrainingOutcome& outcome,
                   const ReportResults& results) {
-  write_report_of(setup, outcome, results, "");
+  write_report_of(run, outcome, results, "");
 }
 
-void write_unfinished_report(const TrainSetup& setup, const TrainingOutcome& outcome) {
+void write_unfinished_report(const PreparedRun& run, const TrainingOutcome& outcome) {
   const std::string state =
       outcome.signal != 0
           ? fmt::format("Interrupted after step {} of {}: train --resume goes on from there.",
@@ -152,7 +153,7 @@ void write_unfinished_report(const TrainSetup& setup, const TrainingOutcome& out
                 "Training is done; what follows it was not finished: evaluation, samples and the "
                 "merged model. train --resume does that.");
   try {
-    write_report_of(setup, outcome, {Json::object(), Json::array(), Json::array()}, state);
+    write_report_of(run, outcome, {Json::object(), Json::array(), Json::array()}, state);
   } catch (const Error& error) {  // it must not end a run
     spdlog::warn("the report is not written: {}", error.message());
   }

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "run/train_setup.h"
+#include "run/prepared_run.h"
 #include "training/trainer.h"
 
 namespace expandft {
@@ -12,11 +12,11 @@ struct ReportResults {
 };
 
 /// Writes run/report.html: pages/run_report.h.
-void write_report(const TrainSetup& setup, const TrainingOutcome& outcome,
+void write_report(const PreparedRun& run, const TrainingOutcome& outcome,
                   const ReportResults& results);
 
 /// The same of a run that is not finished, interrupted or about to be evaluated and merged: what
 /// there is so far. A report that cannot be written is only warned of.
-void write_unfinished_report(const TrainSetup& setup, const TrainingOutcome& outcome);
+void write_unfinished_report(const PreparedRun& run, const TrainingOutcome& outcome);
 
 }  // namespace expandft

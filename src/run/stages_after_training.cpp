@@ -1,4 +1,4 @@
-#include "run/finishing.h"
+#include "run/stages_after_training.h"
 
 #include <csignal>
 #include <cstdio>
@@ -12,21 +12,21 @@ const char* ending_word(int signal) {
   return signal == SIGINT ? "interrupted" : "terminated";
 }
 
-void GoingOn::tell() const {
-  if (!is_told) return;
+void ResumeHint::log() const {
+  if (!is_first_rank) return;
   if (const fs::path report = run / "report.html"; is_there(report)) {
     spdlog::warn("the report of what there is so far: {}", report.string());
   }
-  spdlog::warn("continue with: {}", command);
+  if (!command.empty()) spdlog::warn("continue with: {}", command);
 }
 
-void Finishing::end(int signal, const std::string& what) const {
-  if (going_on_.is_told) {
+void StagesAfterTraining::end(int signal, const std::string& what) const {
+  if (hint_.is_first_rank) {
     spdlog::warn("{} while {}; training is done, and saved", ending_word(signal), what);
   }
-  going_on_.tell();
+  hint_.log();
   release_();
-  // Other threads compute on: nothing of theirs may be taken down.
+  // Other threads are still computing: destructors must not free what they use.
   std::fflush(nullptr);
   std::_Exit(128 + signal);
 }

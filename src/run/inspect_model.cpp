@@ -1,7 +1,10 @@
+#include "run/inspect_model.h"
+
 #include "base/error.h"
+#include "checkpoint/adapter_directory.h"
 #include "checkpoint/model_directory.h"
 #include "checkpoint/model_info.h"
-#include "cli/facts.h"
+#include "checkpoint/peft_adapter.h"
 #include "export/unmerge.h"
 #include "families/deci.h"
 #include "families/model_config.h"
@@ -21,7 +24,7 @@ std::int64_t count(const TensorView& tensor) {
 }
 
 /// The part of a model that a tensor belongs to, by its name.
-std::string part_of(const std::string& name) {
+std::string model_part(const std::string& name) {
   const auto has = [&](const char* word) { return name.find(word) != std::string::npos; };
   if (has("embed_tokens")) return "embedding";
   if (has("lm_head")) return "head";
@@ -31,10 +34,10 @@ std::string part_of(const std::string& name) {
   return "other";
 }
 
-Json part_facts(const ModelDirectory& model, std::int64_t parameters) {
+Json parts_json(const ModelDirectory& model, std::int64_t parameters) {
   std::map<std::string, std::pair<std::int64_t, std::int64_t>> sums;  // tensors, parameters
   for (const auto& [name, tensor] : model.tensors()) {
-    auto& [tensors, numbers] = sums[part_of(name)];
+    auto& [tensors, numbers] = sums[model_part(name)];
     ++tensors;
     numbers += count(tensor);
   }
@@ -50,7 +53,7 @@ Json part_facts(const ModelDirectory& model, std::int64_t parameters) {
   return parts;
 }
 
-Json tokenizer_facts(const fs::path& directory) {
+Json tokenizer_json(const fs::path& directory) {
   try {
     const auto tokenizer = Tokenizer::load(directory);
     const auto name = [&](std::optional<TokenId> id) {
@@ -65,18 +68,18 @@ Json tokenizer_facts(const fs::path& directory) {
   }
 }
 
-Json spec_facts(const DecoderSpec& spec) {
-  Json facts = {{"layers", spec.layers},
-                {"hidden_size", spec.hidden},
-                {"intermediate_size", spec.intermediate},
-                {"heads", spec.heads},
-                {"kv_heads", spec.kv_heads},
-                {"head_dim", spec.head_dim},
-                {"vocabulary", spec.vocab},
-                {"context", spec.max_positions},
-                {"tied_head", spec.tied}};
-  if (!spec.layer_widths.empty()) facts[kLayerWidthsKey] = spec.layer_widths;
-  return facts;
+Json spec_json(const DecoderSpec& spec) {
+  Json out = {{"layers", spec.layers},
+              {"hidden_size", spec.hidden},
+              {"intermediate_size", spec.intermediate},
+              {"heads", spec.heads},
+              {"kv_heads", spec.kv_heads},
+              {"head_dim", spec.head_dim},
+              {"vocabulary", spec.vocab},
+              {"context", spec.max_positions},
+              {"tied_head", spec.tied}};
+  if (!spec.layer_widths.empty()) out[kLayerWidthsKey] = spec.layer_widths;
+  return out;
 }
 
 /// Programs that load the model, as far as its family, layout and files tell.
@@ -101,9 +104,19 @@ Json loads_in(const DecoderSpec& spec, const fs::path& directory) {
           {"llama.cpp", "yes, converted to GGUF"}};
 }
 
+/// Notices of what can be read.
+template <typename Read>
+Notices notices_or_none(Read read) {
+  try {
+    return read();
+  } catch (const Error&) {
+    return {};
+  }
+}
+
 }  // namespace
 
-Json model_facts(const fs::path& directory) {
+Json inspect_model(const fs::path& directory) {
   const ModelDirectory model = ModelDirectory::open(directory);
   const fs::path merged = directory / kModelInfoFile;
   std::int64_t parameters = 0;
@@ -114,36 +127,79 @@ Json model_facts(const fs::path& directory) {
     dtypes.emplace(safetensors_name(tensor.dtype));
     if (tensor.file) files.insert(tensor.file->path());
   }
-  Json facts = {{"kind", is_there(merged) ? "merged model" : "model"},
-                {"family", model.config().value("model_type", Json())}};
+  Json out = {{"kind", is_there(merged) ? "merged model" : "model"},
+              {"family", model.config().value("model_type", Json())}};
   Json loads;
   try {
     const DecoderSpec spec = read_spec(model);
-    facts.update(spec_facts(spec));
+    out.update(spec_json(spec));
     loads = loads_in(spec, directory);
   } catch (const Error& error) {
     loads = {{"expandft", "no: " + error.message()}};
   }
-  facts["parameters"] = parameters;
-  facts["dtypes"] = dtypes;
-  facts["weight_bytes"] = model.weight_bytes();
-  if (facts["kind"] == "merged model" && facts.contains("layers")) {
+  out["parameters"] = parameters;
+  out["dtypes"] = dtypes;
+  out["weight_bytes"] = model.weight_bytes();
+  if (out["kind"] == "merged model" && out.contains("layers")) {
     try {
-      facts["padding_bytes"] = padding_bytes(model);
+      out["padding_bytes"] = padding_bytes(model);
     } catch (const Error&) {
       // Nothing was widened in it, or its expandft.json is damaged.
     }
   }
-  facts["weight_files"] = files.size();
-  facts["tokenizer"] = tokenizer_facts(directory);
-  facts["loads_in"] = loads;
+  out["weight_files"] = files.size();
+  out["tokenizer"] = tokenizer_json(directory);
+  out["loads_in"] = loads;
   if (is_there(merged)) {
     const Json info = read_json(merged);
     const bool is_tuned = info.is_object() && info.value("format", Json()) == kTunedFormat;
-    facts[is_tuned ? "tuning" : "expansion"] = info;
+    out[is_tuned ? "tuning" : "expansion"] = info;
   }
-  facts["parts"] = part_facts(model, parameters);
-  return facts;
+  out["parts"] = parts_json(model, parameters);
+  return out;
+}
+
+Json inspect_adapter(const fs::path& directory) {
+  const auto add_sizes = [](Json out, const std::map<std::string, TensorView>& tensors) {
+    std::uint64_t parameters = 0, bytes = 0;
+    for (const auto& [name, tensor] : tensors) {
+      parameters += tensor.bytes.size() / size_of(tensor.dtype);
+      bytes += tensor.bytes.size();
+    }
+    out["parameters"] = parameters;
+    out["weight_bytes"] = bytes;
+    return out;
+  };
+  if (is_peft_adapter(directory)) {
+    const PeftAdapter adapter = PeftAdapter::open(directory);
+    const PeftLoraInfo& info = adapter.info();
+    return add_sizes({{"kind", "adapter"},
+                      {"format", "PEFT LoRA"},
+                      {"base_model", info.base_model},
+                      {"rank", info.rank},
+                      {"alpha", info.alpha},
+                      {"target_modules", info.targets.stated()}},
+                     adapter.tensors());
+  }
+  const AdapterDirectory adapter = AdapterDirectory::open(directory);
+  const AdapterInfo& info = adapter.info();
+  return add_sizes({{"kind", "adapter"},
+                    {"base_model", info.base_model},
+                    {"base_fingerprint", info.base_fingerprint},
+                    {"layers", info.layers},
+                    {"copies", info.copies},
+                    {"hidden_size", info.hidden_size},
+                    {"intermediate_size", info.intermediate_size},
+                    {"method", method_text(info.method)},
+                    {"strength", info.strength}},
+                   adapter.tensors());
+}
+
+Notices model_notices(const fs::path& directory) {
+  Notices notices =
+      notices_or_none([&] { return read_spec(ModelDirectory::open(directory)).notices; });
+  return joined(std::move(notices),
+                notices_or_none([&] { return Tokenizer::load(directory)->notices(); }));
 }
 
 }  // namespace expandft

@@ -1,11 +1,11 @@
-#include "cli/run_page.h"
+#include "cli/run_overview.h"
 
 #include "base/wording.h"
 #include "report/human.h"
 #include "report/json_values.h"
 #include "report/summary.h"
 #include "report/table.h"
-#include "run/resume_command.h"
+#include "run/run_directory.h"
 
 #include <cmath>
 #include <optional>
@@ -17,36 +17,35 @@ namespace {
 
 using enum Table::Align;
 
-Json at(const Json& facts, const char* key) {
-  return facts.is_object() ? facts.value(key, Json()) : Json();
+Json at(const Json& run, const char* key) {
+  return run.is_object() ? run.value(key, Json()) : Json();
 }
 
 /// "step 40 of 120".
-std::string step_of_run(const Json& facts) {
-  const std::optional<double> step = number_at(facts, "step"),
-                              all = number_at(facts, "total_steps");
+std::string step_of_run(const Json& run) {
+  const std::optional<double> step = number_at(run, "step"), all = number_at(run, "total_steps");
   if (!step) return "";
   return "step " + fixed(*step, 0) + (all ? " of " + fixed(*all, 0) : "");
 }
 
-std::string state_sentence(const Json& facts) {
-  const std::string state = text_at(facts, "state"), step = step_of_run(facts);
+std::string state_sentence(const Json& run) {
+  const std::string state = text_at(run, "state"), step = step_of_run(run);
   const std::string after = step.empty() ? " before the first step" : " after " + step;
   if (state == "finished") return "finished" + (step.empty() ? "" : ", " + step);
   if (state == "running") return "running" + (step.empty() ? ", no step yet" : ", " + step);
   if (state == "interrupted") return "interrupted" + after;
   if (state == "trained") return "trained, " + step + "; the outputs are not all written";
   if (state == "diverged") {
-    const Json diverged = at(facts, "diverged");
+    const Json diverged = at(run, "diverged");
     const std::optional<double> where = number_at(diverged, "step");
     return (where ? "step " + fixed(*where, 0) + ": " : "") + text_at(diverged, "what");
   }
   return "ended without a word" + after + ": killed, or a crash";
 }
 
-std::string method_sentence(const Json& facts) {
-  std::string text = text_at(facts, "method");
-  const Json expansion = at(facts, "expansion");
+std::string method_sentence(const Json& run) {
+  std::string text = text_at(run, "method");
+  const Json expansion = at(run, "expansion");
   if (!expansion.is_object() || at(expansion, "layers").is_null()) return text;
   const Json layers = at(expansion, "layers");
   text += ", layers " + (layers.is_string() ? layers.get<std::string>() : layers.dump());
@@ -62,29 +61,29 @@ std::string loss_change(const std::optional<double>& before, const std::optional
 }
 
 /// Of steps as long as those so far.
-std::optional<double> seconds_left(const Json& facts, const Json& last) {
-  const auto step = number_at(facts, "step"), all = number_at(facts, "total_steps");
+std::optional<double> seconds_left(const Json& run, const Json& last) {
+  const auto step = number_at(run, "step"), all = number_at(run, "total_steps");
   const auto tokens = number_at(last, "tokens"), speed = number_at(last, "tokens_per_second");
   if (!step || !all || !tokens || !speed || *step <= 0 || *speed <= 0) return {};
   return (*all - *step) * (*tokens / *step) / *speed;
 }
 
-std::string head(const Json& facts) {
-  const Json summary = at(facts, "summary"), events = at(facts, "last");
+std::string head(const Json& run) {
+  const Json summary = at(run, "summary"), events = at(run, "last");
   const Json last = at(events, "train"), validation = at(events, "validation");
   Summary lines;
-  lines.line("state", state_sentence(facts));
-  if (const std::string process = text_at(facts, "process"); !process.empty()) {
+  lines.line("state", state_sentence(run));
+  if (const std::string process = text_at(run, "process"); !process.empty()) {
     lines.line("process", process);
   }
-  if (text_at(facts, "state") == "running") {
-    if (const auto left = seconds_left(facts, last)) {
+  if (text_at(run, "state") == "running") {
+    if (const auto left = seconds_left(run, last)) {
       lines.line("left", "about " + human_duration(*left));
     }
   }
-  lines.line("model", text_at(facts, "model"));
-  lines.line("method", method_sentence(facts));
-  const Json strength = at(facts, "strength");
+  lines.line("model", text_at(run, "model"));
+  lines.line("method", method_sentence(run));
+  const Json strength = at(run, "strength");
   if (!strength.is_null()) {
     lines.line("strength", strength.is_number()   ? fmt::format("{:g}", strength.get<double>())
                            : strength.is_string() ? strength.get<std::string>()
@@ -152,8 +151,8 @@ std::string warnings_text(const Json& warnings) {
 }
 
 /// What can be done now.
-std::string next_text(const fs::path& directory, const Json& facts) {
-  const std::string state = text_at(facts, "state");
+std::string next_text(const fs::path& directory, const Json& run) {
+  const std::string state = text_at(run, "state");
   Summary lines;
   if (is_file(directory / "report.html")) {
     lines.line("to read", (directory / "report.html").string());
@@ -163,7 +162,7 @@ std::string next_text(const fs::path& directory, const Json& facts) {
                              shell_word((directory / "merged").string()) +
                              " --prompt \"Once upon a time\"");
   }
-  const std::string command = text_at(facts, "continue");
+  const std::string command = text_at(run, "continue");
   if (state == "diverged") {
     lines.line("to continue", command + " --set training.learning_rate=… (lower than before)");
   } else if (!command.empty()) {
@@ -175,9 +174,9 @@ std::string next_text(const fs::path& directory, const Json& facts) {
 
 }  // namespace
 
-std::string run_page(const fs::path& directory, const Json& facts) {
-  return head(facts) + tasks_table(at(facts, "tasks")) + files_table(at(facts, "files")) +
-         warnings_text(at(facts, "warnings")) + next_text(directory, facts);
+std::string run_overview(const fs::path& directory, const Json& run) {
+  return head(run) + tasks_table(at(run, "tasks")) + files_table(at(run, "files")) +
+         warnings_text(at(run, "warnings")) + next_text(directory, run);
 }
 
 }  // namespace expandft

@@ -1,12 +1,10 @@
-#include "run/train_checks.h"
+#include "run/run_base.h"
 
 #include "base/error.h"
 #include "config/budget_check.h"
 #include "config/task_config.h"
 #include "config/task_search.h"
-#include "data/shared_data.h"
 #include "families/model_config.h"
-#include "run/open_model.h"
 
 #include <algorithm>
 #include <set>
@@ -85,22 +83,6 @@ void check_targets_of(const RunConfig& run, const ModelDirectory& base, const De
   }
 }
 
-bool is_given(const ResolvedConfig& config, const std::string& key) {
-  return std::ranges::any_of(config.value_sources, [&](const auto& one) {
-    return one.first == key && one.second != ValueSource::kDefault;
-  });
-}
-
-/// The files that the run's tasks are measured on.
-std::vector<MeasuredFile> task_files(const RunConfig& run, const std::vector<std::string>& names) {
-  std::vector<MeasuredFile> files;
-  for (const TaskConfig& task :
-       find_tasks(names, run.file.parent_path(), run.evaluation.task_data)) {
-    files.push_back({task.data, "the task " + task.name});
-  }
-  return files;
-}
-
 }  // namespace
 
 Folding folding_of(const RunConfig& run, const DecoderSpec& spec) {
@@ -109,19 +91,23 @@ Folding folding_of(const RunConfig& run, const DecoderSpec& spec) {
   return {plan, resolve_layout(run.layout, plan, spec), run.strength, spec.layers};
 }
 
-std::optional<TrainBase> open_train_base(const RunConfig& run, Problems& problems) {
-  std::optional<TrainBase> base;
+Dtype RunBase::dtype() const {
+  return directory.tensor(spec.names.embedding()).dtype;
+}
+
+std::optional<RunBase> open_run_base(const RunConfig& run, Problems& problems) {
+  std::optional<RunBase> base;
   problems.check([&] {
     ModelDirectory directory = ModelDirectory::open(run.model);
     const DecoderSpec spec = read_spec(directory);
-    base = TrainBase{std::move(directory), spec, std::nullopt, nullptr, notices_of(spec)};
+    base = RunBase{std::move(directory), spec, nullptr, training_notices(spec)};
   });
   if (!base) return base;
   const DecoderSpec& spec = base->spec;
   problems.check([&] { check_length(run, spec); });
   problems.check([&] {
     check_layers(run, spec);
-    if (run.method.widens() && !chooses_layers(run, spec)) base->folding = folding_of(run, spec);
+    if (run.method.widens() && !chooses_layers(run, spec)) folding_of(run, spec);
   });
   problems.check([&] { check_shares(run, spec); });
   problems.check([&] { check_targets_of(run, base->directory, spec); });
@@ -140,10 +126,6 @@ TokenId begin_token(const Tokenizer& tokenizer) {
   if (const auto eos = tokenizer.eos()) return *eos;
   throw input_error("the tokenizer has neither BOS nor EOS to begin a text with", "retention.text",
                     "give a text that the base is good at");
-}
-
-DatasetOptions retention_options(const RunConfig& run) {
-  return {.path = *run.retention.text, .max_length = run.data.max_length, .train_on_prompt = true};
 }
 
 Notices config_notices(const RunConfig& run) {
@@ -168,48 +150,7 @@ Notices config_notices(const RunConfig& run) {
   return notices;
 }
 
-Notices data_notices(const RunConfig& run, const TrainData& data) {
-  Notices notices = data.training.notices;
-  const auto add = [&](const Notices& more) { notices = joined(std::move(notices), more); };
-  if (data.validation) {
-    add(data.validation->notices);
-    add(shared_examples(data.training, *data.validation));
-  }
-  std::vector<fs::path> training_files;
-  for (const SourceReport& source : data.training.sources) {
-    training_files.insert(training_files.end(), source.file_paths.begin(), source.file_paths.end());
-  }
-  add(shared_files(training_files, "data.train", task_files(run, run.evaluation.original_tasks)));
-  add(shared_files(training_files, "data.train", task_files(run, run.evaluation.tasks)));
-  if (data.retention) {
-    add(data.retention->notices);
-    add(shared_files({*run.retention.text}, "retention.text",
-                     task_files(run, run.evaluation.original_tasks)));
-  }
-  return notices;
-}
-
-Notices batch_notices(const ResolvedConfig& config, const EpochStatistics& epoch) {
-  const TrainingConfig& training = config.run.training;
-  const auto tell = [](const std::string& key, std::int64_t batch, std::int64_t epoch_holds,
-                       const std::string& unit) {
-    return Notice{.what = fmt::format("a step of {} {} takes more than an epoch has: {}", batch,
-                                      unit, epoch_holds),
-                  .where = key,
-                  .hint = "lower it: every step sees the same rows, and there are few steps"};
-  };
-  if (training.batch_size && *training.batch_size > epoch.packs &&
-      is_given(config, "training.batch_size")) {
-    return {tell("training.batch_size", *training.batch_size, epoch.packs, "sequences")};
-  }
-  if (training.batch_tokens && *training.batch_tokens > epoch.tokens &&
-      is_given(config, "training.batch_tokens")) {
-    return {tell("training.batch_tokens", *training.batch_tokens, epoch.tokens, "tokens")};
-  }
-  return {};
-}
-
-Notices notices_of(const DecoderSpec& spec) {
+Notices training_notices(const DecoderSpec& spec) {
   return joined(spec.notices, spec.training_notices);
 }
 

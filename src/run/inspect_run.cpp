@@ -1,9 +1,11 @@
-#include "run/run_state.h"
+#include "run/inspect_run.h"
 
 #include "base/wording.h"
 #include "checkpoint/output_lock.h"
+#include "config/unknown_keys.h"
 #include "report/json_values.h"
-#include "run/resume_command.h"
+#include "report/metrics_log.h"
+#include "run/run_directory.h"
 #include "training/health.h"
 #include "training/snapshot.h"
 
@@ -12,6 +14,7 @@
 #include <string>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 namespace expandft {
 namespace {
@@ -87,9 +90,8 @@ std::string snapshots_in_words(const fs::path& directory) {
          snapshots.front().filename().string() + ": --resume goes on from it";
 }
 
-}  // namespace
-
-Json run_state(const fs::path& directory, const std::vector<Json>& events) {
+/// How far the run came.
+Json state_json(const fs::path& directory, const std::vector<Json>& events) {
   const std::optional<std::string> holder = lock_holder(directory);
   const std::string state = state_of(directory, holder.has_value(), events);
   std::optional<double> step, total;
@@ -105,13 +107,12 @@ Json run_state(const fs::path& directory, const std::vector<Json>& events) {
   if (is_file(diverged_file(directory))) out["diverged"] = read_json(diverged_file(directory));
   const bool is_to_go_on = state != "running" && state != "finished";
   out["continue"] =
-      is_to_go_on ? Json("expandft train --config " +
-                         shell_word((directory / "config.resolved.json").string()) + " --resume")
-                  : Json();
+      is_to_go_on ? Json(resume_command((directory / "config.resolved.json").string())) : Json();
   return out;
 }
 
-Json run_tasks(const Json& summary, const std::vector<Json>& events) {
+/// Base against tuned.
+Json tasks_json(const Json& summary, const std::vector<Json>& events) {
   Json tasks = Json::array();
   const Json evaluation = summary.is_object() ? summary.value("evaluation", Json()) : Json();
   if (evaluation.is_object() && !evaluation.empty()) {
@@ -138,7 +139,8 @@ Json run_tasks(const Json& summary, const std::vector<Json>& events) {
   return tasks;
 }
 
-Json run_files(const fs::path& directory) {
+/// What the directory holds, and what each is for.
+Json files_json(const fs::path& directory) {
   const std::vector<std::pair<std::string, std::string>> known = {
       {"merged", "the whole model, as transformers, vLLM and expandft load it"},
       {"adapter", "what was learned alone: expandft merge folds it into the base"},
@@ -173,6 +175,49 @@ Json run_files(const fs::path& directory) {
   std::ranges::sort(others);
   for (const std::string& name : others) add(name, "");
   return files;
+}
+
+/// The last event of each kind.
+Json last_of_each(const std::vector<Json>& events) {
+  Json last = Json::object();
+  for (const Json& event : events) last[event.at("event").get<std::string>()] = event;
+  for (auto& [kind, event] : last.items()) event.erase("event");
+  return last;
+}
+
+std::vector<std::string> folders_in(const fs::path& directory) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (fs::directory_iterator entry(directory, error), end; !error && entry != end;
+       entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
+    if (is_folder(entry->path()) && !name.starts_with('.')) names.push_back(name);
+  }
+  std::ranges::sort(names);
+  return names;
+}
+
+}  // namespace
+
+Json inspect_run(const fs::path& directory) {
+  const bool finished = is_there(directory / "summary.json");
+  const Json config = with_present_keys(read_json(directory / "config.resolved.json"));
+  const std::vector<Json> events = read_metrics(directory / "metrics.jsonl");
+  Json out = {{"kind", "run"}, {"status", finished ? "finished" : "unfinished"}};
+  out.update(state_json(directory, events));
+  for (const char* key : {"model", "expansion", "method", "strength"}) {
+    if (config.is_object() && config.contains(key)) out[key] = config.at(key);
+  }
+  out["last"] = last_of_each(events);
+  out["checkpoints"] = folders_in(directory / "checkpoints");
+  out["adapter"] = is_there(directory / "adapter" / "adapter_config.json");
+  out["merged"] = is_there(directory / "merged" / "config.json");
+  if (finished) out["summary"] = read_json(directory / "summary.json");
+  const Json summary = finished ? out["summary"] : Json();
+  out["tasks"] = tasks_json(summary, events);
+  out["files"] = files_json(directory);
+  out["warnings"] = summary.is_object() ? summary.value("warnings", Json::array()) : Json::array();
+  return out;
 }
 
 }  // namespace expandft

@@ -1,4 +1,4 @@
-#include "run/model_card.h"
+#include "export/model_card.h"
 
 #include "base/wording.h"
 #include "config/hub_cache.h"
@@ -109,14 +109,15 @@ std::string lora_model_card(const ModelDirectory& base, const std::string& adapt
                      base_name(base), adapter, strength_text(strength));
 }
 
-std::string trained_model_card(const TrainSetup& setup, const TrainingOutcome& outcome,
-                               const ComparisonReport& results) {
-  const RunConfig& run = setup.run();
+std::string trained_model_card(const TrainedModel& model) {
+  const RunConfig& run = model.run;
+  const TrainingOutcome& outcome = model.outcome;
+  const ComparisonReport& results = model.results;
   std::string card =
-      setup.folding ? opening(setup.base, setup.spec, *setup.folding, "expanded and fine-tuned")
-                    : title(setup.base, "fine-tuned") +
-                          fmt::format("Made by expandft from `{}`: {}.\n\n", base_name(setup.base),
-                                      setup.description());
+      model.folding
+          ? opening(model.base, model.spec, *model.folding, "expanded and fine-tuned")
+          : title(model.base, "fine-tuned") + fmt::format("Made by expandft from `{}`: {}.\n\n",
+                                                          base_name(model.base), model.plan);
   card += fmt::format("- Strength: {} (1 is as trained, 0 the base).\n\n## Training\n\n",
                       strength_text(run.strength));
   card += fmt::format(

@@ -1,10 +1,10 @@
-#include "run/train_texts.h"
+#include "cli/train_text.h"
 
 #include "base/wording.h"
 #include "report/human.h"
 #include "report/json_values.h"
 #include "report/summary.h"
-#include "run/train_outputs.h"
+#include "tasks/result_tables.h"
 #include "training/snapshot.h"
 
 #include <cmath>
@@ -16,18 +16,22 @@ namespace expandft {
 namespace {
 
 /// Why nobody knows what was forgotten; empty where it was measured.
-std::string why_not_measured(const TrainSetup& setup, const ComparisonReport& comparison) {
+std::string why_not_measured(const RunConfig& run, const ComparisonReport& comparison) {
   if (!comparison.originals.empty()) return {};
-  return setup.run().evaluation.original_tasks.empty()
+  return run.evaluation.original_tasks.empty()
              ? "not measured; add evaluation.original_tasks"
              : "not measured: the model gives no finite number on the tasks";
 }
 
+std::string tasks_text(const ComparisonReport& comparison) {
+  if (comparison.originals.empty() && comparison.news.empty()) return {};
+  return comparison_table(comparison) + forgetting_text(comparison) + "\n";
+}
+
 }  // namespace
 
-std::string outcome_text(const TrainSetup& setup, const TrainingOutcome& outcome,
-                         const ComparisonReport& comparison) {
-  const fs::path& run = setup.run().output;
+std::string outcome_text(const RunConfig& run, const RunResult& result) {
+  const TrainingOutcome& outcome = result.outcome;
   Summary summary;
   std::string trained =
       counted(outcome.state.step, "step") + ", " + counted(outcome.state.tokens, "token");
@@ -49,16 +53,16 @@ std::string outcome_text(const TrainSetup& setup, const TrainingOutcome& outcome
     summary.line("outputs", fmt::format("of step {}, the lowest validation loss: {:.4f}",
                                         outcome.output_step, outcome.best->loss));
   }
-  if (const std::string why = why_not_measured(setup, comparison); !why.empty()) {
+  if (const std::string why = why_not_measured(run, result.comparison); !why.empty()) {
     summary.line("forgetting", why);
   }
-  if (has_adapter(setup)) summary.line("adapter", (run / "adapter").string());
-  std::string merged = (run / "merged").string() + " (";
-  if (setup.folding) merged += "layout " + layout_name(setup.folding->layout) + ", ";
-  summary.line("merged", merged + "strength " + strength_text(setup.run().strength) + ")");
-  summary.line("size", setup.merged_size());
-  summary.line("report", (run / "report.html").string());
-  return summary.text();
+  if (result.written.has_adapter) summary.line("adapter", (run.output / "adapter").string());
+  std::string merged = (run.output / "merged").string() + " (";
+  if (result.written.layout) merged += "layout " + layout_name(*result.written.layout) + ", ";
+  summary.line("merged", merged + "strength " + strength_text(run.strength) + ")");
+  summary.line("size", result.written.size);
+  summary.line("report", (run.output / "report.html").string());
+  return tasks_text(result.comparison) + summary.text();
 }
 
 std::string finished_text(const RunConfig& run) {
