@@ -10,7 +10,7 @@
 
 namespace expandft {
 
-// DeciLM ("nemotron-nas"): Llama with an own MLP width for each layer, which llama.cpp and vLLM can
+// DeciLM ("nemotron-nas"): Llama with its own MLP width for each layer, which llama.cpp and vLLM can
 // run. block_configs of config.json states a width p as a factor of the hidden size h:
 // p = int(2 · ffn_mult · h / 3), rounded up to a multiple of 256.
 

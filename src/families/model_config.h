@@ -12,7 +12,7 @@ namespace expandft {
 /// dialect of most published checkpoints and that of transformers 5; the text part of a multimodal
 /// Gemma 3; and DeciLM as expandft writes it. An unknown family, or an unsupported field that
 /// changes the arithmetic, is an input error that names the field. Fields that are not understood
-/// become notices of the spec, so that no model is computed wrongly without a word. `where`: the
+/// become notices of the spec, so that no model is silently computed wrongly. `where`: the
 /// file, for messages.
 DecoderSpec read_spec(const Json& config, const std::string& where);
 
