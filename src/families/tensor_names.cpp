@@ -11,7 +11,7 @@ namespace expandft {
 namespace {
 
 /// The prefixes of the decoder's tensors, each with the name of its head.
-constexpr std::pair<const char*, const char*> kNames[] = {
+constexpr std::pair<const char*, const char*> kPrefixes[] = {
     {"model.", "lm_head.weight"},
     {"model.language_model.", "lm_head.weight"},
     {"language_model.model.", "language_model.lm_head.weight"},
@@ -20,7 +20,7 @@ constexpr std::pair<const char*, const char*> kNames[] = {
 }  // namespace
 
 TensorNames find_tensor_names(const ModelDirectory& directory) {
-  for (const auto& [body, head] : kNames) {
+  for (const auto& [body, head] : kPrefixes) {
     TensorNames names{body, head};
     if (directory.has(names.embedding())) return names;
   }
