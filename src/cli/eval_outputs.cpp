@@ -3,8 +3,8 @@
 #include "cli/output.h"
 #include "config/strength.h"
 #include "pages/answers_page.h"
-#include "report/summary.h"
-#include "tasks/junit.h"
+#include "report/json_values.h"
+#include "pages/junit.h"
 #include "tasks/result_tables.h"
 #include "tasks/results_json.h"
 

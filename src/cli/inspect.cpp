@@ -3,7 +3,6 @@
 #include "cli/run_overview.h"
 #include "cli/verbs.h"
 #include "report/human.h"
-#include "report/summary.h"
 #include "report/table.h"
 #include "run/dry_run.h"
 #include "run/inspect_model.h"

@@ -7,7 +7,7 @@
 #include "config/task_metrics.h"
 #include "config/task_search.h"
 #include "families/model_config.h"
-#include "report/summary.h"
+#include "report/table.h"
 #include "run/make_model.h"
 #include "run/measure_models.h"
 #include "run/open_model.h"

@@ -4,7 +4,7 @@
 #include "base/files.h"
 #include "base/wording.h"
 #include "data/text_file.h"
-#include "report/summary.h"
+#include "report/json_values.h"
 
 #include <cerrno>
 #include <cstdio>

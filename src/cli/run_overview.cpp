@@ -3,7 +3,6 @@
 #include "base/wording.h"
 #include "report/human.h"
 #include "report/json_values.h"
-#include "report/summary.h"
 #include "report/table.h"
 #include "run/run_directory.h"
 

@@ -3,7 +3,7 @@
 #include "base/wording.h"
 #include "report/human.h"
 #include "report/json_values.h"
-#include "report/summary.h"
+#include "report/table.h"
 #include "tasks/result_tables.h"
 #include "training/snapshot.h"
 

@@ -1,7 +1,7 @@
 
 #include "cli/output.h"
 #include "cli/verbs.h"
-#include "report/summary.h"
+#include "report/table.h"
 #include "run/make_model.h"
 #include "run/open_model.h"
 

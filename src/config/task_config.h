@@ -99,7 +99,7 @@ struct TaskConfig {
 };
 
 /// Reads a task file strictly: all its problems in one input error. Templates and regular
-/// expressions are checked by check_task (tasks/check_task.h). Relative data is taken to lie beside
+/// expressions are checked by check_task (tasks/example.h). Relative data is taken to lie beside
 /// the file, whether it is there or not.
 TaskConfig load_task(const fs::path& file);
 

@@ -9,7 +9,7 @@ namespace expandft {
 namespace {
 
 /// The tokens of an item on which the models are compared.
-std::vector<TokenId> text_of(const TaskWork& work, const WorkItem& item) {
+std::vector<TokenId> text_of(const PreparedTask& work, const TaskItem& item) {
   if (item.requests.empty()) return item.prompt.tokens;
   std::size_t right = 0;
   if (work.task.type == TaskType::kChoice) {
@@ -23,13 +23,14 @@ std::vector<TokenId> text_of(const TaskWork& work, const WorkItem& item) {
 
 }  // namespace
 
-BaseStates::BaseStates(const Decoder& base, const std::vector<TaskWork>& works, std::int64_t tokens)
+BaseStates::BaseStates(const Decoder& base, const std::vector<PreparedTask>& works,
+                       std::int64_t tokens)
     : head_(base.head()), softcap_(base.spec().logit_softcap) {
   const c10::NoGradGuard no_grad;
-  for (const TaskWork& work : works) {
+  for (const PreparedTask& work : works) {
     std::vector<Part> parts;
     std::int64_t taken = 0;
-    for (const WorkItem& item : work.items) {
+    for (const TaskItem& item : work.items) {
       if (taken >= tokens) break;
       std::vector<TokenId> text = text_of(work, item);
       if (std::ssize(text) > tokens - taken) {

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "model/decoder.h"
-#include "tasks/task_work.h"
+#include "tasks/prepared_task.h"
 
 #include <cstdint>
 #include <optional>
@@ -17,7 +17,8 @@ class BaseStates {
  public:
   /// Uses the first texts of each task, up to `tokens` tokens: blocks and documents, prompts with
   /// the right answer, and prompts alone where the model writes.
-  BaseStates(const Decoder& base, const std::vector<TaskWork>& works, std::int64_t tokens = 4096);
+  BaseStates(const Decoder& base, const std::vector<PreparedTask>& works,
+             std::int64_t tokens = 4096);
 
   /// The mean of KL(base ‖ tuned) over the tokens of each task, in order (nats per token).
   std::vector<double> divergences(const Decoder& tuned) const;

@@ -14,7 +14,7 @@
 namespace expandft {
 namespace {
 
-void check_finite(const Decoder& decoder, const TaskWork& work, std::size_t example,
+void check_finite(const Decoder& decoder, const PreparedTask& work, std::size_t example,
                   const std::vector<Likelihood>& found) {
   for (const Likelihood& likelihood : found) {
     if (std::isfinite(likelihood.log_prob)) continue;
@@ -24,7 +24,7 @@ void check_finite(const Decoder& decoder, const TaskWork& work, std::size_t exam
   }
 }
 
-BatchOutputs compute(const Decoder& decoder, const Tokenizer& tokenizer, const TaskWork& work,
+BatchOutputs compute(const Decoder& decoder, const Tokenizer& tokenizer, const PreparedTask& work,
                      const std::vector<std::size_t>& batch, const EvaluationOptions& options) {
   BatchOutputs outputs(batch.size());
   if (work.task.writes()) {
@@ -50,7 +50,7 @@ BatchOutputs compute(const Decoder& decoder, const Tokenizer& tokenizer, const T
 }
 
 /// The outputs in rank 0's cache, by batch, on all ranks.
-std::map<std::size_t, BatchOutputs> known_outputs(const TaskWork& work,
+std::map<std::size_t, BatchOutputs> known_outputs(const PreparedTask& work,
                                                   const EvaluationOptions& options) {
   std::map<std::size_t, BatchOutputs> known;
   if (options.group.is_first() && options.cache != nullptr) {
@@ -76,7 +76,7 @@ int batches_at_once(const Decoder& decoder, const EvaluationOptions& options) {
 
 /// The outputs of `batches`, in order. An error on one rank is thrown on all ranks.
 std::vector<BatchOutputs> compute_together(const Decoder& decoder, const Tokenizer& tokenizer,
-                                           const TaskWork& work,
+                                           const PreparedTask& work,
                                            std::span<const std::size_t> batches,
                                            const EvaluationOptions& options) {
   const int at_once = batches_at_once(decoder, options);
@@ -110,7 +110,7 @@ std::vector<BatchOutputs> compute_together(const Decoder& decoder, const Tokeniz
 
 }  // namespace
 
-TaskResult evaluate(const Decoder& decoder, const Tokenizer& tokenizer, const TaskWork& work,
+TaskResult evaluate(const Decoder& decoder, const Tokenizer& tokenizer, const PreparedTask& work,
                     const EvaluationOptions& options) {
   using Clock = std::chrono::steady_clock;
   std::map<std::size_t, BatchOutputs> known = known_outputs(work, options);
@@ -150,7 +150,7 @@ TaskResult evaluate(const Decoder& decoder, const Tokenizer& tokenizer, const Ta
   return finish_task(work, outputs);
 }
 
-TaskResult cached_result(const TaskWork& work, const OutputCache& cache) {
+TaskResult cached_result(const PreparedTask& work, const OutputCache& cache) {
   std::vector<BatchOutputs> outputs;
   for (std::size_t i = 0; i < work.batches.size(); ++i) outputs.push_back(*cache.find(i));
   return finish_task(work, outputs);

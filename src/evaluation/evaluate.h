@@ -3,7 +3,7 @@
 #include "model/decoder.h"
 #include "runtime/rank_group.h"
 #include "tasks/output_cache.h"
-#include "tasks/task_work.h"
+#include "tasks/prepared_task.h"
 
 #include <cstdint>
 #include <functional>
@@ -29,10 +29,10 @@ struct EvaluationOptions {
 /// Evaluates a model on a task, batch by batch, except the batches that are in the cache. The
 /// tokenizer must be the one that the work was prepared with. All ranks get the result. Failure, on
 /// all ranks, when a log-probability is not finite.
-TaskResult evaluate(const Decoder& decoder, const Tokenizer& tokenizer, const TaskWork& work,
+TaskResult evaluate(const Decoder& decoder, const Tokenizer& tokenizer, const PreparedTask& work,
                     const EvaluationOptions& options = {});
 
 /// The result from a complete cache, without a model.
-TaskResult cached_result(const TaskWork& work, const OutputCache& cache);
+TaskResult cached_result(const PreparedTask& work, const OutputCache& cache);
 
 }  // namespace expandft

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "model/decoder.h"
-#include "tasks/outputs.h"
+#include "tasks/example_output.h"
 #include "tasks/prompt_encoder.h"
 
 #include <string>

@@ -15,7 +15,7 @@ std::string_view part(std::string_view text, const Match& match) {
   return text.substr(match.begin, match.end - match.begin);
 }
 
-// What re.findall gives for a match, and of several groups the first that is not empty.
+// What re.findall returns for a match; of several groups the first non-empty one.
 std::string_view caught(std::string_view text, const GroupedMatch& found) {
   if (found.groups.empty()) return part(text, found.match);
   for (const std::optional<Match>& group : found.groups) {
@@ -34,7 +34,7 @@ std::string without_matches(const std::string& text, const RegularExpression& pa
   return kept.append(text, plain);
 }
 
-// Folded, `text` is `answer` or begins with it, and no letter or digit follows.
+// Both are case-folded. No letter or digit may follow the answer.
 bool begins_with_answer(std::string_view text, std::string_view answer) {
   return text.starts_with(answer) && !starts_with_word_character(text.substr(answer.size()));
 }

@@ -11,24 +11,24 @@
 
 namespace expandft {
 
-/// Compares what a model wrote with texts that are right, as lm-evaluation-harness 0.4 does for
+/// Compares what a model wrote with correct texts, as lm-evaluation-harness 0.4 does for
 /// exact_match (its regex filter and the metric of that name) and for the `contains` of
-/// squad_completion. Texts are well-formed UTF-8. Immutable: threads may share it.
+/// squad_completion. Texts are well-formed UTF-8. Immutable, so threads may share it.
 class AnswerMatcher {
  public:
-  /// A pattern that does not compile, or a metric that compares no answers, is an input error;
-  /// `where` names the metric's place in the task file.
+  /// Input errors for a pattern that does not compile and for other metrics. `where` names the
+  /// metric's place in the task file.
   AnswerMatcher(const MetricConfig& metric, const std::string& where);
 
-  /// What of `written` is compared: the first or last match of the metric's `extract` (its first
-  /// group that caught something, if it has groups), without white space around it; "[invalid]"
-  /// when there is none. All of `written` without `extract`. Then as the metric ignores: matches of
-  /// patterns removed, lower case, ASCII punctuation removed.
+  /// The part of `written` to compare: the first or last match of the metric's `extract` (its first
+  /// non-empty group, if it has groups) without surrounding white space, or "[invalid]" without a
+  /// match; all of `written` without `extract`. Then, as the metric ignores: matches of patterns
+  /// removed, lower case, ASCII punctuation removed.
   std::string prediction(std::string_view written) const;
-  /// A text that is right, as the metric ignores.
+  /// A correct text, with the same parts ignored.
   std::string target(std::string_view reference) const;
-  /// exact_match: the prediction is one of the targets. contains: one of them is in it, whatever
-  /// the case. Without references nothing matches.
+  /// exact_match: the prediction equals a target. contains: it contains a target, ignoring case.
+  /// Without references nothing matches.
   bool matches(std::string_view written, const std::vector<std::string>& references) const;
 
  private:
@@ -39,9 +39,9 @@ class AnswerMatcher {
   std::vector<RegularExpression> ignore_;
 };
 
-/// Which of `answers` a model wrote: the one that the text, without white space around it and with
-/// or without an opening "(", is or begins with, whatever the case, so that no letter or digit
-/// follows. The longest if several; the first of equal ones. Empty answers are passed over.
+/// Which of `answers` a model wrote: the one with which the text starts, ignoring case, surrounding
+/// white space and an opening "(", if no letter or digit follows it. The longest if several, the
+/// first of equal ones. Empty answers never match.
 std::optional<std::size_t> written_choice(std::string_view written,
                                           const std::vector<std::string>& answers);
 

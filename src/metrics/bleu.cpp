@@ -49,8 +49,8 @@ std::string without_markup(std::string_view line) {
   return replace_all(text, "&gt;", ">");
 }
 
-// The text with spaces set where `spaced` says for two neighbours: before the first, between them,
-// after the second. Pairs do not overlap, as in a search from left to right.
+// Inserts spaces around two neighbours as `spaced` says: before the first, between them, after the
+// second. Searches from left to right, so pairs do not overlap.
 struct Spaces {
   bool before = false, between = false, after = false;
 };
@@ -84,7 +84,7 @@ Counts count_ngrams(const BleuTokens& tokens, std::size_t order) {
   return counts;
 }
 
-// The shorter of two lengths that are equally near.
+// The shorter of two equally near lengths.
 double nearest_length(std::size_t length, const std::vector<BleuTokens>& references) {
   std::size_t nearest = 0, least = std::numeric_limits<std::size_t>::max();
   for (const BleuTokens& reference : references) {
@@ -110,7 +110,7 @@ std::vector<std::string> tokenize_13a(std::string_view text) {
     }
   }
   line += ' ';
-  // Bytes do for characters: what is looked for is ASCII, and any other byte is no digit.
+  // Bytes suffice: the patterns are ASCII, and other bytes are not digits.
   line = space_pairs(line, [](char a, char b) {
     const bool found = !is_digit(a) && is_stop(b);
     return Spaces{.between = found, .after = found};
@@ -164,7 +164,7 @@ double bleu_score(std::span<const double> statistics) {
              total = statistics.subspan(kBleuOrders, kBleuOrders);
   const double length = statistics[2 * kBleuOrders],
                reference_length = statistics[2 * kBleuOrders + 1];
-  // An order without any n-gram has a precision of 0, and with it the mean.
+  // An order without n-grams has a precision of 0, and so has the geometric mean.
   const auto is_zero = [](double count) { return count == 0; };
   if (std::ranges::all_of(correct, is_zero) || std::ranges::any_of(total, is_zero)) return 0;
 

@@ -8,16 +8,17 @@
 
 namespace expandft {
 
-/// Of one sentence, or summed over many: n-grams of the hypothesis that are in a reference, n from
-/// 1 to 4; all its n-grams; its length in tokens; the length of the reference nearest to it.
+/// For one sentence, or summed over many: the hypothesis' n-grams that occur in a reference (n from
+/// 1 to 4), all its n-grams, its length in tokens, and the length of the reference nearest in
+/// length.
 inline constexpr std::size_t kBleuStatistics = 10;
 using BleuStatistics = std::array<double, kBleuStatistics>;
 
-/// The tokens of mteval-v13a, as sacrebleu's tokenizer "13a" cuts them (trailing white space
-/// dropped before). Well-formed UTF-8.
+/// The tokens of mteval-v13a, as in sacrebleu's tokenizer "13a", without trailing white space. The
+/// text is well-formed UTF-8.
 std::vector<std::string> tokenize_13a(std::string_view text);
 
-/// The statistics of a hypothesis and all its references. Input error when there is no reference.
+/// The statistics of a hypothesis and all its references. Input error without a reference.
 BleuStatistics bleu_statistics(std::string_view hypothesis,
                                const std::vector<std::string>& references);
 

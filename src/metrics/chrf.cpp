@@ -13,7 +13,7 @@ namespace {
 constexpr std::size_t kChrfOrders = 6;
 constexpr double kBetaSquared = 4;
 
-// A text without white space, and where its characters start; ends with the text's size.
+// A text without white space and the offsets of its characters, followed by the text's size.
 struct Characters {
   std::string text;
   std::vector<std::size_t> starts;

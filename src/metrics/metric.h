@@ -8,7 +8,7 @@
 
 namespace expandft {
 
-/// How a metric comes from the statistics of all examples, added up.
+/// How a metric is computed from the sum of all examples' statistics.
 enum class MetricKind {
   kMean,        // Σ sum / Σ weight
   kPerplexity,  // exp(Σ sum / Σ weight), the sum of negative log-likelihoods in nats
@@ -23,7 +23,7 @@ struct MetricResult {
   MetricKind kind = MetricKind::kMean;
   bool higher_is_better = false;
   bool is_share = false;  // each example is right (1) or wrong (0)
-  std::size_t width = 2;  // numbers of an example: its sum and weight, or what kBleu and kChrf need
+  std::size_t width = 2;  // numbers per example: its sum and weight, or those of kBleu or kChrf
   std::vector<double> statistics;  // (examples, width)
 
   std::size_t examples() const { return statistics.size() / width; }
@@ -31,16 +31,16 @@ struct MetricResult {
     return std::span(statistics).subspan(i * width, width);
   }
   double value() const;
-  /// Σ sum / Σ weight: the logarithm of a perplexity. For kinds that are a function of it.
+  /// Σ sum / Σ weight, for is_ratio kinds; of a perplexity the logarithm.
   double ratio() const;
-  /// Of the value: a ratio estimator's (for a mean of equal weights the sample's); by the delta
-  /// method for kPerplexity; by a bootstrap for kBleu and kChrf. None for one example.
+  /// Of the value: that of a ratio estimator (with equal weights, of the mean); for kPerplexity by
+  /// the delta method; for kBleu and kChrf by a bootstrap. None for one example.
   std::optional<double> standard_error() const;
 };
 
 /// Whether the kind is a function of Σ sum / Σ weight.
 bool is_ratio(MetricKind kind);
-/// The metric of statistics that are added up.
+/// The metric for summed statistics.
 double metric_value(MetricKind kind, std::span<const double> totals);
 
 }  // namespace expandft

@@ -25,7 +25,7 @@ double standard_deviation(std::span<const double> values) {
   return std::sqrt(squares / (m - 1));
 }
 
-// How many examples the statistics are of.
+// The number of examples that the statistics are for.
 std::size_t count_examples(std::span<const double> statistics, std::size_t width) {
   if (width == 0 || statistics.size() % width != 0) {
     throw failure(std::to_string(statistics.size()) + " statistics are not examples of " +
@@ -50,7 +50,7 @@ std::vector<double> summed(std::span<const double> statistics, std::size_t width
   return sums;
 }
 
-// One resample after another, the same for the same seed and number of examples.
+// A sequence of resamples, determined by seed and number of examples.
 class Resampling {
  public:
   Resampling(std::size_t examples, std::uint64_t seed) : random_(seed), drawn_(examples) {}

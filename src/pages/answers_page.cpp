@@ -1,12 +1,12 @@
 #include "pages/answers_page.h"
 
 #include "base/wording.h"
-#include "pages/changed_answers.h"
 #include "pages/example_html.h"
 #include "pages/html.h"
-#include "pages/page_parts.h"
+#include "pages/html_page.h"
 #include "pages/task_table.h"
 #include "report/human.h"
+#include "tasks/changed_answers.h"
 #include "tasks/results_json.h"
 
 #include <algorithm>
@@ -38,11 +38,12 @@ std::string forgetting_html(const ComparisonReport& report) {
     facts.emplace_back("Answers flipped", fixed(100 * *forgetting.flipped, 2) + "%");
   }
   if (forgetting.divergence) {
-    facts.emplace_back("KL(base ‖ tuned), nats a token", fixed(*forgetting.divergence, 4));
+    facts.emplace_back("KL(base ‖ tuned), nats per token", fixed(*forgetting.divergence, 4));
   }
   return "<section aria-labelledby=\"forgetting\">\n<h2 id=\"forgetting\">What original tasks "
-         "lost</h2>\n<p class=\"quiet\">Drops are of each task's metric, in percent of the base's; "
-         "below zero it got better.</p>\n" +
+         "lost</h2>\n<p class=\"quiet\">Drops of each task's metric in percent of the base's "
+         "value; "
+         "a negative drop is an improvement.</p>\n" +
          facts_html(facts, "numbers") + "</section>\n";
 }
 
@@ -60,7 +61,7 @@ std::string counts_text(const ChangedAnswers& changed) {
   return out;
 }
 
-/// A task's part of the page.
+/// One task's section of the page.
 class TaskSection {
  public:
   TaskSection(const TaskResult& base, const TaskResult& tuned, std::size_t place)
@@ -124,7 +125,7 @@ class TaskSection {
     return out + group_html(flips ? "Changed otherwise" : "Changed", changed_.others, left);
   }
 
-  /// Folded, but for the first of a task. `left`: how many examples may still be shown.
+  /// Collapsed, except the first of a task. `left`: how many more examples may be shown.
   std::string group_html(std::string_view title, const std::vector<std::size_t>& examples,
                          std::size_t& left) const {
     const std::size_t shown = std::min(left, examples.size());

@@ -6,25 +6,24 @@
 
 namespace expandft {
 
-/// A point of a line. `y` may be NaN or infinite: the line has a gap there.
+/// A point of a series. The line has a gap where `y` is NaN or infinite.
 struct ChartPoint {
-  double x = 0, y = 0;     // x: finite
-  std::string label = {};  // text beside the point, which gets a mark then; may be empty
+  double x = 0, y = 0;     // x is finite
+  std::string label = {};  // text beside the point, which then has a mark; may be empty
 };
 
 struct ChartSeries {
-  /// They differ in more than colour. Lines: plain, thin, dashed with dots; and for one of many,
-  /// solid with filled marks or dashed with hollow marks, whose colour and shape `tone` chooses.
-  /// Without a line: warnings (triangles), and rings around points of others.
-  enum class Style { kMain, kRaw, kMarked, kSolid, kDashed, kWarning, kRing };
-  std::string name;  // for legend and description; empty: in neither
-  Style style = Style::kMain;
-  std::vector<ChartPoint> points;  // drawn in this order
-  std::size_t tone = 0;            // any number: there are 30 pairs of colour and shape
-  std::string group = {};          // stands before those of its group in the legend; may be empty
+  /// Series differ in more than colour: kSolid has filled marks, kDashed hollow ones, kPlain and
+  /// kFaint have none. kWarning (triangles) and kRing (around points of other series) have no line.
+  enum class Style { kPlain, kFaint, kSolid, kDashed, kWarning, kRing };
+  std::string name;  // in the legend and the description; empty: in neither
+  Style style = Style::kPlain;
+  std::vector<ChartPoint> points;  // in the order in which they are drawn
+  std::size_t tone = 0;            // chooses one of 30 pairs of colour and mark
+  std::string group = {};          // heading in the legend for this series and those that follow it
 };
 
-/// A straight line across the chart: at an x (vertical) or at a y.
+/// A reference line across the chart: at an x (vertical) or at a y.
 struct ChartLine {
   double at = 0;  // drawable
   std::string label;
@@ -34,33 +33,27 @@ struct ChartLine {
 struct Chart {
   std::string id;     // unique on the page: letters, digits and hyphens
   std::string title;  // text, not HTML, as are all names
-  std::string unit;   // of y, written over the axis; may be empty
+  std::string unit;   // of y, shown above the axis; may be empty
   std::string x_name = "step";
-  bool from_zero = false;                // whether y begins at zero; else where the data do
-  std::vector<ChartSeries> series = {};  // drawn in this order
-  bool whole_x = true;                   // whether x are whole numbers, with whole ticks
-  std::vector<double> x_covers = {};     // what the x axis reaches beyond the data
-  std::vector<ChartLine> lines = {};     // within the axes, which reach them
+  bool from_zero = false;                // the y axis starts at zero, not at the data
+  std::vector<ChartSeries> series = {};  // later ones are drawn on top
+  bool whole_x = true;                   // ticks of the x axis are whole numbers
+  std::vector<double> x_covers = {};     // values the x axis includes beyond the data
+  std::vector<ChartLine> lines = {};     // the axes include them
 };
 
-/// Whether a number can be drawn: finite, and below 1e100 in size.
+/// A <figure> for a page of html_page, whose CSS colours it: title, legend (not for a single plain
+/// series) and an <svg> that scales to the available width and describes itself to screen readers.
+/// Each series is thinned to 1000 points. The chart must have a drawable point.
+std::string chart_html(const Chart& chart);
+
+/// Whether a number can be drawn: finite and below 1e100 in size.
 bool is_drawable(double y);
-
-/// At most `most` (at least 5) points: of each stretch of neighbours the lowest, the highest and
-/// one gap, so that spikes stay; and the first and the last point.
-std::vector<ChartPoint> thinned(const std::vector<ChartPoint>& points, std::size_t most);
-
-/// How many of the points can be drawn.
-std::size_t count_drawable(const std::vector<ChartPoint>& points);
-
-/// An x of the chart, in words.
-std::string x_text(const Chart& chart, double x);
-
-/// The chart in words: "training: 300 points, from 4.1 (step 1) to 2.2 (step 300), lowest 2.1,
-/// highest 4.3." for each series with a name and points.
-std::string description_of(const Chart& chart);
-
-/// Whether there is a point to draw.
+/// Whether the series has a drawable point.
 bool has_points(const ChartSeries& series);
+
+/// At most `most` (at least 5) points: the first, the last, and of each stretch of neighbours the
+/// lowest, the highest and one gap. Spikes and gaps survive.
+std::vector<ChartPoint> thinned(const std::vector<ChartPoint>& points, std::size_t most);
 
 }  // namespace expandft

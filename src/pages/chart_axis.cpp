@@ -9,19 +9,20 @@
 namespace expandft {
 namespace {
 
-/// The least of 1, 2 and 5 times a power of ten that makes at most `count` steps of a length.
+/// The smallest of 1, 2 and 5 times a power of ten that divides a length into at most `count`
+/// steps.
 double round_step(double length, int count) {
   const double least = length / count;
   const double power = std::pow(10.0, std::floor(std::log10(least)));
   for (const double digit : {1.0, 2.0, 5.0}) {
-    // Rounding of the division must not choose the next larger step.
+    // A rounding error of the division must not select the next larger step.
     if (digit * power >= least * (1 - 1e-9)) return digit * power;
   }
   return 10 * power;
 }
 
 void add_ticks(ChartAxis& axis) {
-  // Indices, not sums: ticks keep their roundness, and the loop ends for every input.
+  // Multiples, not sums: ticks stay round, and the loop ends for every input.
   const double first = std::ceil(axis.low / axis.step - 1e-6);
   const double last = std::floor(axis.high / axis.step + 1e-6);
   for (double i = first; i <= last && axis.ticks.size() < 100; i += 1) {
@@ -36,7 +37,7 @@ int decimals_of(double step) {
 }  // namespace
 
 ChartAxis value_axis(double low, double high, int count) {
-  // Below a billionth of the size of the numbers, differences are rounding.
+  // Differences below a billionth of the numbers are rounding errors.
   const double size = std::max(std::abs(low), std::abs(high));
   if (!(high - low > std::max(size * 1e-9, 1e-100))) {
     const double room = size > 1e-90 ? size / 10 : 1.0;

@@ -5,7 +5,7 @@
 
 namespace expandft {
 
-/// Where an axis begins and ends, and its ticks: multiples of 1, 2 or 5 times a power of ten.
+/// The range of an axis and its ticks, which are multiples of 1, 2 or 5 times a power of ten.
 struct ChartAxis {
   double low = 0, high = 1;
   double step = 1;
@@ -15,14 +15,14 @@ struct ChartAxis {
   double share(double value) const { return (value - low) / (high - low); }
 };
 
-/// An axis of values (finite, below 1e100 in size; low <= high) with about `count` ticks that
-/// begins and ends at one. Equal values get room around them.
+/// An axis for values from `low` to `high` (finite, below 1e100 in size) with about `count` ticks,
+/// one at each end. Equal values get room around them.
 ChartAxis value_axis(double low, double high, int count);
-/// An axis of whole numbers that begins and ends with the data; ticks lie at whole numbers.
+/// An axis for whole numbers, from the lowest to the highest, with ticks at whole numbers.
 ChartAxis step_axis(double low, double high, int count);
 
-/// One label a tick, with as many decimals as the step needs, and with one unit for all: "0.5",
-/// "20 K" (large numbers) or "2e-4" (small ones). Zero is "0".
+/// A label for each tick, with the decimals that the step needs and the same unit: "0.5", "20 K"
+/// (large numbers) or "2e-4" (small ones). Zero is "0".
 std::vector<std::string> tick_labels(const ChartAxis& axis);
 
 }  // namespace expandft

@@ -2,7 +2,6 @@
 
 #include "base/utf8.h"
 #include "pages/html.h"
-#include "pages/page_parts.h"
 #include "report/human.h"
 
 #include <algorithm>
@@ -24,14 +23,14 @@ std::string end_of(const std::string& text, std::size_t most) {
   return std::string(kCut) + text.substr(character_at_or_after(text, text.size() - most));
 }
 
-/// A text within a line or a cell.
+/// A text within a line or cell.
 std::string inline_html(const std::string& text) {
   return "<bdi class=\"text\">" + html_escaped(text) + "</bdi>";
 }
 
 constexpr std::string_view kRightMark = "<span class=\"verdict good\">✓ right</span> ";
 
-/// The models that did something, of the two.
+/// Names the models for which something holds.
 std::string models_html(bool base, bool tuned) {
   std::string out;
   if (base) out = "<span class=\"verdict\">base</span>";
@@ -40,7 +39,7 @@ std::string models_html(bool base, bool tuned) {
   return out;
 }
 
-/// The parts of an example's page; `i` is its index.
+/// Renders example `i` of a task.
 class ExampleHtml {
  public:
   ExampleHtml(const TaskResult& base, const TaskResult& tuned, std::size_t i)
@@ -71,11 +70,11 @@ class ExampleHtml {
     std::string label = place() + ": prompt";
     if (prompt.size() > kLongPrompt) label += ", its end";
     const bool cut = base_.outputs[i_].truncated || tuned_.outputs[i_].truncated;
-    if (cut) label += " (too long for the model, which read its end alone)";
+    if (cut) label += " (too long for the model, which read only its end)";
     return text_box_html("prompt", label, end_of(prompt, kLongPrompt));
   }
 
-  /// Else each choice has a context of its own.
+  /// Whether all choices have the same context.
   bool has_one_prompt() const {
     return std::ranges::all_of(example_.texts, [this](const LikelihoodText& text) {
       return text.context == example_.texts.front().context;
@@ -161,8 +160,8 @@ std::string example_html(const TaskResult& base, const TaskResult& tuned, std::s
 
 std::string risen_losses_html(const TaskResult& base, const std::vector<RisenLoss>& losses) {
   const bool blocks = !base.examples;
-  HtmlTable table({blocks ? "Block" : "Document", "Tokens", "Base, nats a token",
-                   "Tuned, nats a token", "Change"},
+  HtmlTable table({blocks ? "Block" : "Document", "Tokens", "Base, nats per token",
+                   "Tuned, nats per token", "Change"},
                   "");
   for (const RisenLoss& loss : losses) {
     std::string head = "Block " + std::to_string(loss.example + 1);

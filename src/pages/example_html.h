@@ -1,6 +1,6 @@
 #pragma once
 
-#include "pages/changed_answers.h"
+#include "tasks/changed_answers.h"
 
 #include <cstddef>
 #include <string>
@@ -8,9 +8,8 @@
 
 namespace expandft {
 
-/// An example that both models were asked, and what each answered, as a part of a page. Texts are
-/// escaped, kept apart from the page's direction of writing, and cut where they are very long: of
-/// prompts the end stays, of all else the beginning.
+/// An example with both models' answers, as part of a page. Texts are escaped, isolated from the
+/// page's direction of writing and cut if very long: prompts keep their end, others their start.
 std::string example_html(const TaskResult& base, const TaskResult& tuned, std::size_t example);
 
 /// A table of documents or blocks whose loss rose.

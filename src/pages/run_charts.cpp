@@ -10,10 +10,10 @@
 namespace expandft {
 namespace {
 
-constexpr std::size_t kFewest = 20;  // points that are worth a smoothed line
+constexpr std::size_t kFewestToSmooth = 20;  // points
 constexpr double kSmallestSpan = 10, kLargestSpan = 200;
 
-/// The value at `key` of all events of a kind; an event without the key gives no point.
+/// The values at `key` of the events of one kind that have the key.
 std::vector<ChartPoint> points_of(const std::vector<Json>& events, const std::string& kind,
                                   const std::string& key) {
   std::vector<ChartPoint> points;
@@ -29,7 +29,7 @@ std::vector<ChartPoint> points_of(const std::vector<Json>& events, const std::st
   return points;
 }
 
-/// The last validation that was the best so far.
+/// The last validation that was the lowest so far.
 std::optional<ChartPoint> best_validation(const std::vector<Json>& events) {
   std::vector<Json> best;
   for (const Json& event : events) {
@@ -43,37 +43,37 @@ std::optional<ChartPoint> best_validation(const std::vector<Json>& events) {
 
 Chart loss_chart(const std::vector<Json>& events) {
   using enum ChartSeries::Style;
-  Chart chart{.id = "loss", .title = "Loss", .unit = "nats a token"};
+  Chart chart{.id = "loss", .title = "Loss", .unit = "nats per token"};
   std::vector<ChartPoint> training = points_of(events, "train", "loss");
   std::vector<ChartPoint> validation = points_of(events, "validation", "loss");
-  if (training.size() >= kFewest) {
+  if (training.size() >= kFewestToSmooth) {
     const double span =
         std::clamp(static_cast<double>(training.size()) / 25, kSmallestSpan, kLargestSpan);
     std::vector<ChartPoint> mean = smoothed(training, span);
-    chart.series.push_back({"training", kRaw, std::move(training)});
-    chart.series.push_back({"training, smoothed", kMain, std::move(mean)});
+    chart.series.push_back({"training", kFaint, std::move(training)});
+    chart.series.push_back({"training, smoothed", kPlain, std::move(mean)});
   } else {
-    chart.series.push_back({"training", kMain, std::move(training)});
+    chart.series.push_back({"training", kPlain, std::move(training)});
   }
-  if (!validation.empty()) chart.series.push_back({"validation", kMarked, std::move(validation)});
-  if (std::optional<ChartPoint> best = best_validation(events)) {
-    best->label = "best";
-    chart.series.push_back({"best validation", kRing, {std::move(*best)}});
+  if (!validation.empty()) {
+    chart.series.push_back({"validation", kDashed, std::move(validation), 1});
+  }
+  if (const std::optional<ChartPoint> best = best_validation(events)) {
+    chart.series.push_back({"best validation", kRing, {*best}});
   }
   for (const ChartPoint& stop : points_of(events, "early_stop", "validations")) {
-    chart.lines.push_back({stop.x, "ended early"});
+    chart.lines.push_back({stop.x, "stopped early"});
   }
   return chart;
 }
 
-/// With the norms that stood out as warnings.
 Chart gradient_chart(const std::vector<Json>& events) {
   using enum ChartSeries::Style;
   Chart chart{.id = "gradient-norm",
               .title = "Gradient norm",
               .unit = "before clipping",
               .from_zero = true};
-  chart.series.push_back({"gradient norm", kMain, points_of(events, "train", "grad_norm")});
+  chart.series.push_back({"gradient norm", kPlain, points_of(events, "train", "grad_norm")});
   chart.series.push_back({"outlier", kWarning, points_of(events, "outlier", "grad_norm")});
   return chart;
 }
@@ -81,7 +81,7 @@ Chart gradient_chart(const std::vector<Json>& events) {
 Chart plain_chart(const std::vector<Json>& events, const std::string& key, const std::string& id,
                   const std::string& title, const std::string& unit) {
   Chart chart{.id = id, .title = title, .unit = unit, .from_zero = true};
-  chart.series.push_back({title, ChartSeries::Style::kMain, points_of(events, "train", key)});
+  chart.series.push_back({title, ChartSeries::Style::kPlain, points_of(events, "train", key)});
   return chart;
 }
 
@@ -105,9 +105,9 @@ std::vector<Chart> run_charts(const std::vector<Json>& events) {
       loss_chart(events),
       plain_chart(events, "learning_rate", "learning-rate", "Learning rate", ""),
       gradient_chart(events),
-      plain_chart(events, "tokens_per_second", "speed", "Speed", "tokens a second"),
+      plain_chart(events, "tokens_per_second", "speed", "Speed", "tokens per second"),
       plain_chart(events, "retention", "retention", "Retention: divergence from the base",
-                  "KL(base ‖ tuned), nats a token")};
+                  "KL(base ‖ tuned), nats per token")};
   for (Chart& chart : charts) {
     std::erase_if(chart.series, [](const ChartSeries& series) { return !has_points(series); });
   }

@@ -1,16 +1,12 @@
 #include "pages/run_report.h"
 
 #include "base/wording.h"
-#include "pages/html.h"
+#include "pages/html_page.h"
 #include "pages/run_charts.h"
-#include "pages/run_samples.h"
-#include "pages/strength_charts.h"
-#include "pages/svg_chart.h"
 #include "pages/task_charts.h"
 #include "pages/task_table.h"
 #include "report/human.h"
 #include "report/json_values.h"
-#include "report/summary.h"
 
 #include <cmath>
 #include <optional>
@@ -29,26 +25,19 @@ std::string tasks_html(const Json& comparison) {
          table + "</section>\n";
 }
 
-std::string figures_html(const std::vector<Chart>& charts) {
-  std::string out = "<div class=\"figures\">\n";
-  for (const Chart& chart : charts) {
-    out += fmt::format("<figure><h3>{}</h3>\n{}</figure>\n", html_escaped(chart.title),
-                       svg_chart(chart));
-  }
-  return out + "</div>\n";
-}
-
-/// A heading, a sentence (HTML, may be empty) and charts; nothing without charts.
+/// A heading, a sentence (HTML, may be empty) and charts; empty without charts.
 std::string charts_section(std::string_view id, std::string_view title, std::string_view intro,
                            const std::vector<Chart>& charts) {
   if (charts.empty()) return "";
+  std::string figures;
+  for (const Chart& chart : charts) figures += chart_html(chart);
   return fmt::format(
-      "<section class=\"charts\" aria-labelledby=\"{0}\">\n<h2 id=\"{0}\">{1}</h2>\n{2}{3}"
-      "</section>\n",
-      id, title, intro, figures_html(charts));
+      "<section class=\"charts\" aria-labelledby=\"{0}\">\n<h2 id=\"{0}\">{1}</h2>\n{2}"
+      "<div class=\"figures\">\n{3}</div>\n</section>\n",
+      id, title, intro, figures);
 }
 
-/// "Training ended early …", where metrics.jsonl says so.
+/// "Training stopped early …", if metrics.jsonl says that it did.
 std::string early_stop_html(const std::vector<Json>& events) {
   std::string out;
   for (const Json& event : events) {
@@ -56,17 +45,45 @@ std::string early_stop_html(const std::vector<Json>& events) {
     const std::optional<double> step = number_at(event, "step"),
                                 validations = number_at(event, "validations");
     out = fmt::format(
-        "<p class=\"quiet\">Training ended early, at step {}: {} in a row brought no lower "
+        "<p class=\"quiet\">Training stopped early, at step {}, after {} in a row without a lower "
         "loss.</p>\n",
         step ? fixed(*step, 0) : "-",
-        validations ? counted(std::llround(*validations), "validation") : "validations");
+        validations ? counted(std::llround(*validations), "validation") : "several validations");
   }
   return out;
 }
 
-std::string training_html(const std::vector<Json>& events) {
-  const std::vector<Chart> charts = run_charts(events);
-  return charts_section("training", "Training", early_stop_html(events), charts);
+bool is_sample(const Json& sample) {
+  if (!sample.is_object()) return false;
+  for (const char* const key : {"prompt", "base", "tuned"}) {
+    const auto found = sample.find(key);
+    if (found == sample.end() || !found->is_string()) return false;
+  }
+  return true;
+}
+
+/// What base and tuned model write after the same prompts, side by side.
+std::string samples_html(const Json& samples) {
+  std::string out;
+  bool has_empty = false;
+  for (const Json& sample : samples.is_array() ? samples : Json::array()) {
+    if (!is_sample(sample)) continue;
+    const std::string base = text_at(sample, "base"), tuned = text_at(sample, "tuned");
+    out += "<article class=\"sample\">\n" +
+           text_box_html("prompt", "Prompt", text_at(sample, "prompt")) + "<div class=\"pair\">\n" +
+           text_box_html("base", "Base", base) + text_box_html("tuned", "Tuned", tuned) +
+           "</div>\n</article>\n";
+    has_empty = has_empty || base.empty() || tuned.empty();
+  }
+  if (out.empty()) return "";
+  const std::string note =
+      has_empty ? " (nothing): the most likely first token ends the text, so the model stops at "
+                  "once. Chat models often do this after a prompt without their chat template."
+                : "";
+  return "<section aria-labelledby=\"samples\">\n<h2 id=\"samples\">Samples before and after</h2>\n"
+         "<p class=\"quiet\">How the base and the tuned model continue the same prompts, with "
+         "greedy decoding." +
+         note + "</p>\n" + out + "</section>\n";
 }
 
 std::string facts_section(std::string_view id, std::string_view title, const Facts& facts) {
@@ -99,17 +116,18 @@ std::string run_report_html(const RunReport& report) {
                      "worse. Original tasks have solid lines, new tasks dashed ones.</p>\n",
                      task_charts(report.events)) +
       charts_section("strength", "Strength",
-                     "<p class=\"quiet\">The same training, merged at other strengths: 0 is the "
-                     "base, 1 all that was learned.</p>\n",
+                     "<p class=\"quiet\">The same training merged at other strengths: 0 is the "
+                     "base, 1 is everything that was learned.</p>\n",
                      strength_charts(report.strengths, report.strength)) +
-      training_html(report.events);
+      charts_section("training", "Training", early_stop_html(report.events),
+                     run_charts(report.events));
   body += !charts.empty() ? charts
                           : "<section>\n<h2>Training</h2>\n<p class=\"quiet\">metrics.jsonl has no "
                             "numbers to draw.</p>\n</section>\n";
   body += samples_html(report.samples);
   body += "<div class=\"pair\">\n" + facts_section("plan", "Expansion", report.plan) +
           facts_section("data", "Data", report.data) + "</div>\n";
-  body += "<section>\n<details><summary>Config, as resolved</summary>\n<pre tabindex=\"0\">" +
+  body += "<section>\n<details><summary>Resolved config</summary>\n<pre tabindex=\"0\">" +
           html_escaped(pretty_json(report.config)) + "</pre>\n</details>\n</section>\n";
   body += "<footer>" + html_escaped(report.footer) + "</footer>\n";
   return html_page(report.name + ": expandft training report", body);

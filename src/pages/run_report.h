@@ -1,7 +1,7 @@
 #pragma once
 
 #include "base/json.h"
-#include "pages/page_parts.h"
+#include "pages/html.h"
 
 #include <optional>
 #include <string>
@@ -9,29 +9,27 @@
 
 namespace expandft {
 
-/// What a run's report.html is made of. All strings are text: the page escapes them.
+/// The content of a run's report.html. All strings are text, which the page escapes.
 struct RunReport {
   using Facts = expandft::Facts;
 
-  std::string name;          // of the run: its title
+  std::string name;          // of the run: the page's title
   std::string opening;       // a sentence on what was done
-  Facts outcome;             // few and short: they stand large at the top
-  Json comparison;           // comparison_json of tasks/results_json.h; {} without tasks
+  Facts outcome;             // few and short, shown large at the top
+  Json comparison;           // from comparison_json (tasks/results_json.h); {} without tasks
   std::vector<Json> events;  // of metrics.jsonl
-  /// As in summary.json: [{"strength", "tasks": [{"task", "original", "metric", "value",
-  /// "higher_is_better", "loss"}]}], and [{"prompt", "base", "tuned"}]. Empty: without a strength
-  /// curve, without samples.
+  /// From summary.json: "strengths" for strength_charts, "samples" [{"prompt", "base", "tuned"}].
   Json strengths = Json::array();
-  std::optional<double> strength = std::nullopt;  // of the merged model: marked on the curve
+  std::optional<double> strength = std::nullopt;  // of the merged model, marked in the charts
   Json samples = Json::array();
-  std::vector<std::string> warnings = {};  // notices of model, tokenizer and data
+  std::vector<std::string> warnings = {};  // notices on model, tokenizer and data
   Facts plan, data;
   Json config;         // resolved
-  std::string footer;  // what wrote it
+  std::string footer;  // which program wrote the page
 };
 
-/// The page: outcome, warnings, tasks, their charts, the strength curve, training, samples, plan,
-/// data, config. Complete in itself (html_page).
+/// A page (html_page) with outcome, warnings, tasks, charts of tasks, strengths and training,
+/// samples, plan, data and config.
 std::string run_report_html(const RunReport& report);
 
 }  // namespace expandft

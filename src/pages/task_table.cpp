@@ -2,7 +2,6 @@
 
 #include "config/drop_budget.h"
 #include "pages/html.h"
-#include "pages/page_parts.h"
 #include "report/human.h"
 #include "report/json_values.h"
 
@@ -15,9 +14,9 @@ namespace expandft {
 namespace {
 
 constexpr const char* kNoValue = "-";
-constexpr double kSmallestP = 0.0001;  // that four decimals show
+constexpr double kSmallestP = 0.0001;  // with four decimals
 
-/// The judged metric of a task, and how its numbers are shown.
+/// The judged metric of a task and how to show its numbers.
 struct Judged {
   std::string name;
   bool relative = false;  // changes in percent
@@ -25,7 +24,7 @@ struct Judged {
   std::optional<bool> higher_is_better;
 };
 
-/// Runs from before there were other metrics have perplexities without a name.
+/// Old runs, which had no other metric, have perplexities without a name.
 Judged judged_of(const Json& task) {
   Judged judged{.name = text_at(task, "metric")};
   if (judged.name.empty()) judged.name = "perplexity";
@@ -73,7 +72,7 @@ std::string error_text(const Json& task, const Judged& judged) {
   const std::optional<double> error = number_at(task, "standard_error");
   if (!error) return kNoValue;
   if (!judged.relative) return fixed(*error, judged.decimals);
-  // The error is the logarithm's; of exp(difference) - 1, by the delta method.
+  // Of exp(difference) - 1, by the delta method: the error is that of the logarithm.
   const double change = number_at(task, "relative_change").value_or(0);
   return fixed(100 * *error * (1 + change), 2) + "%";
 }
@@ -89,7 +88,7 @@ std::string flips_text(const Json& task, const char* key) {
   return count ? fixed(*count, 0) : kNoValue;
 }
 
-/// A sign, the word, and a colour; and the budget behind it, where there is one.
+/// A sign, the word and a colour, then the budget, if any.
 std::string verdict_html(const std::string& verdict, const std::string& budget) {
   if (verdict.empty()) return "";
   const bool good = verdict == "within budget" || verdict == "better";
@@ -119,7 +118,7 @@ void add_task(HtmlTable& table, const Json& task, TaskColumns columns) {
   table.row(html_escaped(text_at(task, "task")), cells);
 }
 
-/// Whether there are tasks.
+/// Returns whether there are tasks.
 bool add_group(HtmlTable& table, const Json& comparison, const char* key, const std::string& title,
                TaskColumns columns) {
   const Json tasks = comparison.value(key, Json());
@@ -131,7 +130,7 @@ bool add_group(HtmlTable& table, const Json& comparison, const char* key, const 
   return true;
 }
 
-/// In words; the JSON itself where it is none that is known.
+/// In words, or the JSON itself if it is not a known form.
 std::string comparison_budget(const Json& comparison) {
   const Json budget = comparison.value("max_drop", Json());
   if (budget.is_null()) return "";
@@ -147,17 +146,17 @@ std::string task_table_html(const Json& comparison, TaskColumns columns, std::st
   if (columns == TaskColumns::kAll) names.insert(names.end(), {"p-value", "Lost", "Gained"});
   names.emplace_back("Verdict");
   HtmlTable table(names, label);
-  const bool originals =
-      add_group(table, comparison, "original_tasks", "Original tasks: what must stay", columns);
+  const bool originals = add_group(table, comparison, "original_tasks",
+                                   "Original tasks: what the model should keep", columns);
   const bool news =
-      add_group(table, comparison, "tasks", "New tasks: what was to be learned", columns);
+      add_group(table, comparison, "tasks", "New tasks: what the model should learn", columns);
   if (!originals && !news) return "";
   std::string budget = comparison_budget(comparison);
   if (!budget.empty()) {
-    budget = " Budget, how much worse original tasks may get: " + html_escaped(budget) + ".";
+    budget = " Budget for drops of original tasks: " + html_escaped(budget) + ".";
   }
-  return "<p class=\"quiet\">Perplexities change in percent, lower is better; other metrics in "
-         "their own unit. The standard error is of the change, over the same examples." +
+  return "<p class=\"quiet\">Changes of perplexities are in percent, those of other metrics in the "
+         "metric's unit. The standard error is that of the change, over the same examples." +
          budget + "</p>\n" + table.html();
 }
 

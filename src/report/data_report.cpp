@@ -39,7 +39,7 @@ Json report_json(const DatasetReport& rows, const LengthStatistics& lengths) {
           {"truncated_tokens", rows.truncated_tokens}};
 }
 
-/// `visit` with each source and the lengths of its examples.
+/// Calls `visit` with each source and the lengths of its examples.
 template <typename Visit>
 void for_each_source(const Dataset& dataset, Visit visit) {
   std::size_t begin = 0;

@@ -7,8 +7,8 @@
 
 namespace expandft {
 
-/// A line a source, and one for all where there are several: rows, sequences, tokens, the lengths
-/// of the sequences, and what truncation took. For terminals.
+/// A table for terminals with a line for each source, and one for all if there are several: rows,
+/// sequences, tokens, lengths of the sequences, rows cut and tokens removed by truncation.
 std::string data_table(const Dataset& dataset);
 /// "1200 tokens (900 learned) in 40 sequences, 10 packs that are 93.8% full".
 std::string describe(const EpochStatistics& epoch);

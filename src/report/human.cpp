@@ -16,14 +16,14 @@ std::string two_units(std::int64_t total, std::int64_t per_large, const char* la
          std::to_string(rest) + " " + small;
 }
 
-/// Three digits at most, and the first prefix that allows it.
+/// At most three digits, with the smallest prefix that allows it.
 template <std::size_t Count>
 std::string scaled(double number, const std::array<const char*, Count>& units) {
   if (!std::isfinite(number)) return "?";
   std::size_t unit = 0;
   const double size = std::abs(number);
   double divisor = 1;
-  // Rounding must not show 1000 K: 999 950 is 1.0 M.
+  // Rounding must not show 1000 K: 999,950 is 1.0 M.
   while (unit + 1 < Count && size / divisor >= 999.5) {
     divisor *= 1000;
     ++unit;

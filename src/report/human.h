@@ -4,7 +4,7 @@
 
 namespace expandft {
 
-// Numbers for people. What is no finite number (or negative, for a duration) is shown as "?".
+// Numbers for people. NaN, infinities and negative durations are shown as "?".
 std::string human_duration(double seconds);  // "1 h 03 min", "4.2 s", "12 ms"
 std::string human_count(double number);      // "1.2 M", "260 K", "7"
 std::string human_bytes(double bytes);       // "1.3 GB" (decimal)

@@ -13,4 +13,12 @@ std::string text_at(const Json& json, const char* key) {
   return found != json.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
+std::string pretty_json(const Json& value) {
+  return value.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+void write_json(const fs::path& file, const Json& value) {
+  write_file_atomically(file, pretty_json(value));
+}
+
 }  // namespace expandft

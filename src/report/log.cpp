@@ -36,11 +36,11 @@ spdlog::level::level_enum level_of(const std::string& name) {
     list += (list.empty() ? "" : ", ") + one;
   }
   const std::string near = nearest(name, known);
-  throw input_error("no log level is called \"" + name + "\"; known: " + list, "--log-level",
+  throw input_error("there is no log level \"" + name + "\"; known: " + list, "--log-level",
                     near.empty() ? "" : "did you mean \"" + near + "\"?");
 }
 
-/// The message, as %* of a pattern, with control characters as escapes.
+/// %* of the pattern: the message with control characters escaped.
 class PrintableMessage : public spdlog::custom_flag_formatter {
  public:
   void format(const spdlog::details::log_msg& message, const std::tm&,
@@ -63,7 +63,7 @@ void configure_logging(const std::string& level, bool quiet) {
   auto sink = std::make_shared<spdlog::sinks::ansicolor_stderr_sink_mt>(
       colored ? spdlog::color_mode::always : spdlog::color_mode::never);
   auto logger = std::make_shared<spdlog::logger>("expandft", std::move(sink));
-  // The line of progress stands where the log goes on: it is erased, and drawn again below.
+  // The progress line is where the next log line goes: erase it. It is drawn again below.
   auto formatter = std::make_unique<spdlog::pattern_formatter>();
   formatter->add_flag<PrintableMessage>('*');
   formatter->set_pattern(std::string(on_terminal ? "\r\033[K" : "") + "%^%l:%$ %*");

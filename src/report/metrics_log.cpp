@@ -21,7 +21,7 @@ Error system_failure(const std::string& what, const fs::path& file) {
   return failure(what + ": " + system_message(errno), file.string());
 }
 
-/// The event's step, or -1 when the line is no whole event.
+/// The event's step, or -1 if the line is not a complete event.
 std::int64_t step_of(std::string_view line) {
   try {
     const Json event = parse_json(line, "");
@@ -33,7 +33,7 @@ std::int64_t step_of(std::string_view line) {
   }
 }
 
-/// Leaves the events up to a step. What was logged after the checkpoint is logged again.
+/// Keeps the events up to a step. Those after the checkpoint will be logged again.
 void drop_events_after(std::int64_t step, const fs::path& file) {
   std::error_code error;
   if (!fs::exists(file, error)) return;
@@ -61,7 +61,7 @@ MetricsLog::MetricsLog(const fs::path& file, std::int64_t resume_step) : file_(f
   if (descriptor_ >= 0) return;
   if (errno == EEXIST) {
     throw input_error("found the metrics of an earlier run, expected no file", file.string(),
-                      "go on with --resume, or begin anew with --restart");
+                      "continue with --resume, or start over with --restart");
   }
   throw system_failure("cannot open the file", file);
 }

@@ -9,20 +9,19 @@
 
 namespace expandft {
 
-/// metrics.jsonl: one event a line, each with "step" and "event" ("train", "validation", …).
-/// Numbers that JSON cannot hold (NaN, infinity) are written as null. A line is one write(), so a
-/// killed process tears at most the last one.
+/// metrics.jsonl: one event per line, each with "step" and "event" ("train", "validation", …). NaN
+/// and infinities are written as null. A line is one write(), so a killed process can tear only the
+/// last line.
 class MetricsLog {
  public:
-  /// Opens for appending; when resuming, lines past `resume_step` and a torn last line are dropped
-  /// first (atomically). -1: the file must not be there yet (else an input error). Failures name
-  /// the file.
+  /// Opens the file for appending. When resuming, first drops lines after `resume_step` and a torn
+  /// last line (atomically). With -1 the file must not exist (else an input error).
   MetricsLog(const fs::path& file, std::int64_t resume_step);
   ~MetricsLog();
   MetricsLog(const MetricsLog&) = delete;
   MetricsLog& operator=(const MetricsLog&) = delete;
-  /// `values` is an object without "step" and "event". A line that does not fit on the disk is
-  /// taken back whole, and is a failure.
+  /// `values` is an object without "step" and "event". If a line does not fit on the disk, it is
+  /// removed again and reported as a failure.
   void write(std::int64_t step, const std::string& event, const Json& values);
 
  private:
@@ -30,8 +29,8 @@ class MetricsLog {
   fs::path file_;
 };
 
-/// The events of metrics.jsonl, in its order. Torn and damaged lines, and what is no object with an
-/// "event", are left out; without a file there are none.
+/// The events of metrics.jsonl, in order, without damaged lines and objects without an "event".
+/// Empty if the file does not exist.
 std::vector<Json> read_metrics(const fs::path& file);
 
 }  // namespace expandft

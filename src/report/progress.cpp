@@ -1,18 +1,13 @@
 #include "report/progress.h"
 
 #include "base/wording.h"
-#include "report/display_width.h"
 #include "report/terminal.h"
 
 #include <algorithm>
-#include <cctype>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
-#include <cstdlib>
 #include <string_view>
-#include <sys/ioctl.h>
-#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -31,13 +26,7 @@ std::int64_t now_ms() {
       .count();
 }
 
-std::size_t terminal_columns() {
-  winsize size{};
-  if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return 80;
-  return size.ws_col;
-}
-
-/// `width` columns, frame included.
+/// `width` columns, including the frame.
 std::string bar(double share, std::size_t width, bool utf8) {
   static constexpr std::string_view kEighths[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
   const std::size_t inner = width - 2;
@@ -64,7 +53,7 @@ double share_of(std::int64_t done, std::int64_t total) {
   return total > 0 ? static_cast<double>(done) / static_cast<double>(total) : 0.0;
 }
 
-/// Head, bar, parts; from the last part on, what does not fit is left out, then the bar.
+/// Head, bar and parts. Without the last parts, and then the bar, if they do not fit.
 std::string fitted(const std::string& head, double share, bool with_bar,
                    const std::vector<std::string>& parts, std::size_t columns, bool utf8) {
   const std::size_t narrowest = with_bar ? kNarrowestBar + 1 : 0;
@@ -80,7 +69,7 @@ std::string fitted(const std::string& head, double share, bool with_bar,
   return cut_to_width(line, columns, utf8);
 }
 
-/// Learning rates in two digits of scientific notation: "9.8e-04" is as wide at any size.
+/// Two digits in scientific notation: "9.8e-04" has the same width at any size.
 std::string short_scientific(double number) {
   char text[32];
   std::snprintf(text, sizeof text, "%.1e", number);
@@ -88,19 +77,6 @@ std::string short_scientific(double number) {
 }
 
 }  // namespace
-
-bool locale_is_utf8() {
-  for (const char* const name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
-    const char* const value = std::getenv(name);
-    if (value == nullptr || *value == '\0') continue;
-    std::string lower;
-    for (const char* c = value; *c != '\0'; ++c) {
-      lower += static_cast<char>(std::tolower(static_cast<unsigned char>(*c)));
-    }
-    return lower.find("utf-8") != lower.npos || lower.find("utf8") != lower.npos;
-  }
-  return false;
-}
 
 std::string training_line(const ProgressState& state, std::size_t columns, bool utf8) {
   const std::vector<std::string> parts = {"loss " + fixed(state.loss, 3),
@@ -185,7 +161,7 @@ void ProgressLine::draw(const std::string& line, bool last) {
   if (!last && now - last_draw_ms_ < kRedrawMs) return;
   last_draw_ms_ = now;
   drawn_ = true;
-  // Written over the old line in one piece, and only the rest erased: nothing flickers.
+  // Overwrite the old line in one piece and erase only the rest, which avoids flicker.
   write_to_stderr(std::string("\r").append(printable(line)).append("\033[K"));
 }
 

@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 #include "base/wording.h"
-#include "report/display_width.h"
+#include "report/terminal.h"
 
 #include <algorithm>
 #include <utility>
@@ -16,8 +16,7 @@ std::string padded(const std::string& cell, std::size_t width, Table::Align alig
   return align == Table::Align::kRight ? gap + cell : cell + gap;
 }
 
-/// A cell is one line, as wide as it looks: a line end or another control character would break
-/// the table.
+/// Line ends and other control characters in a cell would break the table.
 std::string one_line(std::string text) {
   std::replace_if(
       text.begin(), text.end(), [](char c) { return c == '\n' || c == '\r' || c == '\t'; }, ' ');
@@ -97,6 +96,20 @@ std::string Table::markdown() const {
   for (const Align align : align_) out += align == Align::kRight ? "---:|" : "---|";
   out += '\n';
   for (const auto& cells : rows_) add(cells);
+  return out;
+}
+
+void Summary::line(std::string label, std::string value) {
+  lines_.emplace_back(std::move(label), std::move(value));
+}
+
+std::string Summary::text() const {
+  std::size_t width = 0;
+  for (const auto& [label, value] : lines_) width = std::max(width, display_width(label));
+  std::string out;
+  for (const auto& [label, value] : lines_) {
+    out += label + std::string(width - display_width(label) + 2, ' ') + value + "\n";
+  }
   return out;
 }
 

@@ -1,11 +1,12 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace expandft {
 
-/// A plain table for stdout: columns aligned by what they hold, header underlined. UTF-8 aware.
+/// A plain table with aligned columns (display_width) and an underlined header.
 class Table {
  public:
   enum class Align { kLeft, kRight };
@@ -18,6 +19,16 @@ class Table {
   std::vector<std::string> header_;
   std::vector<Align> align_;
   std::vector<std::vector<std::string>> rows_;
+};
+
+/// The result of a command: aligned "label  value" lines.
+class Summary {
+ public:
+  void line(std::string label, std::string value);
+  std::string text() const;
+
+ private:
+  std::vector<std::pair<std::string, std::string>> lines_;
 };
 
 }  // namespace expandft

@@ -5,7 +5,6 @@
 #include "families/model_config.h"
 #include "report/data_report.h"
 #include "report/human.h"
-#include "report/summary.h"
 #include "report/table.h"
 #include "runtime/device.h"
 #include "runtime/process.h"

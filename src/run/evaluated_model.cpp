@@ -105,9 +105,9 @@ const Json& EvaluatedModel::identity() {
   return identity_;
 }
 
-std::vector<TaskWork> EvaluatedModel::prepare(const std::vector<TaskConfig>& tasks,
-                                              std::int64_t max_positions) const {
-  std::vector<TaskWork> works;
+std::vector<PreparedTask> EvaluatedModel::prepare(const std::vector<TaskConfig>& tasks,
+                                                  std::int64_t max_positions) const {
+  std::vector<PreparedTask> works;
   for (const TaskConfig& task : tasks) {
     const Clock::time_point start = Clock::now();
     works.push_back(prepare_task(task, *tokenizer_, max_positions));
@@ -120,11 +120,11 @@ std::vector<TaskWork> EvaluatedModel::prepare(const std::vector<TaskConfig>& tas
   return works;
 }
 
-std::vector<TaskResult> EvaluatedModel::evaluate(const std::vector<TaskWork>& works,
+std::vector<TaskResult> EvaluatedModel::evaluate(const std::vector<PreparedTask>& works,
                                                  const std::optional<fs::path>& cache,
                                                  ProgressLine& progress, const RankGroup& group) {
   std::vector<TaskResult> results;
-  for (const TaskWork& work : works) {
+  for (const PreparedTask& work : works) {
     std::optional<OutputCache> kept;
     if (cache && group.is_first()) kept.emplace(*cache, work, identity());
     const bool has_all = kept && kept->is_complete();

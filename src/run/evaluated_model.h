@@ -28,11 +28,11 @@ class EvaluatedModel {
   const Decoder& decoder();
 
   /// prepare_tasks, for a model that reads so many positions.
-  std::vector<TaskWork> prepare(const std::vector<TaskConfig>& tasks,
-                                std::int64_t max_positions) const;
+  std::vector<PreparedTask> prepare(const std::vector<TaskConfig>& tasks,
+                                    std::int64_t max_positions) const;
   /// The results of each task. With a cache folder, what is there is not computed again, and what
   /// is computed goes there. The ranks of a group share the work; rank 0 has the cache.
-  std::vector<TaskResult> evaluate(const std::vector<TaskWork>& works,
+  std::vector<TaskResult> evaluate(const std::vector<PreparedTask>& works,
                                    const std::optional<fs::path>& cache, ProgressLine& progress,
                                    const RankGroup& group);
 

@@ -4,7 +4,7 @@
 #include "evaluation/divergence.h"
 #include "report/progress.h"
 #include "run/evaluated_model.h"
-#include "tasks/divergence_cache.h"
+#include "tasks/output_cache.h"
 
 #include <algorithm>
 #include <iterator>
@@ -30,9 +30,9 @@ void check_same_tokens(const EvaluatedModel& base, const EvaluatedModel& other) 
 
 /// What the divergences of two models on tasks depend on.
 Json divergence_key(EvaluatedModel& base, EvaluatedModel& tuned,
-                    const std::vector<TaskWork>& works) {
+                    const std::vector<PreparedTask>& works) {
   Json key = {{"base", base.identity()}, {"tuned", tuned.identity()}};
-  for (const TaskWork& work : works) {
+  for (const PreparedTask& work : works) {
     Json targets = Json::array();  // they say which of a row's texts is looked at
     if (work.task.type == TaskType::kChoice) {
       for (const TaskExample& example : *work.examples) targets.push_back(example.target);
@@ -51,7 +51,7 @@ std::vector<TaskResult> measure_model(const ModelSource& source,
   ProgressLine progress(options.quiet);
   EvaluatedModel model(source, options);
   report_notices(model.notices(), options);
-  const std::vector<TaskWork> works = model.prepare(tasks, model.spec().max_positions);
+  const std::vector<PreparedTask> works = model.prepare(tasks, model.spec().max_positions);
   return model.evaluate(works, cache, progress, group);
 }
 
@@ -64,7 +64,7 @@ MeasuredPair compare_models(const ModelSource& base_source, const ModelSource& t
   EvaluatedModel tuned(tuned_source, options);
   report_notices(tuned.notices(), options);
   MeasuredPair measured;
-  std::vector<TaskWork> works;
+  std::vector<PreparedTask> works;
   std::optional<BaseStates> states;
   std::optional<DivergenceCache> divergence_cache;
   std::optional<std::vector<double>> divergences;
@@ -74,7 +74,7 @@ MeasuredPair compare_models(const ModelSource& base_source, const ModelSource& t
     if (base.notices() != tuned.notices()) report_notices(base.notices(), options);
     check_same_tokens(base, tuned);
     const std::int64_t positions = std::min(base.spec().max_positions, tuned.spec().max_positions);
-    const std::vector<TaskWork> original_works = base.prepare(originals, positions);
+    const std::vector<PreparedTask> original_works = base.prepare(originals, positions);
     works = original_works;
     std::ranges::move(base.prepare(news, positions), std::back_inserter(works));
     measured.base = base.evaluate(works, cache, progress, group);
@@ -102,7 +102,7 @@ StrengthSearch search_strength(const ModelSource& source, const std::vector<Task
                                const ProcessOptions& options) {
   EvaluatedModel model(source, options);
   report_notices(model.tokenizer().notices(), options);
-  const std::vector<TaskWork> works = model.prepare(tasks, model.spec().max_positions);
+  const std::vector<PreparedTask> works = model.prepare(tasks, model.spec().max_positions);
   ProgressLine progress(options.quiet);
   return find_strength(
       [&](double strength) {

@@ -3,7 +3,7 @@
 #include "base/error.h"
 #include "checkpoint/atomic_directory.h"
 #include "config/unknown_keys.h"
-#include "report/summary.h"
+#include "report/json_values.h"
 #include "training/snapshot.h"
 
 #include <algorithm>

@@ -56,7 +56,7 @@ RunEvaluation::Results RunEvaluation::measure(const std::string& which,
   ProgressLine progress(quiet_);
   if (!stop && !works_.empty()) spdlog::info("evaluating the tasks: {}", which);
   Results results;
-  for (const TaskWork& work : works_) {
+  for (const PreparedTask& work : works_) {
     results.push_back(evaluate(model_.decoder, tokenizer_, work,
                                {.end_tokens = end_tokens_,
                                 .progress =
@@ -100,7 +100,7 @@ EvaluateFn RunEvaluation::while_training() {
   };
 }
 
-std::vector<TaskWork> RunEvaluation::original_works() const {
+std::vector<PreparedTask> RunEvaluation::original_works() const {
   const auto count = static_cast<std::ptrdiff_t>(run_.evaluation.original_tasks.size());
   return {works_.begin(), works_.begin() + count};
 }

@@ -36,13 +36,13 @@ class RunEvaluation {
   /// Of the outputs' weights.
   const Results& at_strength(const Strength& strength);
   Json results_json(const Results& results) const;
-  std::vector<TaskWork> original_works() const;
+  std::vector<PreparedTask> original_works() const;
 
   const RunConfig& run_;
   const Tokenizer& tokenizer_;
   const RunModel& model_;
   const RankGroup& group_;
-  std::vector<TaskWork> works_;  // the original tasks' first
+  std::vector<PreparedTask> works_;  // the original tasks' first
   std::vector<TokenId> end_tokens_;
   bool quiet_;
   std::optional<Results> base_;    // measured before the first step

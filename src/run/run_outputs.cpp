@@ -5,7 +5,7 @@
 #include "export/model_card.h"
 #include "model/tensors.h"
 #include "report/data_report.h"
-#include "report/summary.h"
+#include "report/json_values.h"
 #include "run/make_model.h"
 #include "run/write_report.h"
 #include "runtime/process.h"

@@ -7,9 +7,8 @@
 #include "data/text_file.h"
 #include "run/run_data.h"
 #include "run/run_inputs.h"
-#include "tasks/check_task.h"
 #include "tasks/example.h"
-#include "tasks/task_work.h"
+#include "tasks/prepared_task.h"
 
 #include <algorithm>
 #include <memory>

@@ -17,7 +17,7 @@ namespace {
 
 constexpr double kSignificant = 2.0;  // standard errors: about 95 % confidence
 
-/// Input error unless both results are of the same texts, cut into the same tokens.
+/// Input error unless both results are for the same texts in the same tokens.
 void check_pairing(const TaskResult& base, const TaskResult& tuned) {
   bool paired = base.task.name == tuned.task.name && base.outputs.size() == tuned.outputs.size() &&
                 base.metrics.size() == tuned.metrics.size();
@@ -33,7 +33,7 @@ void check_pairing(const TaskResult& base, const TaskResult& tuned) {
                     base.task.data.string(), "base and tuned model need the same tokenizer");
 }
 
-/// Of the difference of two ratios over the same weights.
+/// The standard error of the difference of two ratios with the same weights.
 std::optional<double> difference_error(const MetricResult& base, const MetricResult& tuned) {
   std::vector<double> differences, weights;
   for (std::size_t i = 0; i < base.examples(); ++i) {
@@ -51,7 +51,7 @@ MetricComparison compare_metric(const MetricResult& base, const MetricResult& tu
                      .higher_is_better = base.higher_is_better,
                      .base = base.value(),
                      .tuned = tuned.value()};
-  // Of the logarithms, which exist where the perplexities themselves are past all numbers.
+  // Of the logarithms: perplexities themselves can overflow.
   c.difference =
       base.kind == MetricKind::kPerplexity ? tuned.ratio() - base.ratio() : c.tuned - c.base;
   if (base.kind == MetricKind::kPerplexity) {
@@ -75,13 +75,12 @@ MetricComparison compare_metric(const MetricResult& base, const MetricResult& tu
 
 Drop drop_of(const MetricComparison& c) {
   const double sign = c.higher_is_better ? -1 : 1;
-  // No change is 0: not -0, and not the difference of two infinities.
+  // No change is 0, not -0 or the difference of two infinities.
   return {.absolute = c.difference == 0 ? 0 : sign * (c.tuned - c.base),
           .relative = sign * c.relative_change.value_or(0) + 0.0};
 }
 
-/// Shares are multiples of 1/n: a drop that is exactly the budget must not be over it by rounding.
-/// What is no number is over.
+/// With a tolerance: a drop of exactly the budget must not exceed it by rounding. NaN exceeds it.
 bool is_within(double drop, const DropBudget& budget) {
   return drop <= budget.amount + 1e-9 * std::max(1.0, budget.amount);
 }
@@ -233,7 +232,7 @@ std::optional<Error> budget_error(const ComparisonReport& report) {
   }
   return Error(
       ExitCode::kDropped,
-      "original tasks dropped past the budget of " + report.budgets_text() + ": " + tasks, "",
+      "original tasks dropped beyond the budget of " + report.budgets_text() + ": " + tasks, "",
       "merge at a lower strength (expandft merge --strength), or train with a lower learning rate");
 }
 

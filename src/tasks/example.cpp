@@ -3,15 +3,16 @@
 #include "base/error.h"
 #include "base/python_text.h"
 #include "data/text_file.h"
+#include "metrics/answer_matching.h"
 #include "tasks/few_shot.h"
-#include "tasks/form_templates.h"
+#include "tasks/row_renderer.h"
 
 #include <algorithm>
 
 namespace expandft {
 namespace {
 
-TaskExample example_of(const TaskConfig& task, RenderedForm row, const std::string& before) {
+TaskExample example_of(const TaskConfig& task, RenderedRow row, const std::string& before) {
   TaskExample example;
   if (task.type == TaskType::kRolling) {
     example.words = static_cast<std::int64_t>(python_word_count(row.counted));
@@ -41,22 +42,38 @@ TaskExample example_of(const TaskConfig& task, RenderedForm row, const std::stri
 }  // namespace
 
 std::vector<TaskExample> load_examples(const TaskConfig& task) {
-  const std::vector<FormTemplates> forms = form_templates(task);
+  const std::vector<RowRenderer> forms = row_renderers(task);
   FewShot few_shot(task, forms);
-  const FormTemplates* form = nullptr;
+  const RowRenderer* form = nullptr;
   std::vector<TaskExample> examples;
   for_each_json_line(task.data, [&](const Json& row, std::int64_t line) {
     if (task.max_examples > 0 && std::ssize(examples) >= task.max_examples) return;
     const std::string where = task.data.string() + ":" + std::to_string(line);
-    if (form == nullptr) form = &choose_form(forms, row, where);
-    RenderedForm rendered = form->render(row, where);
+    if (form == nullptr) form = &choose_renderer(forms, row, where);
+    RenderedRow rendered = form->render(row, where);
     examples.push_back(example_of(task, std::move(rendered), few_shot.before(row)));
     examples.back().line = line;
   });
   if (examples.empty()) {
-    throw input_error("the data of task \"" + task.name + "\" has no row", task.data.string());
+    throw input_error("the data of task \"" + task.name + "\" has no rows", task.data.string());
   }
   return examples;
+}
+
+void check_task(const TaskConfig& task) {
+  TaskConfig other = task;
+  other.written = false;
+  row_renderers(other);
+  other.written = true;
+  for (const TaskForm& form : task.forms) {
+    if (form.written || task.written) RowRenderer(other, form);
+  }
+  for (std::size_t i = 0; i < task.metrics.size(); ++i) {
+    const MetricConfig& metric = task.metrics[i];
+    if (metric.metric != "exact_match" && metric.metric != "contains") continue;
+    AnswerMatcher(metric,
+                  task.file.string() + ": metrics[" + std::to_string(i) + "]." + metric.metric);
+  }
 }
 
 }  // namespace expandft

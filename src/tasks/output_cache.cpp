@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/wording.h"
+#include "report/json_values.h"
 
 #include <cerrno>
 #include <cstdlib>
@@ -17,7 +18,7 @@ namespace {
 
 constexpr int kCacheFormat = 1;
 
-/// The name as far as file names go.
+/// The start of the name, with "_" for characters that are unusual in file names.
 std::string plain_name(const std::string& name) {
   std::string plain;
   for (const char c : name.substr(0, 40)) {
@@ -28,8 +29,8 @@ std::string plain_name(const std::string& name) {
   return plain;
 }
 
-/// While it lives, no other process reads or writes the file. Where the file system has no locks,
-/// nothing happens.
+/// While it exists, no other process reads or writes the file. Does nothing on file systems without
+/// locks.
 class Lock {
  public:
   explicit Lock(int descriptor) : descriptor_(descriptor) {
@@ -51,25 +52,25 @@ std::optional<Json> parse(const std::string& line) {
 
 }  // namespace
 
-OutputCache::OutputCache(const fs::path& folder, const TaskWork& work, const Json& model)
-    : key_({{"format", kCacheFormat}, {"work", work.fingerprint()}, {"model", model}}),
-      batches_(work.batches.size()) {
+OutputCache::OutputCache(const fs::path& folder, const PreparedTask& task, const Json& model)
+    : key_({{"format", kCacheFormat}, {"work", task.fingerprint()}, {"model", model}}),
+      batches_(task.batches.size()) {
   Hash hash;
   hash.add(key_.dump());
-  file_ = folder / (plain_name(work.task.name) + "-" + hash.digits().substr(0, 16) + ".jsonl");
+  file_ = folder / (plain_name(task.task.name) + "-" + hash.digits().substr(0, 16) + ".jsonl");
   std::error_code error;
   fs::create_directories(folder, error);
   if (error) {
-    throw failure("cannot make the cache's folder: " + error.message(), folder.string(),
-                  "name another with --cache, or do without: --no-cache");
+    throw failure("cannot create the cache folder: " + error.message(), folder.string(),
+                  "name another with --cache, or use --no-cache");
   }
   descriptor_ = ::open(file_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   if (descriptor_ < 0) {
     throw failure("cannot open the cache: " + system_message(errno), file_.string(),
-                  "name another folder with --cache, or do without: --no-cache");
+                  "name another folder with --cache, or use --no-cache");
   }
   const Lock lock(descriptor_);
-  read(work.batches);
+  read(task.batches);
   if (fs::file_size(file_, error) == 0) append(key_);
 }
 
@@ -85,7 +86,7 @@ void OutputCache::read(const std::vector<std::vector<std::size_t>>& batches) {
     if (begin == 0 && line != key_) break;
     if (line) keep(*line, batches);
   }
-  // The end of a write that was cut off, or a file of another key.
+  // The rest is an interrupted write, or the file has another key.
   std::error_code error;
   if (begin < text.size()) fs::resize_file(file_, begin, error);
 }
@@ -97,7 +98,7 @@ void OutputCache::keep(const Json& line, const std::vector<std::vector<std::size
     if (batch < batches.size() && outputs.size() == batches[batch].size()) {
       found_.emplace(batch, std::move(outputs));
     }
-  } catch (const Json::exception&) {  // damaged, or the key: computed anew
+  } catch (const Json::exception&) {  // damaged, or the key
   }
 }
 
@@ -109,7 +110,7 @@ void OutputCache::append(const Json& line) {
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) {
       throw failure("cannot write the cache: " + system_message(errno), file_.string(),
-                    "free some room, name another folder with --cache, or do without: --no-cache");
+                    "free disk space, name another folder with --cache, or use --no-cache");
     }
     done += static_cast<std::size_t>(count);
   }
@@ -124,6 +125,28 @@ void OutputCache::add(std::size_t batch, const BatchOutputs& outputs) {
   const Lock lock(descriptor_);
   append({{"batch", batch}, {"outputs", outputs_json(outputs)}});
   found_[batch] = outputs;
+}
+
+DivergenceCache::DivergenceCache(const fs::path& folder, Json key) : key_(std::move(key)) {
+  Hash hash;
+  hash.add(key_.dump());
+  file_ = folder / ("divergence-" + hash.digits().substr(0, 16) + ".json");
+}
+
+std::optional<std::vector<double>> DivergenceCache::find(std::size_t tasks) const {
+  if (!is_file(file_)) return std::nullopt;
+  const Json json = Json::parse(read_file(file_), nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object() || json.value("key", Json()) != key_) return std::nullopt;
+  std::vector<double> found;
+  for (const Json& one : json.value("divergences", Json::array())) {
+    if (!one.is_number()) return std::nullopt;
+    found.push_back(one.get<double>());
+  }
+  return found.size() == tasks ? std::optional(found) : std::nullopt;
+}
+
+void DivergenceCache::put(const std::vector<double>& divergences) const {
+  write_json(file_, {{"key", key_}, {"divergences", divergences}});
 }
 
 std::optional<fs::path> default_cache_folder() {

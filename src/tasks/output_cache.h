@@ -2,32 +2,33 @@
 
 #include "base/files.h"
 #include "base/json.h"
-#include "tasks/task_work.h"
+#include "tasks/prepared_task.h"
 
 #include <cstddef>
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace expandft {
 
-/// What a model made of a task, kept in a file batch by batch as it comes, so that nothing is
-/// computed twice and an evaluation that was cut off goes on where it was.
+/// A file of a model's outputs for a task, written batch by batch. Nothing is computed twice, and
+/// an interrupted evaluation resumes where it stopped.
 class OutputCache {
  public:
-  /// Opens `<folder>/<task>-<key>.jsonl`, or creates it. `model` tells models apart: all that
-  /// outputs depend on but the work itself. What is damaged or of another key counts as not there.
-  /// Failure when the folder cannot be made or the file not be opened.
-  OutputCache(const fs::path& folder, const TaskWork& work, const Json& model);
+  /// Opens or creates `<folder>/<task>-<key>.jsonl`. `model` identifies the model: everything that
+  /// outputs depend on except the task. Entries that are damaged or have another key are ignored.
+  /// Failure if the folder cannot be created or the file cannot be opened.
+  OutputCache(const fs::path& folder, const PreparedTask& task, const Json& model);
   ~OutputCache();
   OutputCache(const OutputCache&) = delete;
   OutputCache& operator=(const OutputCache&) = delete;
 
-  /// The outputs of a batch; null when they are not there.
+  /// The outputs of a batch; null if they are not cached.
   const BatchOutputs* find(std::size_t batch) const;
-  /// Whether all batches are there.
+  /// Whether all batches are cached.
   bool is_complete() const { return found_.size() == batches_; }
-  /// Keeps a batch's outputs. Failure when they cannot be written: what was kept stays.
+  /// Caches a batch's outputs. Failure if they cannot be written; earlier ones stay.
   void add(std::size_t batch, const BatchOutputs& outputs);
 
  private:
@@ -42,8 +43,24 @@ class OutputCache {
   std::map<std::size_t, BatchOutputs> found_;
 };
 
-/// $EXPANDFT_CACHE, else $XDG_CACHE_HOME/expandft, else ~/.cache/expandft; with /evaluation behind
-/// it. None without any of these.
+/// A file of the divergences of two models on some tasks. With it, neither model is needed again.
+class DivergenceCache {
+ public:
+  /// `key`: everything that they depend on. The folder is that of OutputCache.
+  DivergenceCache(const fs::path& folder, Json key);
+
+  /// None if the divergences of `tasks` tasks are not cached, are damaged or have another key.
+  std::optional<std::vector<double>> find(std::size_t tasks) const;
+  /// Failure if they cannot be written.
+  void put(const std::vector<double>& divergences) const;
+
+ private:
+  fs::path file_;
+  Json key_;
+};
+
+/// The folder evaluation/ in $EXPANDFT_CACHE, else in $XDG_CACHE_HOME/expandft, else in
+/// ~/.cache/expandft. None if none of these variables is set.
 std::optional<fs::path> default_cache_folder();
 
 }  // namespace expandft

@@ -37,20 +37,20 @@ Tokens PromptEncoder::encode(const std::string& text) const {
 TokenId PromptEncoder::first_token(const std::string& where) const {
   const auto token = tokenizer_.bos() ? tokenizer_.bos() : tokenizer_.eos();
   if (token) return *token;
-  throw input_error("nothing stands before the text, and the tokenizer has neither BOS nor EOS",
-                    where, "give the task a prompt");
+  throw input_error("the text has no context, and the tokenizer has neither BOS nor EOS", where,
+                    "give the task a prompt");
 }
 
 TokenRequest PromptEncoder::fitted(TokenRequest request, const std::string& where) const {
   const auto longest = static_cast<std::size_t>(max_positions_);
   if (request.continuation.empty()) {
-    throw input_error("the text to be scored adds no token to its prompt", where);
+    throw input_error("the text to score adds no tokens to its prompt", where);
   }
   if (request.continuation.size() > longest) {
-    throw input_error("the text to be scored has " + std::to_string(request.continuation.size()) +
+    throw input_error("the text to score has " + std::to_string(request.continuation.size()) +
                           " tokens; the model reads at most " + std::to_string(max_positions_) +
                           " (max_position_embeddings)",
-                      where, "leave the row out, or take a model that reads more");
+                      where, "remove the row, or use a model with a longer context");
   }
   const std::size_t room = longest + 1 - request.continuation.size();
   if (request.context.size() > room) {
@@ -64,7 +64,7 @@ TokenRequest PromptEncoder::fitted(TokenRequest request, const std::string& wher
 std::vector<TokenRequest> PromptEncoder::pairs(const std::vector<LikelihoodText>& texts,
                                                const std::string& where) const {
   std::vector<TokenRequest> requests;
-  std::string last;  // the context whose tokens these are: choices mostly share it
+  std::string last;  // encoded in last_tokens: choices mostly share one context
   Tokens last_tokens;
   for (const LikelihoodText& text : texts) {
     const std::size_t kept = text.context.size() - trailing_space(text.context);
@@ -97,7 +97,7 @@ std::vector<TokenRequest> PromptEncoder::windows(const std::string& text,
   std::vector<TokenRequest> requests;
   for (std::size_t done = 1; done < tokens.size();) {
     const std::size_t end = std::min(done + longest, tokens.size());
-    // The last window reaches back, so that it is as long as the others.
+    // The last window starts earlier, so it is as long as the others.
     const std::size_t begin = end > longest + 1 ? end - longest - 1 : 0;
     requests.push_back({part(tokens, begin, done), part(tokens, done, end)});
     done = end;

@@ -14,7 +14,7 @@
 namespace expandft {
 namespace {
 
-/// What the choices' log-likelihoods are divided by before the largest is taken.
+/// What log-likelihoods are divided by before the choice with the largest is taken.
 enum class ChoiceNorm { kNone, kCharacters, kBytes };
 
 ChoiceNorm norm_of(const std::string& metric) {
@@ -59,7 +59,7 @@ class Scorer {
     return likelihood(metric, name);
   }
 
-  /// Nats a token of the texts that are right.
+  /// Nats per token of the correct texts.
   MetricResult loss() const {
     return pairs({.name = "loss"}, [this](std::size_t i) {
       const ExampleOutput& output = outputs_[i];
@@ -72,7 +72,7 @@ class Scorer {
     });
   }
 
-  /// The choice that each example's answer is, as the metric takes it or as written; -1: none.
+  /// The choice of each example by the metric, or the one that was written; -1: none.
   std::vector<std::int64_t> predictions(const MetricConfig& judged) const {
     std::vector<std::int64_t> out;
     if (task_.type != TaskType::kChoice) return out;
@@ -90,7 +90,7 @@ class Scorer {
     return written ? static_cast<std::int64_t>(*written) : -1;
   }
 
-  /// `of(i)`: the sum and weight of an example.
+  /// `of(i)` returns the sum and weight of an example.
   template <typename Of>
   MetricResult pairs(MetricResult result, Of of) const {
     for (std::size_t i = 0; i < outputs_.size(); ++i) {
@@ -100,7 +100,7 @@ class Scorer {
     return result;
   }
 
-  /// `is_right(example, output)`: of each example.
+  /// The fraction of examples for which `is_right(example, output)`.
   template <typename IsRight>
   MetricResult share(const std::string& name, IsRight is_right) const {
     return pairs({.name = name, .higher_is_better = true, .is_share = true}, [&](std::size_t i) {

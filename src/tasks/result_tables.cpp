@@ -23,7 +23,7 @@ int decimals(MetricKind kind) {
   return 4;
 }
 
-/// Perplexities change by a share, all else in its own unit.
+/// In percent for perplexities, else in the metric's unit.
 std::string change_text(const MetricComparison& metric) {
   if (metric.kind != MetricKind::kPerplexity) {
     return signed_fixed(metric.difference, decimals(metric.kind));
@@ -40,7 +40,7 @@ std::string error_text(const MetricComparison& metric) {
   return fixed(100 * *metric.standard_error * (1 + metric.relative_change.value_or(0)), 2) + "%";
 }
 
-/// "over budget (0.02 accuracy)", or the verdict alone.
+/// "over budget (0.02 accuracy)", or only the verdict.
 std::string verdict_cell(const Comparison& c) {
   if (!c.budget) return verdict_text(c.verdict);
   return verdict_text(c.verdict) + " (" + budget_text(*c.budget, c.unit) + ")";
@@ -104,7 +104,7 @@ std::string forgetting_text(const ComparisonReport& report) {
     text += ", worst " + part(f.worst_drop) + " (" + f.worst_task + ")";
   }
   if (f.flipped) text += ", answers flipped " + fixed(100 * *f.flipped, 2) + "%";
-  if (f.divergence) text += ", KL(base ‖ tuned) " + fixed(*f.divergence, 4) + " nats a token";
+  if (f.divergence) text += ", KL(base ‖ tuned) " + fixed(*f.divergence, 4) + " nats per token";
   return text + "\n";
 }
 

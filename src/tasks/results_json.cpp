@@ -87,7 +87,7 @@ Json forgetting_json(const Forgetting& forgetting) {
           {"divergence", or_null(forgetting.divergence)}};
 }
 
-/// The metrics of one example that are its own: shares and perplexity's parts are, BLEU is not.
+/// Adds the metrics that a single example has: right or wrong. Perplexity and BLEU need several.
 void add_metrics(const TaskResult& result, std::size_t i, Json& line) {
   for (const MetricResult& metric : result.metrics) {
     if (metric.is_share) line[metric.name] = metric.example(i)[0];

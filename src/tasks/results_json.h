@@ -15,8 +15,8 @@ Json comparison_json(const ComparisonReport& report);
 /// {"task", "type", "examples", "truncated", "tokens", "bos", "metrics", "standard_errors"}
 Json result_json(const TaskResult& result);
 
-/// One object for each example: {"task", "model", "index", "line", what the model made of it, its
-/// metrics}. `model` says which it is: "model", "base", "tuned".
+/// One object for each example: {"task", "model", "index", "line", the model's outputs, its
+/// metrics}. `model` is "model", "base" or "tuned".
 std::vector<Json> example_lines(const TaskResult& result, const std::string& model);
 
 }  // namespace expandft

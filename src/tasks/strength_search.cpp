@@ -23,14 +23,14 @@ StrengthSearch find_strength(const std::function<std::vector<TaskResult>(double)
     return point.within_budget;
   };
   try_strength(0, base);
-  double over = 0;  // the smallest strength known to break the budget above the one found
+  double over = 0;  // the smallest strength above the one found that exceeds the budget
   for (int tenth = 10; tenth > 0; --tenth) {
     const double strength = tenth / 10.0;
     if (try_strength(strength, evaluate_at(strength))) break;
     over = strength;
   }
   while (over - search.strength > kStrengthResolution) {
-    // In hundredths, so that what is reported is what was tried.
+    // In hundredths: tables show two decimals.
     const double middle = std::round(50 * (search.strength + over)) / 100;
     if (middle <= search.strength || middle >= over) break;
     if (!try_strength(middle, evaluate_at(middle))) over = middle;

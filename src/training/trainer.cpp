@@ -1,7 +1,7 @@
 #include "training/trainer.h"
 
 #include "base/error.h"
-#include "report/summary.h"
+#include "report/json_values.h"
 #include "runtime/process.h"
 #include "training/health.h"
 #include "training/lr_scheduler.h"

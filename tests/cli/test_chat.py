@@ -178,4 +178,4 @@ def test_a_sample_of_nothing_is_explained(expandft, tmp_path, chat_model):
     assert sample["tuned"] == ""
     assert 'the tuned model writes nothing after "Say nothing."' in result.stderr
     page = (tmp_path / "out/report.html").read_text()
-    assert ">(nothing)<" in page and "ends at once" in page
+    assert ">(nothing)<" in page and "stops at once" in page

@@ -124,7 +124,7 @@ def test_budget(expandft, stories, damaged, task, tmp_path, budget, rc):
     assert found["max_drop"] == (budget if "%" in budget else float(budget))
     assert found["within_budget"] is (rc == 0)
     if rc:
-        assert result.stderr.splitlines()[-2].startswith(f"error: original tasks dropped past the budget of {budget}")
+        assert result.stderr.splitlines()[-2].startswith(f"error: original tasks dropped beyond the budget of {budget}")
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 #include "config/task_config.h"
 #include "fuzz.h"
-#include "tasks/check_task.h"
+#include "tasks/example.h"
 
 using namespace expandft;
 

@@ -22,7 +22,7 @@ TaskConfig task_of(const fs::path& data, std::int64_t block_length) {
   return {.name = "text", .data = data, .block_length = block_length};
 }
 
-TaskWork work_of(const Stories& model, const TaskConfig& task,
+PreparedTask work_of(const Stories& model, const TaskConfig& task,
                  std::int64_t forward_tokens = kForwardTokens) {
   return prepare_task(task, *model.tokenizer, 512, forward_tokens);
 }
@@ -83,7 +83,7 @@ TEST_CASE("cached outputs are used, and only missing ones are computed") {
   const TempDirectory folder;
   const fs::path file = folder.path() / "text.txt";
   write_file_atomically(file, kText);
-  const TaskWork work = work_of(model, task_of(file, 16), 20);
+  const PreparedTask work = work_of(model, task_of(file, 16), 20);
   REQUIRE(work.batches.size() > 2);
   const TaskResult plain = evaluate(model.decoder, *model.tokenizer, work);
   {
@@ -129,7 +129,7 @@ TEST_CASE("the divergence of a model from itself is 0, and from another as its l
   const TempDirectory folder;
   const fs::path file = folder.path() / "text.txt";
   write_file_atomically(file, kText);
-  const std::vector<TaskWork> works = {work_of(model, task_of(file, 16))};
+  const std::vector<PreparedTask> works = {work_of(model, task_of(file, 16))};
   const BaseStates states(model.decoder, works, 30);
   CHECK(states.divergences(model.decoder).front() == Approx(0).margin(1e-6));
 

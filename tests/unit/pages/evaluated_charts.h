@@ -2,15 +2,15 @@
 
 #include "base/json.h"
 #include "catch.h"
+#include "pages/chart.h"
 #include "pages/markup_check.h"
-#include "pages/svg_chart.h"
 
 #include <string>
 #include <vector>
 
 namespace expandft::testing {
 
-/// What metrics.jsonl says of tasks at a step, and summary.json of them at a strength.
+/// Tasks at a step in metrics.jsonl, and at a strength in summary.json.
 inline Json evaluation(int step, const Json& tasks) {
   return {{"step", step}, {"event", "evaluation"}, {"tasks", tasks}};
 }
@@ -26,7 +26,7 @@ inline ChartIds ids_of(const std::vector<Chart>& charts) {
   ChartIds ids;
   for (const Chart& chart : charts) {
     ids.push_back(chart.id);
-    CHECK(markup_fault(svg_chart(chart)) == "");
+    CHECK(markup_fault(chart_html(chart)) == "");
   }
   return ids;
 }

@@ -1,6 +1,7 @@
-#include "pages/html.h"
+#include "pages/html_page.h"
 
 #include "catch.h"
+#include "pages/html.h"
 #include "pages/markup_check.h"
 
 using namespace expandft;

@@ -3,7 +3,6 @@
 #include "base/temp_directory.h"
 #include "catch.h"
 #include "pages/markup_check.h"
-#include "pages/run_charts.h"
 #include "report/metrics_log.h"
 
 using namespace expandft;
@@ -37,6 +36,12 @@ RunReport report_of(std::vector<Json> events) {
           .footer = "expandft"};
 }
 
+std::string page_of_samples(const Json& samples) {
+  RunReport report = report_of({});
+  report.samples = samples;
+  return run_report_html(report);
+}
+
 }  // namespace
 
 TEST_CASE("a report escapes all that users name", "[report]") {
@@ -53,10 +58,10 @@ TEST_CASE("a report escapes all that users name", "[report]") {
 }
 
 TEST_CASE("a report holds the charts that events have numbers for", "[report]") {
-  CHECK(count_of(run_report_html(report_of({train_event(1, 2.0)})), "<svg") == 4);
+  CHECK(count_of(run_report_html(report_of({train_event(1, 2.0)})), "role=\"img\"") == 4);
   Json retained = train_event(1, 2.0);
   retained["retention"] = 0.01;
-  CHECK(count_of(run_report_html(report_of({retained})), "<svg") == 5);
+  CHECK(count_of(run_report_html(report_of({retained})), "role=\"img\"") == 5);
   for (const std::vector<Json>& events : {std::vector<Json>{},
                                           {Json(3), Json::array(), Json::object()},
                                           {{{"event", "train"}}},
@@ -64,7 +69,7 @@ TEST_CASE("a report holds the charts that events have numbers for", "[report]") 
                                           {{{"event", "train"}, {"step", 1}, {"loss", nullptr}}}}) {
     const std::string html = run_report_html(report_of(events));
     CHECK(markup_fault(html) == "");
-    CHECK(count_of(html, "<svg") == 0);
+    CHECK(count_of(html, "role=\"img\"") == 0);
     CHECK(count_of(html, "no numbers to draw") == 1);
   }
 }
@@ -86,11 +91,11 @@ TEST_CASE("a report shows tasks over steps, strengths and samples", "[report]") 
   report.events.push_back(train_event(4, 2.0));
   const std::string html = run_report_html(report);
   CHECK(markup_fault(html) == "");
-  CHECK(count_of(html, "<svg") == 3 + 2 + 4);
+  CHECK(count_of(html, "role=\"img\"") == 3 + 2 + 4);
   CHECK(count_of(html, "<script") + count_of(html, "<old>") == 0);
-  for (const char* const heading :
-       {">Tasks over the steps</h2>", ">Strength</h2>", ">Training</h2>",
-        ">Samples before and after</h2>", "ended early, at step 4: 3 validations in a row"}) {
+  for (const char* const heading : {">Tasks over the steps</h2>", ">Strength</h2>",
+                                    ">Training</h2>", ">Samples before and after</h2>",
+                                    "stopped early, at step 4, after 3 validations in a row"}) {
     CAPTURE(heading);
     CHECK(count_of(html, heading) == 1);
   }
@@ -101,28 +106,6 @@ TEST_CASE("a report shows tasks over steps, strengths and samples", "[report]") 
     CAPTURE(id);
     CHECK(count_of(html, id) == 1);
   }
-}
-
-TEST_CASE("losses that are null are gaps", "[report]") {
-  std::vector<Json> events;
-  for (int step = 1; step <= 30; ++step) {
-    events.push_back(train_event(step, step == 10 ? Json() : Json(3.0 - 0.05 * step)));
-  }
-  events.push_back({{"step", 0}, {"event", "validation"}, {"loss", nullptr}});
-  const std::vector<Chart> charts = run_charts(events);
-  REQUIRE(charts.size() == 4);
-  REQUIRE(charts[0].series.size() == 2);  // as logged, and smoothed; nothing of validation
-  CHECK(charts[0].series[0].points.size() == 30);
-  CHECK_FALSE(is_drawable(charts[0].series[1].points[9].y));
-  CHECK(is_drawable(charts[0].series[1].points[10].y));
-  CHECK(markup_fault(run_report_html(report_of(events))) == "");
-}
-
-TEST_CASE("smoothing starts at the first value and follows the mean", "[report]") {
-  const std::vector<ChartPoint> mean = smoothed({{1, 4}, {2, 1}, {3, 1}}, 3);
-  CHECK(mean[0].y == Approx(4));
-  CHECK(mean[1].y == Approx(2));             // (4 · 1/4 + 1 · 1/2) / (3/4)
-  CHECK(mean[2].y == Approx(1.25 / 0.875));  // weights 1/8, 1/4, 1/2
 }
 
 TEST_CASE("the tasks' table says verdicts in words", "[report]") {
@@ -137,10 +120,39 @@ TEST_CASE("the tasks' table says verdicts in words", "[report]") {
   CHECK(count_of(html, ">+2.00%<") == 1);
   CHECK(count_of(html, ">-30.00%<") == 1);
   CHECK(count_of(html, ">5.100<") == 1);
-  CHECK(count_of(html, "how much worse original tasks may get: 1%.") == 1);
+  CHECK(count_of(html, "Budget for drops of original tasks: 1%.") == 1);
   for (const Json& none : {Json(), Json::object(), Json{{"tasks", Json::array()}}, Json(3)}) {
     report.comparison = none;
     CHECK(count_of(run_report_html(report), "<table") == 0);
+  }
+}
+
+TEST_CASE("samples keep their white space and are escaped", "[report]") {
+  const std::string html = page_of_samples(
+      {{{"prompt", "<b>ask</b>"}, {"base", "\n  two\n\n spaces "}, {"tuned", "a & \"b\" \x01"}}});
+  CHECK(markup_fault(html) == "");
+  CHECK(count_of(html, ">\n&lt;b&gt;ask&lt;/b&gt;</pre>") == 1);
+  // The first line end is the page's: HTML drops it.
+  CHECK(count_of(html, ">\n\n  two\n\n spaces </pre>") == 1);
+  CHECK(count_of(html, "a &amp; &quot;b&quot; \uFFFD</pre>") == 1);
+  CHECK(html.find(">Base<") < html.find(">Tuned<"));
+}
+
+TEST_CASE("a continuation that is empty is said to be", "[report]") {
+  const std::string html = page_of_samples({{{"prompt", "2+2="}, {"base", ""}, {"tuned", "4"}}});
+  CHECK(markup_fault(html) == "");
+  CHECK(count_of(html, ">(nothing)<") == 1);
+  CHECK(count_of(html, "stops at once") == 1);
+  CHECK(count_of(html, "<pre") == 2);
+}
+
+TEST_CASE("without samples there is no section", "[report]") {
+  for (const Json& none :
+       {Json(), Json(1), Json::object(), Json::array(), Json::array({1, nullptr}),
+        Json::array({{{"prompt", "a"}, {"base", "b"}}}),
+        Json::array({{{"prompt", "a"}, {"base", "b"}, {"tuned", 3}}})}) {
+    CAPTURE(none.dump());
+    CHECK(count_of(page_of_samples(none), "id=\"samples\"") == 0);
   }
 }
 

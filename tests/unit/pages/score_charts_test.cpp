@@ -1,7 +1,5 @@
 #include "catch.h"
 #include "pages/evaluated_charts.h"
-#include "pages/strength_charts.h"
-#include "pages/svg_chart.h"
 #include "pages/task_charts.h"
 
 using namespace expandft;
@@ -9,7 +7,7 @@ using namespace expandft::testing;
 
 namespace {
 
-/// A task of whose metric more is better.
+/// A task whose metric is better when higher.
 Json scored(const std::string& name, const std::string& metric, const Json& value,
             const Json& loss = nullptr) {
   return {{"task", name},   {"original", false},        {"metric", metric},
@@ -25,7 +23,7 @@ Json mixed_tasks(double share) {
 
 }  // namespace
 
-TEST_CASE("tasks of whose metric more is better have charts of their scores", "[report]") {
+TEST_CASE("tasks whose metric is better when higher have charts of their scores", "[report]") {
   const std::vector<Chart> charts =
       task_charts({evaluation(0, mixed_tasks(0)), evaluation(10, mixed_tasks(0.5)),
                    evaluation(20, mixed_tasks(1))});
@@ -63,6 +61,6 @@ TEST_CASE("strengths have scores too, and tasks without losses do not hide other
           ChartIds{"strength-curve", "trade-off", "strength-scores", "strength-scores-of-100"});
   CHECK(charts[0].series.size() == 2);
   CHECK(charts[1].series[0].points.size() == 2);
-  CHECK(count_of(svg_chart(charts[2]), ">this run: 1</text>") == 1);
+  CHECK(count_of(chart_html(charts[2]), ">this run: 1</text>") == 1);
   CHECK(charts[2].x_name == "strength");
 }

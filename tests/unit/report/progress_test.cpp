@@ -3,7 +3,7 @@
 #include "base/temp_directory.h"
 #include "catch.h"
 #include "config/config_files.h"
-#include "report/display_width.h"
+#include "report/terminal.h"
 #include "report/log.h"
 #include "report/stderr_capture.h"
 

@@ -2,8 +2,8 @@
 
 #include "base/temp_directory.h"
 #include "catch.h"
-#include "report/display_width.h"
-#include "report/summary.h"
+#include "report/terminal.h"
+#include "report/json_values.h"
 
 #include <limits>
 
@@ -55,12 +55,16 @@ TEST_CASE("widths of UTF-8 text", "[report]") {
   CHECK(display_width("e\u0301") == 1);
   CHECK(display_width("日本") == 4);
   CHECK(display_width("😀") == 2);
+  CHECK(display_width("👩‍👩‍👧") == 2);  // three emoji and two joiners
+  CHECK(display_width("🇩🇪🇫🇷") == 4);
+  CHECK(display_width("\u200B\x1B") == 0);
   CHECK(display_width("\xFF\xC3") == 2);
   CHECK(cut_to_width("abc", 3) == "abc");
   CHECK(cut_to_width("abcd", 3) == "ab…");
   CHECK(cut_to_width("abcd", 3, false) == "ab~");
   CHECK(cut_to_width("日本", 3) == "日…");
   CHECK(cut_to_width("日本", 2) == "…");
+  CHECK(cut_to_width("👩‍👩‍👧abc", 3) == "👩‍👩‍👧…");
   CHECK(cut_to_width("abc", 0).empty());
 }
 

@@ -63,7 +63,7 @@ inline TaskResult written_result(const std::vector<std::string>& texts,
   return result;
 }
 
-/// Blocks of ten tokens each, at losses in nats a token.
+/// Blocks of ten tokens each, at losses in nats per token.
 inline TaskResult block_result(const std::vector<double>& losses) {
   TaskResult result{.task = {.name = "text", .type = TaskType::kPerplexity}};
   result.metrics = {{.name = "perplexity", .kind = MetricKind::kPerplexity}};

@@ -2,7 +2,6 @@
 #include "config/config_files.h"
 #include "config/task_config.h"
 #include "config/task_search.h"
-#include "tasks/check_task.h"
 #include "tasks/example.h"
 
 using namespace expandft;

@@ -3,7 +3,6 @@
 #include "base/expect_error.h"
 #include "catch.h"
 #include "data/gzip.h"
-#include "tasks/check_task.h"
 #include "tasks/task_rows.h"
 
 using namespace expandft;
@@ -182,7 +181,7 @@ TEST_CASE("rows that cannot be scored are errors with their line", "[tasks]") {
                    {"fewer choices than labels"});
   expect_row_error(R"("contexts": "{c}", "continuation": "{q}", "target": "0")", row("[1]", "0"),
                    {"found 1 context,"});
-  expect_row_error(kChoiceTask, "", {"has no row", "rows.jsonl"});
+  expect_row_error(kChoiceTask, "", {"has no rows", "rows.jsonl"});
   expect_row_error(kChoiceTask, "\n{]", {"rows.jsonl:2"});
 }
 

@@ -117,7 +117,7 @@ TEST_CASE("few-shot data that does not do is an error", "[tasks]") {
                      {"has 2 rows", "expected 3 or more", "task.json: fewshot.count"});
   const TaskRows same("generate", generate(R"({"data": "rows.jsonl", "count": 2})"), rows(2));
   expect_input_error([&] { same.examples(); },
-                     {"has 2 different rows", "expected 3", "beside the row"});
+                     {"has 2 different rows", "expected 3", "besides the evaluated row"});
   const std::string row = "{\"q\": \"q\", \"a\": \"a\"}\n";
   const TaskRows equal("generate", generate(R"({"data": "rows.jsonl", "count": 1})"), row + row);
   expect_input_error([&] { equal.examples(); }, {"has 1 different row", "expected 2"});

@@ -1,5 +1,5 @@
 // Draws equal those of Python's random (tests/golden/metrics/samples.json).
-#include "tasks/harness_random.h"
+#include "tasks/few_shot.h"
 
 #include "base/expect_error.h"
 #include "catch.h"

@@ -3,7 +3,6 @@
 #include "base/error.h"
 #include "base/temp_directory.h"
 #include "catch.h"
-#include "tasks/divergence_cache.h"
 
 #include <fstream>
 
@@ -13,8 +12,8 @@ using expandft::testing::TempDirectory;
 
 namespace {
 
-TaskWork work_of(TokenId first = 5) {
-  TaskWork work{.task = {.name = "odd name/…"}};
+PreparedTask work_of(TokenId first = 5) {
+  PreparedTask work{.task = {.name = "odd name/…"}};
   for (TokenId i = 0; i < 3; ++i) {
     work.items.push_back({.example = static_cast<std::size_t>(i),
                           .requests = {{{first, i}, {static_cast<TokenId>(i + 1)}}}});

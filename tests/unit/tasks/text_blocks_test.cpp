@@ -1,9 +1,8 @@
-#include "tasks/text_blocks.h"
-
 #include "base/error.h"
 #include "base/temp_directory.h"
 #include "catch.h"
 #include "data/gzip.h"
+#include "tasks/prepared_task.h"
 #include "tokenizer/stories_tokenizer.h"
 
 using namespace expandft;
@@ -19,6 +18,15 @@ TaskConfig task_of(const fs::path& data, std::int64_t block_length) {
   return {.name = "text", .data = data, .block_length = block_length};
 }
 
+PreparedTask prepared(const TaskConfig& task) {
+  return prepare_task(task, stories_tokenizer(), 512);
+}
+
+/// Tokens of a block, predicted or not.
+std::size_t length_of(const PreparedTask& task, std::size_t block) {
+  return 1 + task.items[block].requests.at(0).continuation.size();
+}
+
 }  // namespace
 
 TEST_CASE("the bytes of one block are those of the text") {
@@ -27,10 +35,10 @@ TEST_CASE("the bytes of one block are those of the text") {
     CAPTURE(text);
     const fs::path file = folder.path() / "text.txt";
     write_file_atomically(file, text);
-    const TextBlocks found = read_text_blocks(task_of(file, 256), stories_tokenizer(), 512);
+    const PreparedTask found = prepared(task_of(file, 256));
     CHECK(found.bos);
-    REQUIRE(found.blocks.size() == 1);
-    CHECK(found.blocks[0].bytes == std::ssize(text));
+    REQUIRE(found.items.size() == 1);
+    CHECK(found.blank[0].bytes == std::ssize(text));
   }
 }
 
@@ -39,15 +47,10 @@ TEST_CASE("a packed text is that text, and what is no text is refused") {
   const fs::path plain = folder / "text.txt", packed = folder / "text.txt.gz";
   write_file_atomically(plain, kText);
   write_file_atomically(packed, gzip(kText));
-  const TextBlocks one = read_text_blocks(task_of(plain, 16), stories_tokenizer(), 512),
-                   other = read_text_blocks(task_of(packed, 16), stories_tokenizer(), 512);
-  REQUIRE(one.blocks.size() == other.blocks.size());
-  for (std::size_t i = 0; i < one.blocks.size(); ++i) {
-    CHECK(one.blocks[i].tokens == other.blocks[i].tokens);
-  }
+  CHECK(prepared(task_of(plain, 16)).items.size() > 1);
+  CHECK(prepared(task_of(plain, 16)).fingerprint() == prepared(task_of(packed, 16)).fingerprint());
   write_file_atomically(plain, "Once \xff upon");
-  CHECK(error_of([&] { read_text_blocks(task_of(plain, 16), stories_tokenizer(), 512); }).code() ==
-        ExitCode::kBadInput);
+  CHECK(error_of([&] { prepared(task_of(plain, 16)); }).code() == ExitCode::kBadInput);
 }
 
 TEST_CASE("max_tokens cuts the text, and a last block of one token is dropped") {
@@ -56,15 +59,15 @@ TEST_CASE("max_tokens cuts the text, and a last block of one token is dropped") 
   write_file_atomically(file, kText);
   TaskConfig task = task_of(file, 16);
   task.max_tokens = 20;
-  const TextBlocks cut = read_text_blocks(task, stories_tokenizer(), 512);
-  REQUIRE(cut.blocks.size() == 2);
-  CHECK(cut.blocks[0].tokens.size() == 16);
-  CHECK(cut.blocks[1].tokens.size() == 4);
+  const PreparedTask cut = prepared(task);
+  REQUIRE(cut.items.size() == 2);
+  CHECK(length_of(cut, 0) == 16);
+  CHECK(length_of(cut, 1) == 4);
   task.max_tokens = 17;
-  CHECK(read_text_blocks(task, stories_tokenizer(), 512).blocks.size() == 1);
+  CHECK(prepared(task).items.size() == 1);
   task.max_examples = 1;
   task.max_tokens = 0;
-  CHECK(read_text_blocks(task, stories_tokenizer(), 512).blocks.size() == 1);
+  CHECK(prepared(task).items.size() == 1);
 }
 
 TEST_CASE("texts and blocks that cannot be scored are input errors") {
@@ -73,16 +76,16 @@ TEST_CASE("texts and blocks that cannot be scored are input errors") {
   write_file_atomically(good, kText);
   write_file_atomically(empty, "");
   const auto refuse = [&](const TaskConfig& bad) {
-    const Error error = error_of([&] { read_text_blocks(bad, stories_tokenizer(), 512); });
+    const Error error = error_of([&] { prepared(bad); });
     CHECK(error.code() == ExitCode::kBadInput);
     return error;
   };
-  CHECK_NOTHROW(read_text_blocks(task_of(good, 512), stories_tokenizer(), 512));
+  CHECK_NOTHROW(prepared(task_of(good, 512)));
   CHECK_THAT(refuse(task_of(good, 513)).message(),
              has_text("blocks of 513 tokens; expected 2 to 512"));
   CHECK_THAT(refuse(task_of(good, 1)).message(), has_text("blocks of 1 "));
   CHECK_THAT(refuse(task_of(empty, 16)).message(),
-             has_text("text of 1 token; nothing can be predicted"));
+             has_text("has only 1 token, so nothing can be predicted"));
   CHECK_THAT(refuse(task_of(folder / "none.txt", 16)).what(), has_text("none.txt"));
   TaskConfig task = task_of(good, 16);
   task.max_tokens = 1;

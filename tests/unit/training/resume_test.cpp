@@ -2,7 +2,7 @@
 
 #include "base/temp_directory.h"
 #include "catch.h"
-#include "report/summary.h"
+#include "report/json_values.h"
 #include "training/health.h"
 #include "training/small_run.h"
 

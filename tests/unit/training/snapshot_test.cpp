@@ -1,6 +1,6 @@
 #include "base/temp_directory.h"
 #include "catch.h"
-#include "report/summary.h"
+#include "report/json_values.h"
 #include "training/resume.h"
 #include "training/small_run.h"
 

@@ -8,35 +8,36 @@
 
 namespace expandft {
 
-/// What a model makes of one text.
+/// How likely a model finds a continuation.
 struct Likelihood {
-  double log_prob = 0;      // nats, of the continuation
+  double log_prob = 0;      // nats
   std::int64_t tokens = 0;  // of the continuation
-  bool greedy = false;      // whether each of its tokens is the likeliest in its place
+  bool greedy = false;      // whether each token is the most likely at its position
   bool operator==(const Likelihood&) const = default;
 };
 
-/// What a model makes of one example: all that metrics are computed from.
+/// A model's output for one example: all that metrics are computed from.
 struct ExampleOutput {
   std::vector<Likelihood>
       likelihoods;         // in the order of the example's texts; perplexity: the block
-  std::string text;        // what it wrote
+  std::string text;        // what the model wrote
   std::int64_t bytes = 0;  // perplexity: of the block's predicted tokens
-  bool truncated = false;  // the beginning of a prompt did not fit the model
+  bool truncated = false;  // the prompt lost its start to fit the model
 
-  /// Of all its likelihoods: nats, and how many tokens these are of.
+  /// Sums over the likelihoods.
   double log_prob() const;
   std::int64_t tokens() const;
 
   bool operator==(const ExampleOutput&) const = default;
 };
 
-/// Of the examples of a batch, in its order.
+/// One for each item of a batch, in its order.
 using BatchOutputs = std::vector<ExampleOutput>;
 
-/// Of each: {"likelihoods": [[log_prob, tokens, greedy]], "text"}. The rest is the work's to say.
+/// [{"likelihoods": [[log_prob, tokens, greedy]], "text"}]. The other members do not depend on the
+/// model.
 Json outputs_json(const BatchOutputs& outputs);
-/// Throws an exception of Json's when it is not what outputs_json makes.
+/// Throws Json::exception if the JSON does not have the form that outputs_json writes.
 BatchOutputs parse_outputs(const Json& json);
 
 }  // namespace expandft

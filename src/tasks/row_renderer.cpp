@@ -1,4 +1,4 @@
-#include "tasks/form_templates.h"
+#include "tasks/row_renderer.h"
 
 #include "base/error.h"
 #include "base/wording.h"
@@ -16,7 +16,7 @@ std::string joined(const std::vector<std::string>& names) {
   return list;
 }
 
-/// Parses the templates of a form, each named by its place in the task file.
+/// Parses the templates of a form. Errors name a template's place in the task file.
 class Parser {
  public:
   Parser(const TaskConfig& task, const TaskForm& form)
@@ -39,7 +39,7 @@ class Parser {
   std::string start_;
 };
 
-/// The texts of a list of templates: of the one place that holds a list, or one of each.
+/// The texts of a list of templates: those of a single field that holds a list, or one of each.
 std::vector<std::string> render_all(const std::vector<TextTemplate>& templates, const Json& row,
                                     const std::string& where) {
   if (templates.size() == 1) return templates[0].render_texts(row, where);
@@ -53,7 +53,7 @@ void check_choices(const std::vector<std::string>& texts, const char* kind, bool
   if (texts.size() < 2) {
     throw input_error("found " + std::to_string(texts.size()) + " " + kind +
                           (texts.size() == 1 ? "" : "s") + ", expected two or more",
-                      where, "a list is several templates, or one place that holds a list");
+                      where, "give several templates, or one field that holds a list");
   }
   for (std::size_t i = 0; i < texts.size() && !may_be_empty; ++i) {
     if (!texts[i].empty()) continue;
@@ -73,7 +73,7 @@ std::optional<std::int64_t> integer_of(const std::string& text) {
 
 }  // namespace
 
-FormTemplates::FormTemplates(const TaskConfig& task, const TaskForm& form)
+RowRenderer::RowRenderer(const TaskConfig& task, const TaskForm& form)
     : type_(task.type), key_(form.key) {
   const Parser parse(task, form);
   switch (task.type) {
@@ -94,8 +94,9 @@ FormTemplates::FormTemplates(const TaskConfig& task, const TaskForm& form)
     case TaskType::kChoice:
       if (task.written) {
         if (!form.written) {
-          throw input_error("the task's answers are to be written, and " +
-                                (key_.empty() ? std::string("it") : key_) + " does not say how",
+          throw input_error("the model is to write its answers, but " +
+                                (key_.empty() ? std::string("the task") : key_) +
+                                " does not say how",
                             task.file.string(), "add \"written_prompt\" and \"written_answers\"");
         }
         contexts_ = {parse.one(form.written->prompt, "written_prompt")};
@@ -114,7 +115,7 @@ FormTemplates::FormTemplates(const TaskConfig& task, const TaskForm& form)
   }
 }
 
-std::vector<std::string> FormTemplates::missing_fields(const Json& row) const {
+std::vector<std::string> RowRenderer::missing_fields(const Json& row) const {
   std::vector<std::string> missing;
   const auto add = [&](const TextTemplate& one) {
     for (const std::string& name : one.missing_fields(row)) {
@@ -129,8 +130,8 @@ std::vector<std::string> FormTemplates::missing_fields(const Json& row) const {
   return missing;
 }
 
-std::size_t FormTemplates::target_of(const Json& row, std::size_t count,
-                                     const std::string& where) const {
+std::size_t RowRenderer::target_of(const Json& row, std::size_t count,
+                                   const std::string& where) const {
   const std::string text = target_->render(row, where);
   const std::string range =
       "expected the index of a choice, from 0 to " + std::to_string(count - 1);
@@ -148,14 +149,14 @@ std::size_t FormTemplates::target_of(const Json& row, std::size_t count,
   }
   if (!index || *index < 0 || *index >= static_cast<std::int64_t>(count)) {
     throw input_error("the target is \"" + text + "\", " + range, where,
-                      labels_.empty() ? "\"labels\" says what else the target may be"
+                      labels_.empty() ? "\"labels\" lists other values of the target"
                                       : "there are fewer choices than labels");
   }
   return static_cast<std::size_t>(*index);
 }
 
-RenderedForm FormTemplates::render(const Json& row, const std::string& where) const {
-  RenderedForm rendered;
+RenderedRow RowRenderer::render(const Json& row, const std::string& where) const {
+  RenderedRow rendered;
   const auto as_one = [&](const Templates& templates) {
     return std::vector<std::string>{templates[0].render(row, where)};
   };
@@ -186,16 +187,16 @@ RenderedForm FormTemplates::render(const Json& row, const std::string& where) co
   return rendered;
 }
 
-std::vector<FormTemplates> form_templates(const TaskConfig& task) {
-  std::vector<FormTemplates> forms;
+std::vector<RowRenderer> row_renderers(const TaskConfig& task) {
+  std::vector<RowRenderer> forms;
   for (const TaskForm& form : task.forms) forms.emplace_back(task, form);
   return forms;
 }
 
-const FormTemplates& choose_form(const std::vector<FormTemplates>& forms, const Json& row,
-                                 const std::string& where) {
+const RowRenderer& choose_renderer(const std::vector<RowRenderer>& forms, const Json& row,
+                                   const std::string& where) {
   std::string list, near;
-  for (const FormTemplates& form : forms) {
+  for (const RowRenderer& form : forms) {
     const std::vector<std::string> missing = form.missing_fields(row);
     if (missing.empty()) return form;
     list += (forms.size() == 1 ? " " : "\n  - " + form.key() + ": ") + joined(missing);

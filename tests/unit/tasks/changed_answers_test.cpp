@@ -1,4 +1,4 @@
-#include "pages/changed_answers.h"
+#include "tasks/changed_answers.h"
 
 #include "catch.h"
 #include "tasks/answer_results.h"

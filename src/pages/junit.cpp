@@ -1,4 +1,4 @@
-#include "tasks/junit.h"
+#include "pages/junit.h"
 
 #include "base/wording.h"
 #include "config/drop_budget.h"
@@ -15,10 +15,10 @@
 namespace expandft {
 namespace {
 
-/// A test of a suite, all of it text.
+/// A test of a suite: text, not XML.
 struct Case {
   std::string name;
-  std::string failure;  // what is wrong, in a line; empty: it passes
+  std::string failure;  // in a line; empty if the test passes
   std::string output;
 };
 
@@ -39,7 +39,7 @@ std::int64_t failures_of(const std::vector<Case>& cases) {
 
 using Properties = std::vector<std::pair<std::string, std::string>>;
 
-/// `id` stands in the tests' class name.
+/// `id` is part of the tests' class names.
 std::string suite_xml(std::string_view name, std::string_view id, const Properties& properties,
                       const std::vector<Case>& cases) {
   if (cases.empty()) return "";
@@ -74,7 +74,7 @@ std::string counts_text(const Comparison& c) {
                        c.flips->gained);
   }
   if (c.judged().p_value) out += "p-value: " + fixed(*c.judged().p_value, 4) + "\n";
-  if (c.divergence) out += "KL(base ‖ tuned): " + fixed(*c.divergence, 4) + " nats a token\n";
+  if (c.divergence) out += "KL(base ‖ tuned): " + fixed(*c.divergence, 4) + " nats per token\n";
   return out;
 }
 
@@ -84,7 +84,8 @@ Case case_of(const Comparison& c, bool original) {
   Case test{c.task, original ? failure_of(c) : "", comparison_table(alone) + counts_text(c)};
   if (original && c.verdict == Verdict::kWorse) {
     test.output +=
-        "worse by more than two standard errors; the task has no budget, so this is no failure\n";
+        "worse by more than two standard errors; the task has no budget, so this is not a "
+        "failure\n";
   }
   return test;
 }

@@ -1,4 +1,4 @@
-#include "pages/changed_answers.h"
+#include "tasks/changed_answers.h"
 
 #include <algorithm>
 #include <cmath>
@@ -9,7 +9,7 @@ namespace {
 
 enum class Change { kNone, kLost, kGained, kOther };
 
-/// By the judged metric, else by greedy decoding; for what models write there is neither.
+/// By the judged metric, else by greedy decoding. Generated texts may have neither.
 bool is_right(const TaskResult& result, std::size_t i) {
   if (!result.right.empty()) return result.right[i] != 0;
   return result.task.type == TaskType::kContinuation &&

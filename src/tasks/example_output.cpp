@@ -1,4 +1,4 @@
-#include "tasks/outputs.h"
+#include "tasks/example_output.h"
 
 namespace expandft {
 

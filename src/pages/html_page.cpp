@@ -1,9 +1,13 @@
-#include "pages/page_style.h"
+#include "pages/html_page.h"
+
+#include "pages/html.h"
 
 namespace expandft {
+namespace {
 
+/// Sets the colours of light and dark once, at the top; charts use them too.
 std::string_view page_style() {
-  // The text size of charts is in their own units, which grow with the width of the page.
+  // Charts scale with the page and the text sizes of `svg text` with them: hence the media queries.
   return R"css(
 :root {
   color-scheme: light dark;
@@ -39,7 +43,7 @@ section, nav, .figures > figure {
 .charts > h2 { margin: 0; }
 .charts > p { margin: 4px 0 0; }
 .figures > figure { display: flex; flex-direction: column; }
-.figures svg { margin-top: auto; }
+.figures figure > svg { margin-top: auto; padding-top: 4px; }
 .figures { display: grid; gap: 0 16px; grid-template-columns: minmax(0, 1fr); }
 .numbers { display: grid; gap: 12px; grid-template-columns: repeat(2, minmax(0, 1fr)); margin: 0; }
 .numbers dd { font-size: 1.1rem; font-weight: 600; }
@@ -59,6 +63,10 @@ tbody .group { padding-top: 16px; font-size: .85rem; color: var(--quiet); text-a
 .verdict { display: inline-block; white-space: nowrap; padding: 1px 8px; border-radius: 6px; background: var(--plain-back); }
 .good { color: var(--good); background: var(--good-back); }
 .bad { color: var(--bad); background: var(--bad-back); }
+.legend { display: flex; flex-wrap: wrap; gap: 0 14px; margin: 0; padding: 0; list-style: none;
+  font-size: .8rem; color: var(--quiet); }
+.legend li { overflow-wrap: anywhere; }
+.legend svg { display: inline-block; width: 26px; height: 16px; margin-right: 6px; vertical-align: -3px; }
 svg { display: block; width: 100%; height: auto; }
 svg text { font-size: 12px; fill: var(--quiet); }
 svg .tick { font-variant-numeric: tabular-nums; }
@@ -66,9 +74,8 @@ svg .grid { stroke: var(--grid); }
 svg .axis { stroke: var(--quiet); }
 svg .grid, svg .axis, svg .series { vector-effect: non-scaling-stroke; fill: none; }
 svg .series { stroke-linejoin: round; stroke-linecap: round; }
-svg .main { stroke: var(--first); stroke-width: 2; }
-svg .raw { stroke: var(--faint); stroke-width: 1; }
-svg .marked { stroke: var(--second); stroke-width: 2; stroke-dasharray: 6 4; }
+svg .plain { stroke: var(--first); stroke-width: 2; }
+svg .faint { stroke: var(--faint); stroke-width: 1; }
 svg .c0 { --tone: var(--c0); } svg .c1 { --tone: var(--c1); } svg .c2 { --tone: var(--c2); }
 svg .c3 { --tone: var(--c3); } svg .c4 { --tone: var(--c4); } svg .c5 { --tone: var(--c5); }
 svg .solid, svg .dashed { stroke: var(--tone); stroke-width: 2; }
@@ -83,9 +90,8 @@ svg .dot.solid { fill: var(--tone); }
 svg .dot.dashed { fill: var(--card); stroke: var(--tone); stroke-width: 1.5; stroke-dasharray: none; }
 svg .dot.warning { fill: var(--bad); }
 svg .dot.ring { fill: none; stroke: var(--second); stroke-width: 2; pointer-events: none; }
-svg .dot.main { fill: var(--first); }
-svg .dot.raw { fill: var(--faint); }
-svg .dot.marked { fill: var(--second); }
+svg .dot.plain { fill: var(--first); }
+svg .dot.faint { fill: var(--faint); }
 .sample + .sample { border-top: 1px solid var(--line); margin-top: 20px; padding-top: 16px; }
 .sample .pair { gap: 12px 16px; margin-top: 12px; }
 .sample h3 { font-size: .85rem; font-weight: 500; color: var(--quiet); margin: 0 0 4px; }
@@ -143,6 +149,21 @@ footer { margin-top: 24px; font-size: .85rem; overflow-wrap: anywhere; }
 }
 @media print { section, figure { break-inside: avoid; } }
 )css";
+}
+
+}  // namespace
+
+std::string html_page(std::string_view title, std::string_view body) {
+  std::string out =
+      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>";
+  out += html_escaped(title);
+  out += "</title>\n<style>";
+  out += page_style();
+  out += "</style>\n</head>\n<body>\n<main>\n";
+  out += body;
+  out += "</main>\n</body>\n</html>\n";
+  return out;
 }
 
 }  // namespace expandft
