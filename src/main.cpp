@@ -23,7 +23,7 @@ int run(int argc, char* argv[]) {
   } catch (const expandft::Error& error) {
     return report(error.what(), error.code());
   } catch (const std::filesystem::filesystem_error& error) {
-    // A net: paths are looked at without exceptions wherever a user names them.
+    // Only a safety net: paths that a user names are examined without exceptions.
     const expandft::Error shown = expandft::input_error(
         "cannot look at the path: " + error.code().message(), error.path1().string());
     return report(shown.what(), shown.code());
@@ -42,8 +42,8 @@ int run(int argc, char* argv[]) {
 int main(int argc, char* argv[]) {
   expandft::report_lost_pages();
   const int code = run(argc, argv);
-  // All files are written and closed by now. LibTorch's static objects are not taken down: that
-  // takes time, in an order nobody controls, and gives nothing.
+  // All files are written and closed by now. LibTorch's static objects are not destroyed: that
+  // takes time, its order is not defined, and it gains nothing.
   std::fflush(nullptr);
   std::_Exit(code);
 }

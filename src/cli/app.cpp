@@ -16,8 +16,8 @@ namespace expandft {
 namespace {
 
 constexpr const char* kDescription =
-    "Fine-tunes language models without making them forget: widens MLPs without changing the\n"
-    "function, trains the new width alone, and proves what the model kept.";
+    "Fine-tunes language models without forgetting: widens MLPs without changing the "
+    "function,\ntrains only the new width, and measures what the model kept.";
 
 constexpr const char* kFooter =
     "A first run:\n"
@@ -26,9 +26,9 @@ constexpr const char* kFooter =
     "  expandft eval --original-tasks --config run.json\n"
     "\n"
     "`expandft COMMAND --help` explains a command.\n"
-    "Exit codes: 0 done, 1 failed, 2 wrong usage, config or input, 3 an original task dropped "
-    "past\n"
-    "the budget (eval only), 4 diverged, 128+n ended by signal n after saving.";
+    "Exit codes: 0 done; 1 failed; 2 wrong usage, config or input; 3 an original task dropped "
+    "beyond\nits budget (eval), or no strength keeps the budget (merge --max-drop); 4 training "
+    "diverged;\n128+n ended by signal n, after saving.";
 
 std::string version() {
   return std::string("expandft ") + program_version() + " (LibTorch " + TORCH_VERSION + ")";

@@ -10,8 +10,8 @@
 
 namespace expandft {
 
-/// What setup_<command> gets: the command's callback stores in `run` what there is to do, with
-/// options of its own captured. main calls it after parsing, so that its errors reach main.
+/// What setup_<command> gets. A command's callback stores its work in `run`, with its own options
+/// captured; run_program calls it after parsing, so that its errors reach main.
 struct Context {
   GlobalOptions global;
   std::function<ExitCode()> run;

@@ -42,12 +42,11 @@ void setup_eval(CLI::App& app, Context& context) {
   command->group("Prove");
   const auto options = std::make_shared<EvalOptions>();
   command->add_flag("--original-tasks", options->original_tasks,
-                    "Insist on a comparison on original tasks");
+                    "Fail unless original tasks are compared with a base");
   command
-      ->add_option(
-          "--config", options->config,
-          "Run config: its model is the base, OUTPUT/merged the tuned model; its tasks and "
-          "max_drop hold unless others are given")
+      ->add_option("--config", options->config,
+                   "Run config: its model is the base, OUTPUT/merged the tuned model; its tasks "
+                   "and max_drop apply unless others are given")
       ->type_name("FILE");
   command->add_option("--model", options->model, "Model to evaluate")->type_name("DIR");
   command->add_option("--base", options->base, "Model to compare with")->type_name("DIR");
@@ -58,12 +57,13 @@ void setup_eval(CLI::App& app, Context& context) {
   command
       ->add_option("--max-drop", options->max_drop,
                    "Budget: how much worse the judged metric of each original task may get, as 1% "
-                   "of the base's or as a number; TASK=X for one task, mean=X% for the mean of all")
+                   "of the base's value or as a number; TASK=X for one task, mean=X% for the mean "
+                   "of all; can be repeated")
       ->type_name("X")
       ->allow_extra_args(false);
   add_measure_options(*command, options->measure);
   command->add_flag("--written", options->written,
-                    "Choice tasks: count the answers that the model writes, not likelihoods");
+                    "Choice tasks: judge the answers that the model writes, not likelihoods");
   add_task_data_option(*command, options->task_data);
   command
       ->add_option("--json", options->json,
@@ -71,11 +71,13 @@ void setup_eval(CLI::App& app, Context& context) {
       ->type_name("FILE");
   command
       ->add_option("--examples", options->examples,
-                   "Write what came of each example, as JSON lines")
+                   "Write the result of each example, as JSON lines")
       ->type_name("FILE");
   command->add_option("--junit", options->junit, "Write the verdicts as JUnit XML, for CI systems")
       ->type_name("FILE");
-  command->add_option("--html", options->html, "Write a page of the examples whose answers changed")
+  command
+      ->add_option("--html", options->html,
+                   "Write an HTML page of the examples whose answers changed")
       ->type_name("FILE");
   CLI::Option* adapter = command
                              ->add_option("--adapter", options->adapter,

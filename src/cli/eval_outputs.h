@@ -7,7 +7,7 @@
 
 namespace expandft {
 
-/// Prints one model's results, and writes the files that were asked for.
+/// Prints one model's results, and writes the files that options name.
 void write_results(const EvalOptions& options, const EvalPlan& plan,
                    const std::vector<TaskResult>& results);
 

@@ -65,7 +65,8 @@ void check_apart_from_inputs(const EvalOptions& options, const EvalPlan& plan) {
     };
     for (const fs::path& folder : folders) {
       if (contains(folder, file))
-        refuse("the file would lie in the input " + folder.string() + ", which is never changed");
+        refuse("the file would be inside the input " + folder.string() +
+               ", which is never changed");
     }
     for (const fs::path& input : files) {
       if (contains(input, file)) refuse("the file is an input, which would be overwritten");

@@ -11,7 +11,7 @@
 
 namespace expandft {
 
-/// What was typed after `expandft eval`.
+/// The options of `expandft eval`.
 struct EvalOptions {
   std::string config, model, base;
   Precision precision = Precision::kAuto;
@@ -26,12 +26,12 @@ struct EvalOptions {
   std::vector<std::string> tasks;
 };
 
-/// What is to be done.
+/// What an evaluation measures.
 struct EvalPlan {
   std::vector<TaskConfig> originals, news;
   std::optional<ModelSource> base;  // none: one model alone, on `news`
   ModelSource tuned;
-  std::optional<Strength> strength;  // that `tuned` is measured at; none: it does not say
+  std::optional<Strength> strength;  // of `tuned`; none: its files do not say
   DropBudgets budgets;
   Notices notices = {};           // of the budgets, and of the run's merged model
   std::optional<fs::path> cache;  // folder

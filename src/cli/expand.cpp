@@ -86,8 +86,8 @@ ExitCode run_expand(ExpandOptions options, const ProcessOptions& process) {
 void setup_expand(CLI::App& app, Context& context) {
   CLI::App* command = add_command(
       app, context, "expand",
-      "Write a copy of a model with wider MLPs that computes the same function, and check that it\n"
-      "does: bit for bit in the split form, to rounding as written",
+      "Write a copy of a model with wider MLPs that computes the same function, and check that "
+      "it\ndoes: bit for bit in the split form, up to rounding error as written",
       "expandft expand --model models/gemma-3-1b-pt --output grown --layers last:9 --copies 2");
   command->group("Make");
   const auto options = std::make_shared<ExpandOptions>();
@@ -105,7 +105,7 @@ void setup_expand(CLI::App& app, Context& context) {
       ->type_name("LAYERS");
   command
       ->add_option("--copies", options->copies,
-                   "How often each MLP stands in the expanded layer, itself included (default 2)")
+                   "Copies of each MLP in an expanded layer, the original included (default 2)")
       ->type_name("K")
       ->check(CLI::Range(2, 64));
   add_layout_option(*command, options->layout);

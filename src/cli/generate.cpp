@@ -90,7 +90,7 @@ ExitCode run_generate(GenerateOptions options, const ProcessOptions& process) {
 }
 
 void add_sampling_options(CLI::App& command, GenerationOptions& options) {
-  command.add_option("--max-tokens", options.max_tokens, "Most tokens to write")
+  command.add_option("--max-tokens", options.max_tokens, "The most tokens to generate")
       ->type_name("N")
       ->capture_default_str()
       ->check(in_range(1, 1 << 30));
@@ -102,13 +102,13 @@ void add_sampling_options(CLI::App& command, GenerationOptions& options) {
       ->check(in_range(0.0, 100.0));
   command
       .add_option("--top-k", options.sampling.top_k,
-                  "Draw among the K likeliest tokens only; 0: among all")
+                  "Sample from the K likeliest tokens; 0: from all")
       ->type_name("K")
       ->capture_default_str()
       ->check(in_range(0, 1 << 30));
   command
       .add_option("--top-p", options.sampling.top_p,
-                  "Draw among the fewest tokens that have probability P together")
+                  "Sample from the smallest set of tokens that together have probability P")
       ->type_name("P")
       ->capture_default_str()
       ->check(in_range(0.0, 1.0));
@@ -121,7 +121,7 @@ void add_sampling_options(CLI::App& command, GenerationOptions& options) {
 
 void setup_generate(CLI::App& app, Context& context) {
   CLI::App* command =
-      add_command(app, context, "generate", "Continue a prompt, writing token by token",
+      add_command(app, context, "generate", "Continue a prompt, token by token",
                   "expandft generate --model runs/mathqa/merged --prompt $'Question: What is 2 + "
                   "3?\\nAnswer:'");
   command->group("Use");
@@ -145,7 +145,8 @@ void setup_generate(CLI::App& app, Context& context) {
       ->needs(chat);
   add_sampling_options(*command, options->generation);
   command->add_flag("--echo", options->echo, "Print the prompt too");
-  command->add_flag("--json", options->json, "Text, tokens and the reason for the end as JSON");
+  command->add_flag("--json", options->json,
+                    "Print text, tokens and the reason for stopping as JSON");
   add_model_options(*command, options->model);
   command->callback([&context, options] {
     context.run = [&context, options] { return run_generate(*options, context.global.process); };

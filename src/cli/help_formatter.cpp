@@ -22,7 +22,7 @@ std::vector<std::string> wrapped(const std::string& text, std::size_t width) {
   return lines;
 }
 
-/// Two columns; a name that is too long stands on a line of its own.
+/// Two columns; a name that is too long has a line of its own.
 std::string two_columns(const std::string& name, const std::string& text) {
   std::string out = "  " + name;
   if (text.empty()) return out + "\n";

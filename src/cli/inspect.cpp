@@ -154,25 +154,23 @@ ExitCode run_inspect(const InspectOptions& options, const ProcessOptions& proces
 }  // namespace
 
 void setup_inspect(CLI::App& app, Context& context) {
-  CLI::App* command =
-      add_command(app, context, "inspect",
-                  "Say what a model, an adapter or a run directory is: family, sizes, tokenizer,\n"
-                  "expansion, status, and where it loads",
-                  "expandft inspect runs/mathqa/merged\n"
-                  "  expandft inspect --rank-layers --config run.json\n"
-                  "  expandft inspect --memory 8 --config run.json");
+  CLI::App* command = add_command(app, context, "inspect",
+                                  "Describe a model, an adapter or a run directory: family, sizes, "
+                                  "tokenizer, expansion,\nstatus, and what loads it",
+                                  "expandft inspect runs/mathqa/merged\n"
+                                  "  expandft inspect --rank-layers --config run.json\n"
+                                  "  expandft inspect --memory 8 --config run.json");
   command->group("Look");
   const auto options = std::make_shared<InspectOptions>();
   command->add_option("directory", options->directory, "Model, adapter or run directory")
       ->type_name("DIR");
-  CLI::Option* rank_layers =
-      command->add_flag("--rank-layers", options->rank_layers,
-                        "Rank a run's layers by how much its training data wants to change their "
-                        "MLPs");
+  CLI::Option* rank_layers = command->add_flag("--rank-layers", options->rank_layers,
+                                               "Rank a run's layers by the gradients of their MLPs "
+                                               "on its training data, relative to the weights");
   command
       ->add_option("--memory", options->memory_ranks,
-                   "Say what each of so many ranks would hold in memory as a run trains, on GPUs "
-                   "unless its training.precision says otherwise")
+                   "Estimate the memory that each of so many ranks needs to train a run; "
+                   "training.precision auto counts as on a GPU")
       ->type_name("RANKS")
       ->check(CLI::Range(1, 65536))
       ->excludes(rank_layers);

@@ -45,7 +45,7 @@ std::vector<TaskConfig> original_tasks(const MergeOptions& options) {
     if (names.empty()) names = run.evaluation.original_tasks;
   }
   if (names.empty()) {
-    throw input_error("--max-drop needs original tasks to hold the model to", "expandft merge",
+    throw input_error("--max-drop needs original tasks", "expandft merge",
                       "name some with --tasks, or give the run's --config");
   }
   return find_tasks(names, beside, data);
@@ -134,10 +134,10 @@ void setup_merge(CLI::App& app, Context& context) {
   CLI::Option* strength = add_strength_option(*command, options->strength);
   CLI::Option* max_drop =
       command
-          ->add_option(
-              "--max-drop", options->max_drop,
-              "Find the largest strength at which no original task gets worse by more: 1% "
-              "of the base's value, or a number; TASK=X for one task, mean=X% for the mean")
+          ->add_option("--max-drop", options->max_drop,
+                       "Find the largest strength at which no original task gets worse by more: 1% "
+                       "of the base's value, or a number; TASK=X for one task, mean=X% for the "
+                       "mean; can be repeated. Exit code 3 if there is none")
           ->type_name("X")
           ->allow_extra_args(false)
           ->excludes(strength);
@@ -148,7 +148,7 @@ void setup_merge(CLI::App& app, Context& context) {
       ->needs(max_drop);
   command
       ->add_option("--config", options->config,
-                   "Run config whose original tasks --max-drop is held against")
+                   "Run config whose original tasks --max-drop applies to")
       ->type_name("FILE")
       ->needs(max_drop);
   add_task_data_option(*command, options->task_data);

@@ -35,7 +35,7 @@ void add_global_options(CLI::App& command, GlobalOptions& options) {
       ->group("Global options");
   command
       .add_option("--threads", options.process.threads,
-                  "CPU threads; 0: as LibTorch chooses, one per core")
+                  "CPU threads; 0: LibTorch's choice, one per core")
       ->type_name("N")
       ->capture_default_str()
       ->check(in_range(0, 4096))
@@ -47,11 +47,12 @@ void add_global_options(CLI::App& command, GlobalOptions& options) {
       ->group("Global options");
   command
       .add_flag("--quiet", options.process.quiet,
-                "No progress, and only warnings and errors in the log")
+                "Show no progress, and log only warnings and errors")
       ->group("Global options");
   command
       .add_flag("--strict", options.process.strict,
-                "Warnings of what is not understood, or has no effect, are errors")
+                "Treat warnings about what expandft ignores in files, or what may not do what it "
+                "seems to, as errors")
       ->group("Global options");
   command.set_help_flag("-h,--help", "Print this help")->group("Global options");
 }
@@ -59,8 +60,8 @@ void add_global_options(CLI::App& command, GlobalOptions& options) {
 void add_set_option(CLI::App& command, std::vector<std::string>& overrides) {
   command
       .add_option("--set", overrides,
-                  "A value to use in place of the config's, as training.learning_rate=2e-4; may "
-                  "stand several times")
+                  "Override a value of the config, for example training.learning_rate=2e-4; can be "
+                  "repeated")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
 }
@@ -69,8 +70,8 @@ void add_precision_option(CLI::App& command, Precision& precision) {
   command
       .add_option_function<std::string>(
           "--precision", [&precision](const std::string& name) { precision = precision_of(name); },
-          "To compute in: auto, float32, bfloat16 or float16; auto is float32 on a CPU and "
-          "bfloat16 on a GPU")
+          "Compute in auto, float32, bfloat16 or float16; auto is float32 on a CPU and bfloat16 on "
+          "a GPU")
       ->type_name("NAME")
       ->default_str("auto")
       ->check(one_of({"auto", "float32", "bfloat16", "float16"}));
@@ -90,8 +91,8 @@ CLI::Option* add_strength_option(CLI::App& command, Strength& strength) {
             }
             strength = *parsed;
           },
-          "How much of the adapter counts: 0 is the base model, 1 the tuned one; A:B is a line "
-          "over depth, A in the first layer and B in the last")
+          "How much of the adapter to apply: 0 is the base model, 1 the tuned one; A:B changes "
+          "linearly from A in the first layer to B in the last")
       ->type_name("S")
       ->default_str("1");
 }
@@ -110,9 +111,10 @@ void add_layout_option(CLI::App& command, Layout& layout) {
   command
       .add_option_function<std::string>(
           "--layout", [&layout](const std::string& name) { layout = layout_of(name); },
-          "Of the written model: native (all layers grow), padded (the others are filled up "
-          "with zeros to the same width), remote-code (each its width; transformers needs "
-          "trust_remote_code), deci (the same for llama.cpp), or auto: native or padded")
+          "Layout of the written model: native (all layers grow), padded (zeros bring the other "
+          "layers to the same width), remote-code (each layer has its own width; transformers "
+          "needs trust_remote_code), deci (the same for llama.cpp), or auto: native if all layers "
+          "grow, else padded")
       ->type_name("NAME")
       ->default_str("auto")
       ->check(one_of(names));
@@ -121,14 +123,12 @@ void add_layout_option(CLI::App& command, Layout& layout) {
 void add_force_option(CLI::App& command, AtomicDirectory::Existing& existing) {
   command.add_flag_callback(
       "--force", [&existing] { existing = AtomicDirectory::Existing::kReplaceOurs; },
-      "Replace the model that expandft has written to --output before; nothing else "
-      "is ever replaced");
+      "Replace a model that expandft wrote to --output before; nothing else is ever replaced");
 }
 
 void add_task_data_option(CLI::App& command, std::vector<fs::path>& folders) {
   command
-      .add_option("--task-data", folders,
-                  "Folder where tasks find their data; several times for several")
+      .add_option("--task-data", folders, "Folder to search for the tasks' data; can be repeated")
       ->type_name("DIR")
       ->check(CLI::ExistingDirectory)
       ->allow_extra_args(false);
@@ -158,17 +158,18 @@ DropBudgets read_budgets(const std::vector<std::string>& texts,
 std::vector<CLI::Option*> add_measure_options(CLI::App& command, MeasureOptions& options) {
   CLI::Option* limit =
       command
-          .add_option("--limit", options.limit, "Evaluate the first N examples of each task only")
+          .add_option("--limit", options.limit, "Evaluate only the first N examples of each task")
           ->type_name("N")
           ->check(CLI::PositiveNumber);
   CLI::Option* cache =
       command
           .add_option("--cache", options.cache,
-                      "Folder where outputs are kept, so that none is computed twice and an "
-                      "evaluation that was cut off goes on (default: ~/.cache/expandft)")
+                      "Folder for cached outputs: none is computed twice, and an interrupted "
+                      "evaluation resumes (default: ~/.cache/expandft)")
           ->type_name("DIR");
   CLI::Option* no_cache =
-      command.add_flag("--no-cache", options.no_cache, "Compute all anew, and keep nothing")
+      command
+          .add_flag("--no-cache", options.no_cache, "Compute everything again, and cache nothing")
           ->excludes(cache);
   return {limit, cache, no_cache};
 }
@@ -186,7 +187,7 @@ void apply_limit(const MeasureOptions& options, std::vector<TaskConfig>& tasks) 
 void add_rank_options(CLI::App& command, RankOptions& options) {
   command
       .add_option("--rank-timeout", options.timeout,
-                  "Under torchrun or srun: how long a rank waits for the others before it gives up")
+                  "Under torchrun or srun: how long a rank waits for the others before it fails")
       ->type_name("SECONDS")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);

@@ -39,7 +39,7 @@ std::string state_sentence(const Json& run) {
     const std::optional<double> where = number_at(diverged, "step");
     return (where ? "step " + fixed(*where, 0) + ": " : "") + text_at(diverged, "what");
   }
-  return "ended without a word" + after + ": killed, or a crash";
+  return "ended for an unknown reason" + after + ": killed, or a crash";
 }
 
 std::string method_sentence(const Json& run) {
@@ -56,7 +56,7 @@ std::string method_sentence(const Json& run) {
 
 std::string loss_change(const std::optional<double>& before, const std::optional<double>& after) {
   if (!after) return "";
-  return (before ? fixed(*before, 4) + " -> " : "") + fixed(*after, 4) + " nats a token";
+  return (before ? fixed(*before, 4) + " -> " : "") + fixed(*after, 4) + " nats per token";
 }
 
 /// Of steps as long as those so far.
@@ -102,7 +102,7 @@ std::string head(const Json& run) {
   if (const auto tokens = number_at(last, "tokens")) {
     const std::optional<double> speed = number_at(last, "tokens_per_second");
     lines.line("tokens",
-               human_count(*tokens) + (speed ? ", " + human_count(*speed) + " a second" : ""));
+               human_count(*tokens) + (speed ? ", " + human_count(*speed) + " per second" : ""));
   }
   return lines.text();
 }

@@ -12,7 +12,7 @@ void setup_schema(CLI::App& app, Context& context) {
   command->group("Look");
   const auto as_reference = std::make_shared<bool>(false);
   command->add_flag("--markdown", *as_reference,
-                    "The keys as a Markdown reference, in place of the schema");
+                    "Print the keys as a Markdown reference instead of the schema");
   command->callback([&context, as_reference] {
     context.run = [as_reference] {
       if (*as_reference) {

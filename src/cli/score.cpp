@@ -1,7 +1,6 @@
-#include "evaluation/likelihood.h"
-
 #include "cli/output.h"
 #include "cli/verbs.h"
+#include "evaluation/likelihood.h"
 #include "run/open_model.h"
 
 #include <memory>
@@ -71,9 +70,7 @@ void setup_score(CLI::App& app, Context& context) {
       ->required()
       ->type_name("DIR");
   CLI::Option_group* input = command->add_option_group("Input", "One of them:");
-  input
-      ->add_option("--text", options->text_file,
-                   "Text; BOS is put before it if the tokenizer does so")
+  input->add_option("--text", options->text_file, "Text; BOS is added if the tokenizer adds it")
       ->type_name("FILE");
   input->add_option("--ids", options->ids_file, "JSON array of token ids; needs no tokenizer")
       ->type_name("FILE");

@@ -46,8 +46,8 @@ ExitCode run_tasks(const TasksOptions& options) {
   print(table.text());
   if (missing) {
     print(
-        "\nMissing data is looked for beside the task's file, in --task-data and in "
-        "$EXPANDFT_TASK_DATA;\ndocs/evaluation.md tells how to get it.\n");
+        "\nMissing data is searched for beside the task's file, in --task-data and "
+        "in\n$EXPANDFT_TASK_DATA; docs/evaluation.md says how to get it.\n");
   }
   return ExitCode::kDone;
 }
@@ -62,7 +62,7 @@ void setup_tasks(CLI::App& app, Context& context) {
   const auto options = std::make_shared<TasksOptions>();
   command
       ->add_option("folder", options->beside,
-                   "Folder of a run config, whose own tasks and tasks/ are listed too")
+                   "Folder of a run config: its own tasks, and those in its tasks/, are listed too")
       ->type_name("DIR")
       ->capture_default_str()
       ->check(CLI::ExistingDirectory);

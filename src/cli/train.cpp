@@ -50,9 +50,8 @@ ExitCode run_train(const TrainOptions& options, const GlobalOptions& global) {
 void setup_train(CLI::App& app, Context& context) {
   CLI::App* command = add_command(
       app, context, "train",
-      "Expand a model, train the new width on your data, and write the adapter and the merged\n"
-      "model; then measure what was learned and what was kept. The original weights stay as they\n"
-      "are",
+      "Expand a model, train the new width on your data, measure what was learned and what "
+      "was\nkept, and write the adapter and the merged model. The base model is never changed",
       "expandft train --config configs/quickstart.json\n"
       "  expandft train --config run.json --set training.learning_rate=2e-4 --dry-run");
   command->group("Make");
@@ -63,10 +62,10 @@ void setup_train(CLI::App& app, Context& context) {
   add_set_option(*command, options->overrides);
   CLI::Option* dry_run = command->add_flag(
       "--dry-run", options->dry_run,
-      "Print the resolved config, the plan, memory and the speed of two steps; write nothing");
-  CLI::Option* resume =
-      command->add_flag("--resume", options->resume, "Continue from the last snapshot, or begin");
-  command->add_flag("--restart", options->restart, "Begin anew, in place of the run that is there")
+      "Print the resolved config, the plan, the memory and the speed of two steps; write nothing");
+  CLI::Option* resume = command->add_flag(
+      "--resume", options->resume, "Continue from the newest snapshot, or start if there is none");
+  command->add_flag("--restart", options->restart, "Start again, and replace the existing run")
       ->excludes(resume)
       ->excludes(dry_run);
   add_rank_options(*command, options->ranks);

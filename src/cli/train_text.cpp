@@ -41,7 +41,7 @@ std::string outcome_text(const RunConfig& run, const RunResult& result) {
   }
   summary.line("trained", trained);
   if (outcome.validation_before && outcome.validation_after) {
-    summary.line("validation", fmt::format("{:.4f} -> {:.4f} nats a token",
+    summary.line("validation", fmt::format("{:.4f} -> {:.4f} nats per token",
                                            *outcome.validation_before, *outcome.validation_after));
   }
   if (outcome.stopped_early) {
@@ -74,15 +74,15 @@ std::string finished_text(const RunConfig& run) {
     lines.line("report", (output / "report.html").string());
   }
   if (snapshot_folders(output).empty()) {
-    lines.line("train on",
+    lines.line("continue",
                "not possible: no snapshot is left (training.checkpoint_every keeps "
                "some)");
   } else {
-    lines.line("train on",
+    lines.line("continue",
                fmt::format("raise {}, and give --resume again",
                            run.training.max_steps ? "training.max_steps" : "training.epochs"));
   }
-  lines.line("train anew", "--restart, in place of this run");
+  lines.line("start again", "--restart, which replaces this run");
   return fmt::format("the run in {} is finished{}; nothing to do\n{}", output.string(),
                      steps ? ", after " + counted(std::llround(*steps), "step") : "", lines.text());
 }

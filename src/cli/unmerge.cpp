@@ -30,11 +30,11 @@ ExitCode run_unmerge(UnmergeOptions options) {
 }  // namespace
 
 void setup_unmerge(CLI::App& app, Context& context) {
-  CLI::App* command = add_command(
-      app, context, "unmerge",
-      "Take the base back out of a merged model, byte for byte. Possible where the merge only\n"
-      "divided by a power of two: 2, 4, … copies at full strength",
-      "expandft unmerge --model runs/mathqa/merged --output base");
+  CLI::App* command =
+      add_command(app, context, "unmerge",
+                  "Recover the base from a merged model, byte for byte. Possible if the merge only "
+                  "divided by\na power of two: 2, 4, … copies at strength 1",
+                  "expandft unmerge --model runs/mathqa/merged --output base");
   command->group("Make");
   const auto options = std::make_shared<UnmergeOptions>();
   command->add_option("--model", options->model, "Merged model")->type_name("DIR")->required();

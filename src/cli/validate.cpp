@@ -64,18 +64,18 @@ ExitCode run_validate(const ValidateOptions& options, const ProcessOptions& proc
 }  // namespace
 
 void setup_validate(CLI::App& app, Context& context) {
-  CLI::App* command =
-      add_command(app, context, "validate",
-                  "Check run configs as train does before it loads weights: every key and value, "
-                  "that files are\n"
-                  "there, the model's shape, all rows of the data and of the tasks, budgets",
-                  "expandft validate configs/*.json");
+  CLI::App* command = add_command(
+      app, context, "validate",
+      "Check run configs as train does before it loads weights: every key and value, that "
+      "files\nexist, the model's shape, all rows of the data and of the tasks, budgets",
+      "expandft validate configs/*.json");
   command->group("Look");
   const auto options = std::make_shared<ValidateOptions>();
   command->add_option("config", options->configs, "Run configs")->required()->type_name("CONFIG");
   add_set_option(*command, options->overrides);
-  command->add_flag("--skip-data", options->skip_data,
-                    "Read no rows, only see that the files are there: for data that takes long");
+  command->add_flag(
+      "--skip-data", options->skip_data,
+      "Check only that data files exist, and do not read their rows, which can take long");
   command->add_flag("--json", options->json, "Verdicts as JSON");
   command->callback([&context, options] {
     context.run = [&context, options] { return run_validate(*options, context.global.process); };

@@ -58,8 +58,7 @@ std::string opening(const ModelDirectory& base, const DecoderSpec& spec, const F
              "MLPs.\n",
              base_name(base), describe(folding.plan, spec), layout_name(folding.layout),
              where_it_loads(folding.layout),
-             is_reversible(folding) ? "- The base lies inside: `expandft unmerge --model . "
-                                      "--output base` takes it out byte for byte.\n"
+             is_reversible(folding) ? "- It contains the base: `expandft unmerge --model . --output base` recovers it byte for byte.\n"
                                     : "");
 }
 
@@ -124,7 +123,7 @@ std::string trained_model_card(const TrainedModel& model) {
       "{} (`\"method\": \"{}\"`)\n\n"
       "- Data: {}, {} in {}\n"
       "- AdamW, learning rate {:g}, weight decay {:g}, seed {}\n"
-      "- Training loss {:.4f} at first, {:.4f} at the end (nats a token)\n",
+      "- Training loss {:.4f} at first, {:.4f} at the end (nats per token)\n",
       what_trained(run), method_text(run.method), data_names(run.data.train),
       counted(outcome.state.tokens, "token"), counted(outcome.state.step, "step"),
       run.training.learning_rate, run.training.weight_decay, run.training.seed, outcome.first_loss,

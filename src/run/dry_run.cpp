@@ -124,8 +124,8 @@ MemoryPlan plan_memory(const RunConfig& run, int ranks) {
   const DecoderSpec spec = read_spec(read_json(file), file.string());
   if (!run.method.widens() || run.expansion.layers.automatic(spec.layers)) {
     throw input_error(
-        "the memory is known beforehand of listed layers, and of train new, "
-        "zero-init and mlp",
+        "the memory is known beforehand only for listed layers, and for the methods new, zero-init "
+        "and mlp",
         run.file.string(), "expandft train --dry-run measures it");
   }
   MemoryPlan out{

@@ -153,7 +153,7 @@ std::vector<TaskResult> EvaluatedModel::evaluate(const std::vector<PreparedTask>
                  is_known ? "from the cache" : since(start));
     if (const std::int64_t cut = results.back().truncated(); cut > 0) {
       spdlog::warn(
-          "{}: the model's {} positions are too few for {} of {}; the beginning was left out",
+          "{}: the model's {} positions are too few for {} of {}; their beginnings were left out",
           work.task.name, work.max_positions, cut,
           counted(std::ssize(results.back().outputs), "prompt"));
     }

@@ -11,33 +11,32 @@
 
 namespace expandft {
 
-/// A model that is measured. Its weights are loaded once something has to be computed: results that
-/// are in a cache need none.
+/// A model that is measured. Its weights are loaded when something has to be computed: cached
+/// results need none.
 class EvaluatedModel {
  public:
   /// Opens the directory, and reads the tokenizer and the spec.
   EvaluatedModel(ModelSource source, const ProcessOptions& process);
 
   const std::string& name() const { return source_.model; }
-  /// The adapter counts so much from now on. There is one.
+  /// Sets the strength of the adapter, which there must be.
   void set_strength(const Strength& strength);
   const Tokenizer& tokenizer() const { return *tokenizer_; }
   const DecoderSpec& spec() const { return spec_; }
-  /// What of the directory's files was not understood.
+  /// Of config.json and the tokenizer.
   Notices notices() const { return joined(spec_.notices, tokenizer_->notices()); }
   const Decoder& decoder();
 
   /// prepare_tasks, for a model that reads so many positions.
   std::vector<PreparedTask> prepare(const std::vector<TaskConfig>& tasks,
                                     std::int64_t max_positions) const;
-  /// The results of each task. With a cache folder, what is there is not computed again, and what
-  /// is computed goes there. The ranks of a group share the work; rank 0 has the cache.
+  /// The result of each task. Outputs in the cache folder are not computed again, and new ones go
+  /// there. The ranks of a group share the work; rank 0 has the cache.
   std::vector<TaskResult> evaluate(const std::vector<PreparedTask>& works,
                                    const std::optional<fs::path>& cache, ProgressLine& progress,
                                    const RankGroup& group);
 
-  /// All that outputs depend on but the work. Files are read the first time, and what came out is
-  /// kept.
+  /// All that outputs depend on except the work. Files are read the first time only.
   const Json& identity();
 
  private:
@@ -52,8 +51,8 @@ class EvaluatedModel {
   std::vector<TokenId> end_tokens_;
   std::optional<Decoder> decoder_;
   std::unique_ptr<Adaptation> adaptation_;  // of the decoder, where there is an adapter
-  Json identity_;                           // once it was asked for
-  std::string adapter_fingerprint_;         // likewise
+  Json identity_;                           // null until it is needed
+  std::string adapter_fingerprint_;         // empty until it is needed
 };
 
 }  // namespace expandft

@@ -87,7 +87,7 @@ std::string snapshots_in_words(const fs::path& directory) {
   const std::vector<fs::path> snapshots = snapshot_folders(directory);
   if (snapshots.empty()) return "no snapshot yet";
   return counted(std::ssize(snapshots), "snapshot") + ", the newest " +
-         snapshots.front().filename().string() + ": --resume goes on from it";
+         snapshots.front().filename().string() + ": --resume continues from it";
 }
 
 /// How far the run came.
@@ -143,14 +143,14 @@ Json tasks_json(const Json& summary, const std::vector<Json>& events) {
 Json files_json(const fs::path& directory) {
   const std::vector<std::pair<std::string, std::string>> known = {
       {"merged", "the whole model, as transformers, vLLM and expandft load it"},
-      {"adapter", "what was learned alone: expandft merge folds it into the base"},
+      {"adapter", "what was trained, apart from the base: expandft merge folds it in"},
       {"report.html", "the report for people: charts, tasks, samples"},
       {"summary.json", "the results for programs"},
       {"metrics.jsonl", "what was measured at each step"},
       {"config.resolved.json", "the config with every default"},
       {"checkpoints", ""},
       {"layer_ranking.json", "how the layers were chosen"},
-      {"retention.safetensors", "what the base wrote, to be held on"},
+      {"retention.safetensors", "texts that the base wrote, for retention"},
       {"diverged.json", "where training diverged"}};
   Json files = Json::array();
   const auto add = [&](const std::string& name, const std::string& what) {

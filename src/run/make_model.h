@@ -16,7 +16,7 @@
 namespace expandft {
 
 // Whole model directories: expand, merge and unmerge, and what a run writes. A directory is checked
-// before it appears, and is there whole or not at all, also when a signal ends the process
+// before it appears, and exists whole or not at all, also when a signal ends the process
 // (kEndingSignals): what was written is removed first.
 
 /// What is done about a signal, on a thread of its own.
@@ -46,7 +46,7 @@ struct ModelTarget {
   void check(std::uint64_t bytes) const;
 };
 
-/// A model that was written: how it is laid out, its size, and how far its logits are off.
+/// A model that was written: its layout and size, and how far its logits are off.
 struct MadeModel {
   Layout layout = Layout::kNative;
   FoldedSize size;

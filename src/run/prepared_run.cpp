@@ -40,7 +40,7 @@ std::vector<LayerScore> rank_layers_for(const RunConfig& run, Decoder& decoder,
   return rank_layers(decoder, probe);
 }
 
-/// Puts the layers that {"auto": N} stands for in its place; returns how they were chosen.
+/// Replaces {"auto": N} by the layers that it chooses; returns the ranking.
 std::vector<LayerScore> choose_layers(RunConfig& run, Decoder& decoder,
                                       const Dataset& training_data, bool resume,
                                       const RankGroup& group) {

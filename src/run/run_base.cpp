@@ -28,18 +28,18 @@ void check_length(const RunConfig& run, const DecoderSpec& spec) {
                     "data.max_length", fmt::format("lower it to {} or less", spec.max_positions));
 }
 
-/// The layers, and the layout of what is made of them.
+/// The layers, and the layout of the merged model.
 void check_layers(const RunConfig& run, const DecoderSpec& spec) {
   if (run.method.kind == Method::kLast && run.method.last_layers > spec.layers) {
-    throw input_error(fmt::format("\"last:{}\" asks for more layers than the {} that the model has",
+    throw input_error(fmt::format("\"last:{}\" needs more layers than the {} that the model has",
                                   run.method.last_layers, spec.layers),
-                      "train");
+                      "method");
   }
   if (!run.method.expands()) return;
   const std::optional<std::int64_t> automatic = run.expansion.layers.automatic(spec.layers);
   if (!automatic) run.expansion.layers.resolve(spec.layers);
   if (!automatic || !run.method.widens()) return;
-  RunConfig some = run;  // whichever are chosen, they are so many
+  RunConfig some = run;  // the choice changes which layers they are, not how many
   some.expansion.layers = LayerSelection::parse(fmt::format("last:{}", *automatic), "layers");
   folding_of(some, spec);
 }
@@ -49,10 +49,10 @@ void check_shares(const RunConfig& run, const DecoderSpec& spec) {
   const bool keeps_layers = run.method.kind == Method::kNew || run.method.kind == Method::kZeroInit;
   if (!keeps_layers) {
     throw input_error("training.shard_base is true, and method is \"" + method_text(run.method) +
-                          "\": the base's layers lie in shares only where nothing but new MLPs is "
-                          "made of them",
+                          "\": the base's layers can be shared out only where a method adds new "
+                          "MLPs and changes nothing else",
                       run.file.string(),
-                      "set train to new or zero-init, or training.shard_base to false");
+                      "set method to new or zero-init, or training.shard_base to false");
   }
   if (chooses_layers(run, spec)) {
     throw input_error(

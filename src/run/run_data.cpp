@@ -59,7 +59,7 @@ Dataset load_and_log(const std::vector<DataSource>& sources, const std::string& 
                  counted(total.tokens, "token"), total.targets, counted(drawn, "sequence"));
   }
   if (const std::uint64_t bytes = dataset.examples.bytes_on_disk(); bytes > 0) {
-    spdlog::info("{}: {} of token ids lie in a temporary file in {}", key,
+    spdlog::info("{}: {} of token ids are in a temporary file in {}", key,
                  human_bytes(static_cast<double>(bytes)), dataset.examples.folder().string());
   }
   return dataset;
@@ -70,7 +70,7 @@ Dataset load_retention(const RunConfig& run, const Tokenizer& tokenizer, int thr
   DatasetOptions options = retention_options(run);
   options.threads = threads;
   Dataset dataset = load_dataset(options, tokenizer);
-  spdlog::info("{}: {}, {} to be held on", run.retention.text->filename().string(),
+  spdlog::info("{}: {}, {} for retention", run.retention.text->filename().string(),
                counted(dataset.report.examples, "sequence"),
                counted(dataset.report.tokens, "token"));
   return dataset;

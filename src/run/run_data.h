@@ -2,8 +2,8 @@
 
 #include "base/notice.h"
 #include "config/run_config.h"
-#include "data/packing.h"
 #include "data/dataset.h"
+#include "data/packing.h"
 #include "model/adaptation.h"
 #include "model/decoder.h"
 #include "run/run_base.h"

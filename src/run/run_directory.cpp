@@ -24,13 +24,13 @@ bool is_empty_folder(const fs::path& path) {
 RunStart start_in(const fs::path& run, ExistingRun existing) {
   if (!is_there(run) || is_empty_folder(run)) {
     if (const auto other = run_around(run)) {
-      throw input_error("the output lies in another run: " + other->string(), run.string(),
+      throw input_error("the output is inside another run: " + other->string(), run.string(),
                         "choose an \"output\" outside of every run");
     }
     return RunStart::kFresh;
   }
   if (!is_ours(run, OutputKind::kRun)) {
-    throw input_error("the output is there already, and is no run of expandft's", run.string(),
+    throw input_error("the output exists already, and is not a run of expandft's", run.string(),
                       "choose another \"output\", or move this away");
   }
   if (existing == ExistingRun::kReplace) return RunStart::kFresh;
@@ -64,13 +64,13 @@ RunStart start_of_first(const ResolvedConfig& config, ExistingRun existing) {
     if (!has_more_to_do(run, config.resolved)) return start;
     if (has_snapshots) return RunStart::kResume;
     throw input_error(
-        "the run is finished, its config asks for something else now, and no snapshot is left to "
-        "go on from",
+        "the run is finished, its config now asks for more, and no snapshot is left to continue "
+        "from",
         run.string(),
-        "begin again with --restart; with training.checkpoint_every set, a finished run keeps "
+        "start again with --restart; with training.checkpoint_every set, a finished run keeps "
         "snapshots");
   }
-  if (!has_snapshots) spdlog::info("no snapshot yet: from the beginning");
+  if (!has_snapshots) spdlog::info("no snapshot yet: starting from the beginning");
   return has_snapshots ? RunStart::kResume : RunStart::kFresh;
 }
 

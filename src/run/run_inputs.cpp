@@ -111,10 +111,10 @@ std::vector<fs::path> input_files(const RunConfig& run) {
 
 std::string output_problem(const RunConfig& run) {
   if (is_there(run.output) && !is_folder(run.output)) {
-    return "a file stands where the folder would be written: " + run.output.string();
+    return "a file is where the folder would be written: " + run.output.string();
   }
   if (contains(run.model, run.output)) {
-    return "lies in the model's folder, which is never changed: " + run.output.string();
+    return "is inside the model's folder, which is never changed: " + run.output.string();
   }
   if (is_in_output(run.model, run)) {
     return "holds the model, which a new run would replace: " + run.model.string();
@@ -123,7 +123,7 @@ std::string output_problem(const RunConfig& run) {
     for (const DataSource& source : *sources) {
       // What the run writes would be data of the next one.
       if (is_folder(source.path) && contains(source.path, run.output)) {
-        return "lies in a folder of data: " + source.path.string();
+        return "is inside a folder of data: " + source.path.string();
       }
     }
   }

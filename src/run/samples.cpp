@@ -23,7 +23,7 @@ constexpr std::size_t kFromData = 3;        // prompts
 constexpr std::size_t kPlainPrompt = 16;    // tokens
 constexpr std::int64_t kContinuation = 64;  // tokens
 
-/// What stands before the first learned token; of plain text, all of which is learned, a beginning.
+/// The tokens before the first learned one; of plain text, which is learned whole, its beginning.
 std::vector<TokenId> prompt_of(const Example& example) {
   std::size_t given = 1;  // nothing predicts the first token, so it is never learned
   while (given < example.tokens.size() && example.learned[given] == 0) ++given;

@@ -15,7 +15,7 @@ const char* ending_word(int signal) {
 void ResumeHint::log() const {
   if (!is_first_rank) return;
   if (const fs::path report = run / "report.html"; is_there(report)) {
-    spdlog::warn("the report of what there is so far: {}", report.string());
+    spdlog::warn("the report so far: {}", report.string());
   }
   if (!command.empty()) spdlog::warn("continue with: {}", command);
 }

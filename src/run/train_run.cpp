@@ -49,7 +49,7 @@ void log_effect_of_noise(const PreparedRun& run) {
   model.adaptation().set_strength(0);
   const at::Tensor base = probe_logits(model.decoder, probe);
   model.adaptation().set_strength(1);
-  spdlog::info("copies told apart by zero-sum noise of {:g}: {}", noise,
+  spdlog::info("copies made different by zero-sum noise of {:g}: {}", noise,
                describe(compare_logits(base, probe_logits(model.decoder, probe))));
 }
 

@@ -47,7 +47,7 @@ RunReport::Facts outcome_facts(const PreparedRun& run, const TrainingOutcome& ou
     facts.emplace_back("Ended early, of", counted(outcome.total_steps, "step"));
   }
   if (outcome.tokens_per_second > 0) {
-    facts.emplace_back("Tokens a second", human_count(outcome.tokens_per_second));
+    facts.emplace_back("Tokens per second", human_count(outcome.tokens_per_second));
     facts.emplace_back("Time since the last start", human_duration(outcome.seconds));
   }
   facts.emplace_back(
@@ -147,11 +147,11 @@ void write_report(const PreparedRun& run, const TrainingOutcome& outcome,
 void write_unfinished_report(const PreparedRun& run, const TrainingOutcome& outcome) {
   const std::string state =
       outcome.signal != 0
-          ? fmt::format("Interrupted after step {} of {}: train --resume goes on from there.",
+          ? fmt::format("Interrupted after step {} of {}: train --resume continues from there.",
                         outcome.state.step, outcome.total_steps)
           : std::string(
-                "Training is done; what follows it was not finished: evaluation, samples and the "
-                "merged model. train --resume does that.");
+                "Training is done; evaluation, samples and the merged model are not: train "
+                "--resume finishes them.");
   try {
     write_report_of(run, outcome, {Json::object(), Json::array(), Json::array()}, state);
   } catch (const Error& error) {  // it must not end a run

@@ -113,7 +113,7 @@ def test_folder_glob_and_list_of_the_same_files_train_the_same(expandft, tmp_pat
     (dict(data__train=[{"path": "shards", "template": {"prompt": "{q}"}}]),
      ["data.train[0].template.completion", "missing"]),
     (dict(data__validation=[{"path": "valid.txt", "weight": 2}]), ["data.validation[0].weight", "only data.train"]),
-    (dict(data__train=["train.txt", "shards"], output="shards/out"), ["output", "lies in a folder of data"]),
+    (dict(data__train=["train.txt", "shards"], output="shards/out"), ["output", "is inside a folder of data"]),
 ])
 def test_errors_name_the_json_path(expandft, tmp_path, stories, shards, changes, expected):
     (tmp_path / "empty").mkdir()

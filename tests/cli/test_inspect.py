@@ -88,7 +88,7 @@ def test_run(expandft, tmp_path):
     assert found["continue"] == f"expandft train --config {tmp_path}/config.resolved.json --resume"
     assert [file["name"] for file in found["files"]] == ["metrics.jsonl", "config.resolved.json", "checkpoints/"]
     page = expandft("inspect", tmp_path).stdout
-    assert "ended without a word after step 2" in page and found["continue"] in page
+    assert "ended for an unknown reason after step 2" in page and found["continue"] in page
 
     (tmp_path / "summary.json").write_text('{"steps": 3}')
     assert facts(expandft, tmp_path)["status"] == "finished"

@@ -71,7 +71,7 @@ def test_what_it_has_to_be_measured_for(expandft, config, changes):
     training = {"max_steps": 100, "batch_size": 64}
     result = expandft("inspect", "--memory", "8", "--config", config(training=training, **changes))
     assert result.rc == 2
-    assert "the memory is known beforehand of listed layers" in result.stderr and "--dry-run" in result.stderr
+    assert "the memory is known beforehand only for listed layers" in result.stderr and "--dry-run" in result.stderr
 
 
 def test_a_model_without_config(expandft, config, tmp_path):

@@ -63,7 +63,7 @@ def test_learns_and_its_merged_model_loads_in_transformers(expandft, runs, stori
     layers = 7 if name == "llama-pro" else 5
     assert model.config.num_hidden_layers == layers
     card = (out / "merged" / "README.md").read_text()
-    assert f'"train": "{name.removesuffix("-k3")}"' in card
+    assert f'"method": "{name.removesuffix("-k3")}"' in card
 
 
 @pytest.mark.parametrize("name", WITH_ADAPTER)
@@ -209,7 +209,7 @@ def test_retention_holds_every_method(expandft, stories, tmp_path, name):
 
 def test_three_copies_say_how_far_their_noise_goes(expandft, runs):
     _, result = runs("new-k3")
-    assert "told apart by zero-sum noise" in result.stderr
+    assert "made different by zero-sum noise" in result.stderr
 
 
 def test_layers_are_chosen_by_a_probe(expandft, stories, tmp_path):

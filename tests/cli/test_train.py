@@ -402,7 +402,7 @@ def test_retention_on_the_base_s_own_text_keeps_more(expandft, tmp_path, stories
 def test_retention_text_of_the_user_s(expandft, tmp_path, stories):
     config = write_config(tmp_path, stories, retention__weight=1.0, retention__text="stories.txt")
     result = train(expandft, config)
-    assert "to be held on" in result.stderr
+    assert "for retention" in result.stderr
     assert events(tmp_path / "out", "train")[-1]["retention"] > 0
     result = expandft("train", "--config", config, "--restart", "--set", "retention.text=none.txt")
     assert result.rc == 2 and "retention.text" in result.stderr and "none.txt" in result.stderr

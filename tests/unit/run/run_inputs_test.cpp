@@ -106,7 +106,7 @@ TEST_CASE("each missing input is an input error at its JSON path", "[config]") {
     run.data.validation.clear();
     run.data.train = {{.path = folder.path()}};
     CHECK(error().where() == "output");
-    CHECK(has(error().message(), "lies in a folder of data: " + folder.path().string()));
+    CHECK(has(error().message(), "is inside a folder of data: " + folder.path().string()));
   }
   SECTION("patience without validations") {
     run.training.early_stopping_patience = 3;
