@@ -138,7 +138,7 @@ constexpr std::array kKnownMetrics{
     KnownMetric{"word_perplexity", "perplexity a word", 0},
     KnownMetric{"byte_perplexity", "perplexity a byte", 0},
     KnownMetric{"bits_per_byte", "bits a byte", 0},
-    KnownMetric{"loss", "nats a token", 0},
+    KnownMetric{"loss", "nats per token", 0},
 };
 
 const KnownMetric* find_metric(const std::string& metric) {
