@@ -1,7 +1,9 @@
 #include "run/train_run.h"
 
 #include "base/error.h"
+#include "checkpoint/atomic_directory.h"
 #include "export/logit_difference.h"
+#include "report/json_values.h"
 #include "run/run_evaluation.h"
 #include "run/run_inputs.h"
 #include "run/run_outputs.h"
