@@ -38,7 +38,7 @@ std::optional<std::string> budget_problem(const DropBudgets& budgets,
     if (!budget || budget->relative || !most || budget->amount < *most) continue;
     const MetricConfig metric = judged_metric(task);
     return "a budget of " + budget_text(*budget, metric_unit(metric.metric)) +
-           " can never be exceeded: " + metric.name + " of " + task.name + " lies from 0 to " +
+           " can never be exceeded: " + metric.name + " of " + task.name + " ranges from 0 to " +
            shortest_text(*most) + "; write " + likely_meant(budget->amount, *most);
   }
   return std::nullopt;

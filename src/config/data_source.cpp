@@ -31,11 +31,11 @@ Json template_schema() {
 Json source_schema(SourceUse use) {
   Json properties = {{"path", described(path_schema(), "A file, a folder or a glob.")}};
   if (use == SourceUse::kTraining) {
-    properties["weight"] =
-        described(weight_schema(), "How often its examples come in an epoch, parts included.");
+    properties["weight"] = described(
+        weight_schema(), "How often its examples are used in an epoch; may be a fraction.");
     properties["weight"]["default"] = 1;
   }
-  properties["template"] = described(template_schema(), "In place of `data.template`.");
+  properties["template"] = described(template_schema(), "Used instead of `data.template`.");
   return {{"type", "object"},
           {"additionalProperties", false},
           {"required", Json::array({"path"})},
@@ -108,7 +108,7 @@ class SourceCheck {
       return;
     }
     if (!value.contains("path")) {
-      problems.push_back({key + ".path", "missing, and required; allowed: a path"});
+      problems.push_back({key + ".path", "missing, but required; allowed: a path"});
     }
     for (const auto& [name, inner] : value.items()) {
       const std::string at = std::string(key).append(".").append(name);
@@ -142,9 +142,9 @@ class SourceCheck {
     for (const char* const name : {"prompt", "completion"}) {
       const std::string at = std::string(key).append(".").append(name);
       if (!value.contains(name)) {
-        problems.push_back({at, "missing, and required; allowed: a text"});
+        problems.push_back({at, "missing, but required; allowed: a string"});
       } else if (!value[name].is_string()) {
-        add(at, value[name], "a text");
+        add(at, value[name], "a string");
       }
     }
     for (const auto& [name, inner] : value.items()) {

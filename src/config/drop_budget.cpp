@@ -77,9 +77,9 @@ void add_budget(const std::string& text, const std::string& where, DropBudgets& 
   const auto budget = parse_budget(amount);
   if (budget && !name.empty() && put(name, *budget, budgets)) return;
   throw input_error("\"" + text +
-                        "\" is no budget; expected \"1%\" (of the base's value) or a number from 0 "
-                        "(in the metric's unit), with \"TASK=\" before it for one task alone, or "
-                        "\"mean=1%\" for the mean of all",
+                        "\" is not a budget; expected \"1%\" (of the base's value) or a number of "
+                        "at least 0 (in the metric's unit), with \"TASK=\" before it for one task "
+                        "only, or \"mean=1%\" for the mean of all tasks",
                     where, hint_of_option(name, amount));
 }
 
@@ -88,7 +88,7 @@ std::optional<std::string> unknown_budget(const DropBudgets& budgets,
   for (const auto& [name, budget] : budgets.tasks) {
     if (std::ranges::find(tasks, name) != tasks.end()) continue;
     const std::string near = nearest(name, tasks);
-    return "\"" + name + "\" is none of the original tasks" +
+    return "\"" + name + "\" is not one of the original tasks" +
            (near.empty() ? "" : "; did you mean \"" + near + "\"?");
   }
   return std::nullopt;
@@ -158,10 +158,10 @@ std::string budget_hint(const Json& value) {
     }
     return {};
   }
-  if (value.is_number() && value.get<double>() < 0) return "a budget is not negative";
+  if (value.is_number() && value.get<double>() < 0) return "a budget cannot be negative";
   if (!value.is_string()) return {};
   std::string text = value;
-  if (text.starts_with('-')) return "a budget is not negative";
+  if (text.starts_with('-')) return "a budget cannot be negative";
   if (std::ranges::count(text, ',') == 1) {
     std::ranges::replace(text, ',', '.');
     if (parse_budget(text)) return "write the decimal point as \".\": " + text;

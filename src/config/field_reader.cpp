@@ -32,7 +32,7 @@ class Reader {
     }
     Json keys = document;
     if (const auto schema = keys.find("$schema"); schema != keys.end()) {
-      if (!schema->is_string()) add_problem("$schema", ValueSource::kConfig, *schema, "a text");
+      if (!schema->is_string()) add_problem("$schema", ValueSource::kConfig, *schema, "a string");
       keys.erase(schema);
     }
     for (const auto& [key, value] : keys.items()) add_member("", key, value, ValueSource::kConfig);
@@ -69,7 +69,7 @@ class Reader {
       const bool is_needed = field.is_required || (field.is_needed && field.is_needed());
       if (is_needed && is_active(group_of(field.path)) && !is_broken(field.path)) {
         report(field.path, ValueSource::kConfig,
-               "missing, and required; allowed: " + field.allowed);
+               "missing, but required; allowed: " + field.allowed);
       } else if (!field.fallback.is_null() && !is_excluded(field.path)) {
         field.store(field.fallback, {});
         given_.erase(field.path);  // null: its origin is the default now

@@ -37,7 +37,7 @@ Json both(const ExclusivePair& pair) {
 Json group_schema(const FieldTable& table, const Group& group) {
   Json properties = Json::object(), required = Json::array(), rules = Json::array();
   if (group.path.empty()) {
-    properties["$schema"] = {{"description", "Where the schema of this file is, for editors."},
+    properties["$schema"] = {{"description", "Schema of this file, for editors."},
                              {"type", "string"}};
   }
   for (const Field& field : table.fields) {
@@ -105,7 +105,7 @@ Json texts_schema() {
 }
 
 std::string allowed_words(const Json& schema) {
-  return schema == texts_schema() ? "a text or a list of texts" : describe_schema(schema);
+  return schema == texts_schema() ? "a string or a list of strings" : describe_schema(schema);
 }
 
 std::vector<std::string> texts_of(const Json& value) {

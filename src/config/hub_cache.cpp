@@ -106,8 +106,8 @@ fs::path snapshot(const fs::path& entry, const HubName& name) {
   const std::string wanted = commit.value_or(revision);
   if (std::ranges::find(there, wanted) != there.end()) return entry / kSnapshots / wanted;
   if (there.empty()) {
-    throw input_error("the cache's entry has no snapshot: nothing was downloaded to its end",
-                      entry.string(), "download it: " + name.download_command());
+    throw input_error("the cache entry has no snapshot: no download was finished", entry.string(),
+                      "download it: " + name.download_command());
   }
   if (!wanted.empty()) {
     throw input_error("the cache has no snapshot " + wanted +
@@ -118,8 +118,8 @@ fs::path snapshot(const fs::path& entry, const HubName& name) {
                       entry.string(), "download it: " + name.download_command());
   }
   if (there.size() == 1) return entry / kSnapshots / there.front();
-  throw input_error("the cache's entry has " + std::to_string(there.size()) +
-                        " snapshots and no refs/main that chooses one: " + list_of(there),
+  throw input_error("the cache entry has " + std::to_string(there.size()) +
+                        " snapshots, and no refs/main to choose one: " + list_of(there),
                     entry.string(),
                     "give one of them: " + name.repository + "@REVISION, or its folder");
 }

@@ -66,7 +66,7 @@ std::string describe_type(const std::string& type, const Json& schema) {
   if (type == "number") return "a number" + describe_range(schema);
   if (type == "boolean") return "true or false";
   if (type == "array") return "a list of " + describe_schema(schema.value("items", Json::object()));
-  if (type == "string") return "a text";
+  if (type == "string") return "a string";
   return type;
 }
 

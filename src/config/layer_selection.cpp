@@ -144,7 +144,7 @@ std::vector<std::int64_t> LayerSelection::resolve(std::int64_t layers) const {
   if (automatic(layers)) {
     throw input_error(
         "the layers of " + json().dump() + " are chosen on training data", where_,
-        "\"expandft inspect --rank-layers --config FILE\" shows them: name them here");
+        "find them with \"expandft inspect --rank-layers --config FILE\" and list them here");
   }
   std::set<std::int64_t> chosen;
   for (const std::string& text : items_) {

@@ -75,7 +75,7 @@ Field names_field(std::string path, std::vector<std::string>& member, std::strin
                }
              },
              [&member] { return Json(member); })
-      .allowing("a list of names and paths of tasks");
+      .allowing("a list of task names and paths");
 }
 
 Field texts_field(std::string path, std::vector<std::string>& member, std::string doc) {
@@ -86,7 +86,7 @@ Field texts_field(std::string path, std::vector<std::string>& member, std::strin
                member = value.get<std::vector<std::string>>();
              },
              [&member] { return Json(member); })
-      .allowing("a list of texts");
+      .allowing("a list of strings");
 }
 
 Field numbers_field(std::string path, std::vector<double>& member, const Json& bounds,
@@ -152,7 +152,7 @@ Field retention_text_field(std::string path, std::optional<fs::path>& member, st
                member = text == "self" ? std::nullopt : std::optional(resolve_path(text, folder));
              },
              [&member]() -> Json { return member ? member->string() : "self"; })
-      .allowing("\"self\" or the path of a text");
+      .allowing("\"self\" or the path of a text file");
 }
 
 /// A folder, or a name of the Hugging Face hub that is in its cache. One that is not found stays
@@ -415,8 +415,8 @@ Json read_document(const fs::path& file) {
     const std::string ending = file.extension().string();
     if (ending != ".yaml" && ending != ".yml" && ending != ".toml") throw;
     throw input_error(error.message(), error.where(),
-                      "a run config is a JSON file; where other tools' keys have other names here, "
-                      "the errors say which");
+                      "a run config is a JSON file; errors name the keys that correspond to those "
+                      "of other tools");
   }
 }
 

@@ -35,7 +35,7 @@ Field only_for(const std::vector<TaskType>& types, const Draft& draft, Field fie
   field.check = [&draft, types, key, fits](const Json& value, const fs::path&) {
     std::vector<FieldProblem> problems;
     if (draft.type && std::find(types.begin(), types.end(), *draft.type) == types.end()) {
-      problems.push_back({key, "a " + task_type_name(*draft.type) + " task has none; it is for " +
+      problems.push_back({key, "not used by " + task_type_name(*draft.type) + " tasks, only by " +
                                    tasks_in_words(types)});
     } else if (const std::string problem = fits(value); !problem.empty()) {
       problems.push_back({key, problem});
@@ -99,59 +99,62 @@ FieldTable task_fields(Draft& draft) {
   table.foreign = foreign_task_keys();
   table.groups = {{"fewshot", "Solved examples before each prompt.", true}};
   table.fields = {
-      text_field("name", task.name, "What results call it.").required(),
-      choice_field("type", draft.type, type_choices(), "How it is scored.").required(),
+      text_field("name", task.name, "Name of the task in results.").required(),
+      choice_field("type", draft.type, type_choices(), "How the task is scored.").required(),
       data_field("data", task.data, draft.file.data,
-                 "JSON lines, or the text of a perplexity task; may be packed (`.gz`). Looked for "
-                 "beside the task file, then in the folders of task data.")
+                 "JSON lines, or plain text for a perplexity task; may be compressed (`.gz`). "
+                 "Searched for beside the task file, then in the task data folders.")
           .required(),
-      text_field("description", task.description, "One line about it."),
-      text_field("source", task.source, "Where the data can be had."),
+      text_field("description", task.description, "One line that describes the task."),
+      text_field("source", task.source, "Where to get the data."),
       only_for(
           {TaskType::kRolling, TaskType::kChoice, TaskType::kContinuation, TaskType::kGenerate},
           draft,
           integer_field("max_examples", task.max_examples, from_to<std::int64_t>(0, 1'000'000'000),
-                        "Only the first so many rows count; 0: all.")),
+                        "Use only this many rows, from the first; 0: all.")),
       only_for({TaskType::kPerplexity}, draft,
                integer_field("block_length", task.block_length, from_to<std::int64_t>(2, 1'048'576),
-                             "Tokens scored together; each block starts afresh.")),
+                             "Tokens scored together; each block starts without context.")),
       only_for({TaskType::kPerplexity, TaskType::kChoice, TaskType::kGenerate}, draft,
                integer_field("max_tokens", task.max_tokens, from_to<std::int64_t>(0, 1'000'000'000),
-                             "Perplexity: only the first so many tokens are scored, 0: all. Else "
-                             "the most that the model writes, 0: 256.")),
-      only_for(kPrompted, draft,
-               text_field("delimiter", task.delimiter, "Between a prompt and what follows it.")),
+                             "Perplexity: score only this many tokens, from the first; 0: all. "
+                             "Otherwise: maximum tokens that the model writes; 0: 256.")),
       only_for(
           kPrompted, draft,
-          text_field("fewshot_delimiter", task.fewshot_delimiter, "After each solved example.")),
+          text_field("delimiter", task.delimiter, "Text between a prompt and what follows it.")),
+      only_for(kPrompted, draft,
+               text_field("fewshot_delimiter", task.fewshot_delimiter,
+                          "Text after each solved example.")),
       only_for(kPrompted, draft,
                data_field("fewshot.data", task.fewshot.data, draft.file.fewshot_data,
-                          "JSON lines, looked for as `data` is. The same file as `data`: the row "
-                          "that is asked about is left out."))
+                          "JSON lines, searched for like `data`. If this is the same file as "
+                          "`data`, the row in question is left out."))
           .required(),
       only_for(kPrompted, draft,
                integer_field("fewshot.count", task.fewshot.count, from_to<std::int64_t>(0, 1000),
-                             "How many; 0: none."))
+                             "Number of examples; 0: none."))
           .required(),
       only_for(kPrompted, draft,
-               choice_field<bool>("fewshot.sampling", task.fewshot.random,
-                                  {{"random", true}, {"first", false}},
-                                  "Drawn anew for each prompt, or the first ones always.")),
+               choice_field<bool>(
+                   "fewshot.sampling", task.fewshot.random, {{"random", true}, {"first", false}},
+                   "Draw new examples for each prompt, or always use the first ones.")),
       only_for(kPrompted, draft,
                flag_field("fewshot.spare", task.fewshot.spare,
-                          "One more is drawn than is needed, as lm-evaluation-harness does for "
-                          "sets without a test split.")),
+                          "Draw one more than needed, as lm-evaluation-harness does for data sets "
+                          "without a test split.")),
       only_for(kPrompted, draft,
                integer_field("fewshot.seed", task.fewshot.seed,
-                             from_to<std::int64_t>(0, 9'007'199'254'740'992), "Of the drawing.")),
+                             from_to<std::int64_t>(0, 9'007'199'254'740'992),
+                             "Seed for drawing the examples.")),
+      only_for(kWriting, draft,
+               text_list_field("until", task.until,
+                               "Texts that end what the model writes, and are not part of it. "
+                               "Default for a choice task: `\"\\n\"`.")),
       only_for(
-          kWriting, draft,
-          text_list_field("until", task.until,
-                          "Texts that end what the model writes, and are no part of it. A choice "
-                          "task has `\"\\n\"` when nothing is said.")),
-      only_for({TaskType::kChoice}, draft,
-               flag_field("written", task.written,
-                          "The model writes the answer, in place of weighing the choices.")),
+          {TaskType::kChoice}, draft,
+          flag_field(
+              "written", task.written,
+              "The model writes the answer, instead of comparing the likelihoods of the choices.")),
       metrics_field(task.metrics, draft.type, task.written),
       forms_field(task.forms, draft.type, draft.given),
   };
@@ -203,7 +206,7 @@ TaskFile read_task_file(const fs::path& file) {
   const Json document = read_json(file);
   note_given(document, draft);
   read_fields(task_fields(draft), document, file);
-  if (task.name.empty()) throw input_error("name: found \"\"; allowed: a text", file.string());
+  if (task.name.empty()) throw input_error("name: found \"\"; allowed: a string", file.string());
   task.type = draft.type.value();
   if (!draft.given.empty()) task.forms.push_back(draft.form);
   if (task.metrics.empty()) task.metrics = default_metrics(task.type, task.written);

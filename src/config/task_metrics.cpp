@@ -177,7 +177,7 @@ Field metrics_field(std::vector<MetricConfig>& metrics, const std::optional<Task
   const Json item = {{"anyOf", Json::array({{{"type", "string"}}, {{"type", "object"}}})}};
   Field field = make_field(
                     "metrics", {{"type", "array"}, {"minItems", 1}, {"items", item}},
-                    "What is measured; the first is judged. A generate task has to say it.",
+                    "What is measured; the first metric is judged. Required for a generate task.",
                     [&metrics, &type](const Json& value, const fs::path&) {
                       if (!type) return;  // nothing has been checked
                       for (const Json& one : value) metrics.push_back(metric_of(one));

@@ -77,7 +77,7 @@ Error unknown_task(const std::string& name, const std::vector<Candidate>& found)
   std::string hint = list.empty() ? "no tasks were found" : "found: " + list;
   if (!near.empty()) hint = "did you mean \"" + near + "\"? " + hint;
   return input_error("no task is called \"" + name + "\"", {},
-                     hint + "; a path of a task file works too");
+                     hint + "; the path of a task file also works");
 }
 
 bool is_regular(const fs::path& file) {
@@ -143,12 +143,11 @@ Error missing_data(const TaskConfig& task, const DataFile& data,
   std::string list;
   for (const fs::path& place : looked_at) list += "\n  - " + place.string();
   const std::string hint =
-      task.source.empty()
-          ? "put the file there, or change the name, which is relative to the "
-            "task file or to a folder of task data"
-          : "it can be made from: " + task.source + "; docs/evaluation.md tells how to get it";
-  return input_error("the data of task \"" + task.name + "\" is not there; looked for, also with " +
-                         "\".gz\":" + list,
+      task.source.empty() ? "put the file there, or change its name, which is relative to the task "
+                            "file or to a task data folder"
+                          : "make it from " + task.source + "; docs/evaluation.md explains how";
+  return input_error("the data of task \"" + task.name +
+                         "\" was not found; searched for, also with \".gz\" added:" + list,
                      task.file.string() + ": " + data.key, hint);
 }
 

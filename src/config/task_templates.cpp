@@ -29,27 +29,29 @@ std::vector<TemplateKey> make_template_keys() {
   const std::vector<TaskType> choice = {TaskType::kChoice};
   return {
       text_key("prompt", {TaskType::kChoice, TaskType::kContinuation, TaskType::kGenerate},
-               &TaskForm::prompt, "What comes before."),
+               &TaskForm::prompt, "Text that comes before."),
       texts_key("choices", choice, &TaskForm::choices,
-                "What may follow the prompt: a list of texts, or one place that holds a list."),
+                "Texts that may follow the prompt: a list, or one placeholder for a field that "
+                "holds a list."),
       texts_key("contexts", choice, &TaskForm::contexts,
-                "In place of prompt and choices: what may come before `continuation`."),
+                "Instead of prompt and choices: texts that may come before `continuation`."),
       text_key("continuation", {TaskType::kChoice, TaskType::kContinuation},
-               &TaskForm::continuation, "What follows."),
+               &TaskForm::continuation, "Text that follows."),
       text_key("target", choice, &TaskForm::target,
-               "Which choice is right: its index from 0, or one of `labels`."),
+               "The right choice: its index from 0, or one of `labels`."),
       texts_key("labels", choice, &TaskForm::labels,
-                "What the target may be, in the order of the choices."),
-      {"written_prompt", choice, text_schema(), "The prompt where the model writes the answer.",
+                "Possible values of the target, in the order of the choices."),
+      {"written_prompt", choice, text_schema(),
+       "Prompt for `written`, where the model writes the answer.",
        [](TaskForm& form, const Json& value) { written_of(form).prompt = value; }},
       {"written_answers", choice, texts_schema(),
-       "The answers that it may write, in the order of the choices.",
+       "Answers that the model may write, in the order of the choices.",
        [](TaskForm& form, const Json& value) { written_of(form).answers = texts_of(value); }},
       texts_key("reference", {TaskType::kGenerate}, &TaskForm::references,
-                "What is right to write; any of several."),
+                "The right answer, or a list of right answers."),
       text_key("text", {TaskType::kRolling}, &TaskForm::text, "The document."),
       text_key("counted", {TaskType::kRolling}, &TaskForm::counted,
-               "The text whose words and bytes count; by default the document."),
+               "Text whose words and bytes are counted; default: the document."),
   };
 }
 
@@ -80,7 +82,7 @@ std::vector<FieldProblem> forms_problems(const Json& forms, TaskType type) {
       if (problem) problems.push_back({path + "." + name, *problem});
     }
     for (const std::string& name : missing_template_keys(type, given)) {
-      problems.push_back({path + "." + name, "missing, and required"});
+      problems.push_back({path + "." + name, "missing, but required"});
     }
   }
   return problems;
@@ -114,7 +116,7 @@ std::vector<std::string> missing_template_keys(TaskType type, const std::set<std
 std::optional<std::string> template_key_problem(const TemplateKey& key, const Json& value,
                                                 TaskType type, const std::set<std::string>& given) {
   if (std::find(key.types.begin(), key.types.end(), type) == key.types.end()) {
-    return "a " + task_type_name(type) + " task has none; it is for " + tasks_in_words(key.types);
+    return "not used by " + task_type_name(type) + " tasks, only by " + tasks_in_words(key.types);
   }
   if (type == TaskType::kChoice) {
     const bool by_context = given.contains("contexts");
@@ -133,8 +135,8 @@ Field forms_field(std::vector<TaskForm>& forms, const std::optional<TaskType>& t
   const Json schema = {{"type", "array"}, {"minItems", 1}, {"items", {{"type", "object"}}}};
   Field field = make_field(
                     "forms", schema,
-                    "Alternatives of the keys below, where rows come in different shapes: the "
-                    "first whose fields the first row has is taken.",
+                    "Alternative sets of the keys below, for data whose rows come in different "
+                    "shapes: the first set whose fields the first row has is used.",
                     [&forms, &type](const Json& value, const fs::path&) {
                       if (!type) return;  // nothing has been checked
                       for (const Json& one : value) {
@@ -151,7 +153,7 @@ Field forms_field(std::vector<TaskForm>& forms, const std::optional<TaskType>& t
     std::vector<FieldProblem> problems;
     if (!type) return problems;
     if (*type == TaskType::kPerplexity) {
-      problems.push_back({"forms", "a perplexity task has none: its data is plain text"});
+      problems.push_back({"forms", "not used by perplexity tasks: their data is plain text"});
     } else if (!value.is_array() || value.empty()) {
       problems.push_back({"forms", "found " + shown(value) + "; allowed: " + allowed});
     } else {

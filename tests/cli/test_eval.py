@@ -242,7 +242,7 @@ def test_adapter_of_another_base(expandft, damaged, adapter, task):
     (["--model", "{stories}"], "no tasks to evaluate"),
     (["--model", "{stories}", "--original-tasks", "--tasks", "tinystories"], "none is given"),
     (["--model", "{stories}", "--tasks", "tinystories", "--max-drop", "1%"], "none is given"),
-    (["--model", "{stories}", "--base", "{stories}", "--tasks", "tinystories", "--max-drop", "one"], '"one" is no budget'),
+    (["--model", "{stories}", "--base", "{stories}", "--tasks", "tinystories", "--max-drop", "one"], '"one" is not a budget'),
     (["--model", "{stories}", "--tasks", "tinystorys"], "tinystories"),
     (["--model", "nowhere", "--tasks", "tinystories"], "nowhere"),
     (["--config", "nowhere.json"], "nowhere.json"),

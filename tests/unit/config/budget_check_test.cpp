@@ -48,7 +48,8 @@ TEST_CASE("a number that a metric can never drop by is no budget of it", "[budge
     CHECK_FALSE(budget_problem(each(amount), {kText}));
   }
   CHECK(has(budget_problem(each(2), {kQuiz}).value(), "write 0.02 or 2%"));
-  CHECK(has(budget_problem(each(5), {kText, kQuiz}).value(), "acc_norm of quiz lies from 0 to 1"));
+  CHECK(
+      has(budget_problem(each(5), {kText, kQuiz}).value(), "acc_norm of quiz ranges from 0 to 1"));
   CHECK(has(budget_problem(each(250), {kQuiz}).value(), "below 1 or a percentage"));
   CHECK_FALSE(budget_problem(each(0.99), {kQuiz, kText}));
   CHECK_FALSE(budget_problem(each(0), {kQuiz}));
@@ -85,8 +86,8 @@ TEST_CASE("budgets are told with their units", "[budget]") {
 TEST_CASE("what was meant by a text that is no budget", "[budget]") {
   CHECK(budget_hint("1 %") == "write it without a space: 1%");
   CHECK(budget_hint("0,5%") == "write the decimal point as \".\": 0.5%");
-  CHECK(budget_hint("-1%") == "a budget is not negative");
-  CHECK(budget_hint(-1) == "a budget is not negative");
+  CHECK(budget_hint("-1%") == "a budget cannot be negative");
+  CHECK(budget_hint(-1) == "a budget cannot be negative");
   CHECK(has(budget_hint("0.5"), "without quotes"));
   CHECK(has(budget_hint({{"mean", 0.5}}), "write a percentage"));
   CHECK(has(budget_hint({{"each", "1%"}, {"quiz", "2 %"}}), ": 2%"));

@@ -74,14 +74,14 @@ TEST_CASE("errors of sources name their place, all at once", "[config]") {
   for (const char* const part :
        {"13 problems", "- data.train[0]: found \"\"; allowed: a path\n",
         "- data.train[1]: found 3; allowed: a path or {\"path\", \"weight\", \"template\"}\n",
-        "- data.train[2].path: missing, and required; allowed: a path\n",
+        "- data.train[2].path: missing, but required; allowed: a path\n",
         "- data.train[3].weight: found 0; allowed: a number above 0, at most 1000\n",
         "- data.train[4].weight: found \"2\"; allowed:",
         "- data.train[5].path: found 1; allowed: a path\n",
         "- data.train[6].wieght: unknown key; did you mean \"data.train[6].weight\"?\n",
         "- data.train[7].template: found \"x\"; allowed: {\"prompt\", \"completion\"} or null\n",
-        "- data.train[8].template.prompt: found 1; allowed: a text\n",
-        "- data.train[8].template.completion: missing, and required",
+        "- data.train[8].template.prompt: found 1; allowed: a string\n",
+        "- data.train[8].template.completion: missing, but required",
         "- data.train[9]: found \"a\\u0000b\": a path cannot hold a NUL",
         "- data.train[10].weight: found 1001; allowed:"}) {
     INFO(all);

@@ -233,8 +233,8 @@ TEST_CASE("each impossible value is an error with path, value and what is allowe
       {"/evaluation/every", "-1", "an integer from 0"},
       {"/evaluation/strengths", "0.5", "a list of numbers from 0 to 1"},
       {"/evaluation/strengths", "[0.5, 1.5]", "a list of numbers from 0 to 1"},
-      {"/evaluation/prompts", "[\"\"]", "a list of texts"},
-      {"/evaluation/prompts", "\"a\"", "a list of texts"},
+      {"/evaluation/prompts", "[\"\"]", "a list of strings"},
+      {"/evaluation/prompts", "\"a\"", "a list of strings"},
       {"/evaluation/tasks", "\"a\"", "a list of names"},
       {"/evaluation/tasks", "[1]", "a list of names"},
       {"/evaluation/original_tasks", "[\"\"]", "a list of names"},
@@ -244,7 +244,7 @@ TEST_CASE("each impossible value is an error with path, value and what is allowe
       {"/evaluation/max_drop", "\"-1%\"", "\"1%\""},
       {"/evaluation/max_drop", "\"1e3%\"", "\"1%\""},
       {"/evaluation/max_drop", "\"\"", "\"1%\""},
-      {"/$schema", "1", "a text"},
+      {"/$schema", "1", "a string"},
   };
   for (const Case& one : cases) {
     INFO(one.pointer << " = " << one.value);
@@ -264,7 +264,7 @@ TEST_CASE("each impossible value is an error with path, value and what is allowe
 TEST_CASE("missing keys are named", "[config]") {
   const std::string message = Config(std::string("{}")).error().message();
   for (const char* path : {"model", "output", "expansion.layers", "data.train"}) {
-    CHECK(has(message, std::string("- ") + path + ": missing, and required"));
+    CHECK(has(message, std::string("- ") + path + ": missing, but required"));
   }
   CHECK(has(message, "4 problems"));
   CHECK(has(Config(with("/data/template/prompt", "a")).error().message(),
@@ -284,7 +284,7 @@ TEST_CASE("layers are needed only by methods that expand", "[config]") {
   for (const std::string method : {"new", "mlp", "zero-init", "llama-pro"}) {
     Json json = with("/train", method);
     json.erase("expansion");
-    CHECK(has(Config(json).error().message(), "expansion.layers: missing, and required"));
+    CHECK(has(Config(json).error().message(), "expansion.layers: missing, but required"));
   }
 }
 

@@ -53,7 +53,7 @@ TEST_CASE("all problems of a task file stand in one input error", "[config]") {
   };
   const std::string all = message(
       R"({"name": 1, "type": "chioce", "block_lenght": 3, "block_length": 1, "max_tokens": -1})");
-  CHECK(has(all, "name: found 1; allowed: a text"));
+  CHECK(has(all, "name: found 1; allowed: a string"));
   CHECK(has(all, "type: found \"chioce\"; allowed: one of \"perplexity\", \"rolling\""));
   CHECK(has(all, "block_lenght: unknown key; did you mean \"block_length\"?"));
   CHECK(has(all, "block_length: found 1; allowed: an integer from 2"));

@@ -131,7 +131,7 @@ TEST_CASE("metrics that are not there, or not as they should be", "[config]") {
   const auto metrics = [](const std::string& list, const Texts& parts) {
     expect_problems("generate", kGenerate + R"(, "metrics": )" + list, parts);
   };
-  expect_problems("generate", kGenerate, {"metrics: missing, and required"});
+  expect_problems("generate", kGenerate, {"metrics: missing, but required"});
   metrics("[]", {"metrics: found []; allowed: a list of metrics"});
   metrics(R"("bleu")", {"metrics: found \"bleu\""});
   metrics(R"(["blue", "acc", 3, {}])",
@@ -153,26 +153,27 @@ TEST_CASE("metrics that are not there, or not as they should be", "[config]") {
 }
 
 TEST_CASE("a key of another type is an error that says whose it is", "[config]") {
-  expect_problems("perplexity",
-                  R"("prompt": "p", "fewshot": {"data": "x", "count": 1}, "max_examples": 3,
+  expect_problems(
+      "perplexity",
+      R"("prompt": "p", "fewshot": {"data": "x", "count": 1}, "max_examples": 3,
                      "until": "a", "written": true)",
-                  {"prompt: a perplexity task has none; it is for choice, continuation and "
-                   "generate tasks",
-                   "fewshot.data: a perplexity task has none", "fewshot.count: a perplexity",
-                   "max_examples: a perplexity task has none; it is for rolling, choice",
-                   "until: a perplexity task has none; it is for choice and generate tasks",
-                   "written: a perplexity task has none; it is for choice tasks"});
-  expect_problems("perplexity", R"("forms": [{}])", {"forms: a perplexity task has none"});
+      {"prompt: not used by perplexity tasks, only by choice, continuation and "
+       "generate tasks",
+       "fewshot.data: not used by perplexity tasks", "fewshot.count: not used by perplexity",
+       "max_examples: not used by perplexity tasks, only by rolling, choice",
+       "until: not used by perplexity tasks, only by choice and generate tasks",
+       "written: not used by perplexity tasks, only by choice tasks"});
+  expect_problems("perplexity", R"("forms": [{}])", {"forms: not used by perplexity tasks"});
   expect_problems(
       "rolling", R"("text": "t", "block_length": 3, "choices": "{c}", "target": "0")",
-      {"block_length: a rolling task has none; it is for perplexity tasks",
-       "choices: a rolling task has none; it is for choice tasks", "target: a rolling"});
+      {"block_length: not used by rolling tasks, only by perplexity tasks",
+       "choices: not used by rolling tasks, only by choice tasks", "target: not used by rolling"});
   expect_problems("generate", kGenerate + R"(, "metrics": ["bleu"], "text": "t", "delimiter": 1)",
-                  {"text: a generate task has none", "delimiter: found 1; allowed: a text"});
+                  {"text: not used by generate tasks", "delimiter: found 1; allowed: a string"});
 }
 
 TEST_CASE("forms lack keys, or have too many", "[config]") {
-  expect_problems("choice", R"("prompt": "p")", {"choices: missing, and required", "target: miss"});
+  expect_problems("choice", R"("prompt": "p")", {"choices: missing, but required", "target: miss"});
   expect_problems("choice", R"("contexts": ["a", "b"])", {"continuation: missing", "target: miss"});
   expect_problems("choice", kChoice + R"(, "continuation": "c")",
                   {"continuation: found beside no contexts; allowed: either"});
@@ -181,7 +182,7 @@ TEST_CASE("forms lack keys, or have too many", "[config]") {
   expect_problems("choice", kChoice + R"(, "written_prompt": "w")", {"written_answers: missing"});
   expect_problems("choice", kChoice + R"(, "written_answers": "w")", {"written_prompt: missing"});
   expect_problems("choice", R"("prompt": 1, "choices": [], "target": 1)",
-                  {"prompt: found 1; allowed: a text", "choices: found []", "target: found 1"});
+                  {"prompt: found 1; allowed: a string", "choices: found []", "target: found 1"});
   expect_problems("choice", R"("prmopt": "p")", {"prmopt: unknown key; did you mean \"prompt\"?"});
   expect_problems("continuation", R"("prompt": "p")", {"continuation: missing"});
   expect_problems("rolling", R"("counted": "p")", {"text: missing"});
@@ -189,12 +190,13 @@ TEST_CASE("forms lack keys, or have too many", "[config]") {
   expect_problems("choice", R"("forms": {})", {"forms: found {}"});
   expect_problems("choice", kChoice + R"(, "forms": [{)" + kChoice + "}]",
                   {"forms: found beside choices at the top; allowed: only one of the two"});
-  expect_problems("choice", R"("forms": [3, {"prompt": "p", "choises": 1, "text": "t"},
+  expect_problems(
+      "choice", R"("forms": [3, {"prompt": "p", "choises": 1, "text": "t"},
                              {"contexts": "{c}", "continuation": 4, "target": "0"}])",
-                  {"forms[0]: found 3; allowed: an object",
-                   "forms[1].choises: unknown key; did you mean \"forms[1].choices\"?",
-                   "forms[1].text: a choice task has none", "forms[1].choices: missing",
-                   "forms[1].target: missing", "forms[2].continuation: found 4; allowed: a text"});
+      {"forms[0]: found 3; allowed: an object",
+       "forms[1].choises: unknown key; did you mean \"forms[1].choices\"?",
+       "forms[1].text: not used by choice tasks", "forms[1].choices: missing",
+       "forms[1].target: missing", "forms[2].continuation: found 4; allowed: a string"});
   expect_problems("choice", kChoice + R"(, "fewshot": {"count": -1, "sampling": "all", "sed": 1})",
                   {"fewshot.data: missing", "fewshot.count: found -1",
                    "fewshot.sampling: found \"all\"", "fewshot.sed: unknown key"});
