@@ -57,7 +57,7 @@ TEST_CASE("contains equals Python's search that ignores case", "[answer_matching
   }
 }
 
-TEST_CASE("contains looks at what is extracted and not ignored", "[answer_matching]") {
+TEST_CASE("contains compares the extracted part without what is ignored", "[answer_matching]") {
   MetricConfig metric = contains();
   metric.extract = "Answer: (.*)";
   metric.ignore = {","};
@@ -67,8 +67,7 @@ TEST_CASE("contains looks at what is extracted and not ignored", "[answer_matchi
   CHECK_FALSE(matcher.matches("Answer: 5", {}));
 }
 
-TEST_CASE("metrics that compare no answers, and patterns that do not compile, are refused",
-          "[answer_matching]") {
+TEST_CASE("other metrics and patterns that do not compile are input errors", "[answer_matching]") {
   MetricConfig metric;
   metric.metric = "bleu";
   expect_input_error([&] { AnswerMatcher(metric, "t.json: metrics[0]"); },
@@ -92,7 +91,8 @@ TEST_CASE("a pattern that backtracks too long is an input error", "[answer_match
                      {"fails on a text", "metrics[0].extract"});
 }
 
-TEST_CASE("a written choice is the longest answer that the text begins with", "[answer_matching]") {
+TEST_CASE("a written choice is the longest answer with which the text starts",
+          "[answer_matching]") {
   const Texts letters{"A", "B", "C"};
   CHECK(written_choice("B", letters) == 1);
   CHECK(written_choice(" (b) because", letters) == 1);

@@ -18,7 +18,7 @@ double first_over_second(std::span<const double> sums) {
   return sums[0] / sums[1];
 }
 
-// Pairs of a sum and a weight; sums lie around `mean` for each weight of 1.
+// Pairs of a sum and a weight; the sum per unit of weight scatters around `mean`.
 Numbers pairs(std::size_t examples, double mean, std::uint64_t seed) {
   Random random(seed);
   Numbers made;
@@ -108,7 +108,7 @@ TEST_CASE("the bootstrap is the same on every platform", "[paired_statistics]") 
         Approx(std::abs(sums[0] - sums[1]) / std::sqrt(2.0)).epsilon(1e-14));
 }
 
-TEST_CASE("a paired bootstrap sees through what examples have in common", "[paired_statistics]") {
+TEST_CASE("a paired bootstrap removes the variance that models share", "[paired_statistics]") {
   const Numbers base = pairs(300, 1.5, 3);
   Numbers tuned = base;
   for (std::size_t i = 0; i < tuned.size(); i += 2)
@@ -143,7 +143,7 @@ TEST_CASE("a paired bootstrap finds no difference where there is none", "[paired
   CHECK(noise.p > 0.05);
 }
 
-TEST_CASE("bootstraps refuse statistics that do not fit", "[paired_statistics]") {
+TEST_CASE("bootstraps refuse statistics of mismatched sizes", "[paired_statistics]") {
   const Numbers four(4, 1), six(6, 1);
   expect_failure([&] { bootstrap_standard_error(four, 3, first_over_second); },
                  "4 statistics are not examples of 3 each");

@@ -79,7 +79,7 @@ TEST_CASE("BLEU and chrF have their bounds", "[bleu][chrf]") {
   CHECK(chrf_score(ChrfStatistics{}) == 0);
 }
 
-TEST_CASE("BLEU and chrF refuse what they cannot score", "[bleu][chrf]") {
+TEST_CASE("BLEU and chrF refuse input that they cannot score", "[bleu][chrf]") {
   expect_input_error([] { bleu_statistics("a", {}); }, {"BLEU needs at least one reference"});
   expect_input_error([] { chrf_statistics("a", {}); }, {"chrF needs at least one reference"});
   expect_failure([] { bleu_score(Numbers(9)); }, "BLEU has 10 statistics, found 9");

@@ -82,7 +82,7 @@ TEST_CASE("at most 200 examples of a task are shown, and all are counted", "[tas
   CHECK(count_of(page, "right now (50 of 150)<") == 1);
 }
 
-TEST_CASE("contexts of their own stand before what follows them", "[tasks]") {
+TEST_CASE("each choice with its own context shows it", "[tasks]") {
   const auto with_contexts = [](TaskResult result) {
     std::vector<TaskExample> examples = *result.examples;
     examples[0].texts = {{"Ann", " ran."}, {"Bob", " ran."}};
@@ -96,7 +96,7 @@ TEST_CASE("contexts of their own stand before what follows them", "[tasks]") {
   CHECK(count_of(page, "<pre") == 0);
 }
 
-TEST_CASE("what models write stands beside the references", "[tasks]") {
+TEST_CASE("generated texts are next to the references", "[tasks]") {
   const std::string page = page_of(written_result({"le chien", ""}, {"le chat", "un chat"}),
                                    written_result({"le chat", ""}, {"le chat", "un chat"}));
   CHECK(count_of(page, "<article") == 1);
@@ -106,7 +106,7 @@ TEST_CASE("what models write stands beside the references", "[tasks]") {
   CHECK(page.find(">\nle chien</pre>") < page.find(">\nle chat</pre>"));
 }
 
-TEST_CASE("choices that models write are named, also when there is none", "[tasks]") {
+TEST_CASE("written choices are named, and so is none", "[tasks]") {
   TaskResult base = choice_result({{-1, -2}}), tuned = choice_result({{-2, -1}});
   for (TaskResult* const result : {&base, &tuned}) {
     result->task.written = true;
@@ -135,7 +135,7 @@ TEST_CASE("a continuation shows its likelihoods and who would write it", "[tasks
   CHECK(count_of(page, "\"Written greedily by\"><span class=\"verdict\">base</span></td>") == 1);
 }
 
-TEST_CASE("of texts the 20 whose loss rose most are shown", "[tasks]") {
+TEST_CASE("the 20 texts whose loss rose most are shown", "[tasks]") {
   std::vector<double> before(30, 1.0), after(30, 1.5);
   after[7] = 4;
   after[8] = 0.5;

@@ -36,7 +36,7 @@ TEST_CASE("a chart is well-formed, titled and described", "[report]") {
   CHECK(count_of(svg, "<path class=\"series plain\" d=\"M46 24L217 188L388 106\"/>") == 1);
 }
 
-TEST_CASE("what is not finite is a gap, and a point alone a dot", "[report]") {
+TEST_CASE("values that are not finite are gaps, and an isolated point is a dot", "[report]") {
   const double infinity = std::numeric_limits<double>::infinity();
   const std::string svg =
       chart_html(chart_of({{0, 1}, {1, 2}, {2, kNaN}, {3, 1}, {4, infinity}, {5, 2}, {6, 1}}));

@@ -1,7 +1,7 @@
-#include "pages/html_page.h"
+#include "pages/html.h"
 
 #include "catch.h"
-#include "pages/html.h"
+#include "pages/html_page.h"
 #include "pages/markup_check.h"
 
 using namespace expandft;
@@ -30,7 +30,7 @@ TEST_CASE("a page is whole, and loads nothing", "[report]") {
   }
 }
 
-TEST_CASE("the check of markup finds faults", "[report]") {
+TEST_CASE("markup_fault finds faults", "[report]") {
   CHECK(markup_fault("<p><b>x</b></p>") == "");
   CHECK(markup_fault("<p><b>x</p></b>") == "unexpected /p");
   CHECK(markup_fault("<p>") == "not closed: p");

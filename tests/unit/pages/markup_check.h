@@ -7,9 +7,9 @@
 
 namespace expandft::testing {
 
-/// What is wrong with the tags of HTML or SVG, or "": every element closed in its order, attributes
-/// in double quotes, no ampersand that begins no entity. <style>, <!DOCTYPE> and <?xml?> are passed
-/// over.
+/// The first fault in the tags of HTML or SVG, or "": elements must close in order, attributes must
+/// have double quotes, and an ampersand must start an entity. Ignores <style>, <!DOCTYPE> and
+/// <?xml?>.
 inline std::string markup_fault(std::string_view text) {
   std::vector<std::string> open;
   for (std::size_t at = 0; at < text.size();) {
@@ -43,7 +43,7 @@ inline std::string markup_fault(std::string_view text) {
   return open.empty() ? "" : "not closed: " + open.back();
 }
 
-/// How often a part lies in a text.
+/// How often a part occurs in a text, without overlaps.
 inline std::size_t count_of(std::string_view text, std::string_view part) {
   std::size_t count = 0;
   for (std::size_t at = text.find(part); at != text.npos; at = text.find(part, at + 1)) ++count;

@@ -44,7 +44,7 @@ std::string page_of_samples(const Json& samples) {
 
 }  // namespace
 
-TEST_CASE("a report escapes all that users name", "[report]") {
+TEST_CASE("a report escapes all names from users", "[report]") {
   RunReport report = report_of({train_event(1, 2.0), train_event(2, 1.5)});
   report.comparison = {
       {"max_drop", "<1%>"}, {"original_tasks", {task("<b>", 0.1)}}, {"tasks", Json::array()}};
@@ -108,7 +108,7 @@ TEST_CASE("a report shows tasks over steps, strengths and samples", "[report]") 
   }
 }
 
-TEST_CASE("the tasks' table says verdicts in words", "[report]") {
+TEST_CASE("the table of tasks has verdicts in words", "[report]") {
   RunReport report = report_of({});
   report.comparison = {
       {"max_drop", "1%"}, {"original_tasks", {task("old", 0.02)}}, {"tasks", {task("new", -0.3)}}};
@@ -138,7 +138,7 @@ TEST_CASE("samples keep their white space and are escaped", "[report]") {
   CHECK(html.find(">Base<") < html.find(">Tuned<"));
 }
 
-TEST_CASE("a continuation that is empty is said to be", "[report]") {
+TEST_CASE("an empty continuation is reported", "[report]") {
   const std::string html = page_of_samples({{{"prompt", "2+2="}, {"base", ""}, {"tuned", "4"}}});
   CHECK(markup_fault(html) == "");
   CHECK(count_of(html, ">(nothing)<") == 1);

@@ -71,7 +71,7 @@ TEST_CASE("without step 0 there are losses but no changes; of two steps only cha
   CHECK(ids_of(task_charts({evaluation(0, tasks_at(0))})).empty());
 }
 
-TEST_CASE("of evaluations at one step the last counts", "[report]") {
+TEST_CASE("the last of several evaluations at a step counts", "[report]") {
   const std::vector<Chart> charts = task_charts({evaluation(0, Json::array({task("a", true, 1)})),
                                                  evaluation(8, Json::array({task("a", true, 2)})),
                                                  evaluation(8, Json::array({task("a", true, 3)}))});
@@ -80,7 +80,7 @@ TEST_CASE("of evaluations at one step the last counts", "[report]") {
   CHECK(charts[0].series[0].points[1].y == Approx(2));
 }
 
-TEST_CASE("malformed evaluations and losses that are no numbers draw nothing", "[report]") {
+TEST_CASE("malformed evaluations and losses that are not numbers draw nothing", "[report]") {
   for (const Json& tasks :
        {Json(), Json(3), Json::array({1, nullptr, Json::array(), Json::object()}),
         Json::array({{{"task", 4}, {"loss", 1}},

@@ -48,7 +48,7 @@ TEST_CASE("perplexities change in percent, other metrics in their own unit", "[r
   CHECK(count_of(table_of(task("score", "bleu", 20, 30.5, 10.5)), ">+10.50</td>") == 1);
 }
 
-TEST_CASE("p-values and flipped answers have columns where they are asked for", "[report]") {
+TEST_CASE("p-values and flipped answers have columns in the full table", "[report]") {
   Json flipped = task("acc", "mean", 0.5, 0.45, -0.05);
   flipped["p_value"] = 0.0123;
   flipped["flips"] = {{"answers", 100}, {"changed", 20}, {"lost", 12}, {"gained", 7}};
@@ -62,7 +62,7 @@ TEST_CASE("p-values and flipped answers have columns where they are asked for", 
   CHECK(count_of(table_of(flipped, TaskColumns::kAll), ">&lt;0.0001</td>") == 1);
 }
 
-TEST_CASE("budgets of all forms are said in words", "[report]") {
+TEST_CASE("all forms of budgets appear in words", "[report]") {
   Json comparison = {{"tasks", {task("acc", "mean", 0.5, 0.45, -0.05)}}};
   const auto html = [&](const Json& budget) {
     comparison["max_drop"] = budget;
@@ -77,7 +77,7 @@ TEST_CASE("budgets of all forms are said in words", "[report]") {
   CHECK(count_of(html(Json::array({1})), "may get: [1].<") == 1);
 }
 
-TEST_CASE("what a comparison lacks is a dash", "[report]") {
+TEST_CASE("missing values of a comparison are dashes", "[report]") {
   for (const Json& damaged :
        {Json::object(), Json{{"metric", 3}, {"base", 4}, {"flips", {1}}, {"metrics", "none"}},
         Json{{"metric", "acc"}, {"base", {{"acc", "high"}}}, {"metrics", {1, nullptr}}}}) {

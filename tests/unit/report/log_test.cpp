@@ -24,7 +24,7 @@ std::string warning(StderrCapture::Kind kind, const std::string& level, bool qui
 
 }  // namespace
 
-TEST_CASE("log lines are short, and plain where there is no terminal", "[report]") {
+TEST_CASE("log lines are short, and plain without a terminal", "[report]") {
   const std::string text = warning(StderrCapture::Kind::kPipe, "info", false);
   CHECK(text.substr(0, 9) == "warning: ");
   CHECK(has(text, "1 damaged line dropped\n"));
@@ -51,7 +51,7 @@ TEST_CASE("a log line shows control characters, and a terminal does not obey the
   CHECK_FALSE(has(text, "\033"));
 }
 
-TEST_CASE("levels and quiet choose what is said", "[report]") {
+TEST_CASE("level and quiet select messages", "[report]") {
   CHECK(warning(StderrCapture::Kind::kPipe, "error", false).empty());
   CHECK(warning(StderrCapture::Kind::kPipe, "off", true).empty());
   CHECK_FALSE(warning(StderrCapture::Kind::kPipe, "trace", true).empty());

@@ -79,7 +79,7 @@ TEST_CASE("an event's values may not hide its step", "[report]") {
   CHECK(read_file(folder / "m.jsonl").empty());
 }
 
-TEST_CASE("a line that does not fit on the disk is taken back whole", "[report]") {
+TEST_CASE("a line that does not fit on the disk is removed", "[report]") {
   const TempDirectory folder;
   const fs::path file = folder / "m.jsonl";
   MetricsLog log(file, -1);

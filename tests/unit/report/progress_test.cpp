@@ -3,9 +3,9 @@
 #include "base/temp_directory.h"
 #include "catch.h"
 #include "config/config_files.h"
-#include "report/terminal.h"
 #include "report/log.h"
 #include "report/stderr_capture.h"
+#include "report/terminal.h"
 
 #include <cmath>
 #include <cstdlib>
@@ -48,7 +48,7 @@ TEST_CASE("lines fit any width, and lose the least important part first", "[repo
   CHECK(training_line(state_at(7), 8, false) == "step   ~");
 }
 
-TEST_CASE("lines bear strange values", "[report]") {
+TEST_CASE("lines accept NaN, zero and negative values", "[report]") {
   ProgressState state;
   state.loss = std::nan("");
   state.seconds_left = -1;
@@ -65,7 +65,7 @@ TEST_CASE("the counting line", "[report]") {
   CHECK(counting_line("reading", 3, 0, {}, 80, false) == "reading 3");
 }
 
-TEST_CASE("UTF-8 is told by the locale's variables in their order", "[report]") {
+TEST_CASE("the locale's variables, in order, say whether it is UTF-8", "[report]") {
   const ScopedVariable all("LC_ALL", nullptr), type("LC_CTYPE", nullptr), lang("LANG", nullptr);
   CHECK_FALSE(locale_is_utf8());
   const ScopedVariable lang2("LANG", "en_US.UTF-8");
@@ -104,7 +104,7 @@ TEST_CASE("on a terminal, a line is drawn over in place, seldom, and cleared", "
   CHECK(terminal.take() == "\r\033[K");  // the destructor leaves a clean line
 }
 
-TEST_CASE("a log tells of the first step, each tenth, the last, and after a while", "[report]") {
+TEST_CASE("the log has the first step, each tenth, the last, and one after a pause", "[report]") {
   const auto told = [](std::int64_t steps, double seconds_a_step) {
     StepPace pace;
     std::vector<std::int64_t> due;
@@ -125,13 +125,13 @@ TEST_CASE("a log tells of the first step, each tenth, the last, and after a whil
   CHECK(day.size() > 100);
   CHECK(day.size() < 600);
   CHECK(day.back() == 100'000);
-  // A run that goes on begins with a line.
+  // A resumed run starts with a line.
   StepPace pace;
   CHECK(pace.is_due(57, 1000, 0));
   CHECK_FALSE(pace.is_due(58, 1000, 0.1));
 }
 
-TEST_CASE("a step of the log", "[report]") {
+TEST_CASE("a step's log line", "[report]") {
   CHECK(step_text(state_at(12)) ==
         "step  12/120  loss 3.215  rate 9.8e-04  1.2 K tokens/s  42 s left");
   ProgressState last = state_at(120);
@@ -139,7 +139,7 @@ TEST_CASE("a step of the log", "[report]") {
   CHECK(step_text(last) == "step 120/120  loss 3.215  rate 9.8e-04");
 }
 
-TEST_CASE("where there is no terminal, steps are lines of the log", "[report]") {
+TEST_CASE("without a terminal, steps are log lines", "[report]") {
   const ScopedVariable term("TERM", GENERATE("xterm", "dumb"));
   const bool is_dumb = std::string(std::getenv("TERM")) == "dumb";
   const StderrCapture capture(is_dumb ? StderrCapture::Kind::kTerminal

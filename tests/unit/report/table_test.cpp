@@ -2,8 +2,8 @@
 
 #include "base/temp_directory.h"
 #include "catch.h"
-#include "report/terminal.h"
 #include "report/json_values.h"
+#include "report/terminal.h"
 
 #include <limits>
 
@@ -23,13 +23,13 @@ TEST_CASE("a table aligns its columns, by width on the terminal", "[report]") {
         "日本             1\n");
 }
 
-TEST_CASE("no spaces stand at line ends, no line ends in cells", "[report]") {
+TEST_CASE("lines have no trailing spaces, cells no line ends", "[report]") {
   Table table({"a", "b"}, {Table::Align::kLeft, Table::Align::kLeft});
   table.row({"x\ny", ""});
   CHECK(table.text() == "a    b\n---  -\nx y\n");
 }
 
-TEST_CASE("a control character is as wide as its escape, which is what is printed", "[report]") {
+TEST_CASE("a control character has the width of its escape", "[report]") {
   Table table({"a", "b"}, {Table::Align::kLeft, Table::Align::kLeft});
   table.row({"\x1b[31m", "1"});
   table.row({"plain", "2"});
@@ -75,7 +75,7 @@ TEST_CASE("summaries are aligned lines", "[report]") {
   CHECK(summary.text() == "model  a\nfür    b\n");
 }
 
-TEST_CASE("JSON files are whole, and hold null for what is no number", "[report]") {
+TEST_CASE("JSON files are written atomically, with null for NaN", "[report]") {
   const TempDirectory folder;
   write_json(folder / "summary.json", {{"loss", std::numeric_limits<double>::quiet_NaN()}});
   CHECK(read_file(folder / "summary.json") == "{\n  \"loss\": null\n}\n");

@@ -9,7 +9,7 @@ using namespace expandft::testing;
 
 namespace {
 
-/// The one example of a row, and how it reads where the model writes.
+/// The example of a row, and its prompt if the model writes.
 struct OneRow {
   TaskExample scored, written;
 };
@@ -51,7 +51,7 @@ void check_choice(const OneRow& row, const std::string& prompt,
 
 }  // namespace
 
-TEST_CASE("each built-in task is one that can be used", "[tasks]") {
+TEST_CASE("all built-in tasks are valid", "[tasks]") {
   const ScopedVariable unset("EXPANDFT_TASKS", nullptr);
   for (const char* const name :
        {"wikitext", "winogrande", "hellaswag", "piqa", "arc_easy", "arc_challenge", "boolq",
@@ -143,7 +143,7 @@ TEST_CASE("tasks with a prompt of their own", "[tasks]") {
   }
 }
 
-TEST_CASE("winogrande's choices lie before its ends", "[tasks]") {
+TEST_CASE("winogrande's choices are contexts", "[tasks]") {
   const ScopedVariable unset("EXPANDFT_TASKS", nullptr);
   const OneRow raw = one_row("winogrande", R"({"sentence": "Ann thanked Bo as _ had help. ",
                                "option1": "Ann", "option2": "Bo", "answer": "1"})");
@@ -201,8 +201,7 @@ TEST_CASE("tasks without choices", "[tasks]") {
   CHECK(wikitext.bytes == 20);
 }
 
-TEST_CASE("gsm8k is asked with five solved examples and judged as the harness judges it",
-          "[tasks]") {
+TEST_CASE("gsm8k has five solved examples and is judged as in the harness", "[tasks]") {
   const ScopedVariable unset("EXPANDFT_TASKS", nullptr);
   const TaskConfig task = builtin("gsm8k");
   CHECK(task.fewshot.count == 5);

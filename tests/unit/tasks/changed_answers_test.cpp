@@ -25,7 +25,7 @@ TEST_CASE("answers are lost, gained, or changed otherwise", "[tasks]") {
   CHECK(changed_answers(wrong, other).others == Places{1});
 }
 
-TEST_CASE("what is written changes when its text does", "[tasks]") {
+TEST_CASE("a generated answer changes with its text", "[tasks]") {
   const ChangedAnswers changed =
       changed_answers(written_result({"a", "b", "c"}), written_result({"a", "B", ""}));
   CHECK(changed.others == Places{1, 2});
@@ -44,11 +44,11 @@ TEST_CASE("a continuation judged by its likelihood is right when it is greedy", 
   CHECK(changed.others.empty());
 }
 
-TEST_CASE("losses that rose are listed from the largest rise on", "[tasks]") {
+TEST_CASE("risen losses are sorted by their rise", "[tasks]") {
   const TaskResult base = block_result({1, 2, 3, 4, 5});
   const auto risen = risen_losses(base, block_result({1.1, 1.9, 3.5, NAN, 5}), 9);
   REQUIRE(risen.size() == 3);
-  CHECK(risen[0].example == 3);  // no number
+  CHECK(risen[0].example == 3);  // NaN
   CHECK(risen[1].example == 2);
   CHECK(risen[1].base == Approx(3));
   CHECK(risen[1].tuned == Approx(3.5));

@@ -118,7 +118,7 @@ TEST_CASE("an accuracy drops when it falls") {
   CHECK(compare(tuned, base, parse_budget("0%")).verdict == Verdict::kWithinBudget);
 }
 
-TEST_CASE("a drop that is exactly the budget is within it, whatever rounding says") {
+TEST_CASE("a drop of exactly the budget is within it despite rounding errors") {
   const auto right = [](int count, int all) {
     std::vector<bool> answers(static_cast<std::size_t>(all), false);
     std::fill_n(answers.begin(), count, true);
@@ -132,7 +132,7 @@ TEST_CASE("a drop that is exactly the budget is within it, whatever rounding say
         Verdict::kOverBudget);
 }
 
-TEST_CASE("perplexities past all numbers are compared by their logarithms") {
+TEST_CASE("perplexities that overflow are compared by their logarithms") {
   const TaskResult huge = result_of({{-2000, 2}, {-3000, 2}});
   const Comparison same = compare(huge, huge, parse_budget("0%"));
   CHECK(same.judged().difference == 0);
@@ -141,7 +141,7 @@ TEST_CASE("perplexities past all numbers are compared by their logarithms") {
   CHECK(compare(huge, result_of({{-2000, 2}, {-3004, 2}})).judged().difference == Approx(1));
 }
 
-TEST_CASE("flips are counted, and McNemar's test looks at them alone") {
+TEST_CASE("flips are counted, and McNemar's test uses only them") {
   const TaskResult base = choices_of({true, true, true, true, true, true, false, true}),
                    tuned = choices_of({false, false, false, false, false, true, true, true});
   const Comparison c = compare(base, tuned);
@@ -155,7 +155,7 @@ TEST_CASE("flips are counted, and McNemar's test looks at them alone") {
   CHECK_FALSE(compare(kBase, kTuned).flips);
 }
 
-TEST_CASE("a loss that is no number never keeps a budget") {
+TEST_CASE("a loss of NaN exceeds every budget") {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   CHECK(compare(kBase, result_of({{nan, 2}, {-4, 4}}), DropBudget{1000, true}).verdict ==
         Verdict::kOverBudget);
@@ -182,7 +182,7 @@ TEST_CASE("tasks over their budget become one error with exit code 3") {
   CHECK(!budget_error(compare_tasks({kBase}, {kTuned}, 0, one_percent())));
 }
 
-TEST_CASE("a task's own budget goes before that of each, and the mean has one of its own") {
+TEST_CASE("a task's own budget overrides the common one, and the mean has its own") {
   const std::vector<TaskResult> base = {kBase, choices_of({true, true, true, true})},
                                 tuned = {kTuned, choices_of({true, true, true, false})};
   // Drops of 39.56 % and 25 %.
@@ -217,7 +217,7 @@ TEST_CASE("what was forgotten over all tasks") {
   CHECK(forgetting_text({}).empty());
 }
 
-TEST_CASE("a gain on original tasks is no drop") {
+TEST_CASE("a gain on original tasks is a negative drop") {
   CHECK(drop_text(0.0493) == "drop +4.93%");
   CHECK(drop_text(-0.4) == "improved by 40.00%");
   CHECK(drop_text(-0.00001) == "drop 0.00%");

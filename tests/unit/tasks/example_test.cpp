@@ -21,7 +21,7 @@ void expect_row_error(const std::string& keys, const std::string& rows,
 
 }  // namespace
 
-TEST_CASE("a choice task's row becomes a context and what may follow", "[tasks]") {
+TEST_CASE("a choice task's row becomes a context and continuations", "[tasks]") {
   const auto examples =
       TaskRows("choice", kChoiceTask,
                "{\"q\": \"a\", \"c\": [\"x\", \"yy\"], \"t\": 1}\n\n"
@@ -44,7 +44,7 @@ TEST_CASE("a choice task's row becomes a context and what may follow", "[tasks]"
   CHECK(examples[2].target == 1);
 }
 
-TEST_CASE("a choice may lie in the context", "[tasks]") {
+TEST_CASE("choices can be contexts", "[tasks]") {
   const auto examples =
       TaskRows("choice",
                R"("contexts": ["{s|before:_}{a}", "{s|before:_}{b}"], "delimiter": "~",
@@ -60,7 +60,7 @@ TEST_CASE("a choice may lie in the context", "[tasks]") {
   CHECK(examples[0].target == 1);
 }
 
-TEST_CASE("the target may be one of the row's own labels, or be fixed", "[tasks]") {
+TEST_CASE("the target can be one of the row's labels, or fixed", "[tasks]") {
   const TaskRows labels("choice",
                         R"("prompt": "", "choices": "{c.text}", "target": "{key|lstrip}",
                            "labels": "{c.label}")",
@@ -71,7 +71,7 @@ TEST_CASE("the target may be one of the row's own labels, or be fixed", "[tasks]
   CHECK(fixed.examples()[0].target == 1);
 }
 
-TEST_CASE("the model may write the answer of a choice task", "[tasks]") {
+TEST_CASE("the model can write the answer of a choice task", "[tasks]") {
   const std::string keys =
       kChoiceTask + R"(, "written": true, "written_prompt": "Q: {q}\n{c|options}\nAnswer:",
                  "written_answers": "{c|letters}")";
@@ -157,7 +157,7 @@ TEST_CASE("the first form whose fields the first row has is taken", "[tasks]") {
   expect_row_error(kChoiceTask, R"({})", {"(none)", "also need: q, c, t"});
 }
 
-TEST_CASE("rows that cannot be scored are errors with their line", "[tasks]") {
+TEST_CASE("errors for rows that cannot be scored name the line", "[tasks]") {
   const auto row = [](const std::string& choices, const std::string& target) {
     return R"({"q": "a", "c": ["x", "y"], "t": 0})"
            "\n"
@@ -185,14 +185,14 @@ TEST_CASE("rows that cannot be scored are errors with their line", "[tasks]") {
   expect_row_error(kChoiceTask, "\n{]", {"rows.jsonl:2"});
 }
 
-TEST_CASE("only the first rows count when so many are asked for", "[tasks]") {
+TEST_CASE("max_examples takes the first rows", "[tasks]") {
   const std::string rows =
       "{\"q\": 1, \"c\": [\"x\", \"y\"], \"t\": 0}\n{\"q\": 2, \"c\": [\"x\", \"y\"], \"t\": 0}\n"
       "{\"q\": 3}\n";
   CHECK(TaskRows("choice", kChoiceTask + R"(, "max_examples": 2)", rows).examples().size() == 2);
 }
 
-TEST_CASE("packed data is read", "[tasks]") {
+TEST_CASE("compressed data is read", "[tasks]") {
   TaskRows rows("rolling", R"("text": "{p}")", "");
   TaskConfig task = rows.task();
   rows.write("rows.jsonl.gz", gzip("{\"p\": \"a b\"}\n"));

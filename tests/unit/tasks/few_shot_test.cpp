@@ -39,7 +39,7 @@ TEST_CASE("solved examples are drawn as random.Random(1234).sample draws them", 
         Texts{"q7: a7;q1: a1;q0: a0;q0:", "q1: a1;q0: a0;q9: a9;q1:", "q1: a1;q5: a5;q3: a3;q2:"});
 }
 
-TEST_CASE("the row that is asked about is no example of the same file", "[tasks]") {
+TEST_CASE("the evaluated row is not an example for itself", "[tasks]") {
   // CPython: [r.sample(range(4), 3) for _ in range(4)] is
   // [3, 0, 2], [0, 2, 3], [0, 3, 1], [1, 0, 2].
   const TaskRows drawn("generate", generate(R"({"data": "rows.jsonl", "count": 2})"), rows(4));
@@ -51,7 +51,7 @@ TEST_CASE("the row that is asked about is no example of the same file", "[tasks]
         Texts{"q1: a1;q2: a2;q0:", "q0: a0;q2: a2;q1:", "q0: a0;q1: a1;q2:", "q0: a0;q1: a1;q3:"});
 }
 
-TEST_CASE("a row that is there twice is drawn for again", "[tasks]") {
+TEST_CASE("a row that the file repeats is drawn for again", "[tasks]") {
   const std::string twice = "{\"q\": \"q\", \"a\": \"a\"}\n";
   const TaskRows task("generate", generate(R"({"data": "rows.jsonl", "count": 1})"),
                       twice + twice + twice + "{\"q\": \"p\", \"a\": \"b\"}\n");
@@ -61,7 +61,7 @@ TEST_CASE("a row that is there twice is drawn for again", "[tasks]") {
   CHECK(all[3] == "q: a;p:");
 }
 
-TEST_CASE("the first examples, and none", "[tasks]") {
+TEST_CASE("the first examples, or none", "[tasks]") {
   TaskRows first("generate",
                  generate(R"({"data": "solved.jsonl", "count": 2, "sampling": "first"})"), rows(2));
   first.write("solved.jsonl", rows(9));
@@ -110,7 +110,7 @@ TEST_CASE("solved examples of each kind of task, in the few-shot file's own form
   }
 }
 
-TEST_CASE("few-shot data that does not do is an error", "[tasks]") {
+TEST_CASE("unsuitable few-shot data is an error", "[tasks]") {
   TaskRows few("generate", generate(R"({"data": "solved.jsonl", "count": 3})"), rows(1));
   few.write("solved.jsonl", rows(2));
   expect_input_error([&] { few.examples(); },

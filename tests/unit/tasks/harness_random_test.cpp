@@ -1,9 +1,8 @@
 // Draws equal those of Python's random (tests/golden/metrics/samples.json).
-#include "tasks/few_shot.h"
-
 #include "base/expect_error.h"
 #include "catch.h"
 #include "metrics/metric_golden.h"
+#include "tasks/few_shot.h"
 
 using namespace expandft;
 

@@ -118,7 +118,7 @@ TEST_CASE("processes that share a file lose nothing of each other's") {
   one.add(0, kTwo);
   other.add(1, kOne);
   CHECK(OutputCache(folder.path(), work_of(), "a").is_complete());
-  // A key that stands twice, and damage in the middle.
+  // A repeated key, and damage in the middle.
   const fs::path file = only_file(folder.path());
   const std::string text = read_file(file);
   const std::string key = text.substr(0, text.find('\n') + 1);

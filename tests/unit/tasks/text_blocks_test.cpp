@@ -42,7 +42,7 @@ TEST_CASE("the bytes of one block are those of the text") {
   }
 }
 
-TEST_CASE("a packed text is that text, and what is no text is refused") {
+TEST_CASE("a compressed text equals the text, and invalid UTF-8 is an input error") {
   const TempDirectory folder;
   const fs::path plain = folder / "text.txt", packed = folder / "text.txt.gz";
   write_file_atomically(plain, kText);
