@@ -301,8 +301,9 @@ Json with_present_keys(Json config) {
     const Json::json_pointer from(before), to(now);
     if (!config.contains(from)) continue;
     Json& group = config.at(from.parent_pointer());
-    if (!group.contains(to.back())) group[to.back()] = group.at(from.back());
+    Json value = group.at(from.back());
     group.erase(from.back());
+    if (!group.contains(to.back())) group[to.back()] = std::move(value);
   }
   return config;
 }

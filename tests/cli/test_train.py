@@ -425,3 +425,28 @@ def test_a_run_with_retention_resumes_bit_for_bit(expandft, binary, tmp_path, st
     texts.write_bytes(texts.read_bytes()[:-3])
     result = expandft("train", "--config", config, "--resume")
     assert result.rc == 2 and "retention.safetensors" in result.stderr
+
+
+def test_runs_with_the_first_names_of_keys_go_on(expandft, tmp_path, stories):
+    """config.resolved.json and the snapshots of a run that was started when keys had other names."""
+    config = write_config(tmp_path, stories, training__max_steps=4, training__checkpoint_every=2)
+    train(expandft, config)
+    out = tmp_path / "out"
+    files = [out / "config.resolved.json", *(out / "checkpoints").glob("step-*/state.json")]
+    assert len(files) > 1
+    for file in files:
+        text = file.read_text()
+        for before, now in (("train", "method"), ("learn_prompt", "train_on_prompt"), ("clip_norm", "max_grad_norm"),
+                            ("schedule", "lr_scheduler"), ("final_learning_rate", "min_lr_ratio"),
+                            ("activation_checkpointing", "gradient_checkpointing"),
+                            ("patience", "early_stopping_patience")):
+            text = text.replace(f'"{now}":', f'"{before}":')
+        file.write_text(text)
+    page = expandft("inspect", out)
+    assert page.rc == 0 and "new, layers last:2" in page.stdout
+    refused = expandft("train", "--config", files[0], "--dry-run")
+    assert refused.rc == 2
+    assert 'clip_norm: unknown key; here it is "training.max_grad_norm"' in refused.stderr
+    result = train(expandft, config, "--resume", "--set", "training.max_steps=6")
+    assert "ends after step 6, not 4" in result.stderr
+    assert events(out, "train")[-1]["step"] == 6

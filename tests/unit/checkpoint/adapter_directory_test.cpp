@@ -101,6 +101,20 @@ TEST_CASE("Directories that are not expandft adapters are refused", "[adapter_di
   }
 }
 
+TEST_CASE("An adapter whose method is called \"train\" opens", "[adapter_directory]") {
+  const TempDirectory temp;
+  write_adapter(temp.path(), kInfo, tensors_of(kInfo));
+  const fs::path file = temp / "adapter_config.json";
+  Json config = read_json(file);
+  config["train"] = config["method"];
+  config.erase("method");
+  write_file_atomically(file, config.dump());
+  CHECK(AdapterDirectory::open(temp.path()).info().method == Method::kNew);
+  config["train"] = "lora";
+  write_file_atomically(file, config.dump());
+  CHECK(has(error_on_opening(temp.path()).message(), "\"train\" is \"lora\""));
+}
+
 TEST_CASE("Every damaged field of an adapter is named", "[adapter_directory]") {
   const TempDirectory temp;
   write_adapter(temp.path(), kInfo, tensors_of(kInfo));

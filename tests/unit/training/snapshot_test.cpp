@@ -194,6 +194,20 @@ TEST_CASE("another config is refused with a list of the differences") {
   CHECK_THAT(error.hint(), has_text("--restart"));
 }
 
+TEST_CASE("an identity under the names that keys had at first is read under today's") {
+  const TempDirectory folder;
+  SmallRun run;
+  const fs::path snapshot = save(folder.path(), run, 5), file = snapshot / "state.json";
+  Json state = read_json(file);
+  state["identity"] = {{"train", "new"}, {"training", {{"clip_norm", 0.5}, {"seed", 7}}}};
+  write_json(file, state);
+  const Json identity = read_state(snapshot).identity;
+  CHECK(check_identity(
+            identity, {{"method", "new"}, {"training", {{"max_grad_norm", 0.5}, {"seed", 7}}}}, "x")
+            .empty());
+  CHECK_FALSE(identity.contains("train"));
+}
+
 TEST_CASE("a damaged snapshot is refused, and the error names the file") {
   const TempDirectory folder;
   SmallRun run;
