@@ -29,7 +29,7 @@ bool stands_alone(char c) {
          (c >= '[' && c <= '`') || (c >= '{' && c <= '~');
 }
 
-std::string replace_all(std::string_view text, std::string_view old, std::string_view content) {
+std::string substituted(std::string_view text, std::string_view old, std::string_view content) {
   std::string replaced;
   std::size_t plain = 0;
   for (std::size_t at = text.find(old); at != text.npos; at = text.find(old, plain)) {
@@ -40,13 +40,13 @@ std::string replace_all(std::string_view text, std::string_view old, std::string
 }
 
 std::string without_markup(std::string_view line) {
-  std::string text = replace_all(line, "<skipped>", "");
-  text = replace_all(text, "-\n", "");
-  text = replace_all(text, "\n", " ");
-  text = replace_all(text, "&quot;", "\"");
-  text = replace_all(text, "&amp;", "&");
-  text = replace_all(text, "&lt;", "<");
-  return replace_all(text, "&gt;", ">");
+  std::string text = substituted(line, "<skipped>", "");
+  text = substituted(text, "-\n", "");
+  text = substituted(text, "\n", " ");
+  text = substituted(text, "&quot;", "\"");
+  text = substituted(text, "&amp;", "&");
+  text = substituted(text, "&lt;", "<");
+  return substituted(text, "&gt;", ">");
 }
 
 // Inserts spaces around two neighbours as `spaced` says: before the first, between them, after the
