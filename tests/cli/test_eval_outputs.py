@@ -123,11 +123,11 @@ def test_a_drop_is_compared_with_its_budget_as_it_is(compare, drops):
 
 @pytest.mark.parametrize("budget, words", [
     ("endin=1%", ['"endin"', 'did you mean "ending"?']),
-    ("mean=0.5", ['"mean=0.5" is no budget']),
-    ("ending=", ['"ending=" is no budget']),
-    ("=1%", ['"=1%" is no budget']),
-    ("-1%", ['"-1%" is no budget']),
-    ("nan", ['"nan" is no budget']),
+    ("mean=0.5", ['"mean=0.5" is not a budget']),
+    ("ending=", ['"ending=" is not a budget']),
+    ("=1%", ['"=1%" is not a budget']),
+    ("-1%", ['"-1%" is not a budget']),
+    ("nan", ['"nan" is not a budget']),
     ("-1", ["not negative"]),
     ("1 %", ["without a space: 1%"]),
     ("0,5%", ['decimal point as ".": 0.5%']),

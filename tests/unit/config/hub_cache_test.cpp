@@ -132,7 +132,7 @@ TEST_CASE("A model that the cache lacks gets the command that downloads it", "[h
 TEST_CASE("Which snapshot is meant has to be clear", "[hub_cache]") {
   const Cache cache({"abc", "def"});
   const Error unclear = cache.error("org/name");
-  CHECK(contains(unclear.message(), "2 snapshots and no refs/main that chooses one: abc, def"));
+  CHECK(contains(unclear.message(), "2 snapshots, and no refs/main to choose one: abc, def"));
   CHECK(contains(unclear.hint(), "org/name@REVISION"));
   const Error unknown = cache.error("org/name@v2");
   CHECK(contains(unknown.message(), "no snapshot v2, only abc, def"));

@@ -57,7 +57,7 @@ TEST_CASE("missing data is an error with the places and the source", "[config]")
   CHECK(has(error.message(), "\".gz\""));
   CHECK(has(error.where(), "builtin/t.json: data"));
   CHECK(has(error.hint(), "a data set, test"));
-  CHECK(has(error.hint(), "docs/evaluation.md tells how to get it"));
+  CHECK(has(error.hint(), "docs/evaluation.md explains how"));
   const std::vector<TaskConfig> listed = list_tasks(root / "run");
   REQUIRE(listed.size() == 1);
   CHECK_FALSE(listed[0].has_data);
