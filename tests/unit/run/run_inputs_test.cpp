@@ -123,7 +123,7 @@ TEST_CASE("each missing input is an input error at its JSON path", "[config]") {
     run.evaluation.tasks.clear();
     fs::remove(folder / "valid.txt");
     CHECK(has(error().where(), "evaluation.original_tasks[0]"));
-    CHECK(has(error().message(), "the data of task \"mine\" is not there"));
+    CHECK(has(error().message(), "the data of task \"mine\" was not found"));
   }
   SECTION("all at once") {
     run.model = folder / "none";
