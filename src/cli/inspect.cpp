@@ -2,11 +2,11 @@
 #include "cli/output.h"
 #include "cli/run_overview.h"
 #include "cli/verbs.h"
+#include "inspect/inspect_model.h"
+#include "inspect/inspect_run.h"
 #include "report/human.h"
 #include "report/table.h"
 #include "run/dry_run.h"
-#include "run/inspect_model.h"
-#include "run/inspect_run.h"
 #include "run/prepared_run.h"
 
 #include <algorithm>

@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(os.environ["EXPANDFT_SOURCE"])
 SOURCES = ROOT / "src"
 CODE = {".h", ".cpp", ".cu", ".cuh"}
-MOST_FILES = 40  # of a folder: more, and nobody finds a line by its folder
+MOST_FILES = 36  # of a folder: more, and nobody finds a line by its folder
 PLUGIN_USES = {"families", "kernels", "cuda"}  # a library of its own: it knows the operators and little else
 
 

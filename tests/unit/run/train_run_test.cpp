@@ -3,9 +3,9 @@
 #include "catch.h"
 #include "checkpoint/model_info.h"
 #include "growth/attach.h"
+#include "inspect/inspect_run.h"
 #include "model/decoder.h"
 #include "report/metrics_log.h"
-#include "run/inspect_run.h"
 #include "run/small_config.h"
 
 using namespace expandft;

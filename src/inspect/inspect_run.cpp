@@ -1,4 +1,4 @@
-#include "run/inspect_run.h"
+#include "inspect/inspect_run.h"
 
 #include "base/wording.h"
 #include "checkpoint/output_lock.h"

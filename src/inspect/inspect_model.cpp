@@ -1,4 +1,4 @@
-#include "run/inspect_model.h"
+#include "inspect/inspect_model.h"
 
 #include "base/error.h"
 #include "checkpoint/adapter_directory.h"
