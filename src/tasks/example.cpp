@@ -5,14 +5,14 @@
 #include "data/text_file.h"
 #include "metrics/answer_matching.h"
 #include "tasks/few_shot.h"
-#include "tasks/row_renderer.h"
+#include "tasks/task_renderer.h"
 
 #include <algorithm>
 
 namespace expandft {
 namespace {
 
-TaskExample example_of(const TaskConfig& task, RenderedRow row, const std::string& before) {
+TaskExample example_of(const TaskConfig& task, RenderedTask row, const std::string& before) {
   TaskExample example;
   if (task.type == TaskType::kRolling) {
     example.words = static_cast<std::int64_t>(python_word_count(row.counted));
@@ -42,15 +42,15 @@ TaskExample example_of(const TaskConfig& task, RenderedRow row, const std::strin
 }  // namespace
 
 std::vector<TaskExample> load_examples(const TaskConfig& task) {
-  const std::vector<RowRenderer> forms = row_renderers(task);
+  const std::vector<TaskRenderer> forms = row_renderers(task);
   FewShot few_shot(task, forms);
-  const RowRenderer* form = nullptr;
+  const TaskRenderer* form = nullptr;
   std::vector<TaskExample> examples;
   for_each_json_line(task.data, [&](const Json& row, std::int64_t line) {
     if (task.max_examples > 0 && std::ssize(examples) >= task.max_examples) return;
     const std::string where = task.data.string() + ":" + std::to_string(line);
     if (form == nullptr) form = &choose_renderer(forms, row, where);
-    RenderedRow rendered = form->render(row, where);
+    RenderedTask rendered = form->render(row, where);
     examples.push_back(example_of(task, std::move(rendered), few_shot.before(row)));
     examples.back().line = line;
   });
@@ -66,7 +66,7 @@ void check_task(const TaskConfig& task) {
   row_renderers(other);
   other.written = true;
   for (const TaskForm& form : task.forms) {
-    if (form.written || task.written) RowRenderer(other, form);
+    if (form.written || task.written) TaskRenderer(other, form);
   }
   for (std::size_t i = 0; i < task.metrics.size(); ++i) {
     const MetricConfig& metric = task.metrics[i];

@@ -103,20 +103,20 @@ std::vector<std::size_t> HarnessRandom::sample(std::size_t size, std::size_t cou
   return drawn;
 }
 
-FewShot::FewShot(const TaskConfig& task, const std::vector<RowRenderer>& forms)
+FewShot::FewShot(const TaskConfig& task, const std::vector<TaskRenderer>& forms)
     : task_(task),
       count_(static_cast<std::size_t>(task.fewshot.count)),
       random_(task.fewshot.seed) {
   if (count_ == 0) return;
   std::error_code error;
   same_file_ = fs::equivalent(task.fewshot.data, task.data, error);
-  const RowRenderer* form = nullptr;
+  const TaskRenderer* form = nullptr;
   for_each_json_line(task.fewshot.data, [&](const Json& row, std::int64_t line) {
     // "first" needs only the first rows, unless the row itself is among them.
     if (!task.fewshot.random && examples_.size() >= count_ && !same_file_) return;
     const std::string where = task.fewshot.data.string() + ":" + std::to_string(line);
     if (form == nullptr) form = &choose_renderer(forms, row, where);
-    const RenderedRow solved = form->render(row, where);
+    const RenderedTask solved = form->render(row, where);
     examples_.push_back(
         {same_file_ ? row : Json(),
          solved.right_context() + task.delimiter + solved.right_answer() + task.fewshot_delimiter});

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "config/task_config.h"
-#include "tasks/row_renderer.h"
+#include "tasks/task_renderer.h"
 
 #include <cstdint>
 #include <random>
@@ -31,7 +31,7 @@ class HarnessRandom {
 class FewShot {
  public:
   /// Reads the few-shot rows, if the task has any. Input errors as in load_examples.
-  FewShot(const TaskConfig& task, const std::vector<RowRenderer>& forms);
+  FewShot(const TaskConfig& task, const std::vector<TaskRenderer>& forms);
 
   /// The solved examples before the prompt of `row`, each with the delimiter after it; "" without
   /// few-shot. Call it for the evaluated rows in their order: each call draws.

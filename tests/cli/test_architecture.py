@@ -112,3 +112,16 @@ def test_a_name_and_its_file_belong_together():
     assert len(pairs) > 20
     wrong = [pair for pair in pairs if pair[0] not in (SOURCES / pair[1]).read_text()]
     assert not wrong
+
+
+def test_no_two_headers_define_a_class_of_one_name():
+    """All of them share a namespace, and the linker would take either definition without a message."""
+    homes = {}
+    for folder in folders():
+        if folder == "cuda":  # expandft::gpu
+            continue
+        for path in code_files(SOURCES / folder):
+            if path.suffix == ".h":
+                for name in re.findall(r"^(?:class|struct|enum class) (\w+)[^;]*\{", path.read_text(), re.MULTILINE):
+                    homes.setdefault(name, []).append(path.name)
+    assert not {name: files for name, files in homes.items() if len(files) > 1}

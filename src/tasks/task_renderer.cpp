@@ -1,4 +1,4 @@
-#include "tasks/row_renderer.h"
+#include "tasks/task_renderer.h"
 
 #include "base/error.h"
 #include "base/wording.h"
@@ -73,7 +73,7 @@ std::optional<std::int64_t> integer_of(const std::string& text) {
 
 }  // namespace
 
-RowRenderer::RowRenderer(const TaskConfig& task, const TaskForm& form)
+TaskRenderer::TaskRenderer(const TaskConfig& task, const TaskForm& form)
     : type_(task.type), key_(form.key) {
   const Parser parse(task, form);
   switch (task.type) {
@@ -115,7 +115,7 @@ RowRenderer::RowRenderer(const TaskConfig& task, const TaskForm& form)
   }
 }
 
-std::vector<std::string> RowRenderer::missing_fields(const Json& row) const {
+std::vector<std::string> TaskRenderer::missing_fields(const Json& row) const {
   std::vector<std::string> missing;
   const auto add = [&](const TextTemplate& one) {
     for (const std::string& name : one.missing_fields(row)) {
@@ -130,8 +130,8 @@ std::vector<std::string> RowRenderer::missing_fields(const Json& row) const {
   return missing;
 }
 
-std::size_t RowRenderer::target_of(const Json& row, std::size_t count,
-                                   const std::string& where) const {
+std::size_t TaskRenderer::target_of(const Json& row, std::size_t count,
+                                    const std::string& where) const {
   const std::string text = target_->render(row, where);
   const std::string range =
       "expected the index of a choice, from 0 to " + std::to_string(count - 1);
@@ -155,8 +155,8 @@ std::size_t RowRenderer::target_of(const Json& row, std::size_t count,
   return static_cast<std::size_t>(*index);
 }
 
-RenderedRow RowRenderer::render(const Json& row, const std::string& where) const {
-  RenderedRow rendered;
+RenderedTask TaskRenderer::render(const Json& row, const std::string& where) const {
+  RenderedTask rendered;
   const auto as_one = [&](const Templates& templates) {
     return std::vector<std::string>{templates[0].render(row, where)};
   };
@@ -187,16 +187,16 @@ RenderedRow RowRenderer::render(const Json& row, const std::string& where) const
   return rendered;
 }
 
-std::vector<RowRenderer> row_renderers(const TaskConfig& task) {
-  std::vector<RowRenderer> forms;
+std::vector<TaskRenderer> row_renderers(const TaskConfig& task) {
+  std::vector<TaskRenderer> forms;
   for (const TaskForm& form : task.forms) forms.emplace_back(task, form);
   return forms;
 }
 
-const RowRenderer& choose_renderer(const std::vector<RowRenderer>& forms, const Json& row,
-                                   const std::string& where) {
+const TaskRenderer& choose_renderer(const std::vector<TaskRenderer>& forms, const Json& row,
+                                    const std::string& where) {
   std::string list, near;
-  for (const RowRenderer& form : forms) {
+  for (const TaskRenderer& form : forms) {
     const std::vector<std::string> missing = form.missing_fields(row);
     if (missing.empty()) return form;
     list += (forms.size() == 1 ? " " : "\n  - " + form.key() + ": ") + joined(missing);

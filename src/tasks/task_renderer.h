@@ -11,7 +11,7 @@ namespace expandft {
 
 /// A rendered row: contexts, possible answers, and which of them is correct. There is one context
 /// for all answers, or one answer for all contexts; a rolling document is a context without answer.
-struct RenderedRow {
+struct RenderedTask {
   std::vector<std::string> contexts, answers;
   std::string counted;     // rolling: the text whose words and bytes count
   std::size_t target = 0;  // index of the correct context or answer
@@ -21,16 +21,16 @@ struct RenderedRow {
 };
 
 /// Renders rows with the templates of one of a task's forms.
-class RowRenderer {
+class TaskRenderer {
  public:
   /// Input errors at the template's JSON path: a damaged template, and with `task.written` a form
   /// without written answers.
-  RowRenderer(const TaskConfig& task, const TaskForm& form);
+  TaskRenderer(const TaskConfig& task, const TaskForm& form);
 
   /// The fields that the templates name and the row lacks.
   std::vector<std::string> missing_fields(const Json& row) const;
   /// Input errors at `where` (the row's file and line) as in load_examples.
-  RenderedRow render(const Json& row, const std::string& where) const;
+  RenderedTask render(const Json& row, const std::string& where) const;
   /// The form's key in the task file; "" if its templates are at the top level.
   const std::string& key() const { return key_; }
 
@@ -47,10 +47,10 @@ class RowRenderer {
 };
 
 /// One for each form of a task, in its order.
-std::vector<RowRenderer> row_renderers(const TaskConfig& task);
+std::vector<TaskRenderer> row_renderers(const TaskConfig& task);
 /// The first whose fields the row has. The input error at `where` (the row's file and line) lists
 /// the fields that the row lacks for each form.
-const RowRenderer& choose_renderer(const std::vector<RowRenderer>& forms, const Json& row,
-                                   const std::string& where);
+const TaskRenderer& choose_renderer(const std::vector<TaskRenderer>& forms, const Json& row,
+                                    const std::string& where);
 
 }  // namespace expandft
