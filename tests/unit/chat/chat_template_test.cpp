@@ -198,7 +198,7 @@ TEST_CASE("a format can be named", "[chat]") {
   CHECK(format.start == "<s>");
   CHECK(format.answer_end == "</s>");
   expect_input_error([&] { model.format("chatml"); },
-                     {"chatml", "\"<|im_end|>\"", "no token of the model's tokenizer"});
+                     {"chatml", "\"<|im_end|>\"", "not a token of the model's tokenizer"});
   expect_input_error([&] { model.format("chatmk"); },
                      {"no chat format \"chatmk\"", "did you mean \"chatml\"?"});
 }

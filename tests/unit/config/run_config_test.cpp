@@ -185,10 +185,10 @@ TEST_CASE("each impossible value is an error with path, value and what is allowe
       {"/expansion/copies", "65", "an integer from 2 to 64"},
       {"/expansion/copies", "2.5", "an integer from 2 to 64"},
       {"/expansion/copies", "\"2\"", "an integer from 2 to 64"},
-      {"/train", "\"last:0\"", "\"last:N\""},
+      {"/method", "\"last:0\"", "\"last:N\""},
       {"/lora/rank", "0", "an integer from 1 to 4096"},
       {"/lora/targets", "[\"qproj\"]", "\"q_proj\""},
-      {"/train", "\"all\"", "\"mlp\", \"zero-init\""},
+      {"/method", "\"all\"", "\"mlp\", \"zero-init\""},
       {"/layout", "\"Native\"",
        "one of \"auto\", \"native\", \"padded\", \"remote-code\", \"deci\""},
       {"/strength", "1.5", "a number from 0 to 1"},
@@ -235,9 +235,9 @@ TEST_CASE("each impossible value is an error with path, value and what is allowe
       {"/evaluation/strengths", "[0.5, 1.5]", "a list of numbers from 0 to 1"},
       {"/evaluation/prompts", "[\"\"]", "a list of strings"},
       {"/evaluation/prompts", "\"a\"", "a list of strings"},
-      {"/evaluation/tasks", "\"a\"", "a list of names"},
-      {"/evaluation/tasks", "[1]", "a list of names"},
-      {"/evaluation/original_tasks", "[\"\"]", "a list of names"},
+      {"/evaluation/tasks", "\"a\"", "a list of task names and paths"},
+      {"/evaluation/tasks", "[1]", "a list of task names and paths"},
+      {"/evaluation/original_tasks", "[\"\"]", "a list of task names and paths"},
       {"/evaluation/max_drop", "-1", "a number from 0"},
       {"/evaluation/max_drop", "\"1\"", "\"1%\""},
       {"/evaluation/max_drop", "\"%\"", "\"1%\""},
@@ -275,14 +275,14 @@ TEST_CASE("missing keys are named", "[config]") {
 
 TEST_CASE("layers are needed only by methods that expand", "[config]") {
   for (const std::string method : {"lora", "full", "last:2"}) {
-    Json json = with("/train", method);
+    Json json = with("/method", method);
     json.erase("expansion");
     const RunConfig run = Config(json).load().run;
     CHECK(method_text(run.method) == method);
     CHECK_FALSE(run.method.expands());
   }
   for (const std::string method : {"new", "mlp", "zero-init", "llama-pro"}) {
-    Json json = with("/train", method);
+    Json json = with("/method", method);
     json.erase("expansion");
     CHECK(has(Config(json).error().message(), "expansion.layers: missing, but required"));
   }
@@ -466,5 +466,5 @@ TEST_CASE("value_sources are described a line each, aligned", "[config]") {
   CHECK(has(text, "(command line)\n"));
   CHECK(has(text, "data.template.prompt                   \"Q:\\n{q}\""));
   CHECK(has(text, "data.template.completion               \" {a}\""));
-  CHECK(std::count(text.begin(), text.end(), '\n') == 58);
+  CHECK(std::count(text.begin(), text.end(), '\n') == 59);
 }

@@ -110,7 +110,7 @@ TEST_CASE("answers can be excluded from training", "[dataset][chat]") {
   for (const std::string other : {"0.5", "2", "-1", "\"0\"", "[]"}) {
     refuse(with("Tim", "\"weight\": " + other), {"d.jsonl:1", "messages.2.weight is " + other});
   }
-  refuse(with("Tim", R"("weight": 1, "train": false)"), {"messages.2", "train", "opposite"});
+  refuse(with("Tim", R"("weight": 1, "train": false)"), {"messages.2", "train", "contradicts"});
   for (const std::string key : {"train_detail", "loss_scale", "thinking", "function_call"}) {
     refuse(with("Tim", "\"" + key + "\": [1]"), {"d.jsonl:1", "messages.2 has " + key});
   }
@@ -234,7 +234,7 @@ TEST_CASE("a conversation that is too long loses its oldest exchanges", "[datase
   --data.options.max_length;
   const std::string needed = std::to_string(last.tokens.size());
   expect_input_error([&] { data.load(); },
-                     {"1 row", "last exchange", "line 1;", "needs " + needed + " tokens",
+                     {"1 row", "last learned exchange", "line 1;", "needs " + needed + " tokens",
                       "raise data.max_length to " + needed});
 }
 
@@ -301,7 +301,7 @@ TEST_CASE("conversations that cannot be read are refused with their place", "[da
   refuse(R"({"messages": [{"role": "user", "content": null}]})", {"messages.0.content is null"});
   refuse(R"({"messages": [{"role": "user", "content": 3}]})", {"messages.0.content is of type"});
   refuse(R"({"messages": [{"role": "user", "content": [{"type": "image"}]}]})",
-         {"d.jsonl:1", "messages.0.content", "\"image\"", "only text"});
+         {"d.jsonl:1", "messages.0.content", "\"image\"", "text only"});
   refuse(R"({"messages": [{"role": "user", "content": [{"type": "text"}]}]})",
          {"messages.0.content has a part without text"});
   refuse(R"({"messages": [{"role": "user", "content": ["x"]}]})", {"a part without text"});
@@ -326,7 +326,7 @@ TEST_CASE("roles in an order that the format forbids are refused", "[dataset][ch
     refuse(row({message("system", "b")}), {"needs a user message"}, format);
   }
   refuse(row({message("system", "s"), message("user", "a"), message("assistant", "b")}),
-         {"d.jsonl:1", "message 1 is the system's", "no place", "first user message"},
+         {"d.jsonl:1", "message 1 is the system's", "does not allow", "first user message"},
          "gemma-no-system");
   CHECK(ChatData(two, "chatml").load().examples.size() == 1);
 }

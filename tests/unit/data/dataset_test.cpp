@@ -259,12 +259,12 @@ TEST_CASE("rows without anything to learn are counted and named", "[dataset]") {
   const std::string empty = R"({"prompt": "a", "completion": ""})"
                             "\n";
   refuse("d.jsonl", good + empty + good + empty,
-         {"2 rows", "empty answer", "lines 2, 4)", "d.jsonl"});
+         {"2 rows", "an empty one", "lines 2, 4)", "d.jsonl"});
   refuse("d.jsonl", empty, {"1 row with", "line 1)"});
   refuse("d.jsonl", R"({"text": " \n"})", {"1 row", "line 1)"});
   refuse("d.jsonl", R"({"prompt": "", "completion": " "})", {"1 row"},
          [](DatasetOptions& options) { options.train_on_prompt = true; });
-  refuse("d.jsonl", R"({"q": "x", "a": ""})", {"1 row", "empty answer"},
+  refuse("d.jsonl", R"({"q": "x", "a": ""})", {"1 row", "an empty one"},
          [](DatasetOptions& options) {
            options.prompt = "{q}";
            options.completion = " {a}";

@@ -46,9 +46,10 @@ TEST_CASE("validation data that is trained on is counted for each pair of source
   const auto notices = folder.shared({"a.jsonl", "b.jsonl", "c.jsonl"}, {"v.jsonl", "w.jsonl"});
   REQUIRE(notices.size() == 3);
   for (const auto& [index, parts] : std::vector<std::pair<std::size_t, std::vector<std::string>>>{
-           {0, {"data.validation: ", "v.jsonl: 1 of its 5 sequences stands", "a.jsonl"}},
+           {0,
+            {"data.validation: ", "v.jsonl: 1 of its 5 sequences is in data.train too", "a.jsonl"}},
            {1, {"v.jsonl: 3 of its 5 sequences are in data.train too", "b.jsonl"}},
-           {2, {"w.jsonl: 1 of its 2 sequences", "c.jsonl", "take it out"}}}) {
+           {2, {"w.jsonl: 1 of its 2 sequences", "c.jsonl", "remove it from one of the two"}}}) {
     for (const std::string& part : parts) {
       INFO(notices[index] << "\nmissing: " << part);
       CHECK(notices[index].find(part) != std::string::npos);

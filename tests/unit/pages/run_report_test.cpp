@@ -143,7 +143,7 @@ TEST_CASE("an empty continuation is reported", "[report]") {
   CHECK(markup_fault(html) == "");
   CHECK(count_of(html, ">(nothing)<") == 1);
   CHECK(count_of(html, "stops at once") == 1);
-  CHECK(count_of(html, "<pre") == 2);
+  CHECK(count_of(html, "<pre") == 3);  // the prompt, the tuned text, the resolved config
 }
 
 TEST_CASE("without samples there is no section", "[report]") {

@@ -68,13 +68,13 @@ TEST_CASE("all forms of budgets appear in words", "[report]") {
     comparison["max_drop"] = budget;
     return task_table_html(comparison, TaskColumns::kShort, "tasks");
   };
-  CHECK(count_of(html("1%"), "may get: 1%.<") == 1);
-  CHECK(count_of(html(0.5), "may get: 0.5.<") == 1);
+  CHECK(count_of(html("1%"), "original tasks: 1%.<") == 1);
+  CHECK(count_of(html(0.5), "original tasks: 0.5.<") == 1);
   CHECK(count_of(html({{"each", "1%"}, {"mean", "0.5%"}, {"piqa", 0.02}}),
-                 "may get: piqa 0.02, others 1%, mean 0.5%.<") == 1);
+                 "original tasks: piqa 0.02, others 1%, mean 0.5%.<") == 1);
   CHECK(count_of(html(nullptr), "Budget") == 0);
-  CHECK(count_of(html("<lots>"), "may get: &lt;lots&gt;.<") == 1);
-  CHECK(count_of(html(Json::array({1})), "may get: [1].<") == 1);
+  CHECK(count_of(html("<lots>"), "original tasks: &lt;lots&gt;.<") == 1);
+  CHECK(count_of(html(Json::array({1})), "original tasks: [1].<") == 1);
 }
 
 TEST_CASE("missing values of a comparison are dashes", "[report]") {
