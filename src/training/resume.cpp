@@ -96,9 +96,10 @@ TrainingState load_newest(const fs::path& run, const NamedTensors& parameters, A
     } catch (const Error& error) {
       if (error.code() != ExitCode::kBadInput) throw;
       const std::string reason = reason_of(error);
+      // What does not name its file is about the position, which is in state.json.
       damaged.push_back({snapshot, reason.starts_with("damaged snapshot")
                                        ? reason
-                                       : "damaged snapshot: " + reason});
+                                       : "damaged snapshot: " + reason + " (state.json)"});
       continue;
     }
     for (const Damaged& one : damaged) {

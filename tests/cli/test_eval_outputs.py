@@ -93,7 +93,7 @@ def test_an_absolute_budget_is_printed_with_its_unit(compare, tmp_path):
 
 
 @pytest.mark.parametrize("budget, words", [
-    ("ending=2", ["2 accuracy can never be exceeded", "acc of ending lies from 0 to 1", "0.02 or 2%"]),
+    ("ending=2", ["2 accuracy can never be exceeded", "acc of ending ranges from 0 to 1", "0.02 or 2%"]),
     ("5", ["5 accuracy", "0.05 or 5%"]),
     ("1", ["1 accuracy", "0.01 or 1%"]),
     ("ending=250", ["below 1 or a percentage"]),
@@ -128,7 +128,7 @@ def test_a_drop_is_compared_with_its_budget_as_it_is(compare, drops):
     ("=1%", ['"=1%" is not a budget']),
     ("-1%", ['"-1%" is not a budget']),
     ("nan", ['"nan" is not a budget']),
-    ("-1", ["not negative"]),
+    ("-1", ["cannot be negative"]),
     ("1 %", ["without a space: 1%"]),
     ("0,5%", ['decimal point as ".": 0.5%']),
     ("ending=0,5", ['decimal point as ".": 0.5']),
@@ -161,7 +161,7 @@ def test_budgets_of_a_run_config(expandft, stories, tuned, tasks, tmp_path, max_
     ({"endin": "1%"}, ['"endin"', "ending"]),
     ({"mean": 1}, ["max_drop"]),
     ({"ending": "much"}, ["max_drop"]),
-    ({"ending": -1}, ["max_drop", "not negative"]),
+    ({"ending": -1}, ["max_drop", "cannot be negative"]),
     ("1 %", ["without a space: 1%"]),
     ("0,5%", ['decimal point as ".": 0.5%']),
     ("0.5", ["without quotes"]),

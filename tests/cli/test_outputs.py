@@ -151,7 +151,7 @@ def test_a_restart_replaces_runs_only(expandft, tmp_path, stories, trained):
         before = state(there)
         result = run(expandft, "train", "--config", config, "--set", f"output={json.dumps(str(there))}", "--restart",
                      "--device", "cpu", rc=2)
-        assert "no run" in result.stderr
+        assert "is not a run" in result.stderr
         assert state(there) == before
     run(expandft, "train", "--config", config, "--restart", "--device", "cpu")
 

@@ -118,7 +118,7 @@ def test_validation_that_is_trained_on_is_named(expandft, tmp_path, stories):
     # A row in another file.
     write_rows(tmp_path / "other.jsonl", rows[4:5] + [{"prompt": "New", "completion": " one"}])
     other = train(expandft, config, "--dry-run", "--set", "data.validation=" + str(tmp_path / "other.jsonl"))
-    assert "1 of its 2 sequences stands" in warnings(other.stdout)[0]
+    assert "1 of its 2 sequences is in data.train too" in warnings(other.stdout)[0]
     (tmp_path / "ds/data/validation.jsonl").unlink()
     write_rows(tmp_path / "other.jsonl", rows[6:])
     apart = train(expandft, config, "--dry-run", "--strict", "--set",
