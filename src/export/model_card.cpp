@@ -58,7 +58,8 @@ std::string opening(const ModelDirectory& base, const DecoderSpec& spec, const F
              "MLPs.\n",
              base_name(base), describe(folding.plan, spec), layout_name(folding.layout),
              where_it_loads(folding.layout),
-             is_reversible(folding) ? "- It contains the base: `expandft unmerge --model . --output base` recovers it byte for byte.\n"
+             is_reversible(folding) ? "- It contains the base: `expandft unmerge --model . "
+                                      "--output base` recovers it byte for byte.\n"
                                     : "");
 }
 

@@ -126,9 +126,8 @@ std::map<std::string, TensorView> read_remainder(const Merged& merged) {
     const at::Tensor indices = mapped_tensor(index->second);
     if (indices.numel() > 0 &&
         (indices.min().item<std::int64_t>() < 0 || indices.max().item<std::int64_t>() >= numbers)) {
-      throw damaged("the tensor \"" + name +
-                    ".index\" has indices out of range; expected " + "0 to " +
-                    std::to_string(numbers - 1));
+      throw damaged("the tensor \"" + name + ".index\" has indices out of range; expected " +
+                    "0 to " + std::to_string(numbers - 1));
     }
     known.insert({index->first, value->first});
   }

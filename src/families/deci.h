@@ -10,9 +10,9 @@
 
 namespace expandft {
 
-// DeciLM ("nemotron-nas"): Llama with its own MLP width for each layer, which llama.cpp and vLLM can
-// run. block_configs of config.json states a width p as a factor of the hidden size h:
-// p = int(2 · ffn_mult · h / 3), rounded up to a multiple of 256.
+// DeciLM ("nemotron-nas"): Llama with its own MLP width for each layer, which llama.cpp and vLLM
+// can run. block_configs of config.json states a width p as a factor of the hidden size h: p =
+// int(2 · ffn_mult · h / 3), rounded up to a multiple of 256.
 
 inline constexpr const char* kDeciModelType = "nemotron-nas";
 

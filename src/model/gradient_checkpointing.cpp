@@ -20,8 +20,8 @@ struct LayerHolder : torch::CustomClassHolder {
 };
 
 struct CheckpointFunction : torch::autograd::Function<CheckpointFunction> {
-  /// `trains` requires gradients, which makes the result require them too: the input x of the lowest
-  /// trainable layer does not.
+  /// `trains` requires gradients, which makes the result require them too: the input x of the
+  /// lowest trainable layer does not.
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x, const at::Tensor& /*trains*/,
                             const Layer& layer) {
     ctx->save_for_backward({x});

@@ -10,8 +10,8 @@
 
 namespace expandft {
 
-/// A value of a JSON file with its place in it. A value of the wrong type is an input error that names
-/// the file and path ("model.vocab"), the expected type, and the value found.
+/// A value of a JSON file with its place in it. A value of the wrong type is an input error that
+/// names the file and path ("model.vocab"), the expected type, and the value found.
 class JsonNode {
  public:
   /// Keeps pointers to `value` and `file`.

@@ -23,7 +23,7 @@ TaskConfig task_of(const fs::path& data, std::int64_t block_length) {
 }
 
 PreparedTask work_of(const Stories& model, const TaskConfig& task,
-                 std::int64_t forward_tokens = kForwardTokens) {
+                     std::int64_t forward_tokens = kForwardTokens) {
   return prepare_task(task, *model.tokenizer, 512, forward_tokens);
 }
 

@@ -1,6 +1,7 @@
+#include "tokenizer/generated_text.h"
+
 #include "catch.h"
 #include "golden_tokenizers.h"
-#include "tokenizer/generated_text.h"
 
 #include <random>
 
