@@ -44,6 +44,13 @@ std::string reason_of(const Error& error) {
   return error.message() + (file.empty() ? "" : " (" + file + ")");
 }
 
+/// Errors name the file that holds the position.
+void seek(BatchStream& stream, StreamPosition position) try {
+  stream.seek(position);
+} catch (const Error& error) {
+  throw input_error(error.message(), "state.json");
+}
+
 /// Input error when the run has done more steps than its config now has.
 void check_steps(const TrainingState& state, const BatchStream& stream,
                  const TrainingConfig& training, const fs::path& snapshot) {
@@ -90,16 +97,15 @@ TrainingState load_newest(const fs::path& run, const NamedTensors& parameters, A
         check_identity(saved->identity, identity, snapshot, free);
     check_steps(state, stream, training, snapshot);
     try {
-      stream.seek(state.position);
+      seek(stream, state.position);
       check_weights(snapshot, parameters);
       check_moments(snapshot, parameters);
     } catch (const Error& error) {
       if (error.code() != ExitCode::kBadInput) throw;
       const std::string reason = reason_of(error);
-      // What does not name its file is about the position, which is in state.json.
       damaged.push_back({snapshot, reason.starts_with("damaged snapshot")
                                        ? reason
-                                       : "damaged snapshot: " + reason + " (state.json)"});
+                                       : "damaged snapshot: " + reason});
       continue;
     }
     for (const Damaged& one : damaged) {
