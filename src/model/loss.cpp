@@ -105,7 +105,9 @@ struct LinearKlDivergenceFunction : torch::autograd::Function<LinearKlDivergence
     const bool wants_grad = hidden.requires_grad() || head.requires_grad();
     HeadGradients gradients(hidden, head);
     at::Tensor sum = at::zeros({}, hidden.options().dtype(at::kDouble));
-    const std::int64_t rows = hidden.size(0), step = head_chunk_rows(head);
+    // Two models' logits are in memory at once.
+    const std::int64_t rows = hidden.size(0),
+                       step = std::max<std::int64_t>(1, head_chunk_rows(head) / 2);
     for (std::int64_t begin = 0; begin < rows; begin += step) {
       const std::int64_t count = std::min(step, rows - begin);
       const auto logits = [&](const at::Tensor& from, const at::Tensor& through) {
@@ -130,9 +132,19 @@ struct LinearKlDivergenceFunction : torch::autograd::Function<LinearKlDivergence
 }  // namespace
 
 std::int64_t head_chunk_rows(const at::Tensor& head) {
-  // 16 MB in fp32 stay in a CPU's caches; a GPU needs more work at once to be busy.
-  const std::int64_t logits = std::int64_t{1} << (head.is_cuda() ? 26 : 22);
-  return std::max<std::int64_t>(1, logits / head.size(0) / 16) * 16;
+  // Logits in float16 are widened for their gradients.
+  const std::int64_t width = head.scalar_type() == at::kHalf ? 4 : head.element_size();
+  const std::int64_t vocabulary = head.size(0);
+  const auto rows_of = [&](std::int64_t bytes) {
+    return std::max<std::int64_t>(1, bytes / (vocabulary * width) / 16) * 16;
+  };
+  if (head.is_cuda()) return rows_of(std::int64_t{1} << 30);
+  // A product reads all weights of the head once a chunk: with few rows it waits for memory, and a
+  // product in 16 bits is faster, so waits earlier. Of a small vocabulary, as many rows as give
+  // logits that stay in the caches.
+  const std::int64_t enough = 1024 / width;
+  return std::max(rows_of(std::int64_t{4} * width << 20),
+                  std::min(enough, rows_of(std::int64_t{1} << 28)));
 }
 
 at::Tensor head_logits(const at::Tensor& hidden, const at::Tensor& head,

@@ -31,6 +31,19 @@ TEST_CASE("cross-entropy and its gradients equal PyTorch's in any dtype") {
   close(head.grad(), w.grad());
 }
 
+TEST_CASE("a chunk of the head has enough rows and bounded logits") {
+  const auto rows = [](std::int64_t vocabulary, at::ScalarType dtype) {
+    return head_chunk_rows(at::empty({vocabulary, 1}, dtype));
+  };
+  CHECK(rows(262144, at::kFloat) == 256);     // 256 MiB
+  CHECK(rows(262144, at::kBFloat16) == 512);  // 256 MiB
+  CHECK(rows(262144, at::kHalf) == 256);      // widened for gradients
+  CHECK(rows(32000, at::kFloat) == 256);
+  CHECK(rows(512, at::kFloat) == 8192);        // 16 MiB
+  CHECK(rows(4 << 20, at::kBFloat16) == 32);   // 256 MiB
+  CHECK(rows(16 << 20, at::kBFloat16) == 16);  // the smallest chunk
+}
+
 TEST_CASE("the divergence and its gradient equal the formula") {
   const auto softcap = GENERATE(std::optional<double>{}, std::optional<double>{3.0});
   const std::int64_t rows = GENERATE(1, 50, 7000);  // 7000: several chunks
