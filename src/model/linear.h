@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 
 #include <ATen/ATen.h>
 
@@ -24,9 +23,6 @@ struct Linear {
 
   /// x (N, in) -> (N, out). Differentiable in x and in the tensors that require gradients.
   at::Tensor operator()(const at::Tensor& x) const;
-  std::optional<at::Tensor> optional_bias() const {
-    return bias.defined() ? std::optional(bias) : std::nullopt;
-  }
 };
 
 }  // namespace expandft
