@@ -44,4 +44,14 @@ void for_each_task(std::int64_t tasks, Visit visit) {
   });
 }
 
+/// Calls visit(begin, end) for chunks of the rows, from all threads.
+template <typename Visit>
+void for_rows(std::int64_t rows, std::int64_t columns, Visit visit) {
+  constexpr std::int64_t kNumbers = 1 << 14;  // in a chunk: fewer are not worth a thread
+  const std::int64_t chunk = std::max<std::int64_t>(1, kNumbers / columns);
+  for_each_task((rows + chunk - 1) / chunk, [&](std::int64_t task) {
+    visit(task * chunk, std::min(rows, (task + 1) * chunk));
+  });
+}
+
 }  // namespace expandft

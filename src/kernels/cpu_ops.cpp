@@ -3,48 +3,37 @@
 #include "families/decoder_spec.h"
 #include "kernels/cpu_dispatch.h"
 #include "kernels/elementwise_kernels.h"
+#include "kernels/stored_type.h"
 
-#include <algorithm>
+#include <type_traits>
 
 namespace expandft::cpu {
 namespace {
 
-const ElementwiseKernels& kernels() {
+template <typename T>
+const ElementwiseKernels<T>& kernels() {
 #if defined(EXPANDFT_X86_KERNELS)
-  static const ElementwiseKernels& best =
-      best_of(kAvx512Elementwise, kAvx2Elementwise, kBaselineElementwise);
-  return best;
+  if constexpr (std::is_same_v<T, Bf16>) {
+    return best_of(kAvx512Bf16Elementwise, kAvx2Bf16Elementwise, kBaselineBf16Elementwise);
+  } else {
+    return best_of(kAvx512Elementwise, kAvx2Elementwise, kBaselineElementwise);
+  }
 #else
-  return kBaselineElementwise;
+  if constexpr (std::is_same_v<T, Bf16>) {
+    return kBaselineBf16Elementwise;
+  } else {
+    return kBaselineElementwise;
+  }
 #endif
 }
 
-/// Null for an activation without kernels.
-const GatedKernels* gated_kernels(std::int64_t activation) {
-  switch (static_cast<Activation>(activation)) {
-    case Activation::kSilu:
-      return &kernels().silu;
-    case Activation::kGeluTanh:
-      return &kernels().gelu_tanh;
-    case Activation::kGelu:
-      break;
-  }
-  return nullptr;
+bool has_kernels(std::int64_t activation) {
+  return static_cast<Activation>(activation) != Activation::kGelu;
 }
-
-template <typename... Tensors>
-bool are_float(const Tensors&... tensors) {
-  return ((tensors.scalar_type() == at::kFloat) && ...);
-}
-
-/// Calls visit(begin, end) for chunks of the rows, from all threads.
-template <typename Visit>
-void for_rows(std::int64_t rows, std::int64_t columns, Visit visit) {
-  constexpr std::int64_t kNumbers = 1 << 14;  // in a chunk: fewer are not worth a thread
-  const std::int64_t chunk = std::max<std::int64_t>(1, kNumbers / columns);
-  for_each_task((rows + chunk - 1) / chunk, [&](std::int64_t task) {
-    visit(task * chunk, std::min(rows, (task + 1) * chunk));
-  });
+template <typename T>
+const GatedKernels<T>& gated_kernels(std::int64_t activation) {
+  return static_cast<Activation>(activation) == Activation::kSilu ? kernels<T>().silu
+                                                                  : kernels<T>().gelu_tanh;
 }
 
 /// The matrix, or a contiguous copy unless the numbers of each row are contiguous.
@@ -52,92 +41,105 @@ at::Tensor with_dense_rows(const at::Tensor& x) {
   return x.stride(-1) == 1 ? x : x.contiguous();
 }
 
-ConstStrided from(const at::Tensor& x, std::int64_t row) {
-  return {x.const_data_ptr<float>() + row * x.stride(0), x.stride(0)};
+template <typename T>
+Strided<const T> from(const at::Tensor& x, std::int64_t row) {
+  return {numbers<T>(x) + row * x.stride(0), x.stride(0)};
 }
-Strided into(const at::Tensor& x, std::int64_t row) {
-  return {x.data_ptr<float>() + row * x.stride(0), x.stride(0)};
+template <typename T>
+Strided<T> into(const at::Tensor& x, std::int64_t row) {
+  return {mutable_numbers<T>(x) + row * x.stride(0), x.stride(0)};
 }
 
 }  // namespace
 
 std::tuple<at::Tensor, at::Tensor> rms_norm_forward(const at::Tensor& x, const at::Tensor& weight,
                                                     double eps, bool adds_one) {
-  if (!are_float(x, weight)) return plain::rms_norm_forward(x, weight, eps, adds_one);
-  const at::Tensor in = x.contiguous(), w = weight.contiguous();
-  const std::int64_t columns = x.size(-1), rows = in.numel() / columns;
-  at::Tensor y = at::empty_like(in);
-  std::vector<std::int64_t> shape = x.sizes().vec();
-  shape.back() = 1;
-  at::Tensor rstd = at::empty(shape, x.options());
-  for_rows(rows, columns, [&](std::int64_t begin, std::int64_t end) {
-    kernels().norm({.rows = end - begin,
-                    .columns = columns,
-                    .eps = static_cast<float>(eps),
-                    .adds_one = adds_one,
-                    .x = in.const_data_ptr<float>() + begin * columns,
-                    .weight = w.const_data_ptr<float>(),
-                    .y = y.data_ptr<float>() + begin * columns,
-                    .rstd = rstd.data_ptr<float>() + begin});
-  });
-  return {y, rstd};
+  const auto run = [&]<typename T>() {
+    const at::Tensor in = x.contiguous(), w = weight.contiguous();
+    const std::int64_t columns = x.size(-1), rows = in.numel() / columns;
+    at::Tensor y = at::empty_like(in);
+    std::vector<std::int64_t> shape = x.sizes().vec();
+    shape.back() = 1;
+    at::Tensor rstd = at::empty(shape, x.options().dtype(at::kFloat));
+    for_rows(rows, columns, [&](std::int64_t begin, std::int64_t end) {
+      kernels<T>().norm({.rows = end - begin,
+                         .columns = columns,
+                         .eps = static_cast<float>(eps),
+                         .adds_one = adds_one,
+                         .x = numbers<T>(in) + begin * columns,
+                         .weight = numbers<T>(w),
+                         .y = mutable_numbers<T>(y) + begin * columns,
+                         .rstd = mutable_numbers<float>(rstd) + begin});
+    });
+    return std::tuple(y, rstd);
+  };
+  return with_stored_type(common_dtype(x, weight), run,
+                          [&] { return plain::rms_norm_forward(x, weight, eps, adds_one); });
 }
 
 at::Tensor rms_norm_backward(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& weight,
                              const at::Tensor& rstd, bool adds_one) {
-  if (!are_float(dy, x, weight)) return plain::rms_norm_backward(dy, x, weight, rstd, adds_one);
-  const at::Tensor grad = dy.contiguous(), in = x.contiguous(), w = weight.contiguous();
-  const std::int64_t columns = x.size(-1), rows = in.numel() / columns;
-  at::Tensor dx = at::empty_like(in);
-  for_rows(rows, columns, [&](std::int64_t begin, std::int64_t end) {
-    kernels().norm_backward({.rows = end - begin,
-                             .columns = columns,
-                             .adds_one = adds_one,
-                             .dy = grad.const_data_ptr<float>() + begin * columns,
-                             .x = in.const_data_ptr<float>() + begin * columns,
-                             .weight = w.const_data_ptr<float>(),
-                             .rstd = rstd.const_data_ptr<float>() + begin,
-                             .dx = dx.data_ptr<float>() + begin * columns});
-  });
-  return dx;
+  const auto run = [&]<typename T>() {
+    const at::Tensor grad = dy.contiguous(), in = x.contiguous(), w = weight.contiguous();
+    const std::int64_t columns = x.size(-1), rows = in.numel() / columns;
+    at::Tensor dx = at::empty_like(in);
+    for_rows(rows, columns, [&](std::int64_t begin, std::int64_t end) {
+      kernels<T>().norm_backward({.rows = end - begin,
+                                  .columns = columns,
+                                  .adds_one = adds_one,
+                                  .dy = numbers<T>(grad) + begin * columns,
+                                  .x = numbers<T>(in) + begin * columns,
+                                  .weight = numbers<T>(w),
+                                  .rstd = numbers<float>(rstd) + begin,
+                                  .dx = mutable_numbers<T>(dx) + begin * columns});
+    });
+    return dx;
+  };
+  return with_stored_type(common_dtype(dy, x, weight), run,
+                          [&] { return plain::rms_norm_backward(dy, x, weight, rstd, adds_one); });
 }
 
 at::Tensor rotate(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin, bool back) {
-  if (!are_float(x, cos, sin)) return plain::rotate(x, cos, sin, back);
-  const std::int64_t tokens = x.size(0), heads = x.size(1), head_dim = x.size(2);
-  const bool is_dense = x.stride(2) == 1 && x.stride(1) == head_dim;
-  const at::Tensor in = is_dense ? x : x.contiguous(), c = cos.contiguous(), s = sin.contiguous();
-  const std::int64_t half = c.size(1);
-  at::Tensor out = at::empty(x.sizes(), x.options());
-  for_rows(tokens, heads * head_dim, [&](std::int64_t begin, std::int64_t end) {
-    kernels().rotate({.tokens = end - begin,
-                      .heads = heads,
-                      .head_dim = head_dim,
-                      .half = half,
-                      .back = back,
-                      .x = from(in, begin),
-                      .cos = c.const_data_ptr<float>() + begin * half,
-                      .sin = s.const_data_ptr<float>() + begin * half,
-                      .out = out.data_ptr<float>() + begin * heads * head_dim});
-  });
-  return out;
+  const auto run = [&]<typename T>() {
+    const std::int64_t tokens = x.size(0), heads = x.size(1), head_dim = x.size(2);
+    const bool is_dense = x.stride(2) == 1 && x.stride(1) == head_dim;
+    const at::Tensor in = is_dense ? x : x.contiguous(), c = cos.contiguous(), s = sin.contiguous();
+    const std::int64_t half = c.size(1);
+    at::Tensor out = at::empty(x.sizes(), x.options());
+    for_rows(tokens, heads * head_dim, [&](std::int64_t begin, std::int64_t end) {
+      kernels<T>().rotate({.tokens = end - begin,
+                           .heads = heads,
+                           .head_dim = head_dim,
+                           .half = half,
+                           .back = back,
+                           .x = from<T>(in, begin),
+                           .cos = numbers<T>(c) + begin * half,
+                           .sin = numbers<T>(s) + begin * half,
+                           .out = mutable_numbers<T>(out) + begin * heads * head_dim});
+    });
+    return out;
+  };
+  return with_stored_type(common_dtype(x, cos, sin), run,
+                          [&] { return plain::rotate(x, cos, sin, back); });
 }
 
 at::Tensor gated_activation(const at::Tensor& gate, const at::Tensor& up, std::int64_t activation) {
-  const GatedKernels* const gated = gated_kernels(activation);
-  if (gated == nullptr || !are_float(gate, up)) {
-    return plain::gated_activation(gate, up, activation);
-  }
-  const at::Tensor g = with_dense_rows(gate), u = with_dense_rows(up);
-  at::Tensor out = at::empty(g.sizes(), g.options());
-  for_rows(g.size(0), g.size(1), [&](std::int64_t begin, std::int64_t end) {
-    gated->forward({.rows = end - begin,
+  const auto plainly = [&] { return plain::gated_activation(gate, up, activation); };
+  if (!has_kernels(activation)) return plainly();
+  const auto run = [&]<typename T>() {
+    const at::Tensor g = with_dense_rows(gate), u = with_dense_rows(up);
+    at::Tensor out = at::empty(g.sizes(), g.options());
+    for_rows(g.size(0), g.size(1), [&](std::int64_t begin, std::int64_t end) {
+      gated_kernels<T>(activation)
+          .forward({.rows = end - begin,
                     .columns = g.size(1),
-                    .gate = from(g, begin),
-                    .up = from(u, begin),
-                    .out = into(out, begin)});
-  });
-  return out;
+                    .gate = from<T>(g, begin),
+                    .up = from<T>(u, begin),
+                    .out = into<T>(out, begin)});
+    });
+    return out;
+  };
+  return with_stored_type(common_dtype(gate, up), run, plainly);
 }
 
 std::tuple<at::Tensor, at::Tensor, at::Tensor> gated_activation_backward(const at::Tensor& grad,
@@ -145,66 +147,29 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> gated_activation_backward(const a
                                                                          const at::Tensor& up,
                                                                          std::int64_t activation,
                                                                          bool wants_value) {
-  const GatedKernels* const gated = gated_kernels(activation);
-  if (gated == nullptr || !are_float(grad, gate, up)) {
+  const auto plainly = [&] {
     return plain::gated_activation_backward(grad, gate, up, activation, wants_value);
-  }
-  const at::Tensor d = with_dense_rows(grad), g = with_dense_rows(gate), u = with_dense_rows(up);
-  at::Tensor dgate = at::empty(g.sizes(), g.options()), dup = at::empty(g.sizes(), g.options());
-  at::Tensor value;
-  if (wants_value) value = at::empty(g.sizes(), g.options());
-  for_rows(g.size(0), g.size(1), [&](std::int64_t begin, std::int64_t end) {
-    gated->backward({.rows = end - begin,
+  };
+  if (!has_kernels(activation)) return plainly();
+  const auto run = [&]<typename T>() {
+    const at::Tensor d = with_dense_rows(grad), g = with_dense_rows(gate), u = with_dense_rows(up);
+    at::Tensor dgate = at::empty(g.sizes(), g.options()), dup = at::empty(g.sizes(), g.options());
+    at::Tensor value;
+    if (wants_value) value = at::empty(g.sizes(), g.options());
+    for_rows(g.size(0), g.size(1), [&](std::int64_t begin, std::int64_t end) {
+      gated_kernels<T>(activation)
+          .backward({.rows = end - begin,
                      .columns = g.size(1),
-                     .grad = from(d, begin),
-                     .gate = from(g, begin),
-                     .up = from(u, begin),
-                     .value = wants_value ? into(value, begin) : Strided{},
-                     .dgate = into(dgate, begin),
-                     .dup = into(dup, begin)});
-  });
-  return {value, dgate, dup};
-}
-
-at::Tensor cross_entropy(at::Tensor& logits, const at::Tensor& targets,
-                         std::optional<double> softcap, bool wants_grad) {
-  if (!are_float(logits) || !logits.is_contiguous()) {
-    return plain::cross_entropy(logits, targets, softcap, wants_grad);
-  }
-  const std::int64_t rows = logits.size(0), vocabulary = logits.size(1);
-  const at::Tensor wanted = targets.contiguous();
-  at::Tensor losses = at::empty({rows}, logits.options());
-  const auto kernel = wants_grad ? kernels().cross_entropy_backward : kernels().cross_entropy;
-  for_rows(rows, vocabulary, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) {
-      losses.data_ptr<float>()[i] = kernel({.vocabulary = vocabulary,
-                                            .target = wanted.const_data_ptr<std::int64_t>()[i],
-                                            .cap = static_cast<float>(softcap.value_or(0)),
-                                            .logits = logits.data_ptr<float>() + i * vocabulary});
-    }
-  });
-  return losses;
-}
-
-at::Tensor kl_divergence(at::Tensor& logits, const at::Tensor& reference,
-                         std::optional<double> softcap, bool wants_grad) {
-  if (!are_float(logits, reference) || !logits.is_contiguous()) {
-    return plain::kl_divergence(logits, reference, softcap, wants_grad);
-  }
-  const std::int64_t rows = logits.size(0), vocabulary = logits.size(1);
-  const at::Tensor base = reference.contiguous();
-  at::Tensor divergences = at::empty({rows}, logits.options());
-  const auto kernel = wants_grad ? kernels().kl_divergence_backward : kernels().kl_divergence;
-  for_rows(rows, vocabulary, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) {
-      divergences.data_ptr<float>()[i] =
-          kernel({.vocabulary = vocabulary,
-                  .cap = static_cast<float>(softcap.value_or(0)),
-                  .logits = logits.data_ptr<float>() + i * vocabulary,
-                  .reference = base.const_data_ptr<float>() + i * vocabulary});
-    }
-  });
-  return divergences;
+                     .grad = from<T>(d, begin),
+                     .gate = from<T>(g, begin),
+                     .up = from<T>(u, begin),
+                     .value = wants_value ? into<T>(value, begin) : Strided<T>{},
+                     .dgate = into<T>(dgate, begin),
+                     .dup = into<T>(dup, begin)});
+    });
+    return std::tuple(value, dgate, dup);
+  };
+  return with_stored_type(common_dtype(grad, gate, up), run, plainly);
 }
 
 }  // namespace expandft::cpu

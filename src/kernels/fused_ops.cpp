@@ -42,6 +42,7 @@ TORCH_LIBRARY(expandft, library) {
   library.def(
       "gated_activation_backward(Tensor grad, Tensor gate, Tensor up, int activation, "
       "bool wants_value) -> (Tensor, Tensor, Tensor)");
+  library.def("softmax_sums(Tensor(a!) logits) -> (Tensor, Tensor)");
   library.def(
       "cross_entropy(Tensor(a!) logits, Tensor targets, float? softcap, bool wants_grad) -> "
       "Tensor");
@@ -56,6 +57,7 @@ TORCH_LIBRARY_IMPL(expandft, CompositeExplicitAutograd, library) {
   library.impl("rotate", plain::rotate);
   library.impl("gated_activation", plain::gated_activation);
   library.impl("gated_activation_backward", plain::gated_activation_backward);
+  library.impl("softmax_sums", plain::softmax_sums);
   library.impl("cross_entropy", plain::cross_entropy);
   library.impl("kl_divergence", plain::kl_divergence);
 }
@@ -66,6 +68,7 @@ TORCH_LIBRARY_IMPL(expandft, CPU, library) {
   library.impl("rotate", cpu::rotate);
   library.impl("gated_activation", cpu::gated_activation);
   library.impl("gated_activation_backward", cpu::gated_activation_backward);
+  library.impl("softmax_sums", cpu::softmax_sums);
   library.impl("cross_entropy", cpu::cross_entropy);
   library.impl("kl_divergence", cpu::kl_divergence);
 }
@@ -100,6 +103,12 @@ GatedActivationGrads gated_activation_backward(const at::Tensor& grad, const at:
       "expandft::gated_activation_backward");
   auto [value, dgate, dup] = op(grad, gate, up, static_cast<std::int64_t>(activation), wants_value);
   return {std::move(value), std::move(dgate), std::move(dup)};
+}
+
+SoftmaxOfRows softmax_sums(at::Tensor& logits) {
+  static const Operator<decltype(plain::softmax_sums)> op("expandft::softmax_sums");
+  auto [largest, log_sum] = op(logits);
+  return {std::move(largest), std::move(log_sum)};
 }
 
 at::Tensor cross_entropy(at::Tensor& logits, const at::Tensor& targets,

@@ -11,9 +11,9 @@
 namespace expandft {
 
 // The passes over tokens between matrix products, one operator each, without gradients. LibTorch's
-// dispatcher knows them as expandft::<name>. On a CPU in fp32 it calls this project's kernels
-// (elementwise_kernels.h), on a GPU those of the plugin (src/cuda) if it is loaded, and otherwise
-// plain ATen (plain_ops.h).
+// dispatcher knows them as expandft::<name>. On a CPU in fp32 and bfloat16 it calls this project's
+// kernels (elementwise_kernels.h, loss_kernels.h), on a GPU those of the plugin (src/cuda) if it is
+// loaded, and otherwise plain ATen (plain_ops.h).
 
 /// Root-mean-square norm over the last dimension (arXiv 1910.07467): x (…, h), weight (h) ->
 /// y like x, and rsqrt(mean(x²) + eps) (…, 1) in fp32. With `adds_one`, multiplies by 1 + weight.
@@ -39,6 +39,13 @@ struct GatedActivationGrads {
 GatedActivationGrads gated_activation_backward(const at::Tensor& grad, const at::Tensor& gate,
                                                const at::Tensor& up, Activation activation,
                                                bool wants_value);
+
+/// Of each row, in fp32: its largest logit, and the logarithm of Σ e^(logit − largest).
+struct SoftmaxOfRows {
+  at::Tensor largest, log_sum;  // (M)
+};
+/// logits (M, V); they may be overwritten.
+SoftmaxOfRows softmax_sums(at::Tensor& logits);
 
 /// −log softmax(logits)[target] of each row: logits (M, V), targets (M) int64 -> (M), fp32. With
 /// `wants_grad`, overwrites the logits with the gradient of the sum; if the logits are

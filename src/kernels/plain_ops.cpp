@@ -79,6 +79,13 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> gated_activation_backward(const a
           activate_backward(grad * up, gate, activation), grad * activated};
 }
 
+std::tuple<at::Tensor, at::Tensor> softmax_sums(at::Tensor& logits) {
+  at::Tensor wide = logits.to(at::kFloat);
+  const at::Tensor largest = wide.amax(-1, /*keepdim=*/true);
+  // In place: another tensor of this size would cost as much as the sums.
+  return {largest.squeeze(-1), wide.sub_(largest).exp_().sum(-1).log_()};
+}
+
 at::Tensor cross_entropy(at::Tensor& logits, const at::Tensor& targets,
                          std::optional<double> softcap, bool wants_grad) {
   const at::Tensor log_probs = row_log_softmax(logits);

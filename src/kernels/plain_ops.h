@@ -22,6 +22,7 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> gated_activation_backward(const a
                                                                          const at::Tensor& up,
                                                                          std::int64_t activation,
                                                                          bool wants_value);
+std::tuple<at::Tensor, at::Tensor> softmax_sums(at::Tensor& logits);
 at::Tensor cross_entropy(at::Tensor& logits, const at::Tensor& targets,
                          std::optional<double> softcap, bool wants_grad);
 at::Tensor kl_divergence(at::Tensor& logits, const at::Tensor& reference,

@@ -70,11 +70,14 @@ EXPANDFT_INLINE Floats load(const Bf16* from) {
 EXPANDFT_INLINE Words rounded_bits(Floats x) {
   const Words bits = std::bit_cast<Words>(x);
   const Words rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16;
-  // All ones for NaN. By arithmetic, as GCC compares numbers one by one in vectors that are wider
-  // than the target's.
+#if defined(__AVX2__)
+  return x == x ? rounded : Words{} + 0x7FC0;
+#else
+  // By arithmetic, as GCC compares numbers one by one in vectors wider than the target's.
   const Words is_nan =
       std::bit_cast<Words>(std::bit_cast<Ints>(0x7F800000U - (bits & 0x7FFFFFFF)) >> 31);
   return (rounded & ~is_nan) | (is_nan & 0x7FC0);
+#endif
 }
 EXPANDFT_INLINE void store(Bf16* to, Floats x) {
   *reinterpret_cast<LooseHalves*>(to) = __builtin_convertvector(rounded_bits(x), Halves);
@@ -126,6 +129,27 @@ EXPANDFT_INLINE void store_some(T* to, Floats x, std::int64_t count) {
   T padded[kFloats];
   store(padded, x);
   copy_some(to, padded, count);
+}
+
+/// The same for any count ≤ kFloats.
+template <typename T>
+EXPANDFT_INLINE Floats take(const T* from, std::int64_t count) {
+  return count == kFloats ? load(from) : load_some(from, count);
+}
+template <typename T>
+EXPANDFT_INLINE void put(T* to, Floats x, std::int64_t count) {
+  if (count == kFloats) {
+    store(to, x);
+  } else {
+    store_some(to, x, count);
+  }
+}
+/// Calls visit(first, count) for each vector of columns; only the last can be partial.
+template <typename Visit>
+EXPANDFT_INLINE void for_vectors(std::int64_t columns, Visit visit) {
+  std::int64_t j = 0;
+  for (; j + kFloats <= columns; j += kFloats) visit(j, kFloats);
+  if (j < columns) visit(j, columns - j);
 }
 
 EXPANDFT_INLINE float sum(Floats x) {

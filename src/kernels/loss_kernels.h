@@ -1,0 +1,55 @@
+#pragma once
+
+#include "kernels/bf16.h"
+
+#include <cstdint>
+
+namespace expandft {
+
+// Losses of one row of logits, stored as T (float or Bf16). Arithmetic is in fp32, long sums are in
+// double, and a gradient is rounded to T once.
+
+/// The largest logit of a row, and Σ e^(logit − largest).
+struct SoftmaxSums {
+  float largest = 0, total = 0;
+};
+
+/// One row of logits and its target.
+template <typename T>
+struct CrossEntropyRow {
+  std::int64_t vocabulary = 0, target = 0;
+  float cap = 0;  // logits are cap·tanh(x / cap); 0: no cap
+  T* logits = nullptr;
+};
+
+/// One row of logits, and the reference's logits for the same token.
+template <typename T>
+struct KlDivergenceRow {
+  std::int64_t vocabulary = 0;
+  float cap = 0;  // as above
+  T* logits = nullptr;
+  const T* reference = nullptr;
+};
+
+/// The kernels, compiled for one instruction set.
+template <typename T>
+struct LossKernels {
+  SoftmaxSums (*softmax_sums)(const T* logits, std::int64_t vocabulary);
+  /// −log softmax(logits)[target].
+  float (*cross_entropy)(const CrossEntropyRow<T>& row);
+  /// The same; overwrites the logits with their gradient.
+  float (*cross_entropy_backward)(const CrossEntropyRow<T>& row);
+  /// KL(softmax(reference) ‖ softmax(logits)).
+  float (*kl_divergence)(const KlDivergenceRow<T>& row);
+  /// The same; overwrites the logits with their gradient.
+  float (*kl_divergence_backward)(const KlDivergenceRow<T>& row);
+};
+
+extern const LossKernels<float> kBaselineLosses;
+extern const LossKernels<Bf16> kBaselineBf16Losses;
+#if defined(EXPANDFT_X86_KERNELS)
+extern const LossKernels<float> kAvx2Losses, kAvx512Losses;
+extern const LossKernels<Bf16> kAvx2Bf16Losses, kAvx512Bf16Losses;
+#endif
+
+}  // namespace expandft
