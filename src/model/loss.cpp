@@ -28,7 +28,7 @@ class HeadGradients {
     if (head.requires_grad()) dhead_ = at::zeros_like(head_, head_.options().dtype(at::kFloat));
   }
 
-  /// Adds dlogits (rows, V), in fp32, of the rows that start at `begin`.
+  /// Adds dlogits (rows, V), as ready_for_gradients left them, of the rows that start at `begin`.
   void add(std::int64_t begin, const at::Tensor& dlogits) {
     const std::int64_t rows = dlogits.size(0);
     if (dhidden_.defined()) {
@@ -36,9 +36,7 @@ class HeadGradients {
       const at::Tensor ready = is_half ? dlogits * kHalfScale : dlogits;
       dhidden_.narrow(0, begin, rows).copy_(product(ready.to(head_.scalar_type()), head_));
     }
-    if (dhead_.defined()) {
-      dhead_.addmm_(dlogits.to(at::kFloat).t(), hidden_.narrow(0, begin, rows).to(at::kFloat));
-    }
+    if (dhead_.defined()) add_to_head(dlogits, hidden_.narrow(0, begin, rows));
   }
 
   // Undefined when not required.
@@ -46,6 +44,21 @@ class HeadGradients {
   const at::Tensor& head() const { return dhead_; }
 
  private:
+  /// dhead += dlogitsᵀ·hidden. A product of bfloat16 is rounded to it once a chunk, and summed over
+  /// the chunks in fp32; by parts of the vocabulary, as neither dlogits nor a product as large as
+  /// the head should be in memory in fp32.
+  void add_to_head(const at::Tensor& dlogits, const at::Tensor& hidden) const {
+    if (dlogits.scalar_type() == at::kFloat) {
+      dhead_.addmm_(dlogits.t(), hidden.to(at::kFloat));
+      return;
+    }
+    constexpr std::int64_t kPart = 1 << 14;
+    for (std::int64_t first = 0; first < dlogits.size(1); first += kPart) {
+      const std::int64_t count = std::min(kPart, dlogits.size(1) - first);
+      dhead_.narrow(0, first, count).add_(at::mm(dlogits.narrow(1, first, count).t(), hidden));
+    }
+  }
+
   at::Tensor hidden_, head_, dhidden_, dhead_;
 };
 
@@ -105,15 +118,16 @@ struct LinearKlDivergenceFunction : torch::autograd::Function<LinearKlDivergence
     const bool wants_grad = hidden.requires_grad() || head.requires_grad();
     HeadGradients gradients(hidden, head);
     at::Tensor sum = at::zeros({}, hidden.options().dtype(at::kDouble));
-    // Two models' logits are in memory at once.
-    const std::int64_t rows = hidden.size(0),
-                       step = std::max<std::int64_t>(1, head_chunk_rows(head) / 2);
+    // Both logits together take as much memory as those of another loss.
+    const std::int64_t rows = hidden.size(0), step = head_chunk_rows(head) / 2;
     for (std::int64_t begin = 0; begin < rows; begin += step) {
       const std::int64_t count = std::min(step, rows - begin);
       const auto logits = [&](const at::Tensor& from, const at::Tensor& through) {
         const at::Tensor made = head_logits(from.narrow(0, begin, count), through, softcap);
         return wants_grad ? ready_for_gradients(made) : made;
       };
+      // Two products, even through the same head: one of twice the rows may add up equal rows in
+      // different orders, and a model would then diverge from itself.
       at::Tensor found = logits(hidden, head);
       const at::Tensor expected = logits(reference, reference_head);
       sum.add_(kl_divergence(found, expected, softcap, wants_grad).sum(at::kDouble));
@@ -185,20 +199,18 @@ TokenScores token_scores(const at::Tensor& hidden, const at::Tensor& head,
   const at::Tensor all_tokens = at::tensor(tokens, at::kLong).to(hidden.device());
   std::vector<at::Tensor> log_probs, likeliest;
   std::int64_t done = 0;
-  for_each_chunk(hidden, head, softcap, [&](std::int64_t begin, const at::Tensor& computed) {
-    const at::Tensor logits = computed.to(at::kFloat);
+  for_each_chunk(hidden, head, softcap, [&](std::int64_t begin, at::Tensor logits) {
     const std::int64_t end = begin + logits.size(0);
     const std::int64_t first = done;
     while (done < std::ssize(rows) && rows[static_cast<std::size_t>(done)] < end) ++done;
     if (done == first) return;
     const at::Tensor row = all_rows.narrow(0, first, done - first).sub(begin);
     const at::Tensor token = all_tokens.narrow(0, first, done - first);
-    const at::Tensor chosen = logits.index({row, token});
-    const at::Tensor best = logits.amax(-1, /*keepdim=*/true);
-    // In place: another tensor of this size would cost as much as the sums.
-    const at::Tensor sums = logits.sub_(best).exp_().sum(-1, /*keepdim=*/true).log_().add_(best);
-    log_probs.push_back((chosen - sums.squeeze(1).index_select(0, row)).cpu());
-    likeliest.push_back((best.squeeze(1).index_select(0, row) == chosen).cpu());
+    const at::Tensor chosen = logits.index({row, token}).to(at::kFloat);
+    const SoftmaxOfRows sums = softmax_sums(logits);
+    const at::Tensor best = sums.largest.index_select(0, row);
+    log_probs.push_back((chosen - best - sums.log_sum.index_select(0, row)).cpu());
+    likeliest.push_back((best == chosen).cpu());
   });
   return {at::cat(log_probs), at::cat(likeliest)};
 }

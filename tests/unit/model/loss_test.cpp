@@ -3,6 +3,8 @@
 #include "catch.h"
 #include "golden.h"
 
+#include <vector>
+
 namespace expandft {
 namespace {
 
@@ -74,8 +76,64 @@ TEST_CASE("the divergence and its gradient equal the formula") {
     CHECK(worst_difference(head.grad(), w.grad()) < 1e-5 * static_cast<double>(rows));
 }
 
+TEST_CASE("in 16 bits the divergence and its gradients are within its rounding") {
+  const auto dtype = GENERATE(at::kBFloat16, at::kHalf);
+  const bool trains_head = GENERATE(false, true);
+  const std::int64_t rows = 70, vocabulary = 70000;  // several chunks and parts of the vocabulary
+  CAPTURE(dtype, trains_head);
+  at::manual_seed(7);
+  const at::Tensor reference_head = at::randn({vocabulary, 6}).to(dtype);
+  const at::Tensor head =
+      trains_head ? reference_head.clone().requires_grad_(true) : reference_head;
+  const at::Tensor reference = at::randn({rows, 6}).to(dtype);
+  const at::Tensor hidden = (reference + 0.5 * at::randn({rows, 6})).to(dtype).requires_grad_(true);
+  const at::Tensor found = linear_kl_divergence(hidden, head, reference, reference_head);
+  found.backward();
+
+  const at::Tensor h = hidden.detach().to(at::kDouble).requires_grad_(true);
+  const at::Tensor w = head.detach().to(at::kDouble).requires_grad_(true);
+  const at::Tensor p =
+      at::mm(reference.to(at::kDouble), reference_head.to(at::kDouble).t()).log_softmax(-1);
+  const at::Tensor expected = (p.exp() * (p - at::mm(h, w.t()).log_softmax(-1))).sum();
+  expected.backward();
+  CHECK(found.item<double>() == Approx(expected.item<double>()).epsilon(2e-3));
+  const auto relative = [](const at::Tensor& gradient, const at::Tensor& exact) {
+    return worst_difference(gradient, exact) / exact.abs().max().item<double>();
+  };
+  CHECK(relative(hidden.grad(), h.grad()) < 3e-2);
+  if (trains_head) CHECK(relative(head.grad(), w.grad()) < 3e-2);
+}
+
+TEST_CASE("tokens are scored by the log softmax of their row, in any dtype") {
+  const auto dtype = GENERATE(at::kFloat, at::kBFloat16, at::kHalf);
+  CAPTURE(dtype);
+  at::manual_seed(8);
+  const std::int64_t vocabulary = 70001;  // several chunks
+  const at::Tensor hidden = at::randn({131, 6}).to(dtype);
+  const at::Tensor head = at::randn({vocabulary, 6}).to(dtype);
+  const at::Tensor logits = head_logits(hidden, head, {}).to(at::kDouble);
+  const at::Tensor best = logits.argmax(-1);
+  std::vector<std::int64_t> rows, tokens;
+  for (std::int64_t row = 0; row < 131; row += 3) {
+    rows.insert(rows.end(), {row, row});
+    tokens.insert(tokens.end(), {best[row].item<std::int64_t>(), (row * 517) % vocabulary});
+  }
+  const TokenScores scores = token_scores(hidden, head, rows, tokens);
+  const at::Tensor row = at::tensor(rows), token = at::tensor(tokens);
+  const at::Tensor expected = logits.log_softmax(-1).index({row, token});
+  // A chunk of rows may be multiplied in another order than all of them, then rounded.
+  CHECK(worst_difference(scores.log_probs, expected) < (dtype == at::kFloat ? 1e-5 : 7e-2));
+  for (std::int64_t i = 0; i < token.size(0); i += 2) CHECK(scores.likeliest[i].item<bool>());
+  CHECK(scores.likeliest.sum().item<std::int64_t>() < 2 * token.size(0) / 3);
+}
+
 TEST_CASE("the divergence of a model from itself is exactly zero") {
-  const at::Tensor head = at::randn({30, 4}), hidden = at::randn({9, 4}).requires_grad_(true);
+  const auto dtype = GENERATE(at::kFloat, at::kBFloat16);
+  // Full and partial tiles of a product.
+  const std::int64_t rows = GENERATE(1, 7, 9, 64, 333), width = GENERATE(4, 640);
+  CAPTURE(dtype, rows, width);
+  const at::Tensor head = at::randn({3001, width}).to(dtype);
+  const at::Tensor hidden = at::randn({rows, width}).to(dtype).requires_grad_(true);
   const at::Tensor found = linear_kl_divergence(hidden, head, hidden.detach().clone(), head);
   CHECK(found.item<double>() == 0);
   found.backward();
