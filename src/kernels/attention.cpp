@@ -26,8 +26,8 @@ at::Tensor causal_attention(const at::Tensor& q, const at::Tensor& k, const at::
   if (options.window && *options.window >= longest(offsets))
     options.window.reset();  // hides nothing
   if (options.softcap) return plain_attention(q, k, v, offsets, options);
-  if (!options.window && suits_cpu_attention(q, offsets)) {
-    return cpu_attention(q, k, v, offsets, options.scale);
+  if (suits_cpu_attention(q)) {
+    return cpu_attention(q, k, v, offsets, options.scale, options.window);
   }
   if (suits_flash_attention(q)) {
     return flash_attention(q, k, v, offsets, options.scale, options.window);

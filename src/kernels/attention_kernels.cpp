@@ -1,5 +1,7 @@
 #include "kernels/attention_kernels.h"
 
+#include "kernels/attention_blocks.h"
+#include "kernels/attention_tiles.h"
 #include "kernels/simd.h"
 
 // Compiled once for each instruction set. So nothing here may be shared with other files: a
@@ -8,195 +10,182 @@
 namespace expandft {
 namespace {
 
-using namespace simd;
-
-constexpr float kMasked = -1e30F;
-
-// Blocks of sums that fill the registers: rows × vectors of keys, and rows × vectors of a head's
-// numbers. The latter are summed separately for kApart keys, to keep enough additions in flight.
-constexpr std::int64_t kKeyVectors = kFloats == 16 ? 4 : 2;
-constexpr std::int64_t kHeadVectors = kVectorFloats / kFloats;
-constexpr std::int64_t kApart = kFloats == 16 ? 2 : 1;
-
-EXPANDFT_INLINE std::int64_t round_up(std::int64_t n, std::int64_t to) {
-  return (n + to - 1) / to * to;
+/// Widens `count` numbers, times `factor`, and pads with zeros to a whole vector.
+template <typename T>
+EXPANDFT_INLINE void widen(const T* from, std::int64_t count, float factor, float* to) {
+  std::int64_t d = 0;
+  for (; d + kFloats <= count; d += kFloats) store(to + d, load(from + d) * factor);
+  if (d < count) store(to + d, load_some(from + d, count - d) * factor);
 }
 
-/// Copies `count` rows of queries (or gradients), times `factor`, to contiguous rows padded with
-/// zeros: (kQueryRows, wide).
-EXPANDFT_INLINE void pack_rows(const float* from, std::int64_t stride, std::int64_t count,
-                               std::int64_t dim, std::int64_t wide, float factor, float* to) {
-  for (std::int64_t i = 0; i < kQueryRows * wide; ++i) to[i] = 0;
+template <typename T>
+EXPANDFT_INLINE void narrow(const float* from, std::int64_t count, float factor, T* to) {
+  std::int64_t d = 0;
+  for (; d + kFloats <= count; d += kFloats) store(to + d, load(from + d) * factor);
+  if (d < count) store_some(to + d, load(from + d) * factor, count - d);
+}
+
+EXPANDFT_INLINE void clear(float* numbers, std::int64_t count) {
+  for (std::int64_t i = 0; i < count; ++i) numbers[i] = 0;
+}
+
+/// Widens a block of `count` queries (or gradients), times `factor`, to packed rows, with zeros in
+/// the rest of the last tile.
+template <typename T>
+EXPANDFT_INLINE void pack_queries(const T* from, std::int64_t stride, std::int64_t count,
+                                  const HeadShape& shape, float factor, float* to) {
   for (std::int64_t r = 0; r < count; ++r) {
-    for (std::int64_t d = 0; d < dim; ++d) to[r * wide + d] = from[r * stride + d] * factor;
+    widen(from + r * stride, shape.dim, factor, to + r * shape.row_stride);
   }
+  const std::int64_t rest = round_up(count, kTileRows) - count;
+  clear(to + count * shape.row_stride, rest * shape.row_stride);
 }
 
-/// out[r][j] = rows[r]·columns[:, j] for j < `keys`, a multiple of the block. out (kQueryRows,
-/// padded).
-EXPANDFT_INLINE void products(const float* rows, const PackedHead& with, std::int64_t keys,
-                              float* out) {
-  for (std::int64_t j = 0; j < keys; j += kKeyVectors * kFloats) {
-    Floats sums[kQueryRows][kKeyVectors] = {};
-    for (std::int64_t d = 0; d < with.dim; ++d) {
-      const float* column = with.columns + d * with.padded + j;
-      Floats b[kKeyVectors];
-      for (std::int64_t i = 0; i < kKeyVectors; ++i) b[i] = load(column + i * kFloats);
-      for (std::int64_t r = 0; r < kQueryRows; ++r) {
-        const float a = rows[r * with.wide + d];
-        for (std::int64_t i = 0; i < kKeyVectors; ++i) sums[r][i] += a * b[i];
-      }
+/// One vector of keys, from `first` on, as columns: to (dim, kFloats), rows kPanel apart.
+template <typename T>
+EXPANDFT_INLINE void pack_columns(const HeadPacking<T>& head, std::int64_t first, float* to) {
+  const std::int64_t dim = head.shape.dim, count = head.shape.length - first;
+  for (std::int64_t d = 0; d < dim; d += kFloats) {
+    const std::int64_t numbers = least(kFloats, dim - d);
+    Floats square[kFloats];
+#pragma GCC unroll 16
+    for (std::int64_t t = 0; t < kFloats; ++t) {
+      const T* from = head.from + (first + t) * head.stride + d;
+      square[t] = t >= count           ? Floats{}
+                  : numbers == kFloats ? load(from)
+                                       : load_some(from, numbers);
     }
-    for (std::int64_t r = 0; r < kQueryRows; ++r) {
-      for (std::int64_t i = 0; i < kKeyVectors; ++i) {
-        store(out + r * with.padded + j + i * kFloats, sums[r][i]);
-      }
-    }
-  }
-}
-
-/// out[r] = Σ_j weights[r][j]·rows[j]. out (kQueryRows, wide).
-EXPANDFT_INLINE void weighted_sums(const float* weights, const PackedHead& of, std::int64_t keys,
-                                   float* out) {
-  for (std::int64_t d = 0; d < of.wide; d += kVectorFloats) {
-    Floats sums[kApart][kQueryRows][kHeadVectors] = {};
-    for (std::int64_t j = 0; j < keys; j += kApart) {
-      for (std::int64_t a = 0; a < kApart; ++a) {
-        Floats x[kHeadVectors];
-        for (std::int64_t i = 0; i < kHeadVectors; ++i) {
-          x[i] = load(of.rows + (j + a) * of.wide + d + i * kFloats);
-        }
-        for (std::int64_t r = 0; r < kQueryRows; ++r) {
-          const float weight = weights[r * of.padded + j + a];
-          for (std::int64_t i = 0; i < kHeadVectors; ++i) sums[a][r][i] += weight * x[i];
-        }
-      }
-    }
-    for (std::int64_t r = 0; r < kQueryRows; ++r) {
-      for (std::int64_t i = 0; i < kHeadVectors; ++i) {
-        Floats total = sums[0][r][i];
-        for (std::int64_t a = 1; a < kApart; ++a) total += sums[a][r][i];
-        store(out + r * of.wide + d + i * kFloats, total);
-      }
+    transpose(square);
+    if (numbers == kFloats) {
+#pragma GCC unroll 16
+      for (std::int64_t i = 0; i < kFloats; ++i) store(to + (d + i) * kPanel, square[i]);
+    } else {
+      for (std::int64_t i = 0; i < numbers; ++i) store(to + (d + i) * kPanel, square[i]);
     }
   }
 }
 
-/// sums[j] += Σ_r weights[r][j]·rows[r]. sums (padded, wide).
-EXPANDFT_INLINE void add_outer(const float* weights, const float* rows, std::int64_t keys,
-                               std::int64_t padded, std::int64_t wide, float* sums) {
-  for (std::int64_t d = 0; d < wide; d += kFloats) {
-    Floats row[kQueryRows];
-    for (std::int64_t r = 0; r < kQueryRows; ++r) row[r] = load(rows + r * wide + d);
-    for (std::int64_t j = 0; j < keys; ++j) {
-      float* place = sums + j * wide + d;
-      Floats total = load(place);
-      for (std::int64_t r = 0; r < kQueryRows; ++r) total += weights[r * padded + j] * row[r];
-      store(place, total);
+template <typename T>
+void pack(const HeadPacking<T>& head) {
+  const HeadShape& shape = head.shape;
+  const std::int64_t length = shape.length, stride = shape.row_stride;
+  if (head.rows != nullptr) {
+    for (std::int64_t t = 0; t < length; ++t) {
+      widen(head.from + t * head.stride, shape.dim, 1.0F, head.rows + t * stride);
     }
+    clear(head.rows + length * stride, (shape.padded - length) * stride);
+  }
+  for (std::int64_t t = 0; head.columns != nullptr && t < shape.padded; t += kFloats) {
+    pack_columns(head, t, head.columns + t / kPanel * kPanel * shape.dim + t % kPanel);
   }
 }
 
-#if EXPANDFT_VECTOR_BYTES == 64
-constexpr Ints kLane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-#else
-constexpr Ints kLane = {0, 1, 2, 3, 4, 5, 6, 7};
-#endif
-
-/// Softmax in place over the keys that row i sees, 0 to i; the others become 0. Returns log Σ exp.
-EXPANDFT_INLINE float softmax(float* scores, std::int64_t i, std::int64_t keys) {
-  const auto last = static_cast<std::int32_t>(i);
-  Floats most = fill(kMasked);
-  for (std::int64_t j = 0; j < keys; j += kFloats) {
-    const Ints key = kLane + static_cast<std::int32_t>(j);
-    const Floats s = key <= last ? load(scores + j) : fill(kMasked);
-    store(scores + j, s);
-    most = larger(most, s);
-  }
-  const float peak = largest(most);
+template <typename T>
+EXPANDFT_INLINE float dot(const T* a, const T* b, std::int64_t count) {
   Floats total = {};
-  for (std::int64_t j = 0; j < keys; j += kFloats) {
-    const Ints key = kLane + static_cast<std::int32_t>(j);
-    const Floats p = key <= last ? exp(load(scores + j) - peak) : Floats{};
-    store(scores + j, p);
-    total += p;
-  }
-  const float whole = sum(total);
-  for (std::int64_t j = 0; j < keys; j += kFloats) store(scores + j, load(scores + j) / whole);
-  return peak + __builtin_logf(whole);
+  std::int64_t d = 0;
+  for (; d + kFloats <= count; d += kFloats) total += load(a + d) * load(b + d);
+  if (d < count) total += load_some(a + d, count - d) * load_some(b + d, count - d);
+  return sum(total);
 }
 
-/// For row i, replaces scores by weights p, given their log-sum, and gradients dp of the weights by
-/// those of the scores (arXiv 2205.14135, B.2): ds = p·(dp − Σ out·dout).
-EXPANDFT_INLINE void softmax_backward(float* scores, float* grads, float lse, float delta,
-                                      std::int64_t i, std::int64_t keys) {
-  const auto last = static_cast<std::int32_t>(i);
-  for (std::int64_t j = 0; j < keys; j += kFloats) {
-    const Ints key = kLane + static_cast<std::int32_t>(j);
-    const Floats p = key <= last ? exp(load(scores + j) - lse) : Floats{};
-    store(scores + j, p);
-    store(grads + j, p * (load(grads + j) - delta));
-  }
-}
-
-void forward(const HeadForward& head) {
-  const PackedHead& k = head.k;
+template <typename T>
+void forward(const HeadForward<T>& head) {
+  const HeadShape& shape = head.shape;
+  const std::int64_t stride = shape.row_stride, first = head.first, count = head.count;
   float* rows = head.scratch;
-  float* result = rows + kQueryRows * k.wide;
-  float* scores = result + kQueryRows * k.wide;
-  for (std::int64_t i = 0; i < k.length; i += kQueryRows) {
-    const std::int64_t count = k.length - i < kQueryRows ? k.length - i : kQueryRows;
-    const std::int64_t keys = round_up(i + count, kVectorFloats);
-    pack_rows(head.q + i * head.stride, head.stride, count, k.dim, k.wide, head.scale, rows);
-    products(rows, k, keys, scores);
-    for (std::int64_t r = 0; r < count; ++r) {
-      head.lse[i + r] = softmax(scores + r * k.padded, i + r, keys);
+  float* result = rows + kQueryBlock * stride;
+  float* scores = result + kQueryBlock * stride;
+  Running running[kQueryBlock];
+  float factors[kQueryBlock];
+  pack_queries(head.q + first * head.stride, head.stride, count, shape, shape.scale, rows);
+  clear(result, round_up(count, kTileRows) * stride);
+  for (std::int64_t r = 0; r < kQueryBlock; ++r) {
+    running[r] = {kMasked, Floats{}};
+    factors[r] = 1;
+  }
+  for (std::int64_t key = first_panel(first, shape.window); key < first + count; key += kKeyBlock) {
+    const std::int64_t keys = least(kKeyBlock, round_up(first + count - key, kPanel));
+    block_scores(rows, shape, head.k.columns, first, count, key, keys, scores);
+    for (std::int64_t r = 0; r < round_up(count, kTileRows); ++r) {
+      // Rows beyond the end are zeros, and see what they would.
+      const Visible seen = Visible::of(first + r, 1, shape.window, key, keys);
+      factors[r] = softmax(scores + r * kScoreStride, keys, seen, running[r]);
     }
-    weighted_sums(scores, head.v, keys, result);
+    add_keys(scores, shape, head.v.rows, first, count, key, keys, factors, result);
+  }
+  for (std::int64_t r = 0; r < count; ++r) {
+    const float total = sum(running[r].total);
+    head.lse[first + r] = running[r].peak + __builtin_logf(total);
+    narrow(result + r * stride, shape.dim, 1 / total, head.out + (first + r) * head.stride);
+  }
+}
+
+template <typename T>
+void backward(const HeadBackward<T>& head) {
+  const HeadShape& shape = head.shape;
+  const std::int64_t stride = shape.row_stride;
+  float* rows = head.scratch;
+  float* drows = rows + kQueryBlock * stride;
+  float* result = drows + kQueryBlock * stride;
+  float* scores = result + kQueryBlock * stride;
+  float* grads = scores + kQueryBlock * kScoreStride;
+  float deltas[kQueryBlock];
+  for (std::int64_t first = 0; first < shape.length; first += kQueryBlock) {
+    const std::int64_t count = least(kQueryBlock, shape.length - first);
+    const std::int64_t place = first * head.stride;
+    pack_queries(head.q + place, head.stride, count, shape, shape.scale, rows);
+    pack_queries(head.dout + place, head.stride, count, shape, 1.0F, drows);
+    clear(result, round_up(count, kTileRows) * stride);
     for (std::int64_t r = 0; r < count; ++r) {
-      for (std::int64_t d = 0; d < k.dim; ++d) {
-        head.out[(i + r) * head.stride + d] = result[r * k.wide + d];
+      deltas[r] =
+          dot(head.out + place + r * head.stride, head.dout + place + r * head.stride, shape.dim);
+    }
+    for (std::int64_t key = first_panel(first, shape.window); key < first + count;
+         key += kKeyBlock) {
+      const std::int64_t keys = least(kKeyBlock, round_up(first + count - key, kPanel));
+      block_scores(rows, shape, head.k.columns, first, count, key, keys, scores);
+      block_scores(drows, shape, head.v.columns, first, count, key, keys, grads);
+      for (std::int64_t r = 0; r < round_up(count, kTileRows); ++r) {
+        // Rows beyond the end see no key and add nothing below.
+        const Visible seen =
+            r < count ? Visible::of(first + r, 1, shape.window, key, keys) : Visible{0, 0};
+        softmax_backward(scores + r * kScoreStride, grads + r * kScoreStride, keys, seen,
+                         r < count ? head.lse[first + r] : 0.0F, r < count ? deltas[r] : 0.0F);
+      }
+      add_queries(scores, shape, drows, first, count, key, keys, head.dv);
+      add_queries(grads, shape, rows, first, count, key, keys, head.dk);  // rows hold scale·q
+      add_keys(grads, shape, head.k.rows, first, count, key, keys, nullptr, result);
+    }
+    for (std::int64_t r = 0; r < count; ++r) {
+      narrow(result + r * stride, shape.dim, shape.scale, head.dq + place + r * head.stride);
+    }
+  }
+}
+
+template <typename T>
+void add_parts(const SumOfParts<T>& of) {
+  const std::int64_t dim = of.shape.dim;
+  for (std::int64_t t = 0; t < of.shape.length; ++t) {
+    const float* row = of.parts + t * of.shape.row_stride;
+    T* to = of.to + t * of.stride;
+    for (std::int64_t d = 0; d < dim; d += kFloats) {
+      Floats total = load(row + d);
+      for (std::int64_t p = 1; p < of.count; ++p) total += load(row + p * of.part_stride + d);
+      if (d + kFloats <= dim) {
+        store(to + d, total);
+      } else {
+        store_some(to + d, total, dim - d);
       }
     }
   }
 }
 
-void backward(const HeadBackward& head) {
-  const PackedHead& k = head.k;
-  float* rows = head.scratch;
-  float* drows = rows + kQueryRows * k.wide;
-  float* result = drows + kQueryRows * k.wide;
-  float* scores = result + kQueryRows * k.wide;
-  float* grads = scores + kQueryRows * k.padded;
-  for (std::int64_t i = 0; i < k.length; i += kQueryRows) {
-    const std::int64_t count = k.length - i < kQueryRows ? k.length - i : kQueryRows;
-    const std::int64_t keys = round_up(i + count, kVectorFloats);
-    pack_rows(head.q + i * head.stride, head.stride, count, k.dim, k.wide, head.scale, rows);
-    pack_rows(head.dout + i * head.stride, head.stride, count, k.dim, k.wide, 1.0F, drows);
-    products(rows, k, keys, scores);
-    products(drows, head.v, keys, grads);
-    for (std::int64_t r = 0; r < kQueryRows; ++r) {
-      float delta = 0;
-      for (std::int64_t d = 0; r < count && d < k.dim; ++d) {
-        delta += head.out[(i + r) * head.stride + d] * head.dout[(i + r) * head.stride + d];
-      }
-      // Rows beyond the end see no key and add nothing below.
-      softmax_backward(scores + r * k.padded, grads + r * k.padded,
-                       r < count ? head.lse[i + r] : 0.0F, delta, r < count ? i + r : -1, keys);
-    }
-    add_outer(scores, drows, keys, k.padded, k.wide, head.dv);
-    add_outer(grads, rows, keys, k.padded, k.wide, head.dk);  // rows hold scale·q
-    weighted_sums(grads, k, keys, result);
-    for (std::int64_t r = 0; r < count; ++r) {
-      for (std::int64_t d = 0; d < k.dim; ++d) {
-        head.dq[(i + r) * head.stride + d] = result[r * k.wide + d] * head.scale;
-      }
-    }
-  }
-}
+template <typename T>
+constexpr AttentionKernelsOf<T> kKernelsOf = {pack<T>, forward<T>, backward<T>, add_parts<T>};
 
 }  // namespace
 
-extern const AttentionKernels EXPANDFT_KERNELS(Attention) = {forward, backward};
+extern const AttentionKernels EXPANDFT_KERNELS(Attention) = {kKernelsOf<float>, kKernelsOf<Bf16>};
 
 }  // namespace expandft

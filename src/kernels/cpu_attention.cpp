@@ -1,9 +1,12 @@
 #include "kernels/cpu_attention.h"
 
 #include "kernels/attention_kernels.h"
+#include "kernels/attention_wave.h"
 #include "kernels/cpu_dispatch.h"
 
 #include <algorithm>
+#include <iterator>
+#include <type_traits>
 #include <vector>
 
 #include <torch/csrc/autograd/custom_function.h>
@@ -14,196 +17,235 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-const AttentionKernels& kernels() {
+template <typename T>
+const AttentionKernelsOf<T>& kernels_of() {
 #if defined(EXPANDFT_X86_KERNELS)
   static const AttentionKernels& best =
       best_of(kAvx512Attention, kAvx2Attention, kBaselineAttention);
-  return best;
 #else
-  return kBaselineAttention;
+  static const AttentionKernels& best = kBaselineAttention;
 #endif
-}
-
-std::int64_t round_up(std::int64_t n, std::int64_t to) {
-  return (n + to - 1) / to * to;
-}
-
-/// A PackedHead and the arrays that it points to.
-class Packing {
- public:
-  Packing(const float* from, std::int64_t stride, std::int64_t length, std::int64_t dim) {
-    head_ = {.dim = dim,
-             .wide = round_up(dim, kVectorFloats),
-             .length = length,
-             .padded = round_up(length, kKeyBlock)};
-    rows_.resize(static_cast<std::size_t>(head_.padded * head_.wide));
-    columns_.resize(static_cast<std::size_t>(dim * head_.padded));
-    for (std::int64_t t = 0; t < length; ++t) {
-      for (std::int64_t d = 0; d < dim; ++d) {
-        const float x = from[t * stride + d];
-        rows_[static_cast<std::size_t>(t * head_.wide + d)] = x;
-        columns_[static_cast<std::size_t>(d * head_.padded + t)] = x;
-      }
-    }
-    head_.rows = rows_.data();
-    head_.columns = columns_.data();
-  }
-  Packing(const Packing&) = delete;
-  Packing& operator=(const Packing&) = delete;
-  const PackedHead& head() const { return head_; }
-
- private:
-  PackedHead head_;
-  std::vector<float> rows_, columns_;
-};
-
-/// Copies rows of sums (padded, wide) to their places, `stride` apart.
-void unpack(const std::vector<float>& sums, const PackedHead& like, std::int64_t stride,
-            float* to) {
-  for (std::int64_t t = 0; t < like.length; ++t) {
-    std::copy_n(sums.data() + t * like.wide, like.dim, to + t * stride);
+  if constexpr (std::is_same_v<T, float>) {
+    return best.fp32;
+  } else {
+    return best.bf16;
   }
 }
 
 /// The arrays of one call: contiguous, one row a token.
+template <typename T>
 struct CpuAttention {
-  std::int64_t heads = 0, kv_heads = 0, dim = 0;
+  std::int64_t tokens = 0, heads = 0, kv_heads = 0, dim = 0, window = 0;
   float scale = 1;
-  const float *q = nullptr, *k = nullptr, *v = nullptr;  // (N, heads | kv_heads, dim)
+  const T *q = nullptr, *k = nullptr, *v = nullptr;  // (tokens, heads | kv_heads, dim)
 
-  /// One sequence (tokens [begin, begin + length)) and one key head, with all query heads that it
-  /// serves. Writes their parts of out (N, heads, dim) and, for the backward pass, of lse (heads,
-  /// N), with `tokens` = N: log Σ exp(scale·q·k) of each row.
-  void forward(std::int64_t begin, std::int64_t length, std::int64_t kv_head, float* out,
-               float* lse, std::int64_t tokens) const;
-  /// The backward pass of the same: writes its parts of dq, dk, dv (shapes of q, k, v).
-  void backward(std::int64_t begin, std::int64_t length, std::int64_t kv_head, const float* out,
-                const float* dout, const float* lse, std::int64_t tokens, float* dq, float* dk,
-                float* dv) const;
+  /// Writes out (tokens, heads, dim) and lse (heads, tokens): log Σ exp(scale·q·k) of each row.
+  void forward(const std::vector<std::int64_t>& offsets, T* out, float* lse) const;
+  /// Writes dq, dk, dv (shapes of q, k, v).
+  void backward(const std::vector<std::int64_t>& offsets, const T* out, const T* dout,
+                const float* lse, T* dq, T* dk, T* dv) const;
+
+ private:
+  HeadShape shape_of(const AttentionSequence& sequence) const {
+    return {.dim = dim,
+            .row_stride = row_stride_of(dim),
+            .length = sequence.length,
+            .padded = padded_length(sequence.length),
+            .window = std::min(window, sequence.length),
+            .scale = scale};
+  }
+  std::int64_t place(const AttentionSequence& sequence, std::int64_t head) const {
+    return (sequence.begin * heads + head) * dim;
+  }
+  std::int64_t key_place(const AttentionSequence& sequence, std::int64_t head) const {
+    return (sequence.begin * kv_heads + head) * dim;
+  }
+  /// Packs the keys or values of all sequences and heads; null: that form is not needed.
+  void pack(const AttentionWave& wave, const T* from, const WaveBuffer* rows,
+            const WaveBuffer* columns) const;
 };
 
-void CpuAttention::forward(std::int64_t begin, std::int64_t length, std::int64_t kv_head,
-                           float* out, float* lse, std::int64_t tokens) const {
-  const std::int64_t stride = heads * dim, kv_stride = kv_heads * dim, group = heads / kv_heads;
-  const std::int64_t kv_place = begin * kv_stride + kv_head * dim;
-  const Packing keys(k + kv_place, kv_stride, length, dim);
-  const Packing values(v + kv_place, kv_stride, length, dim);
-  std::vector<float> scratch(static_cast<std::size_t>(forward_scratch(keys.head())));
-  for (std::int64_t head = kv_head * group; head < (kv_head + 1) * group; ++head) {
-    const std::int64_t place = begin * stride + head * dim;
-    kernels().forward({.k = keys.head(),
-                       .v = values.head(),
-                       .stride = stride,
-                       .scale = scale,
-                       .q = q + place,
-                       .out = out + place,
-                       .lse = lse + head * tokens + begin,
-                       .scratch = scratch.data()});
-  }
-}
-
-void CpuAttention::backward(std::int64_t begin, std::int64_t length, std::int64_t kv_head,
-                            const float* out, const float* dout, const float* lse,
-                            std::int64_t tokens, float* dq, float* dk, float* dv) const {
-  const std::int64_t stride = heads * dim, kv_stride = kv_heads * dim, group = heads / kv_heads;
-  const std::int64_t kv_place = begin * kv_stride + kv_head * dim;
-  const Packing keys(k + kv_place, kv_stride, length, dim);
-  const Packing values(v + kv_place, kv_stride, length, dim);
-  const PackedHead& packed = keys.head();
-  std::vector<float> dk_sums(static_cast<std::size_t>(packed.padded * packed.wide));
-  std::vector<float> dv_sums(dk_sums.size());
-  std::vector<float> scratch(static_cast<std::size_t>(backward_scratch(packed)));
-  for (std::int64_t head = kv_head * group; head < (kv_head + 1) * group; ++head) {
-    const std::int64_t place = begin * stride + head * dim;
-    kernels().backward({.k = packed,
-                        .v = values.head(),
-                        .stride = stride,
-                        .scale = scale,
-                        .q = q + place,
-                        .out = out + place,
-                        .dout = dout + place,
-                        .lse = lse + head * tokens + begin,
-                        .dq = dq + place,
-                        .dk = dk_sums.data(),
-                        .dv = dv_sums.data(),
-                        .scratch = scratch.data()});
-  }
-  unpack(dk_sums, packed, kv_stride, dk + kv_place);
-  unpack(dv_sums, packed, kv_stride, dv + kv_place);
-}
-
-CpuAttention arrays_of(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                       double scale) {
-  return {.heads = q.size(1),
-          .kv_heads = k.size(1),
-          .dim = q.size(2),
-          .scale = static_cast<float>(scale),
-          .q = q.const_data_ptr<float>(),
-          .k = k.const_data_ptr<float>(),
-          .v = v.const_data_ptr<float>()};
-}
-
-/// Calls visit(begin, length, kv_head) for every sequence and key head, from all threads.
-template <typename Visit>
-void for_each_head(const std::vector<std::int64_t>& offsets, std::int64_t kv_heads, Visit visit) {
-  const auto sequences = static_cast<std::int64_t>(offsets.size()) - 1;
-  for_each_task(sequences * kv_heads, [&](std::int64_t task) {
-    const auto sequence = static_cast<std::size_t>(task / kv_heads);
-    visit(offsets[sequence], offsets[sequence + 1] - offsets[sequence], task % kv_heads);
+template <typename T>
+void CpuAttention<T>::pack(const AttentionWave& wave, const T* from, const WaveBuffer* rows,
+                           const WaveBuffer* columns) const {
+  for_each_task(std::ssize(wave.sequences) * kv_heads, [&](std::int64_t task) {
+    const AttentionSequence& sequence = wave.sequences[static_cast<std::size_t>(task / kv_heads)];
+    const std::int64_t head = task % kv_heads;
+    kernels_of<T>().pack({.shape = shape_of(sequence),
+                          .from = from + key_place(sequence, head),
+                          .stride = kv_heads * dim,
+                          .rows = rows == nullptr ? nullptr : rows->at(sequence, head),
+                          .columns = columns == nullptr ? nullptr : columns->at(sequence, head)});
   });
+}
+
+template <typename T>
+void CpuAttention<T>::forward(const std::vector<std::int64_t>& offsets, T* out, float* lse) const {
+  struct Block {
+    AttentionSequence sequence;
+    std::int64_t head, first;
+  };
+  for (const AttentionWave& wave : waves_of(offsets, kv_heads * dim)) {
+    const WaveBuffer key_columns(wave, kv_heads, dim);
+    const WaveBuffer value_rows(wave, kv_heads, row_stride_of(dim));
+    pack(wave, k, nullptr, &key_columns);
+    pack(wave, v, &value_rows, nullptr);
+    std::vector<Block> blocks;
+    for (const AttentionSequence& sequence : wave.sequences) {
+      const std::int64_t last = (sequence.length - 1) / kQueryBlock * kQueryBlock;
+      for (std::int64_t head = 0; head < heads; ++head) {
+        // The last blocks see the most keys: long tasks come first.
+        for (std::int64_t first = last; first >= 0; first -= kQueryBlock) {
+          blocks.push_back({sequence, head, first});
+        }
+      }
+    }
+    for_each_task(std::ssize(blocks), [&](std::int64_t task) {
+      const auto& [sequence, head, first] = blocks[static_cast<std::size_t>(task)];
+      const HeadShape shape = shape_of(sequence);
+      const std::int64_t kv_head = head / (heads / kv_heads);
+      const at::Tensor scratch = unset_numbers(forward_scratch(shape));
+      kernels_of<T>().forward({.shape = shape,
+                               .k = {.columns = key_columns.at(sequence, kv_head)},
+                               .v = {.rows = value_rows.at(sequence, kv_head)},
+                               .stride = heads * dim,
+                               .first = first,
+                               .count = std::min(kQueryBlock, sequence.length - first),
+                               .q = q + place(sequence, head),
+                               .out = out + place(sequence, head),
+                               .lse = lse + head * tokens + sequence.begin,
+                               .scratch = scratch.mutable_data_ptr<float>()});
+    });
+  }
+}
+
+template <typename T>
+void CpuAttention<T>::backward(const std::vector<std::int64_t>& offsets, const T* out,
+                               const T* dout, const float* lse, T* dq, T* dk, T* dv) const {
+  const std::int64_t group = heads / kv_heads;
+  for (const AttentionWave& wave : waves_of(offsets, heads * dim)) {
+    const WaveBuffer key_rows(wave, kv_heads, row_stride_of(dim));
+    const WaveBuffer key_columns(wave, kv_heads, dim), value_columns(wave, kv_heads, dim);
+    pack(wave, k, &key_rows, &key_columns);
+    pack(wave, v, nullptr, &value_columns);
+    // Each query head sums its own gradients of keys and values, so that all are computed at once.
+    const WaveBuffer dk_parts(wave, heads, row_stride_of(dim));
+    const WaveBuffer dv_parts(wave, heads, row_stride_of(dim));
+    const std::int64_t count = std::ssize(wave.sequences);
+    for_each_task(count * heads, [&](std::int64_t task) {
+      const AttentionSequence& sequence = wave.sequences[static_cast<std::size_t>(task / heads)];
+      const std::int64_t head = task % heads, kv_head = head / group;
+      const HeadShape shape = shape_of(sequence);
+      float* dk_sums = dk_parts.at(sequence, head);
+      float* dv_sums = dv_parts.at(sequence, head);
+      std::fill_n(dk_sums, sum_rows(sequence.length) * shape.row_stride, 0.0F);
+      std::fill_n(dv_sums, sum_rows(sequence.length) * shape.row_stride, 0.0F);
+      const at::Tensor scratch = unset_numbers(backward_scratch(shape));
+      kernels_of<T>().backward(
+          {.shape = shape,
+           .k = {key_rows.at(sequence, kv_head), key_columns.at(sequence, kv_head)},
+           .v = {.columns = value_columns.at(sequence, kv_head)},
+           .stride = heads * dim,
+           .q = q + place(sequence, head),
+           .out = out + place(sequence, head),
+           .dout = dout + place(sequence, head),
+           .lse = lse + head * tokens + sequence.begin,
+           .dq = dq + place(sequence, head),
+           .dk = dk_sums,
+           .dv = dv_sums,
+           .scratch = scratch.mutable_data_ptr<float>()});
+    });
+    for_each_task(count * kv_heads * 2, [&](std::int64_t task) {
+      const AttentionSequence& sequence =
+          wave.sequences[static_cast<std::size_t>(task / (kv_heads * 2))];
+      const std::int64_t kv_head = task / 2 % kv_heads;
+      const bool is_key = task % 2 == 0;
+      const WaveBuffer& parts = is_key ? dk_parts : dv_parts;
+      kernels_of<T>().add_parts({.shape = shape_of(sequence),
+                                 .parts = parts.at(sequence, kv_head * group),
+                                 .count = group,
+                                 .part_stride = parts.head_stride(),
+                                 .to = (is_key ? dk : dv) + key_place(sequence, kv_head),
+                                 .stride = kv_heads * dim});
+    });
+  }
+}
+
+template <typename T>
+const T* numbers_of(const at::Tensor& x) {
+  return static_cast<const T*>(x.const_data_ptr());
+}
+template <typename T>
+T* writable_numbers_of(const at::Tensor& x) {
+  return static_cast<T*>(x.mutable_data_ptr());
+}
+
+/// Calls visit(attention) with the arrays in their type. q, k, v are contiguous.
+template <typename Visit>
+void with_arrays(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, double scale,
+                 std::int64_t window, Visit visit) {
+  const auto call = [&]<typename T>(CpuAttention<T> attention) {
+    attention.tokens = q.size(0);
+    attention.heads = q.size(1);
+    attention.kv_heads = k.size(1);
+    attention.dim = q.size(2);
+    attention.window = window;
+    attention.scale = static_cast<float>(scale);
+    attention.q = numbers_of<T>(q);
+    attention.k = numbers_of<T>(k);
+    attention.v = numbers_of<T>(v);
+    visit(attention);
+  };
+  if (q.scalar_type() == at::kBFloat16) {
+    call(CpuAttention<Bf16>{});
+  } else {
+    call(CpuAttention<float>{});
+  }
 }
 
 struct CpuAttentionFunction : torch::autograd::Function<CpuAttentionFunction> {
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& q, const at::Tensor& k,
                             const at::Tensor& v, const std::vector<std::int64_t>& offsets,
-                            double scale) {
-    const std::int64_t tokens = q.size(0);
+                            double scale, std::int64_t window) {
     at::Tensor out = at::empty(q.sizes(), q.options());
-    at::Tensor lse = at::empty({q.size(1), tokens}, q.options());
-    const CpuAttention attention = arrays_of(q, k, v, scale);
-    for_each_head(offsets, k.size(1),
-                  [&, y = out.data_ptr<float>(), l = lse.data_ptr<float>()](
-                      std::int64_t begin, std::int64_t length, std::int64_t h) {
-                    attention.forward(begin, length, h, y, l, tokens);
-                  });
+    at::Tensor lse = at::empty({q.size(1), q.size(0)}, q.options().dtype(at::kFloat));
+    with_arrays(q, k, v, scale, window, [&]<typename T>(const CpuAttention<T>& attention) {
+      attention.forward(offsets, writable_numbers_of<T>(out), lse.mutable_data_ptr<float>());
+    });
     ctx->save_for_backward({q, k, v, out, lse});
     ctx->saved_data["offsets"] = offsets;
     ctx->saved_data["scale"] = scale;
+    ctx->saved_data["window"] = window;
     return out;
   }
 
   static variable_list backward(AutogradContext* ctx, variable_list grads) {
     const variable_list saved = ctx->get_saved_variables();
     const at::Tensor &q = saved[0], &k = saved[1], &v = saved[2], &out = saved[3], &lse = saved[4];
-    const at::Tensor dout = grads[0].contiguous();
+    const at::Tensor dout = grads[0].to(q.scalar_type()).contiguous();
     at::Tensor dq = at::empty_like(q), dk = at::empty_like(k), dv = at::empty_like(v);
-    const CpuAttention attention = arrays_of(q, k, v, ctx->saved_data["scale"].toDouble());
-    for_each_head(ctx->saved_data["offsets"].toIntVector(), k.size(1),
-                  [&, a = dq.data_ptr<float>(), b = dk.data_ptr<float>(), c = dv.data_ptr<float>()](
-                      std::int64_t begin, std::int64_t length, std::int64_t h) {
-                    attention.backward(begin, length, h, out.const_data_ptr<float>(),
-                                       dout.const_data_ptr<float>(), lse.const_data_ptr<float>(),
-                                       q.size(0), a, b, c);
-                  });
-    return {dq, dk, dv, {}, {}};
+    const std::vector<std::int64_t> offsets = ctx->saved_data["offsets"].toIntVector();
+    with_arrays(q, k, v, ctx->saved_data["scale"].toDouble(), ctx->saved_data["window"].toInt(),
+                [&]<typename T>(const CpuAttention<T>& attention) {
+                  attention.backward(offsets, numbers_of<T>(out), numbers_of<T>(dout),
+                                     lse.const_data_ptr<float>(), writable_numbers_of<T>(dq),
+                                     writable_numbers_of<T>(dk), writable_numbers_of<T>(dv));
+                });
+    return {dq, dk, dv, {}, {}, {}};
   }
 };
 
 }  // namespace
 
-bool suits_cpu_attention(const at::Tensor& q, const std::vector<std::int64_t>& offsets) {
-  constexpr std::int64_t kMostNumbers = 1 << 16;  // of a sequence's keys
-  if (!q.is_cpu() || q.scalar_type() != at::kFloat) return false;
-  for (std::size_t i = 0; i + 1 < offsets.size(); ++i) {
-    if ((offsets[i + 1] - offsets[i]) * q.size(2) > kMostNumbers) return false;
-  }
-  return true;
+bool suits_cpu_attention(const at::Tensor& q) {
+  return q.is_cpu() && (q.scalar_type() == at::kFloat || q.scalar_type() == at::kBFloat16);
 }
 
 at::Tensor cpu_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                         const std::vector<std::int64_t>& offsets, double scale) {
-  return CpuAttentionFunction::apply(q.contiguous(), k.contiguous(), v.contiguous(), offsets,
-                                     scale);
+                         const std::vector<std::int64_t>& offsets, double scale,
+                         std::optional<std::int64_t> window) {
+  return CpuAttentionFunction::apply(q.contiguous(), k.contiguous(), v.contiguous(), offsets, scale,
+                                     window.value_or(q.size(0)));
 }
 
 }  // namespace expandft

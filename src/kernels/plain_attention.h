@@ -11,7 +11,8 @@
 namespace expandft {
 
 // Attention by LibTorch's operators, for all cases that cpu_attention and flash_attention do not
-// take: soft caps, long sequences on a CPU, dtypes and GPUs without flash attention, caches.
+// take: soft caps, other dtypes than fp32 and bf16 on a CPU, dtypes and GPUs without flash
+// attention, caches.
 
 /// Consecutive sequences of one length in a pack, computed in one call.
 struct SequenceRun {

@@ -3,6 +3,12 @@
 #include "catch.h"
 #include "golden.h"
 
+#include <cmath>
+#include <optional>
+#include <vector>
+
+#include <ATen/Parallel.h>
+
 namespace expandft {
 namespace {
 
@@ -40,9 +46,45 @@ struct AttentionCase {
   std::optional<double> softcap = {};
 };
 
+/// What the largest error of a result and of a gradient may be: bf16 and fp16 round the results,
+/// of up to about 4, and the sums Σ out·dout in the gradients of the scores.
+struct Tolerance {
+  double result, gradient;
+};
+Tolerance tolerance_of(at::ScalarType dtype) {
+  if (dtype == at::kBFloat16) return {0.02, 0.08};
+  if (dtype == at::kHalf) return {0.003, 0.015};
+  return {5e-6, 2e-5};
+}
+
+void check_against_formula(const AttentionCase& c, at::ScalarType dtype) {
+  CAPTURE(c.heads, c.kv_heads, c.dim, c.offsets, c.window.value_or(0), c.softcap.value_or(0),
+          at::toString(dtype));
+  const std::int64_t n = c.offsets.back();
+  at::manual_seed(1);
+  const auto random = [&](std::int64_t heads) { return at::randn({n, heads, c.dim}).to(dtype); };
+  const at::Tensor q = random(c.heads), k = random(c.kv_heads), v = random(c.kv_heads);
+  const at::Tensor dout = random(c.heads);
+  const AttentionOptions options{0.7 / std::sqrt(static_cast<double>(c.dim)), c.window, c.softcap};
+  const auto leaf = [](const at::Tensor& x, at::ScalarType type) {
+    return x.to(type, /*non_blocking=*/false, /*copy=*/true).requires_grad_(true);
+  };
+  const at::Tensor q1 = leaf(q, dtype), k1 = leaf(k, dtype), v1 = leaf(v, dtype);
+  const at::Tensor q2 = leaf(q, at::kDouble), k2 = leaf(k, at::kDouble), v2 = leaf(v, at::kDouble);
+  const at::Tensor found = causal_attention(q1, k1, v1, c.offsets, options);
+  const at::Tensor expected = plain_attention(q2, k2, v2, c.offsets, options);
+  const Tolerance tolerance = tolerance_of(dtype);
+  CHECK(found.scalar_type() == dtype);
+  CHECK(worst_difference(found.detach(), expected.detach()) < tolerance.result);
+  found.backward(dout);
+  expected.backward(dout.to(at::kDouble));
+  CHECK(worst_difference(q1.grad(), q2.grad()) < tolerance.gradient);
+  CHECK(worst_difference(k1.grad(), k2.grad()) < tolerance.gradient);
+  CHECK(worst_difference(v1.grad(), v2.grad()) < tolerance.gradient);
+}
+
 TEST_CASE("attention and its gradients equal the formula") {
-  // Short and long sequences, of equal and different lengths, around the kernels' block sizes; the
-  // last is too long for cpu_attention.
+  // Short and long sequences, of equal and different lengths, around the kernels' block sizes.
   const AttentionCase c = GENERATE(
       AttentionCase{8, 4, 8, {0, 256, 512}}, AttentionCase{6, 6, 48, {0, 1, 4, 21, 85, 149}},
       AttentionCase{4, 1, 12, {0, 64, 127, 255}}, AttentionCase{2, 2, 16, {0, 3}},
@@ -52,26 +94,70 @@ TEST_CASE("attention and its gradients equal the formula") {
       AttentionCase{2, 1, 16, {0, 700, 730}, 100}, AttentionCase{2, 2, 8, {0, 30}, 30},
       AttentionCase{6, 2, 12, {0, 17, 57, 62}, {}, 1.5},
       AttentionCase{4, 1, 8, {0, 40, 80, 87}, 9, 2.0});
-  CAPTURE(c.heads, c.kv_heads, c.dim, c.offsets, c.window.value_or(0), c.softcap.value_or(0));
-  const std::int64_t n = c.offsets.back();
-  at::manual_seed(1);
-  const auto random = [&](std::int64_t heads) { return at::randn({n, heads, c.dim}); };
-  const at::Tensor q = random(c.heads), k = random(c.kv_heads), v = random(c.kv_heads);
-  const at::Tensor dout = random(c.heads);
-  const AttentionOptions options{0.7 / std::sqrt(static_cast<double>(c.dim)), c.window, c.softcap};
-  const auto leaf = [](const at::Tensor& x, at::ScalarType dtype) {
-    return x.to(dtype, /*non_blocking=*/false, /*copy=*/true).requires_grad_(true);
+  check_against_formula(c, at::kFloat);
+}
+
+TEST_CASE("attention equals the formula in every dtype, for every size of heads and window") {
+  const std::int64_t dim = GENERATE(1, 8, 24, 40, 64, 96, 128, 256);
+  const auto window = GENERATE(as<std::optional<std::int64_t>>{}, std::nullopt, 1, 3, 16, 17, 400);
+  const auto dtype = GENERATE(at::kFloat, at::kBFloat16, at::kHalf);
+  // Lengths of one token, around tiles, panels and blocks, and across several blocks.
+  check_against_formula({4, 2, dim, {0, 1, 6, 53, 150, 351}, window}, dtype);
+}
+
+TEST_CASE("attention in bfloat16 is that of fp32, rounded once") {
+  at::manual_seed(3);
+  const std::vector<std::int64_t> offsets{0, 13, 130};
+  const auto random = [&](std::int64_t heads) { return at::randn({130, heads, 40}); };
+  const at::Tensor q = random(4).to(at::kBFloat16), k = random(1).to(at::kBFloat16);
+  const at::Tensor v = random(1).to(at::kBFloat16);
+  const AttentionOptions options{.scale = 0.2, .window = 50};
+  const at::Tensor found = causal_attention(q, k, v, offsets, options);
+  const at::Tensor wide =
+      causal_attention(q.to(at::kFloat), k.to(at::kFloat), v.to(at::kFloat), offsets, options);
+  CHECK(at::equal(found, wide.to(at::kBFloat16)));
+}
+
+TEST_CASE("the bits of attention and its gradients do not depend on the number of threads") {
+  const auto dtype = GENERATE(at::kFloat, at::kBFloat16);
+  at::manual_seed(4);
+  const auto random = [&](std::int64_t heads) { return at::randn({400, heads, 24}).to(dtype); };
+  const at::Tensor q = random(4), k = random(1), v = random(1), dout = random(4);
+  const auto results = [&](int threads) {
+    const int before = at::get_num_threads();
+    at::set_num_threads(threads);
+    const auto leaf = [](const at::Tensor& x) { return x.clone().requires_grad_(true); };
+    const at::Tensor a = leaf(q), b = leaf(k), c = leaf(v);
+    const at::Tensor out = causal_attention(a, b, c, {0, 300, 400}, {.scale = 0.3, .window = 150});
+    out.backward(dout);
+    at::set_num_threads(before);
+    return std::vector<at::Tensor>{out.detach(), a.grad(), b.grad(), c.grad()};
   };
-  const at::Tensor q1 = leaf(q, at::kFloat), k1 = leaf(k, at::kFloat), v1 = leaf(v, at::kFloat);
-  const at::Tensor q2 = leaf(q, at::kDouble), k2 = leaf(k, at::kDouble), v2 = leaf(v, at::kDouble);
-  const at::Tensor found = causal_attention(q1, k1, v1, c.offsets, options);
-  const at::Tensor expected = plain_attention(q2, k2, v2, c.offsets, options);
-  CHECK(worst_difference(found.detach(), expected.detach()) < 5e-6);
-  found.backward(dout);
-  expected.backward(dout.to(at::kDouble));
-  CHECK(worst_difference(q1.grad(), q2.grad()) < 2e-5);
-  CHECK(worst_difference(k1.grad(), k2.grad()) < 2e-5);
-  CHECK(worst_difference(v1.grad(), v2.grad()) < 2e-5);
+  const std::vector<at::Tensor> expected = results(1);
+  for (const int threads : {2, 3, 8}) {
+    const std::vector<at::Tensor> found = results(threads);
+    for (std::size_t i = 0; i < found.size(); ++i) CHECK(at::equal(found[i], expected[i]));
+  }
+}
+
+TEST_CASE("blocks of keys outside the window are not read") {
+  // NaN times a weight of zero would show.
+  at::manual_seed(5);
+  const auto leaf = [](const at::Tensor& x) { return x.clone().requires_grad_(true); };
+  const at::Tensor q = leaf(at::randn({400, 2, 8})), v = leaf(at::randn({400, 1, 8}));
+  at::Tensor keys = at::randn({400, 1, 8});
+  keys.narrow(0, 0, 10).fill_(NAN);
+  const at::Tensor k = leaf(keys);
+  const at::Tensor out = causal_attention(q, k, v, {0, 400}, {.scale = 0.3, .window = 20});
+  out.narrow(0, 200, 200).sum().backward();
+  const auto is_finite = [](const at::Tensor& x) {
+    return at::isfinite(x.narrow(0, 200, 200)).all().item<bool>();
+  };
+  CHECK(at::isnan(out.narrow(0, 0, 10)).all().item<bool>());
+  CHECK(is_finite(out));
+  CHECK(is_finite(q.grad()));
+  CHECK(is_finite(k.grad()));
+  CHECK(is_finite(v.grad()));
 }
 
 TEST_CASE("attention of the newest tokens equals that of the whole sequence") {
