@@ -73,3 +73,11 @@ target_compile_options(expandft_torch INTERFACE
 # The CUDA wheel's libtorch_cpu finds its CUDA libraries by a path of its own, at run time only.
 target_link_options(expandft_torch INTERFACE -Wl,--allow-shlib-undefined)
 target_link_libraries(expandft_torch INTERFACE expandft_libtorch_cpu expandft_libc10)
+# LibTorch's own OpenMP runtime, for the file that is compiled with -fopenmp: another one would have threads of its own.
+file(GLOB EXPANDFT_TORCH_OPENMP "${EXPANDFT_TORCH_DIR}/lib/libgomp*.so*")
+if(NOT EXPANDFT_TORCH_OPENMP)
+  set(EXPANDFT_TORCH_OPENMP gomp)
+endif()
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  target_link_libraries(expandft_torch INTERFACE ${EXPANDFT_TORCH_OPENMP})
+endif()

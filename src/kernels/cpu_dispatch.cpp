@@ -1,5 +1,9 @@
 #include "kernels/cpu_dispatch.h"
 
+#include <algorithm>
+
+#include <ATen/Parallel.h>
+
 namespace expandft {
 
 InstructionSet best_instruction_set() {
@@ -11,6 +15,19 @@ InstructionSet best_instruction_set() {
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return InstructionSet::kAvx2;
 #endif
   return InstructionSet::kBaseline;
+}
+
+// This file is compiled with OpenMP (src/CMakeLists.txt): without it, at::parallel_for is a loop of
+// one thread, because all of it is in ATen's headers.
+#if AT_PARALLEL_OPENMP && defined(__GNUC__) && !defined(__clang__) && !defined(_OPENMP)
+#error "kernels/cpu_dispatch.cpp must be compiled with -fopenmp"
+#endif
+
+void on_threads(std::int64_t most, const std::function<void()>& work) {
+  const std::int64_t workers = std::min<std::int64_t>(most, at::get_num_threads());
+  at::parallel_for(0, workers, 1, [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t worker = first; worker < last; ++worker) work();
+  });
 }
 
 }  // namespace expandft

@@ -1,10 +1,8 @@
 #pragma once
 
-#include <algorithm>
 #include <atomic>
 #include <cstdint>
-
-#include <ATen/Parallel.h>
+#include <functional>
 
 namespace expandft {
 
@@ -31,16 +29,17 @@ const Kernels& best_of([[maybe_unused]] const Kernels& avx512, [[maybe_unused]] 
   return baseline;
 }
 
+/// Calls work() on at most `most` threads at once, this one among them: as many as LibTorch uses,
+/// or this one alone within a parallel loop.
+void on_threads(std::int64_t most, const std::function<void()>& work);
+
 /// Calls visit(task) for task = 0 … tasks − 1, which must not depend on each other. Each thread
 /// takes the next task when it has finished one, so a slow or interrupted thread delays nobody.
 template <typename Visit>
 void for_each_task(std::int64_t tasks, Visit visit) {
   std::atomic<std::int64_t> next = 0;
-  const std::int64_t workers = std::min<std::int64_t>(tasks, at::get_num_threads());
-  at::parallel_for(0, workers, 1, [&](std::int64_t first, std::int64_t last) {
-    for (std::int64_t worker = first; worker < last; ++worker) {
-      for (std::int64_t task = next++; task < tasks; task = next++) visit(task);
-    }
+  on_threads(tasks, [&] {
+    for (std::int64_t task = next++; task < tasks; task = next++) visit(task);
   });
 }
 
