@@ -2,12 +2,14 @@
 """Measures expandft's evaluation against lm-evaluation-harness with transformers, on the CPU.
 
     scripts/bench-eval --data DIR --rows 100 --write
+    scripts/bench-eval --model DIR --data DIR --rows 200
 
-Each round runs both programs in turn on the same rows with a random model of 15 M weights, float32, the same
-threads: expandft once per task, the harness once for each batch size of --batch-sizes; for each task, its best batch
-size counts. The time of both is that from reading the rows to the metrics, without loading the model; the table also has
-the time of expandft's whole process. Prints a Markdown table; --write also puts it between the markers in
-docs/performance.md. Fails if the two do not find the same log-likelihoods.
+Each round runs both programs in turn on the same rows with the same threads: expandft once per task in float32, the
+harness once for each batch size of --batch-sizes and each of --dtypes; for each task, its best one counts. The model
+is that of --model, or a random one of 15 M weights. The time of both is that from reading the rows to the metrics,
+without loading the model; the table also has the time of expandft's whole process. Prints a Markdown table; --write
+also puts it between the markers in docs/performance.md. Fails if the two do not find the same log-likelihoods in
+float32.
 
 --data is a folder of <task>.jsonl, with the fields of the published data sets or with ready-made prompts. The default is
 the slices in tests/golden/tasks, which are too small for published figures.
@@ -43,9 +45,11 @@ def parse_arguments():
                         default=os.environ.get("EXPANDFT_BINARY", ROOT / "build/release/bin/expandft"),
                         help="the expandft program (default: $EXPANDFT_BINARY, or the release preset's)")
     parser.add_argument("--data", type=Path, default=ROOT / "tests/golden/tasks")
+    parser.add_argument("--model", type=Path, help="a Hugging Face model directory (default: a random model)")
     parser.add_argument("--rows", type=int, default=100, help="number of rows per task, from the first")
     parser.add_argument("--tasks", default=",".join(eval_inputs.TASKS))
     parser.add_argument("--batch-sizes", default="1,16,auto", help="batch sizes of the harness")
+    parser.add_argument("--dtypes", default="float32", help="dtypes of the harness's model")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--pause", type=float, default=1.0, help="seconds between runs")
@@ -54,28 +58,34 @@ def parse_arguments():
     options = parser.parse_args()
     options.binary, options.data = Path(options.binary).resolve(), options.data.resolve()
     options.tasks, options.batch_sizes = options.tasks.split(","), options.batch_sizes.split(",")
+    # What the harness is run with; float32 first.
+    options.ways = [(size, dtype) for dtype in options.dtypes.split(",") for size in options.batch_sizes]
     for name in options.tasks:
         if name not in eval_inputs.TASKS:
             parser.error(f"{name!r} found, expected one of {', '.join(eval_inputs.TASKS)}")
     if not options.binary.is_file():
         parser.error(f"{options.binary} does not exist: build expandft first")
+    if options.model and not options.model.is_dir():
+        parser.error(f"{options.model} is no directory")
     if options.write and (missing := page.missing_markers(PAGE, [PLACE])):
         parser.error(missing)
     return options
 
 
 def prepare(options):
-    """Makes the model and the rows; returns the folders of both, and the number of rows by task."""
+    """Makes the rows, and the model unless there is one; returns the folders of both, and the number of rows by task."""
     model, data = (options.cache.resolve() / name for name in ("eval-model", "eval-data"))
     for directory in (model, data):
         directory.mkdir(parents=True, exist_ok=True)
+    rows = {task: eval_inputs.prepare(task, options.data, data, options.rows) for task in options.tasks}
+    if options.model:
+        return options.model.resolve(), data, rows
     command = [sys.executable, programs.BENCH / "make_inputs.py", "--name", "random15M", "--model", model,
                "--text", ROOT / "data/tinyshakespeare.valid.txt", "--ids", data / "ids.npy"]
     subprocess.run([str(part) for part in command], check=True, stdout=sys.stderr)
     command = [sys.executable, programs.BENCH / "tokenizer_json.py", model]
     subprocess.run([str(part) for part in command], check=True, stdout=sys.stderr)
-    return model, data, {task: eval_inputs.prepare(task, options.data, data, options.rows)
-                                    for task in options.tasks}
+    return model, data, rows
 
 
 def run_expandft(task, model, data, options):
@@ -93,11 +103,11 @@ def run_expandft(task, model, data, options):
     return sum(map(float, parts)), seconds, [json.loads(line)["log_probs"] for line in examples.read_text().splitlines()]
 
 
-def run_harness(batch_size, model, data, options):
+def run_harness(batch_size, dtype, model, data, options):
     """({task: seconds of its evaluation}, {task: log-likelihoods}, seconds of the process)."""
     output = data / "harness.json"
     command = [sys.executable, ORACLE, "--model", model, "--data", data, "--tasks", ",".join(options.tasks),
-               "--output", output, "--batch-size", batch_size, "--threads", options.threads]
+               "--output", output, "--batch-size", batch_size, "--dtype", dtype, "--threads", options.threads]
     start = time.monotonic()
     programs.run_measured(command, options.threads, data / "harness.log")
     seconds = time.monotonic() - start
@@ -115,11 +125,10 @@ def check_same(task, ours, theirs):
 
 
 def measure(options):
-    """Seconds of each round: {task: […]} for expandft's evaluation and for its whole process; {task: {batch size: […]}}
-    for the harness; rows by task."""
+    """Seconds of each round: {task: […]} for expandft's evaluation and for its whole process; {task: {way: […]}} for the harness; rows by task."""
     model, data, rows = prepare(options)
     ours, whole = ({task: [] for task in options.tasks} for _ in range(2))
-    theirs = {task: {size: [] for size in options.batch_sizes} for task in options.tasks}
+    theirs = {task: {way: [] for way in options.ways} for task in options.tasks}
     for number in range(1, options.rounds + 1):
         found = {}
         for task in options.tasks:
@@ -128,30 +137,32 @@ def measure(options):
             ours[task].append(seconds)
             whole[task].append(process)
             print(f"round {number}, {task}, expandft: {seconds:.2f} s, whole process {process:.2f} s", file=sys.stderr)
-        for size in options.batch_sizes:
+        for size, dtype in options.ways:
             programs.settle(options.pause)
-            seconds, log_probs, process = run_harness(size, model, data, options)
+            seconds, log_probs, process = run_harness(size, dtype, model, data, options)
             for task in options.tasks:
-                check_same(task, found[task], log_probs[task])
-                theirs[task][size].append(seconds[task])
-            print(f"round {number}, harness, batch size {size}: " + ", ".join(
+                if dtype == "float32":
+                    check_same(task, found[task], log_probs[task])
+                theirs[task][size, dtype].append(seconds[task])
+            print(f"round {number}, harness, {dtype}, batch size {size}: " + ", ".join(
                 f"{task} {seconds[task]:.2f} s" for task in options.tasks) + f"; whole process {process:.1f} s",
                 file=sys.stderr)
     return ours, whole, theirs, rows
 
 
 def table(ours, whole, theirs, rows, options):
-    lines = [f"{device.machine()} random15M, {options.threads} threads, float32; seconds, median (least–most) of "
+    name = options.model.resolve().name if options.model else "random15M"
+    lines = [f"{device.machine()} {name}, {options.threads} threads, float32; seconds, median (least–most) of "
              f"{options.rounds} rounds.", "",
-             "| task | rows | expandft | lm-evaluation-harness | the harness's best batch size | harness / expandft | "
+             "| task | rows | expandft | lm-evaluation-harness | its best batch size and dtype | harness / expandft | "
              "expandft, whole process |", "|---|---|---|---|---|---|---|"]
     totals = [0.0, 0.0]
     for task in options.tasks:
-        best = min(theirs[task], key=lambda size: statistics.median(theirs[task][size]))
+        best = min(theirs[task], key=lambda way: statistics.median(theirs[task][way]))
         medians = statistics.median(ours[task]), statistics.median(theirs[task][best])
         totals = [total + median for total, median in zip(totals, medians)]
         lines.append(f"| {task} | {rows[task]} | {tables.spread(ours[task], 2)} | "
-                     f"{tables.spread(theirs[task][best], 2)} | {best} | {medians[1] / medians[0]:.1f} | "
+                     f"{tables.spread(theirs[task][best], 2)} | {', '.join(best)} | {medians[1] / medians[0]:.1f} | "
                      f"{statistics.median(whole[task]):.2f} |")
     lines.append(f"| all | {sum(rows.values())} | {totals[0]:.2f} | {totals[1]:.2f} | | {totals[1] / totals[0]:.1f} | |")
     return "\n".join(lines)

@@ -1,11 +1,14 @@
+#include "base/error.h"
 #include "chat/chat_encoding.h"
 #include "chat/chat_template.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
+#include "data/text_file.h"
 #include "evaluation/generation.h"
 #include "run/open_model.h"
 #include "tokenizer/generated_text.h"
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,6 +22,7 @@ namespace {
 struct GenerateOptions {
   ModelSource model;
   std::optional<std::string> prompt, prompt_file;
+  std::string prompts;  // a file of many
   GenerationOptions generation;
   bool chat = false;
   std::string chat_format = "auto";
@@ -36,18 +40,23 @@ struct Question {
   std::vector<TokenId> ids, end_tokens;
 };
 
-Question ask(const std::string& prompt, const GenerateOptions& options, const LoadedModel& model) {
+void hint_at_chat(const std::string& prompt, const GenerateOptions& options,
+                  const LoadedModel& model) {
+  if (options.chat || !wants_chat(model.directory.path(), prompt, *model.tokenizer)) return;
+  spdlog::info("the model has a chat template: --chat writes the prompt in it");
+}
+
+/// `where` names the prompt in errors.
+Question ask(const std::string& prompt, const std::string& where, const GenerateOptions& options,
+             const LoadedModel& model) {
   const Tokenizer& tokenizer = *model.tokenizer;
   Question question{prompt, {}, end_tokens(model.directory, tokenizer)};
   if (!options.chat) {
     question.ids = tokenizer.encode(prompt, {.bos = tokenizer.adds_bos()});
-    if (wants_chat(model.directory.path(), prompt, tokenizer)) {
-      spdlog::info("the model has a chat template: --chat writes the prompt in it");
-    }
     return question;
   }
   const ChatFormat format = chat_format_of(model.directory.path(), options.chat_format, tokenizer);
-  ChatPrompt chat = chat_prompt(format, prompt, "--prompt", tokenizer);
+  ChatPrompt chat = chat_prompt(format, prompt, where, tokenizer);
   question.text = std::move(chat.text);
   question.ids = std::move(chat.ids);
   question.end_tokens.insert(question.end_tokens.end(), chat.end_tokens.begin(),
@@ -55,10 +64,24 @@ Question ask(const std::string& prompt, const GenerateOptions& options, const Lo
   return question;
 }
 
-ExitCode run_generate(GenerateOptions options, const ProcessOptions& process) {
+Json generation_json(const std::string& prompt, const std::string& text, const Question& question,
+                     const Generation& generation) {
+  return {{"prompt", prompt},
+          {"text", text},
+          {"prompt_tokens", question.ids},
+          {"tokens", generation.tokens},
+          {"stop", stop_text(generation.stop)}};
+}
+
+void warn_of_context(const LoadedModel& model) {
+  spdlog::warn("stopped: the model has no positions left ({})", model.decoder.spec().max_positions);
+}
+
+ExitCode continue_one(GenerateOptions options, const ProcessOptions& process) {
   const std::string prompt = read_prompt(options);
   const LoadedModel model = load_model(options.model, process);
-  const Question question = ask(prompt, options, model);
+  hint_at_chat(prompt, options, model);
+  const Question question = ask(prompt, "--prompt", options, model);
   options.generation.end_tokens = question.end_tokens;
 
   StreamDecoder stream(*model.tokenizer, !question.text.empty());
@@ -73,20 +96,75 @@ ExitCode run_generate(GenerateOptions options, const ProcessOptions& process) {
   const Generation generation = generate(model.decoder, question.ids, options.generation,
                                          [&](TokenId id) { add(stream.push(id)); });
   add(stream.finish());
-  if (generation.stop == StopReason::kContext) {
-    spdlog::warn("stopped: the model has no positions left ({})",
-                 model.decoder.spec().max_positions);
-  }
+  if (generation.stop == StopReason::kContext) warn_of_context(model);
   if (options.json) {
-    print_json({{"prompt", prompt},
-                {"text", text},
-                {"prompt_tokens", question.ids},
-                {"tokens", generation.tokens},
-                {"stop", stop_text(generation.stop)}});
+    print_json(generation_json(prompt, text, question, generation));
   } else {
     print("\n");
   }
   return ExitCode::kDone;
+}
+
+struct PlacedPrompt {
+  std::string text, where;
+};
+
+/// The field `prompt` of each row of JSON lines.
+std::vector<PlacedPrompt> read_prompts(const std::string& file) {
+  std::vector<PlacedPrompt> prompts;
+  for_each_json_line(file, [&](const Json& row, std::int64_t line) {
+    const std::string where = file + ":" + std::to_string(line);
+    const auto found = row.find("prompt");
+    if (found == row.end() || !found->is_string()) {
+      throw input_error("no text \"prompt\"", where, "each row of --prompts is an object with it");
+    }
+    prompts.push_back({found->get<std::string>(), where});
+  });
+  if (prompts.empty()) throw input_error("there are no prompts", file);
+  return prompts;
+}
+
+/// Prints a line of JSON for each prompt of the file, in order, as soon as its batch is done.
+ExitCode continue_all(GenerateOptions options, const ProcessOptions& process) {
+  constexpr std::size_t kAtOnce = 64;
+  const std::vector<PlacedPrompt> prompts = read_prompts(options.prompts);
+  const LoadedModel model = load_model(options.model, process);
+  hint_at_chat(prompts.front().text, options, model);
+  std::vector<Question> questions;
+  for (const PlacedPrompt& prompt : prompts) {
+    questions.push_back(ask(prompt.text, prompt.where, options, model));
+    check_prompt(questions.back().ids, model.decoder.spec().max_positions, prompt.where);
+  }
+  options.generation.end_tokens = questions.front().end_tokens;
+  const std::uint64_t seed = options.generation.seed;
+  bool lacked_context = false;
+  for (std::size_t begin = 0; begin < prompts.size(); begin += kAtOnce) {
+    const std::size_t end = std::min(begin + kAtOnce, prompts.size());
+    std::vector<const std::vector<TokenId>*> batch;
+    for (std::size_t i = begin; i < end; ++i) batch.push_back(&questions[i].ids);
+    options.generation.seed = seed + begin;
+    options.generation.where = begin + 1 == end
+                                   ? prompts[begin].where
+                                   : prompts[begin].where + " and the prompts that follow";
+    const std::vector<Generation> written =
+        generate_together(model.decoder, batch, options.generation);
+    for (std::size_t i = begin; i < end; ++i) {
+      const Generation& generation = written[i - begin];
+      StreamDecoder stream(*model.tokenizer, !questions[i].text.empty());
+      std::string text;
+      for (const TokenId id : generation.tokens) text += stream.push(id);
+      text += stream.finish();
+      print_json_line(generation_json(prompts[i].text, text, questions[i], generation));
+      lacked_context = lacked_context || generation.stop == StopReason::kContext;
+    }
+    flush_output();
+  }
+  if (lacked_context) warn_of_context(model);
+  return ExitCode::kDone;
+}
+
+ExitCode run_generate(const GenerateOptions& options, const ProcessOptions& process) {
+  return options.prompts.empty() ? continue_one(options, process) : continue_all(options, process);
 }
 
 void add_sampling_options(CLI::App& command, GenerationOptions& options) {
@@ -121,9 +199,11 @@ void add_sampling_options(CLI::App& command, GenerationOptions& options) {
 
 void setup_generate(CLI::App& app, Context& context) {
   CLI::App* command =
-      add_command(app, context, "generate", "Continue a prompt, token by token",
+      add_command(app, context, "generate", "Continue a prompt, or many, token by token",
                   "expandft generate --model runs/mathqa/merged --prompt $'Question: What is 2 + "
-                  "3?\\nAnswer:'");
+                  "3?\\nAnswer:'\n"
+                  "  expandft generate --model runs/mathqa/merged --prompts questions.jsonl "
+                  "--temperature 0 > answers.jsonl");
   command->group("Use");
   const auto options = std::make_shared<GenerateOptions>();
   command->add_option("--model", options->model.model, "Model directory")
@@ -132,9 +212,18 @@ void setup_generate(CLI::App& app, Context& context) {
   CLI::Option* prompt =
       command->add_option("--prompt", options->prompt, "Text to continue; without it, stdin")
           ->type_name("TEXT");
-  command->add_option("--prompt-file", options->prompt_file, "The same from a file (-: stdin)")
-      ->type_name("FILE")
-      ->excludes(prompt);
+  CLI::Option* prompt_file =
+      command->add_option("--prompt-file", options->prompt_file, "The same from a file (-: stdin)")
+          ->type_name("FILE")
+          ->excludes(prompt);
+  CLI::Option* prompts =
+      command
+          ->add_option("--prompts", options->prompts,
+                       "Continue many prompts together: JSON lines with a field \"prompt\". Prints "
+                       "a line of JSON for each, in order; the i-th, from 0, draws with seed + i")
+          ->type_name("FILE")
+          ->excludes(prompt)
+          ->excludes(prompt_file);
   CLI::Option* chat = command->add_flag(
       "--chat", options->chat, "Write the prompt as a user's message in the model's chat format");
   command
@@ -144,9 +233,10 @@ void setup_generate(CLI::App& app, Context& context) {
       ->capture_default_str()
       ->needs(chat);
   add_sampling_options(*command, options->generation);
-  command->add_flag("--echo", options->echo, "Print the prompt too");
-  command->add_flag("--json", options->json,
-                    "Print text, tokens and the reason for stopping as JSON");
+  command->add_flag("--echo", options->echo, "Print the prompt too")->excludes(prompts);
+  command
+      ->add_flag("--json", options->json, "Print text, tokens and the reason for stopping as JSON")
+      ->excludes(prompts);
   add_model_options(*command, options->model);
   command->callback([&context, options] {
     context.run = [&context, options] { return run_generate(*options, context.global.process); };

@@ -3,6 +3,7 @@
 #include "kernels/cpu_attention.h"
 #include "kernels/flash_attention.h"
 #include "kernels/plain_attention.h"
+#include "kernels/token_attention.h"
 
 #include <algorithm>
 
@@ -18,6 +19,10 @@ std::int64_t longest(const std::vector<std::int64_t>& offsets) {
 }
 
 }  // namespace
+
+bool uses_rows(const at::Tensor& k, std::optional<double> softcap) {
+  return k.is_cpu() && k.scalar_type() == at::kFloat && !softcap;
+}
 
 at::Tensor causal_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                             const std::vector<std::int64_t>& offsets,
@@ -41,6 +46,10 @@ at::Tensor cached_attention(const at::Tensor& q, const at::Tensor& k, const at::
   const std::int64_t n = q.size(0);
   const std::int64_t length =
       std::min(k.size(0), options.window ? *options.window + n - 1 : k.size(0));
+  if (n == 1 && uses_rows(k, options.softcap)) {
+    return token_attention(q, k, v, {{.first = {k.size(0) - length, k.size(0)}, .second = {}}},
+                           options.scale);
+  }
   const auto batch = [&](const at::Tensor& x) {
     return repeat_heads(x.narrow(0, x.size(0) - length, length), q.size(1))
         .transpose(0, 1)
@@ -54,33 +63,33 @@ at::Tensor cached_attention(const at::Tensor& q, const at::Tensor& k, const at::
 }
 
 at::Tensor one_token_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                               const at::Tensor& visible, const AttentionOptions& options) {
-  std::int64_t length = k.size(1);
-  std::optional<at::Tensor> mask;
-  if (visible.defined()) {
-    mask = visible.unsqueeze(1).unsqueeze(1);
-  } else if (options.window) {
-    length = std::min(length, *options.window);
+                               const SeenTokens& seen, const AttentionOptions& options) {
+  if (uses_rows(k, options.softcap)) {
+    return token_attention(q, k.flatten(0, 1), v.flatten(0, 1), seen.rows, options.scale);
   }
-  const auto seen = [&](const at::Tensor& x) {
-    const at::Tensor last = x.narrow(1, x.size(1) - length, length);
-    return repeat_heads(last.flatten(0, 1), q.size(1))
+  const at::Tensor& visible = seen.masks.front();
+  const std::int64_t length = visible.size(1);
+  const auto first = [&](const at::Tensor& x) {
+    return repeat_heads(x.narrow(1, 0, length).flatten(0, 1), q.size(1))
         .view({q.size(0), length, q.size(1), q.size(2)})
         .transpose(1, 2);
   };
-  return masked_attention(q.unsqueeze(2), seen(k), seen(v), mask, options).squeeze(2);
+  return masked_attention(q.unsqueeze(2), first(k), first(v), visible.unsqueeze(1).unsqueeze(1),
+                          options)
+      .squeeze(2);
 }
 
 at::Tensor group_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                           const std::vector<std::int64_t>& offsets,
-                           const std::vector<at::Tensor>& masks, const AttentionOptions& options) {
+                           const std::vector<std::int64_t>& offsets, const SeenTokens& seen,
+                           const AttentionOptions& options) {
+  if (uses_rows(k, options.softcap)) return token_attention(q, k, v, seen.rows, options.scale);
   const at::Tensor keys = repeat_heads(k, q.size(1)), values = repeat_heads(v, q.size(1));
   at::Tensor out = at::empty_like(q);
   for (std::size_t i = 0; i + 1 < offsets.size(); ++i) {
     const SequenceRun group{offsets[i], 1, offsets[i + 1] - offsets[i]};
     heads_first(out, group)
         .copy_(masked_attention(heads_first(q, group), heads_first(keys, group),
-                                heads_first(values, group), masks[i], options));
+                                heads_first(values, group), seen.masks[i], options));
   }
   return out;
 }

@@ -1,5 +1,7 @@
 #include "kernels/cpu_dispatch.h"
 
+#include "kernels/decode_kernels.h"
+
 #include <algorithm>
 
 #include <ATen/Parallel.h>
@@ -28,6 +30,15 @@ void on_threads(std::int64_t most, const std::function<void()>& work) {
   at::parallel_for(0, workers, 1, [&](std::int64_t first, std::int64_t last) {
     for (std::int64_t worker = first; worker < last; ++worker) work();
   });
+}
+
+const DecodeKernels& decode_kernels() {
+#if defined(EXPANDFT_X86_KERNELS)
+  static const DecodeKernels& best = best_of(kAvx512Decode, kAvx2Decode, kBaselineDecode);
+  return best;
+#else
+  return kBaselineDecode;
+#endif
 }
 
 }  // namespace expandft

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "kernels/attention.h"
 #include "tokenizer/tokenizer.h"
 
 #include <cstdint>
@@ -10,6 +11,13 @@
 
 namespace expandft {
 
+/// Where the sequence of a token lies: the rows of its group's trunk, and the first of its branch,
+/// which for a token of the trunk follows the trunk.
+struct BranchRows {
+  RowRange trunk;
+  std::int64_t branch = 0;
+};
+
 /// Groups of sequences that share a beginning, packed end to end. Each group holds its shared
 /// beginning once, the trunk, followed by the rest of each sequence, its branch.
 struct BranchedBatch {
@@ -17,6 +25,7 @@ struct BranchedBatch {
   std::vector<std::int64_t> positions;      // (N): within the token's sequence
   std::vector<std::int64_t> branches;       // (N): 0 in the trunk, then 1, 2, ... in each group
   std::vector<std::int64_t> offsets = {0};  // (groups + 1)
+  std::vector<BranchRows> rows;             // (N)
 
   std::int64_t tokens() const { return std::ssize(ids); }
   /// Appends a group of one or more sequences, none of them empty. Returns for each sequence the
@@ -31,14 +40,14 @@ std::int64_t branched_tokens(const std::vector<std::vector<TokenId>>& sequences)
 struct BranchedTensors {
   at::Tensor ids, positions, branches;  // (N), int64
   std::vector<std::int64_t> offsets;
+  std::vector<BranchRows> rows;
 };
 
 BranchedTensors to_device(const BranchedBatch& batch, at::Device device);
 
-/// The mask of each group (n tokens) that attention adds to the scores (n, n), in `dtype`: 0 where
-/// a token (row) sees another (column), -inf elsewhere. A token sees itself and the earlier tokens
-/// of its sequences, within the window.
-std::vector<at::Tensor> branch_masks(const BranchedTensors& tokens,
-                                     std::optional<std::int64_t> window, at::ScalarType dtype);
+/// What each token sees: itself and the earlier tokens of its sequence, within the window. As rows
+/// or, without uses_rows(k, softcap) for `k` (0) of the keys' dtype and device, as masks.
+SeenTokens seen_in_branches(const BranchedTensors& tokens, std::optional<std::int64_t> window,
+                            const at::Tensor& k, std::optional<double> softcap);
 
 }  // namespace expandft

@@ -175,15 +175,16 @@ at::Tensor Decoder::hidden(const BranchedTensors& tokens) const {
   const std::vector<RopeAngles> angles = layer_angles(spec_, [&](const RopeSpec& rope) {
     return rope_angles(rope, spec_.rotary_dim, tokens.positions, tokens.offsets, dtype_);
   });
-  std::vector<std::vector<at::Tensor>> masks;  // for each kind of attention
+  const at::Tensor like = at::empty({0}, weights_.embedding.options().dtype(dtype_));
+  std::vector<SeenTokens> seen;  // for each kind of attention
   for (const AttentionKind& kind : spec_.attention_kinds) {
-    masks.push_back(branch_masks(tokens, kind.window, dtype_));
+    seen.push_back(seen_in_branches(tokens, kind.window, like, spec_.attention_softcap));
   }
   return forward(tokens.ids, [&](std::int64_t layer, const at::Tensor& q, const at::Tensor& k,
                                  const at::Tensor& v) {
     const std::size_t kind = spec_.kind_of_layer[static_cast<std::size_t>(layer)];
     return group_attention(apply_rope(q, angles[kind]), apply_rope(k, angles[kind]), v,
-                           tokens.offsets, masks[kind], attention_options(spec_, layer));
+                           tokens.offsets, seen[kind], attention_options(spec_, layer));
   });
 }
 
@@ -194,15 +195,14 @@ at::Tensor Decoder::hidden(const at::Tensor& ids, BatchCache& cache) const {
   const std::vector<RopeAngles> angles = layer_angles(spec_, [&](const RopeSpec& rope) {
     return newest_rope_angles(rope, spec_.rotary_dim, cache.positions(), lengths, dtype_);
   });
-  std::vector<at::Tensor> visible;  // for each kind of attention
-  for (const AttentionKind& kind : spec_.attention_kinds) {
-    visible.push_back(cache.visible(kind.window));
-  }
+  cache.make_room();
+  std::vector<SeenTokens> seen;  // for each kind of attention
+  for (const AttentionKind& kind : spec_.attention_kinds) seen.push_back(cache.seen(kind.window));
   const at::Tensor out = forward(
       ids, [&](std::int64_t layer, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
         const std::size_t kind = spec_.kind_of_layer[static_cast<std::size_t>(layer)];
         const BatchCache::View all = cache.append(layer, apply_rope(k, angles[kind]), v);
-        return one_token_attention(apply_rope(q, angles[kind]), all.keys, all.values, visible[kind],
+        return one_token_attention(apply_rope(q, angles[kind]), all.keys, all.values, seen[kind],
                                    attention_options(spec_, layer));
       });
   cache.advance();

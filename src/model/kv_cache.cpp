@@ -1,6 +1,7 @@
 #include "model/kv_cache.h"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 namespace expandft {
@@ -31,12 +32,11 @@ KvCache::View KvCache::append(std::int64_t layer, const at::Tensor& keys,
 BatchCache::BatchCache(const DecoderSpec& spec, std::int64_t sequences, std::int64_t capacity,
                        const at::TensorOptions& options)
     : keys_(at::empty({spec.layers, sequences, capacity, spec.kv_heads, spec.head_dim}, options)),
-      values_(at::empty_like(keys_)) {
+      values_(at::empty_like(keys_)),
+      reads_rows_(uses_rows(keys_, spec.attention_softcap)) {
+  places_.resize(static_cast<std::size_t>(sequences));
+  std::iota(places_.begin(), places_.end(), std::int64_t{0});
   set_lengths(std::vector<std::int64_t>(static_cast<std::size_t>(sequences), 0));
-}
-
-bool BatchCache::are_even() const {
-  return std::ranges::all_of(lengths_, [&](std::int64_t n) { return n == lengths_.front(); });
 }
 
 std::int64_t BatchCache::longest() const {
@@ -50,14 +50,17 @@ void BatchCache::set_lengths(std::vector<std::int64_t> lengths) {
 
 void BatchCache::fill(std::int64_t layer, const at::Tensor& keys, const at::Tensor& values,
                       const std::vector<std::int64_t>& offsets) {
-  // No token attends to what follows the end of its sequence, but a weight of 0 times NaN is NaN,
-  // so the unused part is set to zero.
-  const at::Tensor k = keys_.select(0, layer).zero_(), v = values_.select(0, layer).zero_();
+  const at::Tensor k = keys_.select(0, layer), v = values_.select(0, layer);
+  if (!reads_rows_) {
+    // No token attends to what follows the end of its sequence, but with a mask a weight of 0 times
+    // NaN is NaN, so the unused part is set to zero.
+    k.zero_();
+    v.zero_();
+  }
   for (std::size_t i = 0; i + 1 < offsets.size(); ++i) {
-    const auto place = static_cast<std::int64_t>(i);
     const std::int64_t length = offsets[i + 1] - offsets[i];
-    k.select(0, place).narrow(0, 0, length).copy_(keys.narrow(0, offsets[i], length));
-    v.select(0, place).narrow(0, 0, length).copy_(values.narrow(0, offsets[i], length));
+    k.select(0, places_[i]).narrow(0, 0, length).copy_(keys.narrow(0, offsets[i], length));
+    v.select(0, places_[i]).narrow(0, 0, length).copy_(values.narrow(0, offsets[i], length));
   }
 }
 
@@ -69,27 +72,44 @@ void BatchCache::filled(const std::vector<std::int64_t>& offsets) {
   set_lengths(std::move(lengths));
 }
 
+void BatchCache::make_room() {
+  const std::int64_t full = capacity();
+  if (longest() < full) return;
+  for (at::Tensor* all : {&keys_, &values_}) {
+    std::vector<std::int64_t> sizes = all->sizes().vec();
+    sizes[2] = 2 * full;
+    const at::Tensor larger = at::zeros(sizes, all->options());
+    larger.narrow(2, 0, full).copy_(*all);
+    *all = larger;
+  }
+}
+
 BatchCache::View BatchCache::append(std::int64_t layer, const at::Tensor& keys,
                                     const at::Tensor& values) {
-  const std::int64_t length = longest();
+  const at::Tensor places = at::tensor(places_, positions_.options());
   const auto put = [&](at::Tensor& all, const at::Tensor& newest) {
     at::Tensor room = all.select(0, layer);
-    if (are_even()) {
-      room.select(1, length).copy_(newest);
-    } else {
-      room.index_put_({at::arange(room.size(0), positions_.options()), positions_}, newest);
-    }
-    return room.narrow(1, 0, length + 1);
+    room.index_put_({places, positions_}, newest);
+    return room;
   };
   return {put(keys_, keys), put(values_, values)};
 }
 
-at::Tensor BatchCache::visible(std::optional<std::int64_t> window) const {
-  if (are_even()) return {};
+SeenTokens BatchCache::seen(std::optional<std::int64_t> window) const {
+  SeenTokens seen;
+  if (reads_rows_) {
+    for (std::size_t i = 0; i < lengths_.size(); ++i) {
+      const std::int64_t begin = places_[i] * capacity(), count = lengths_[i] + 1;
+      const std::int64_t shown = window ? std::min(*window, count) : count;
+      seen.rows.push_back({.first = {begin + count - shown, begin + count}, .second = {}});
+    }
+    return seen;
+  }
   const at::Tensor newest = positions_.unsqueeze(1);
   const at::Tensor places = at::arange(longest() + 1, newest.options()).unsqueeze(0);
-  at::Tensor seen = places <= newest;
-  if (window) seen.logical_and_(places > newest - *window);
+  at::Tensor visible = places <= newest;
+  if (window) visible.logical_and_(places > newest - *window);
+  seen.masks.push_back(visible);
   return seen;
 }
 
@@ -101,11 +121,19 @@ void BatchCache::advance() {
 
 void BatchCache::keep(const std::vector<std::int64_t>& sequences) {
   if (sequences.size() == lengths_.size()) return;
-  const at::Tensor places = at::tensor(sequences, at::kLong).to(keys_.device());
-  keys_ = keys_.index_select(1, places);
-  values_ = values_.index_select(1, places);
-  std::vector<std::int64_t> lengths;
-  for (const std::int64_t i : sequences) lengths.push_back(lengths_[static_cast<std::size_t>(i)]);
+  std::vector<std::int64_t> lengths, places;
+  for (const std::int64_t i : sequences) {
+    lengths.push_back(lengths_[static_cast<std::size_t>(i)]);
+    places.push_back(places_[static_cast<std::size_t>(i)]);
+  }
+  if (reads_rows_) {
+    places_ = std::move(places);
+  } else {
+    const at::Tensor kept = at::tensor(sequences, at::kLong).to(keys_.device());
+    keys_ = keys_.index_select(1, kept);
+    values_ = values_.index_select(1, kept);
+    places_.resize(sequences.size());
+  }
   set_lengths(std::move(lengths));
 }
 

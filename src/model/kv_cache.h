@@ -1,6 +1,7 @@
 #pragma once
 
 #include "families/decoder_spec.h"
+#include "kernels/attention.h"
 
 #include <cstdint>
 #include <optional>
@@ -37,10 +38,11 @@ class KvCache {
 };
 
 /// Keys and values of a batch of sequences that grow together, one token at a time, each from its
-/// own length and all up to a known maximum.
+/// own length.
 class BatchCache {
  public:
-  /// Allocates room for `capacity` tokens of each sequence; all sequences start empty.
+  /// Allocates room for `capacity` tokens of each sequence, which doubles when it is full; all
+  /// sequences start empty.
   BatchCache(const DecoderSpec& spec, std::int64_t sequences, std::int64_t capacity,
              const at::TensorOptions& options);
 
@@ -56,14 +58,16 @@ class BatchCache {
   /// Call this once all layers are filled.
   void filled(const std::vector<std::int64_t>& offsets);
 
+  /// Call this before the layers append their newest token.
+  void make_room();
   struct View {
-    at::Tensor keys, values;  // (sequences, longest, kv_heads, dim), the newest token included
+    at::Tensor keys, values;  // (places, capacity, kv_heads, dim)
   };
-  /// Appends the newest token's keys and values (sequences, kv_heads, dim) to a layer.
+  /// Appends the newest token's keys and values (sequences, kv_heads, dim) to a layer. The result
+  /// holds the tokens that seen() names.
   View append(std::int64_t layer, const at::Tensor& keys, const at::Tensor& values);
-  /// Which tokens of a view belong to each sequence and are inside the window: (sequences,
-  /// longest), bool. Undefined when all of them are.
-  at::Tensor visible(std::optional<std::int64_t> window) const;
+  /// What the newest token of each sequence sees, itself included.
+  SeenTokens seen(std::optional<std::int64_t> window) const;
   /// Call this once all layers have appended their token.
   void advance();
 
@@ -71,13 +75,15 @@ class BatchCache {
   void keep(const std::vector<std::int64_t>& sequences);
 
  private:
-  bool are_even() const;
   std::int64_t longest() const;
+  std::int64_t capacity() const { return keys_.size(2); }
   void set_lengths(std::vector<std::int64_t> lengths);
 
-  at::Tensor keys_, values_;  // (layers, sequences, capacity, kv_heads, dim)
+  at::Tensor keys_, values_;  // (layers, places, capacity, kv_heads, dim)
+  bool reads_rows_;           // uses_rows
   std::vector<std::int64_t> lengths_;
-  at::Tensor positions_;  // lengths_ on the device
+  std::vector<std::int64_t> places_;  // of each sequence; without reads_rows_ 0, 1, 2, …
+  at::Tensor positions_;              // lengths_ on the device
 };
 
 }  // namespace expandft

@@ -15,7 +15,7 @@
 namespace expandft {
 namespace {
 
-constexpr std::int64_t kDefaultNewTokens = 256, kPromptsAtOnce = 32;
+constexpr std::int64_t kDefaultNewTokens = 256, kPromptsAtOnce = 64;
 constexpr std::int64_t kCachedTokens = 16384;  // of a batch, whose keys and values have room
 
 std::string place_of(const TaskConfig& task, const TaskExample& example) {

@@ -129,3 +129,51 @@ def test_strength_needs_an_adapter(generate):
     result = generate("--prompt", PROMPT, "--strength", "0.5")
     assert result.rc == 2
     assert "--adapter" in result.stderr
+
+
+@pytest.fixture
+def prompts(tmp_path):
+    """prompts(text, …): a file of JSON lines."""
+
+    def write(*texts):
+        file = tmp_path / "prompts.jsonl"
+        file.write_text("".join(json.dumps({"prompt": text, "other": 1}) + "\n" for text in texts))
+        return file
+
+    return write
+
+
+def test_many_prompts_are_continued_as_each_is_alone(generate, prompts):
+    texts = [PROMPT, "Tom", "", "She was very sad because"]
+    options = ("--temperature", "0", "--max-tokens", "30")
+    result = generate("--prompts", prompts(*texts), *options)
+    assert result.rc == 0, result.stderr
+    found = [json.loads(line) for line in result.stdout.splitlines()]
+    assert found == [json.loads(generate("--prompt", text, *options, "--json").stdout) for text in texts]
+
+
+def test_many_prompts_draw_with_seeds_that_follow(generate, prompts):
+    result = generate("--prompts", prompts(PROMPT, PROMPT), "--max-tokens", "20", "--seed", "4")
+    found = [json.loads(line)["text"] + "\n" for line in result.stdout.splitlines()]
+    assert found == [generate("--prompt", PROMPT, "--max-tokens", "20", "--seed", seed).stdout for seed in "45"]
+
+
+def test_a_row_without_a_prompt_is_named(generate, tmp_path, prompts):
+    file = tmp_path / "rows.jsonl"
+    file.write_text('{"prompt": "a"}\n{"text": "b"}\n')
+    result = generate("--prompts", file)
+    assert result.rc == 2
+    assert f"{file}:2" in result.stderr
+    result = generate("--prompts", prompts("a", "word " * 600))
+    assert result.rc == 2
+    assert result.stdout == ""
+    assert "prompts.jsonl:2" in result.stderr
+    file.write_text("")
+    assert generate("--prompts", file).rc == 2
+
+
+@pytest.mark.parametrize("option", [("--prompt", "a"), ("--prompt-file", "-"), ("--echo",), ("--json",)])
+def test_options_of_one_prompt_do_not_go_with_many(generate, prompts, option):
+    result = generate("--prompts", prompts("a"), *option)
+    assert result.rc == 2
+    assert "--prompts" in result.stderr

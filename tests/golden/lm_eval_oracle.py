@@ -34,6 +34,7 @@ def parse_arguments():
     parser.add_argument("--tasks", required=True, help="comma-separated; task:N for N few-shot examples")
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--batch-size", default="1", help="a number, or auto")
+    parser.add_argument("--dtype", default="float32", help="float32 or bfloat16")
     parser.add_argument("--limit", type=int, help="only the first so many examples of each task")
     parser.add_argument("--threads", type=int, default=1)
     return parser.parse_args()
@@ -128,7 +129,7 @@ def evaluate(options):
     random.seed(0)
     numpy.random.seed(FEWSHOT_SEED)
     torch.manual_seed(FEWSHOT_SEED)
-    model = HFLM(pretrained=str(options.model.resolve()), device="cpu", dtype="float32",
+    model = HFLM(pretrained=str(options.model.resolve()), device="cpu", dtype=options.dtype,
                  batch_size=options.batch_size)
     tasks = {}
     for asked in options.tasks.split(","):

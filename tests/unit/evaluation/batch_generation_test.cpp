@@ -55,6 +55,39 @@ TEST_CASE("an end token ends one text and not the others") {
   CHECK_FALSE(texts[1].empty());
 }
 
+TEST_CASE("texts drawn together are those drawn alone") {
+  const Stories model;
+  const TokenPrompt first = prompt_of(model, "Once upon a time, there was a big dog"),
+                    second = prompt_of(model, "Tom");
+  const GenerationOptions options{.max_tokens = 30, .sampling = {.temperature = 0.9}, .seed = 5};
+  const auto together = generate_together(model.decoder, {&first.tokens, &second.tokens}, options);
+  REQUIRE(together.size() == 2);
+  GenerationOptions other = options;
+  other.seed = 6;
+  CHECK(together[0].tokens == generate(model.decoder, first.tokens, options).tokens);
+  CHECK(together[1].tokens == generate(model.decoder, second.tokens, other).tokens);
+}
+
+TEST_CASE("texts together end at the model's last position, for the reason they do alone") {
+  const Stories model;
+  const std::int64_t positions = model.decoder.spec().max_positions;
+  const TokenPrompt first = prompt_of(model, "Once upon a time, there was a big dog"),
+                    second = prompt_of(model, "Tom");
+  // More tokens than have room at first.
+  const GenerationOptions options{.max_tokens = 1 << 30, .sampling = {.temperature = 0}};
+  const auto together = generate_together(model.decoder, {&first.tokens, &second.tokens}, options);
+  for (std::size_t i = 0; i < 2; ++i) {
+    const TokenPrompt& prompt = i == 0 ? first : second;
+    CHECK(together[i].stop == StopReason::kContext);
+    CHECK(std::ssize(prompt.tokens) + std::ssize(together[i].tokens) == positions + 1);
+  }
+  const auto enough = generate_together(model.decoder, {&first.tokens, &second.tokens}, options,
+                                        [](std::size_t i, TokenId) { return i == 0; });
+  CHECK(enough[0].stop == StopReason::kEnough);
+  CHECK(enough[0].tokens.size() == 1);
+  CHECK(enough[1].tokens == together[1].tokens);
+}
+
 TEST_CASE("non-finite logits are a failure, not a text") {
   Stories model;
   const DecoderWeights weights = model.decoder.weights();

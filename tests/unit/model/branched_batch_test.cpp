@@ -54,9 +54,19 @@ TEST_CASE("a branch sees only the positions inside the window") {
   BranchedBatch batch;
   batch.append({{1, 2, 3, 4}, {1, 2, 5, 6}});
   // Rows: 1 2 | 3 4 | 5 6, at positions 0 1 2 3 2 3.
-  const at::Tensor mask = branch_masks(to_device(batch, at::kCPU), 2, at::kFloat).front();
+  const BranchedTensors tokens = to_device(batch, at::kCPU);
+  const at::Tensor keys = at::empty({0});
+  const SeenTokens rows = seen_in_branches(tokens, 2, keys, {});
+  const at::Tensor mask = seen_in_branches(tokens, 2, keys, 30.0).masks.front();
+  CHECK(rows.masks.empty());
   const auto sees = [&](std::int64_t row, std::int64_t column) {
-    return mask[row][column].item<float>() == 0;
+    const auto& [first, second] = rows.rows[static_cast<std::size_t>(row)];
+    const auto holds = [&](const RowRange& range) {
+      return range.begin <= column && column < range.end;
+    };
+    const bool is_seen = holds(first) || holds(second);
+    CHECK(is_seen == (mask[row][column].item<float>() == 0));
+    return is_seen;
   };
   CHECK(sees(2, 1));
   CHECK_FALSE(sees(2, 0));
@@ -65,6 +75,27 @@ TEST_CASE("a branch sees only the positions inside the window") {
   CHECK(sees(5, 4));
   CHECK_FALSE(sees(5, 1));
   CHECK_FALSE(sees(1, 4));
+}
+
+TEST_CASE("rows and masks say the same of every token of a group") {
+  const auto window = GENERATE(std::optional<std::int64_t>{}, std::optional<std::int64_t>{1},
+                               std::optional<std::int64_t>{3}, std::optional<std::int64_t>{50});
+  BranchedBatch batch;
+  batch.append({{1, 2, 3}});  // rows of a group start after those of others
+  const std::int64_t start = batch.tokens();
+  batch.append({{1, 2, 3, 4, 5, 6, 7}, {1, 2, 3, 8}, {1, 2, 3}, {1, 2, 3, 9, 9, 9}});
+  const BranchedTensors tokens = to_device(batch, at::kCPU);
+  const at::Tensor keys = at::empty({0});
+  const std::vector<SeenRows> rows = seen_in_branches(tokens, window, keys, {}).rows;
+  const at::Tensor mask = seen_in_branches(tokens, window, keys, 30.0).masks[1];
+  at::Tensor seen = at::full_like(mask, -INFINITY);
+  for (std::int64_t row = 0; row < mask.size(0); ++row) {
+    const auto& [first, second] = rows[static_cast<std::size_t>(start + row)];
+    for (const RowRange& range : {first, second}) {
+      if (range.size() > 0) seen[row].narrow(0, range.begin - start, range.size()).zero_();
+    }
+  }
+  CHECK(at::equal(seen, mask));
 }
 
 }  // namespace
