@@ -8,45 +8,45 @@ WIDTH, LEFT, RIGHT = 820, 236, 100
 BAR, GAP = 18, 8
 
 
-def speed(all_measured, title):
+def speed(all_measured, title, name_of):
     """Tokens per second of each program, one group of bars per model, with the limit of products marked; SVG text.
 
-    `title`: (method, job) -> the label of a bar.
+    `title`: (program, measured) -> the label of a bar; `name_of`: measured -> that of a group.
     """
     drawing = svg.Drawing(WIDTH, "Training speed: tokens per second of each program, by model")
     y = 8
     for measured in all_measured:
-        methods = [method for method in measured.runs if measured.has(method)]
-        if methods:
-            y = group(drawing, measured, methods, title, y) + 22
+        programs = [program for program in measured.runs if measured.has(program)]
+        if programs:
+            y = group(drawing, measured, programs, title, name_of(measured), y) + 22
     drawing.line(LEFT + 7, y - 10, LEFT + 7, y + 4, "mark")
     drawing.text(LEFT + 16, y + 1, "limit: matrix products of the same shapes alone, in the same run; "
                  "(%): share reached", "faint")
     return drawing.written(y + 16)
 
 
-def group(drawing, measured, methods, title, y):
+def group(drawing, measured, programs, title, name, y):
     """Draws the bars of one model from y down; returns where it ends."""
-    most = 1.04 * max(max(measured.limit(method), *(run.tokens_per_second for run in measured.runs[method]))
-                      for method in methods)
+    most = 1.04 * max(max(measured.limit(program), *(run.tokens_per_second for run in measured.runs[program]))
+                      for program in programs)
     scale = (WIDTH - LEFT - RIGHT) / most
-    bottom = y + 26 + len(methods) * (BAR + GAP)
-    drawing.text(12, y + 14, measured.model.name, "title")
+    bottom = y + 26 + len(programs) * (BAR + GAP)
+    drawing.text(12, y + 14, name, "title")
     drawing.text(LEFT, y + 14, "tokens per second", "faint")
     for tick in svg.ticks(most):
         x = LEFT + tick * scale
         drawing.line(x, y + 22, x, bottom, "grid")
         drawing.text(x, bottom + 13, svg.short(tick), "faint", "middle")
-    for i, method in enumerate(methods):
+    for i, program in enumerate(programs):
         top = y + 26 + i * (BAR + GAP)
-        middle, reached = top + BAR / 2, measured.tokens_per_second(method)
-        speeds = [run.tokens_per_second for run in measured.runs[method]]
-        drawing.text(LEFT - 8, middle + 4, title(method, measured.job).replace("`", ""), anchor="end")
-        drawing.rectangle(LEFT, top, reached * scale, BAR, f"fill-{method}")
+        middle, reached = top + BAR / 2, measured.tokens_per_second(program)
+        speeds = [run.tokens_per_second for run in measured.runs[program]]
+        drawing.text(LEFT - 8, middle + 4, title(program, measured).replace("`", ""), anchor="end")
+        drawing.rectangle(LEFT, top, reached * scale, BAR, f"fill-{program.method}")
         drawing.line(LEFT + min(speeds) * scale, middle, LEFT + max(speeds) * scale, middle, "range")
-        x = LEFT + measured.limit(method) * scale
+        x = LEFT + measured.limit(program) * scale
         drawing.line(x, top - 3, x, top + BAR + 3, "mark")
-        share = measured.reached(method) / measured.product_rate(method)
+        share = measured.reached(program) / measured.product_rate(program)
         drawing.text(WIDTH - RIGHT + 10, middle + 4, f"{reached:.0f} ({share:.0%})")
     return bottom + 16
 

@@ -5,6 +5,7 @@ import sys
 import bench_models
 import charts
 import measuring
+import programs
 import tables
 
 # Name for the page: (field, values). Around batch 4 × 256 tokens, the last 3 layers, k = 2, vocabulary 4096.
@@ -26,7 +27,7 @@ def job_of(sizes, options):
     model = bench_models.find("random27M" if vocabulary == 4096 else f"random27M-v{vocabulary}")
     return measuring.prepare(model, options, length=sizes["length"], batch=sizes["batch"], copies=sizes["copies"],
                              layers=f"last:{sizes['layers']}", steps=options.steps or STEPS,
-                             warmup_steps=min(options.warmup_steps, WARMUP_STEPS))
+                             warmup_steps=min(measuring.warmup_steps(model, options), WARMUP_STEPS))
 
 
 def measure(options):
@@ -44,7 +45,7 @@ def measure(options):
             is_base = sizes == tuple(BASE.values())
             peers = [method for method in ("lora", "full") if method in options.methods]
             for method in ["expandft"] + (peers if options.peers and (is_base or field in PEERS_DIMENSIONS) else []):
-                if (once := measuring.run(method, job, options)) is not None:
+                if isinstance(once := measuring.run(method, job, options), programs.Run):
                     runs.setdefault(method, []).append(once)
     return found
 
@@ -67,9 +68,9 @@ def table(found, options):
                              f"{adds / 1e6:.1f}", f"{adds * speed / 1e9:.1f}"])
     head = ["varied", "value", *(["program"] if options.peers else []), "tokens/s", "peak memory, MiB",
             "multiply-adds per token, M", "reached, G/s"]
-    rounds = tables.counted(options.rounds)
+    job, rounds = next(iter(found.values()))[1], tables.counted(options.rounds)
     return (f"random27M, batch 4 × 256 tokens, the last 3 of 8 layers, k = 2, vocabulary 4096, except where varied; "
-            f"{options.threads} threads, {options.precision}; median (least–most) of {rounds}.\n\n"
+            f"{options.threads} threads, {job.precision}; median (least–most) of {rounds}.\n\n"
             + tables.rows(head, body))
 
 

@@ -14,6 +14,11 @@ def cpu_name():
                  if line.startswith("model name")), platform.machine())
 
 
+def has_amx():
+    """Whether the processor multiplies matrices of bfloat16."""
+    return "amx_bf16" in Path("/proc/cpuinfo").read_text()
+
+
 def gpu_index(device):
     """The index in "cuda" and "cuda:1"."""
     return int(device.partition(":")[2] or 0)

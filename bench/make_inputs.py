@@ -12,6 +12,8 @@ import shutil
 from pathlib import Path
 
 import bench_models
+import gemma3
+import instruct
 
 ROOT = Path(__file__).resolve().parents[1]
 TOKENIZERS = ROOT / "tests/golden/tokenizers"
@@ -62,15 +64,15 @@ def make_large_llama(directory, config):
     from safetensors.torch import save_file
 
     torch.manual_seed(1)
-    c, head = config, config["hidden_size"] // config["num_attention_heads"]
-    h, p, keys = c["hidden_size"], c["intermediate_size"], c["num_key_value_heads"] * head
+    c, head_dim = config, config["hidden_size"] // config["num_attention_heads"]
+    h, p, keys = c["hidden_size"], c["intermediate_size"], c["num_key_value_heads"] * head_dim
     projections = {"self_attn.q_proj": (h, h), "self_attn.k_proj": (keys, h), "self_attn.v_proj": (keys, h),
                    "self_attn.o_proj": (h, h), "mlp.gate_proj": (p, h), "mlp.up_proj": (p, h), "mlp.down_proj": (h, p)}
     norms = ("input_layernorm", "post_attention_layernorm")
     files = [{f"model.layers.{i}.{name}.weight": shape for name, shape in projections.items()}
              | {f"model.layers.{i}.{name}.weight": (h,) for name in norms} for i in range(c["num_hidden_layers"])]
-    files.append({"model.embed_tokens.weight": (c["vocab_size"], h), "lm_head.weight": (c["vocab_size"], h),
-                  "model.norm.weight": (h,)})
+    head = {} if c["tie_word_embeddings"] else {"lm_head.weight": (c["vocab_size"], h)}
+    files.append({"model.embed_tokens.weight": (c["vocab_size"], h), "model.norm.weight": (h,)} | head)
     directory.mkdir(parents=True, exist_ok=True)
     places, total = {}, 0
     for number, shapes in enumerate(files, start=1):
@@ -93,25 +95,52 @@ def make_model(model, directory, tokenizer):
         return
     shutil.rmtree(directory, ignore_errors=True)
     if model.config is None:
-        import gemma3_1b
-
-        gemma3_1b.make_model(directory)
+        gemma3.make_model(model.name, directory)
         return
     (make_large_llama if model.large else make_small_llama)(directory, model.config)
     shutil.copyfile(tokenizer, directory / "tokenizer.model")
 
 
-def write_ids(directory, text, output):
-    """The text's token ids, as one row in a .npy file."""
-    import numpy
+def encoder_of(directory):
+    """[text] -> [ids] without special tokens, and the ids that begin a text."""
+    if (directory / "tokenizer.json").is_file():
+        from tokenizers import Tokenizer
+
+        tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
+        return (lambda texts: [one.ids for one in tokenizer.encode_batch_fast(texts, add_special_tokens=False)],
+                tokenizer.encode("").ids)
     from sentencepiece import SentencePieceProcessor
 
     processor = SentencePieceProcessor(model_file=str(directory / "tokenizer.model"))
-    vocabulary = json.loads((directory / "config.json").read_text())["vocab_size"]
-    ids = numpy.array(processor.encode(Path(text).read_text(encoding="utf-8")), dtype=numpy.int32)
+    return processor.encode, [processor.bos_id()]
+
+
+def config_of(directory):
+    return json.loads((directory / "config.json").read_text())
+
+
+def write_ids(directory, text, output):
+    """The text's token ids, as one row in a .npy file."""
+    import numpy
+
+    vocabulary = config_of(directory)["vocab_size"]
+    [found] = encoder_of(directory)[0]([Path(text).read_text(encoding="utf-8")])
+    ids = numpy.array(found, dtype=numpy.int32)
     if ids.max() >= vocabulary:
         raise SystemExit(f"{directory}: token {ids.max()} found, expected ids below the vocabulary's {vocabulary}")
     numpy.save(output, ids)
+
+
+def write_rows(directory, text, folder, length, count):
+    """rows.jsonl and rows.npz: the same rows as texts and as ids. rows.json: their summary."""
+    encode, bos = encoder_of(directory)
+    eos = config_of(directory)["eos_token_id"]
+    rows, encoded = instruct.fitting(instruct.make_rows(Path(text).read_text(encoding="utf-8")), encode, length, count,
+                                     bos, eos[0] if isinstance(eos, list) else eos)
+    if not rows:
+        raise SystemExit(f"{text}: no paragraphs with a speaker's name found that fit into {length} tokens")
+    instruct.save(rows, encoded, folder / "rows.jsonl", folder / "rows.npz")
+    (folder / "rows.json").write_text(json.dumps(instruct.summary_of(encoded)) + "\n")
 
 
 def main():
@@ -120,11 +149,16 @@ def main():
     parser.add_argument("--model", type=Path, required=True, help="its directory, created if missing")
     parser.add_argument("--text", type=Path, required=True)
     parser.add_argument("--ids", type=Path, required=True)
+    parser.add_argument("--real", action="store_true", help="the directory holds the published model: do not make it")
+    parser.add_argument("--rows", type=int, help="also write this many rows of prompt and completion next to the ids")
+    parser.add_argument("--length", type=int, help="most tokens of a row")
     options = parser.parse_args()
     model = bench_models.find(options.name)
-    if model.tokenizer != "own":
+    if model.tokenizer != "own" and not options.real:
         make_model(model, options.model, tokenizer_of(model, options.ids.resolve().parents[1]))
     write_ids(options.model, options.text, options.ids)
+    if options.rows:
+        write_rows(options.model, options.text, options.ids.resolve().parent, options.length, options.rows)
 
 
 if __name__ == "__main__":

@@ -3,15 +3,19 @@
     python bench/peer_train.py --method lora --model DIR --ids ids.npy --steps 30
 
 `full` trains every weight; `lora` trains PEFT's rank-16 pairs on all seven projections of a layer.
-ids.npy: one row of token ids, cut into windows of --length, --batch of them per step. In bfloat16 both compute under
-autocast; LoRA's base is stored in bfloat16 and its pairs in float32, full's weights in the dtype of --full-weights.
+ids.npy: one row of token ids, cut into windows of --length, --batch of them per step. With --rows instead: rows of
+prompt and answer, --batch of them per step, padded to the longest. In bfloat16 both compute under autocast; LoRA's base
+is stored in bfloat16 and its pairs in float32, full's weights in the dtype of --full-weights.
 """
 
 import argparse
 import json
 import os
 import statistics
+import threading
 import time
+
+import peer_batches
 
 
 def seconds_since_start():
@@ -32,7 +36,7 @@ def load(options):
     stored = "float32" if options.precision == "float32" else \
         "bfloat16" if options.method == "lora" else options.full_weights
     model = AutoModelForCausalLM.from_pretrained(options.model, dtype=getattr(torch, stored),
-                                                 attn_implementation="sdpa").to(options.device)
+                                                 attn_implementation=options.attention).to(options.device)
     model.config.use_cache = False  # no generation here
     if options.method == "lora":
         from peft import LoraConfig, get_peft_model
@@ -43,43 +47,60 @@ def load(options):
     return model.train()
 
 
+class StepLimit:
+    """Ends the process if a step takes longer than this many seconds, and says so."""
+
+    def __init__(self, method, seconds):
+        self.method, self.seconds = method, seconds
+
+    def give_up(self):
+        print(json.dumps({"method": self.method, "too_slow": True}), flush=True)
+        os._exit(0)
+
+    def __enter__(self):
+        self.timer = threading.Timer(self.seconds or threading.TIMEOUT_MAX, self.give_up)
+        self.timer.daemon = True
+        self.timer.start()
+
+    def __exit__(self, *_):
+        self.timer.cancel()
+
+
+def batches_of(options):
+    import numpy
+    import torch
+
+    generator = torch.Generator().manual_seed(options.seed)
+    if options.rows:
+        return peer_batches.padded_rows(options.rows, options.batch, generator)
+    ids = torch.from_numpy(numpy.load(options.ids).astype("int64"))
+    return peer_batches.windows(ids, options.length, options.batch, generator)
+
+
 def train(model, options):
-    """Seconds and loss of each step, when the first began, and the number of trained parameters."""
+    """Tokens per second and loss of each step, when the first began, and the number of trained parameters."""
     import torch
 
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=options.learning_rate, weight_decay=0.0, fused=True)
-    batches = windows(options)
-    times, losses = [], []
+    batches = batches_of(options)
+    rates, losses = [], []
     first_step_at = seconds_since_start()
     for _ in range(options.steps):
-        begin = time.perf_counter()
-        ids = next(batches).to(options.device)
-        with torch.autocast(options.device.partition(":")[0], torch.bfloat16, enabled=options.precision == "bfloat16"):
-            loss = model(input_ids=ids, labels=ids).loss
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(trained, 1.0)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        losses.append(loss.item())  # waits for a GPU
-        times.append(time.perf_counter() - begin)
-    return times, losses, first_step_at, sum(parameter.numel() for parameter in trained)
-
-
-def windows(options):
-    """Batches (batch, length) of int64 ids in a seeded random order, endlessly."""
-    import numpy
-    import torch
-
-    ids = torch.from_numpy(numpy.load(options.ids).astype("int64"))
-    rows = ids[:len(ids) // options.length * options.length].view(-1, options.length)
-    if len(rows) < options.batch:
-        raise SystemExit(f"{options.ids}: {len(rows)} windows of {options.length} tokens found, "
-                         f"expected {options.batch} for a step")
-    generator = torch.Generator().manual_seed(options.seed)
-    while True:
-        yield from (rows[part] for part in torch.randperm(len(rows), generator=generator).split(options.batch)
-                    if len(part) == options.batch)
+        with StepLimit(options.method, options.step_limit):
+            begin = time.perf_counter()
+            batch = next(batches)
+            inputs = {name: tensor.to(options.device) for name, tensor in batch.inputs.items()}
+            with torch.autocast(options.device.partition(":")[0], torch.bfloat16,
+                                enabled=options.precision == "bfloat16"):
+                loss = model(**inputs).loss
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(trained, 1.0)
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+            losses.append(loss.item())  # waits for a GPU
+            rates.append(batch.tokens / (time.perf_counter() - begin))
+    return rates, losses, first_step_at, sum(parameter.numel() for parameter in trained)
 
 
 def main():
@@ -87,6 +108,7 @@ def main():
     parser.add_argument("--method", choices=["full", "lora"], required=True)
     parser.add_argument("--model", required=True)
     parser.add_argument("--ids", required=True)
+    parser.add_argument("--rows", help="the .npz file of instruct.py, in place of --ids")
     parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--warmup-steps", type=int, default=5, help="steps not measured")
     parser.add_argument("--batch", type=int, default=4)
@@ -99,20 +121,21 @@ def main():
     parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
     parser.add_argument("--full-weights", choices=["float32", "bfloat16"], default="float32",
                         help="with --precision bfloat16: dtype of full's weights and moments")
+    parser.add_argument("--attention", choices=["sdpa", "eager"], default="sdpa")
+    parser.add_argument("--step-limit", type=float, help="seconds that a step may take")
     options = parser.parse_args()
 
     import torch
 
     try:
-        times, losses, first_step_at, trained = train(load(options), options)
+        rates, losses, first_step_at, trained = train(load(options), options)
     except torch.OutOfMemoryError:
         print(json.dumps({"method": options.method, "out_of_memory": True}))
         return
 
-    measured = times[options.warmup_steps:]
     print(json.dumps({
         "method": options.method,
-        "tokens_per_second": options.batch * options.length / statistics.median(measured),
+        "tokens_per_second": statistics.median(rates[options.warmup_steps:]),
         "first_step_at": first_step_at,
         "steps": options.steps,
         "trained_parameters": trained,

@@ -8,7 +8,6 @@ from collections import Counter
 from typing import NamedTuple
 
 FORWARD, INPUT, WEIGHT = "forward", "input", "weight"
-HEAD_CHUNK = 1 << 22  # logits at a time: src/model/loss.cpp
 
 
 class Product(NamedTuple):
@@ -24,10 +23,21 @@ class Product(NamedTuple):
         return self.rows * self.inputs * self.outputs
 
 
-def head_chunks(rows, vocabulary):
-    """The number of rows in each chunk of logits that expandft computes."""
-    step = max(1, HEAD_CHUNK // vocabulary // 16) * 16
-    return [min(step, rows - begin) for begin in range(0, rows, step)]
+def head_chunk_rows(vocabulary, precision="float32", on_gpu=False):
+    """The rows whose logits expandft computes at once: head_chunk_rows in src/model/loss.cpp."""
+    width = {"float32": 4, "bfloat16": 2}[precision]
+
+    def rows_of(size):
+        return max(1, size // (vocabulary * width) // 16) * 16
+
+    if on_gpu:
+        return rows_of(1 << 30)
+    return max(rows_of(4 * width << 20), min(1024 // width, rows_of(1 << 28)))
+
+
+def learned_rows(rows, learned):
+    """The rows that go through the head if this share of tokens is learned."""
+    return max(1, round(rows * learned))
 
 
 class Step:
@@ -63,20 +73,20 @@ class Step:
         return +self.products  # without zero counts
 
 
-def full_fine_tuning(s, rows):
+def full_fine_tuning(s, rows, learned=1):
     step, all_three = Step(s, rows), (FORWARD, INPUT, WEIGHT)
     step.attention(all_three, s.layers)
     step.mlp(all_three, s.layers)
-    step.add(all_three, s.hidden, s.vocabulary)
+    step.add(all_three, s.hidden, s.vocabulary, rows=learned_rows(rows, learned))
     return step.counted()
 
 
-def lora(s, rows, rank):
+def lora(s, rows, rank, learned=1):
     step = Step(s, rows)
     step.attention((FORWARD, INPUT), s.layers - 1)
     step.attention((FORWARD, INPUT), 1, qkv_kinds=(FORWARD,))
     step.mlp((FORWARD, INPUT), s.layers)
-    step.add((FORWARD, INPUT), s.hidden, s.vocabulary)
+    step.add((FORWARD, INPUT), s.hidden, s.vocabulary, rows=learned_rows(rows, learned))
     step.pairs(rank, s.hidden, s.queries, s.layers, first=1)
     step.pairs(rank, s.hidden, s.keys, 2 * s.layers, first=2)
     step.pairs(rank, s.queries, s.hidden, s.layers)
@@ -85,7 +95,7 @@ def lora(s, rows, rank):
     return step.counted()
 
 
-def new_width(s, rows, lowest, expanded, k):
+def new_width(s, rows, lowest, expanded, k, learned=1, precision="float32", on_gpu=False):
     """As expandft runs it: the head in chunks, and of the lowest layer's input gradients only down's."""
     step, copies = Step(s, rows), k - 1
     step.attention((FORWARD,), lowest + 1)
@@ -94,8 +104,9 @@ def new_width(s, rows, lowest, expanded, k):
     step.mlp((FORWARD, INPUT), s.layers - lowest - 1)
     step.mlp((FORWARD, INPUT, WEIGHT), copies * (expanded - 1))
     step.mlp((FORWARD, INPUT, WEIGHT), copies, first_kinds=(FORWARD, WEIGHT))
-    for chunk in head_chunks(rows, s.vocabulary):
-        step.add((FORWARD, INPUT), s.hidden, s.vocabulary, rows=chunk)
+    head_rows, chunk = learned_rows(rows, learned), head_chunk_rows(s.vocabulary, precision, on_gpu)
+    for begin in range(0, head_rows, chunk):
+        step.add((FORWARD, INPUT), s.hidden, s.vocabulary, rows=min(chunk, head_rows - begin))
     return step.counted()
 
 

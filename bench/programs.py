@@ -4,13 +4,16 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import instruct
 from device import GpuMemory
 
 BENCH = Path(__file__).resolve().parent
@@ -21,6 +24,13 @@ class Run:
     tokens_per_second: float  # median over the steps after warm-up
     first_step_at: float      # seconds from launch to the beginning of the first step
     peak_bytes: int           # peak memory: resident, or in use on the GPU
+
+
+OUT_OF_MEMORY = "out of memory"
+
+
+class NotMeasured(Exception):
+    """Why a program has no result on this machine."""
 
 
 @dataclass(frozen=True)
@@ -42,20 +52,39 @@ class Job:
     device: str = "cpu"
     precision: str = "float32"
     full_weights: str = "float32"
+    attention: str = "sdpa"            # of the peers
+    rows: instruct.Rows | None = None  # of prompt and answer; `text` holds the same ones
+    step_limit: float | None = None    # seconds
+
+    @property
+    def too_slow(self):
+        return f"not measured: > {self.step_limit:.0f} s a step"
 
 
-def run_measured(command, threads, log, device="cpu"):
-    """Runs a command to its end; returns its standard output and its peak memory in bytes."""
+def run_measured(command, threads, log, device="cpu", limit=None):
+    """Runs a command to its end; returns its standard output and its peak memory in bytes.
+
+    Throws NotMeasured if the system ends it for lack of memory, and TimeoutError after `limit` seconds.
+    """
     environment = os.environ | {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
     if device == "cpu":
         environment["CUDA_VISIBLE_DEVICES"] = ""
     with open(log, "w") as errors, contextlib.nullcontext() if device == "cpu" else GpuMemory(device) as gpu:
         process = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, stderr=errors,
                                    env=environment, text=True)
+        ended = threading.Event()
+        watch = threading.Timer(limit or threading.TIMEOUT_MAX, lambda: (ended.set(), process.kill()))
+        watch.daemon = True
+        watch.start()
         output = process.stdout.read()
         process.stdout.close()
         _, status, usage = os.wait4(process.pid, 0)
+        watch.cancel()
         process.returncode = os.waitstatus_to_exitcode(status)
+    if ended.is_set():
+        raise TimeoutError(f"{command[0]} ran for more than {limit} seconds")
+    if process.returncode == -signal.SIGKILL:  # by the system: nobody else ends it in this way
+        raise NotMeasured(OUT_OF_MEMORY)
     if process.returncode != 0:
         tail = "\n".join(Path(log).read_text().splitlines()[-20:])
         raise SystemExit(f"{' '.join(map(str, command))}\nended with {process.returncode}:\n{tail}")
@@ -63,15 +92,20 @@ def run_measured(command, threads, log, device="cpu"):
 
 
 def run_peer(method, job):
-    """A Run, or None if the GPU's memory was too small."""
+    """A Run. Throws NotMeasured."""
     command = [sys.executable, BENCH / "peer_train.py", "--method", method, "--model", job.model, "--ids", job.ids,
-               "--steps", job.steps, "--warmup-steps", job.warmup_steps, "--batch", job.batch,
+               "--steps", job.steps, "--warmup-steps", job.warmup_steps,
+               "--batch", job.rows.rows_per_step if job.rows else job.batch,
                "--length", job.length, "--rank", job.rank, "--threads", job.threads, "--device", job.device,
-               "--precision", job.precision, "--full-weights", job.full_weights]
+               "--precision", job.precision, "--full-weights", job.full_weights, "--attention", job.attention]
+    command += ["--rows", job.rows.file] if job.rows else []
+    command += ["--step-limit", job.step_limit] if job.step_limit else []
     output, peak = run_measured(command, job.threads, job.folder / f"{method}.log", job.device)
     result = json.loads(output.splitlines()[-1])
     if result.get("out_of_memory"):
-        return None
+        raise NotMeasured(OUT_OF_MEMORY)
+    if result.get("too_slow"):
+        raise NotMeasured(job.too_slow)
     return Run(result["tokens_per_second"], result["first_step_at"], peak)
 
 
@@ -97,7 +131,7 @@ def read_events(file, kind):
 
 def train(binary, job, changes=None):
     """Trains with expandft; returns the metrics.jsonl and the peak memory in bytes. `changes`: to the config's
-    `training`."""
+    `training`. Throws NotMeasured, also if all steps together take longer than the job's limit for that many."""
     output = job.folder / "run"
     shutil.rmtree(output, ignore_errors=True)
     config = run_config(job, output)
@@ -105,13 +139,29 @@ def train(binary, job, changes=None):
         config["training"][key] = value
     file = job.folder / "run.json"
     file.write_text(json.dumps(config, indent=2) + "\n")
-    _, peak = run_measured([binary, "train", "--config", file, "--device", job.device, "--quiet"], job.threads,
-                           job.folder / "expandft.log", job.device)
+    try:
+        _, peak = run_measured([binary, "train", "--config", file, "--device", job.device, "--quiet"], job.threads,
+                               job.folder / "expandft.log", job.device,
+                               job.step_limit and job.step_limit * job.steps)
+    except TimeoutError:
+        raise NotMeasured(job.too_slow) from None
     return output / "metrics.jsonl", peak
 
 
+def check_rows(job):
+    """That expandft read the tokens that the peers get, and learns the same of them."""
+    found = json.loads((job.folder / "run/summary.json").read_text())["data"]["training"]
+    read, expected = (found["tokens"], found["targets"]), (job.rows.tokens, job.rows.learned)
+    if read != expected:
+        raise SystemExit(f"{job.text}: expandft found {read[0]} tokens of which {read[1]} are learned, expected the "
+                         f"{expected[0]} and {expected[1]} that the peers get")
+
+
 def run_expandft(binary, job):
+    """A Run. Throws NotMeasured."""
     metrics, peak = train(binary, job)
+    if job.rows:
+        check_rows(job)
     rates = [event["tokens_per_second"] for event in read_events(metrics, "train")][job.warmup_steps:]
     if not rates:
         raise SystemExit(f"{metrics}: no training step found after the first {job.warmup_steps}, expected at least one")

@@ -4,6 +4,9 @@ Counted: products with weight matrices, and attention's two products of each que
 before it (causal, so half the square on average). Not counted: norms, activations, softmax,
 optimizer, and anything computed a second time in the backward pass. products.py lists the same
 products one by one.
+
+In rows of prompt and answer only the `learned` share of tokens needs logits. Programs that compute more (of prompts, of
+padding) do more than is counted.
 """
 
 from dataclasses import dataclass
@@ -56,28 +59,29 @@ class Shapes:
     def layer(self, length):
         return self.attention_weights + self.scores(length) + self.mlp
 
-    def forward(self, length):
-        return self.layers * self.layer(length) + self.head
+    def forward(self, length, learned=1):
+        """`learned`: the share of tokens that are learned. Only they need the head."""
+        return self.layers * self.layer(length) + learned * self.head
 
 
-def full_fine_tuning(s, length):
+def full_fine_tuning(s, length, learned=1):
     """Every product has two gradients, of its input and its weight; attention's have two inputs."""
-    return 3 * s.forward(length)
+    return 3 * s.forward(length, learned)
 
 
-def lora(s, length, rank):
+def lora(s, length, rank, learned=1):
     """Rank-r pairs on all seven projections: only the pairs have weight gradients.
 
     The embedding is frozen, so the first layer's q, k and v need no gradient of their input.
     """
     inputs_outputs = (2 * (s.hidden + s.queries) + 2 * (s.hidden + s.keys) + 3 * (s.hidden + s.width))
     pairs = s.layers * rank * inputs_outputs
-    backward = (s.layers * (s.attention_weights + 2 * s.scores(length) + s.mlp) + s.head) - s.qkv
+    backward = (s.layers * (s.attention_weights + 2 * s.scores(length) + s.mlp) + learned * s.head) - s.qkv
     first_pairs = rank * 3 * s.hidden  # input gradients of the first q, k, v pairs are not needed either
-    return s.forward(length) + backward + 3 * pairs - first_pairs
+    return s.forward(length, learned) + backward + 3 * pairs - first_pairs
 
 
-def new_width(s, length, lowest, expanded, k):
+def new_width(s, length, lowest, expanded, k, learned=1):
     """The copies of `expanded` layers from layer `lowest` up, with k - 1 copies each.
 
     No gradient flows below layer `lowest`, and within it only into its copies; above it, gradients flow through
@@ -85,9 +89,9 @@ def new_width(s, length, lowest, expanded, k):
     """
     copies = (k - 1) * s.mlp
     above = s.layers - lowest - 1
-    input_gradients = above * (s.attention_weights + 2 * s.scores(length) + s.mlp) + s.head
+    input_gradients = above * (s.attention_weights + 2 * s.scores(length) + s.mlp) + learned * s.head
     input_gradients += (expanded - 1) * copies + copies / 3  # the lowest: down's input only
-    return s.forward(length) + expanded * copies + input_gradients + expanded * copies
+    return s.forward(length, learned) + expanded * copies + input_gradients + expanded * copies
 
 
 def frozen_prefix(s, length, lowest):

@@ -1,5 +1,7 @@
 """scripts/bench: one short round of everything on the smallest model, and its output."""
 
+import dataclasses
+import math
 import os
 import shutil
 import subprocess
@@ -16,13 +18,19 @@ import bench_models  # noqa: E402
 import charts  # noqa: E402
 import cost  # noqa: E402
 import device  # noqa: E402
+import gemma3  # noqa: E402
+import instruct  # noqa: E402
 import make_inputs  # noqa: E402
+import peer_batches  # noqa: E402
 import prefix_cache  # noqa: E402
 import programs  # noqa: E402
+import run_bench  # noqa: E402
 import svg  # noqa: E402
 import tables  # noqa: E402
+import trials  # noqa: E402
 
 SVG = "{http://www.w3.org/2000/svg}"
+EXPANDFT, FULL = trials.Program("expandft", "float32"), trials.Program("full", "float32")
 PAGE = "before\n<!-- bench:begin -->\nold\n<!-- bench:end -->\nafter\n"
 
 
@@ -78,7 +86,7 @@ def test_goals_say_what_was_found_and_whether_that_is_enough(written):
 
 
 def test_the_chart_has_a_bar_and_a_limit_for_each_program(written):
-    root = ElementTree.parse(written / "page.svg").getroot()
+    root = ElementTree.parse(written / "page-toys.svg").getroot()
     assert root.tag == SVG + "svg"
     bars = [element.get("class") for element in root.iter(SVG + "rect")]
     assert bars == ["page", "fill-expandft", "fill-lora", "fill-full"]
@@ -87,7 +95,74 @@ def test_the_chart_has_a_bar_and_a_limit_for_each_program(written):
     assert "prefers-color-scheme: dark" in root.find(SVG + "style").text
 
 
+@pytest.fixture(scope="module")
+def published(source, binary, tmp_path_factory):
+    """The page of a round of a small model that counts as published: both kinds of data, both precisions, trials.
+
+    The peers are not run: their speeds are made up, and full fine-tuning in bfloat16 is too slow.
+    """
+    def run_peer(method, job):
+        if (method, job.precision) == ("full", "bfloat16"):
+            raise programs.NotMeasured(job.too_slow)
+        speed = 100 * (1 + (method == "lora")) * (1 + (job.attention == "eager")) * (1 + 2 * (job.precision == "bfloat16"))
+        return programs.Run(float(speed), 2.5, 4 << 30)
+
+    folder = tmp_path_factory.mktemp("published")
+    (folder / "page.md").write_text("".join(f"<!-- bench-real{part}:begin -->\n<!-- bench-real{part}:end -->\n"
+                                            for part in ("", "-prefix-cache")))
+    small = dataclasses.replace(bench_models.MODELS["stories260K"], published="stories260K", steps=2, warmup_steps=1,
+                                kinds=("text", "instruct"), batch=2, layers="last:2", epoch_steps=3)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(bench_models.MODELS, "stories260K", small)
+        patch.setattr(programs, "run_peer", run_peer)
+        run_bench.main([str(part) for part in (
+            "training", "prefix-cache", "--binary", binary, "--models", "stories260K", "--real", source / "data", "--rounds",
+            1, "--length", 128, "--rows", 200, "--threads", 1, "--pause", 0, "--product-seconds", 0.002, "--cache",
+            folder / "cache", "--page", folder / "page.md", "--write")])
+    return (folder / "page.md").read_text()
+
+
+def test_a_published_model_has_a_row_for_each_program_and_precision(published):
+    for name in ("expandft", "PEFT LoRA", "transformers"):
+        rows = cells(published, name)
+        assert [("bfloat16" in row[0], len(row)) for row in rows] == [
+            (False, 10), (True, 10), (False, 11), (True, 11)], rows  # text, then instruct with the learned tokens' rate
+        assert all(all(row) for row in rows if "not measured" not in row[1])
+    assert "the published weights" in published
+
+
+def test_peers_run_in_their_fastest_precision_and_attention(published):
+    lora, full = cells(published, "PEFT LoRA")[:2], cells(published, "transformers")[:2]
+    assert [row[0].partition("projections, ")[2] for row in lora] == ["float32, eager (trial)", "bfloat16, eager"]
+    assert [row[1] for row in lora] == ["400", "1200 (1200–1200)"]
+    assert [row[0].partition("fine-tuning, ")[2] for row in full] == ["float32, eager", "bfloat16, sdpa"]
+    assert [row[1] for row in full] == ["200 (200–200)", "not measured: > 120 s a step"]
+    assert ("PEFT LoRA: float32 sdpa 200, float32 eager 400, bfloat16 sdpa 600, bfloat16 eager 1200; transformers: float32 "
+            "sdpa 100, float32 eager 200, bfloat16 sdpa not measured: > 120 s a step.") in published
+
+
+def test_ratios_are_against_the_best_of_a_peer(published):
+    for row in cells(published, "expandft")[:2]:
+        speed, times_lora, times_full = float(row[1].split()[0]), float(row[2]), float(row[3])
+        assert times_lora == pytest.approx(speed / 1200, abs=0.006 + 0.5 / 1200)
+        assert times_full == pytest.approx(speed / 200, abs=0.006 + 0.5 / 200)
+
+
+def test_goals_of_a_published_model_name_data_and_precision(published):
+    goals = cells(published, "stories260K")
+    precision = "bfloat16" if device.has_amx() else "float32"
+    assert {row[0] for row in goals} == {f"stories260K, {kind}, {precision}" for kind in ("text", "instruct")}
+    assert ["share of the product rate" in row[1] for row in goals].count(True) == 2
+
+
+def test_the_prefix_cache_of_a_published_model_says_how_much_faster_later_epochs_are(published):
+    [row] = cells(published, "`memory`")
+    assert "/ first epoch ≥ 1.25" in published and row[6].split()[1] in ("(yes)", "(no)")
+
+
 @pytest.mark.parametrize(("arguments", "said"), [
+    (("--models", "gemma3-270m", "--real", "/nowhere"), "/nowhere/gemma-3-270m/config.json not found: without --real"),
+    (("--kinds", "chat"), "'chat' found, expected one of text, instruct"),
     (("speed",), "'speed' found, expected one of training, prefix-cache, cost"),
     (("--models", "llama"), "'llama' found, expected one of stories260K, random15M"),
     (("--device", "cuda"), "--device cuda: no such GPU here, nvidia-smi finds none"),
@@ -172,6 +247,82 @@ def test_the_cost_chart_has_two_panels_a_dimension():
     assert cost.chart(found) == cost.chart(found)
 
 
+def test_speeches_become_rows_whose_completion_is_what_the_named_speaker_says():
+    text = "A:\none\n\nnobody says this\n\nB:\ntwo\nlines\n\nA:\nthree\n"
+    assert instruct.turns(text) == [("A:", "one"), ("B:", "two\nlines"), ("A:", "three")]
+    rows = instruct.make_rows(text)
+    assert {"prompt": "A:\none\n\nB:\ntwo\nlines\n\nA:\n", "completion": "three"} in rows and len(rows) == 3
+    assert instruct.make_rows(text) == rows
+
+
+def test_rows_are_kept_if_they_fit_and_their_answer_begins_with_a_token():
+    rows = [{"prompt": "a ", "completion": "b"}, {"prompt": "a", "completion": "b"}, {"prompt": "a b c ", "completion": "d"}]
+    words = {}
+
+    def encode(texts):
+        return [[words.setdefault(word, 10 + len(words)) for word in text.split()] for text in texts]
+
+    kept, encoded = instruct.fitting(rows, encode, length=4, count=9, bos=[1], eos=2)
+    assert kept == rows[:1]  # the second is one word, the third is too long
+    assert encoded == [instruct.Encoded([1, words["a"], words["b"], 2], prompt=2)]
+    summary = instruct.summary_of([*encoded, instruct.Encoded([1, 5], 1)])
+    assert (summary["count"], summary["tokens"], summary["learned"]) == (2, 6, 3)
+    # Scores of causal attention: 1 + 2 + 3 + 4 and 1 + 2, as 6 tokens have in a row of this length.
+    assert 6 * (summary["mean_length"] + 1) / 2 == 13
+    assert instruct.rows_of(Path(), summary, step_tokens=12).rows_per_step == 4
+
+
+def test_peers_get_rows_padded_to_the_longest_and_learn_only_answers(tmp_path):
+    import torch
+
+    batch = peer_batches.padded([torch.tensor([1, 5, 6, 2]), torch.tensor([1, 7])], [2, 1])
+    assert batch.tokens == 6
+    assert batch.inputs["input_ids"].tolist() == [[1, 5, 6, 2], [1, 7, 0, 0]]
+    assert batch.inputs["labels"].tolist() == [[-100, -100, 6, 2], [-100, 7, -100, -100]]
+    assert batch.inputs["attention_mask"].tolist() == [[1, 1, 1, 1], [1, 1, 0, 0]]
+    encoded = [instruct.Encoded([1, 5, 6, 2], 2), instruct.Encoded([1, 7], 1)]
+    instruct.save([{"prompt": "p", "completion": "c"}] * 2, encoded, tmp_path / "rows.jsonl", tmp_path / "rows.npz")
+    read = next(peer_batches.padded_rows(tmp_path / "rows.npz", 2, torch.Generator().manual_seed(1)))
+    assert sorted(read.inputs["labels"].tolist()) == sorted(batch.inputs["labels"].tolist())
+
+
+def test_a_peer_trains_on_rows_and_ends_at_the_limit_of_a_step(stories, tmp_path):
+    encoded = [instruct.Encoded([1, *range(5, 5 + n), 2], 3) for n in (4, 9, 12)]
+    instruct.save([], encoded, tmp_path / "rows.jsonl", tmp_path / "rows.npz")
+    rows = instruct.rows_of(tmp_path / "rows.npz", instruct.summary_of(encoded), 30)
+    job = programs.Job(stories, Path(), Path("none"), tmp_path, "all", 2, 32, 2, 1, 1, 4, 2, precision="bfloat16",
+                       attention="eager", rows=rows, step_limit=600)
+    assert programs.run_peer("lora", job).tokens_per_second > 0
+    with pytest.raises(programs.NotMeasured, match="not measured: > 0 s a step"):
+        programs.run_peer("lora", dataclasses.replace(job, step_limit=0.001))
+
+
+def test_a_command_over_its_limit_is_ended(tmp_path):
+    with pytest.raises(TimeoutError):
+        programs.run_measured(["sleep", "60"], 1, tmp_path / "log", limit=0.2)
+
+
+def test_goals_of_published_models_depend_on_the_processor():
+    model = bench_models.find("gemma3-270m")
+    assert model.goals_for("text", "cpu", False) == bench_models.Goals(1.4, None, 0.85, 0.25, 1.5, "float32")
+    assert model.goals_for("instruct", "cpu", True).times_lora == 3.0
+    assert model.goals_for("text", "cuda", True) == bench_models.NO_GOALS
+    assert bench_models.find("random27M").goals_for("text", "cpu", True).times_lora == 1.2
+
+
+@pytest.mark.parametrize("name", gemma3.CONFIGS)
+def test_gemma_has_the_published_number_of_parameters(name):
+    shapes = gemma3.tensor_shapes(gemma3.CONFIGS[name])
+    assert sum(math.prod(shape) for shape in shapes.values()) == gemma3.PARAMETERS[name]
+
+
+def test_published_models_without_their_file_have_random_weights_of_the_same_shape(tmp_path):
+    model = bench_models.find("smollm2-135m")
+    assert bench_models.published_directory(model, None) is None
+    assert bench_models.published_directory(model, tmp_path) == tmp_path / "SmolLM2-135M-Instruct"
+    assert bench_models.published_directory(bench_models.find("random27M"), tmp_path) is None
+
+
 def test_ticks_are_round_and_do_not_pass_the_most():
     assert svg.ticks(1950) == [0, 500, 1000, 1500]
     assert svg.ticks(38000) == [0, 10000, 20000, 30000]
@@ -197,26 +348,25 @@ def test_epochs_are_told_apart_in_the_metrics(tmp_path):
 def test_a_row_of_a_program_that_ran_out_of_memory_says_so():
     class Measured:
         job = programs.Job(*[Path()] * 4, "last:3", *[1] * 7)
+        learned, trials, runs = 1, {}, {FULL: []}
+        reasons = {FULL: programs.OUT_OF_MEMORY}
+        has = in_trial_only = staticmethod(lambda program: False)
 
-        @staticmethod
-        def has(method):
-            return False
-
-    assert tables.row("full", Measured)[:2] == ["transformers, full fine-tuning", "out of memory"]
+    assert tables.row(FULL, Measured)[:2] == ["transformers, full fine-tuning", "out of memory"]
 
 
 def test_all_bars_are_drawn_within_the_chart():
     class Measured:
         model = type("Model", (), {"name": "m"})
         job = programs.Job(*[Path()] * 4, "all", *[1] * 7)
-        runs = {"expandft": [programs.Run(100.0, 0, 0), programs.Run(120.0, 0, 0)], "lora": []}
-        has = staticmethod(lambda method: method == "expandft")
-        limit = staticmethod(lambda method: 150.0)
-        tokens_per_second = staticmethod(lambda method: 110.0)
-        reached = staticmethod(lambda method: 1.1)
-        product_rate = staticmethod(lambda method: 1.5)
+        runs = {EXPANDFT: [programs.Run(100.0, 0, 0), programs.Run(120.0, 0, 0)], FULL: []}
+        has = staticmethod(lambda program: program == EXPANDFT)
+        limit = staticmethod(lambda program: 150.0)
+        tokens_per_second = staticmethod(lambda program: 110.0)
+        reached = staticmethod(lambda program: 1.1)
+        product_rate = staticmethod(lambda program: 1.5)
 
-    root = ElementTree.fromstring(charts.speed([Measured], tables.title))
+    root = ElementTree.fromstring(charts.speed([Measured], tables.bar_label, lambda measured: "m"))
     for element in root.iter():
         for x in (element.get(name) for name in ("x", "x1", "x2")):
             assert x is None or 0 <= float(x) <= charts.WIDTH

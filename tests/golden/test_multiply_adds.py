@@ -77,6 +77,24 @@ def test_products_of_the_peers_add_up():
     assert listed(products.lora(SHAPES, rows, RANK)) / rows + attention == work.lora(SHAPES, LENGTH, RANK)
 
 
+def test_with_few_learned_tokens_products_of_the_head_shrink():
+    rows, share = 40 * LENGTH, 0.25
+    for step, work_of in ((products.full_fine_tuning(SHAPES, rows, share), work.full_fine_tuning(SHAPES, LENGTH, share)),
+                          (products.lora(SHAPES, rows, RANK, share), work.lora(SHAPES, LENGTH, RANK, share))):
+        assert listed(step) / rows + 3 * SHAPES.layers * SHAPES.scores(LENGTH) == work_of
+    saved = work.new_width(SHAPES, LENGTH, 1, 2, 2) - work.new_width(SHAPES, LENGTH, 1, 2, 2, share)
+    assert saved == (1 - share) * 2 * SHAPES.head
+    all_products, few = (listed(products.new_width(SHAPES, rows, 1, 2, 2, learned)) for learned in (1, share))
+    assert (all_products - few) / rows == saved
+
+
+@pytest.mark.parametrize(("vocabulary", "precision", "on_gpu", "rows"), [
+    (32000, "float32", False, 256), (512, "float32", False, 8192), (262144, "float32", False, 256),
+    (262144, "bfloat16", False, 512), (262144, "bfloat16", True, 2048)])
+def test_chunks_of_the_head(vocabulary, precision, on_gpu, rows):
+    assert products.head_chunk_rows(vocabulary, precision, on_gpu) == rows
+
+
 def test_the_product_rate_weighs_each_shape_by_its_work():
     large, small = (products.Product(products.FORWARD, 10, 10, columns) for columns in (30, 10))
     # 3000 at 3 and twice 1000 at 1: 5000 in 1000 + 2000.
