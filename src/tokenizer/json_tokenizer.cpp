@@ -12,21 +12,22 @@ namespace expandft {
 
 JsonTokenizer::Files JsonTokenizer::read_files(const fs::path& directory) {
   const fs::path file = directory / "tokenizer.json";
-  Files files{read_json(file), file.string(), read_tokenizer_config(directory)};
-  for (Notice& notice : contradicting_files(directory, files.json)) {
+  Files files{parse_tokenizer_json(read_file(file), file.string()), file.string(),
+              read_tokenizer_config(directory)};
+  for (Notice& notice : contradicting_files(directory, files.content)) {
     files.config.notices.push_back(std::move(notice));
   }
   return files;
 }
 
 TokenizerJson JsonTokenizer::read_parts(Files& files) {
-  apply_tokenizer_class(files.config, files.where, files.json, files.config.notices);
-  return read_tokenizer_json(files.json, files.where);
+  apply_tokenizer_class(files.config, files.where, files.content.json, files.config.notices);
+  return read_tokenizer_json(files.content, files.where);
 }
 
 JsonTokenizer::JsonTokenizer(std::string_view file, const std::string& where,
                              const TokenizerConfig& config)
-    : JsonTokenizer(Files{parse_json(file, where), where, config}) {}
+    : JsonTokenizer(Files{parse_tokenizer_json(std::string(file), where), where, config}) {}
 
 JsonTokenizer::JsonTokenizer(Files files)
     : file_(read_parts(files)),
@@ -36,7 +37,7 @@ JsonTokenizer::JsonTokenizer(Files files)
   const TokenizerConfig& config = files.config;
   for (const AddedToken& token : file_.added) add_token(token, files.where);
   add_configured_tokens(config, files.where);
-  if (chosen_tokenizer_class(config, files.json) == "Qwen2Tokenizer") {
+  if (chosen_tokenizer_class(config, files.content.json) == "Qwen2Tokenizer") {
     for (const std::string& name : config.named) strip_flags(name);
   }
   index_added_tokens();

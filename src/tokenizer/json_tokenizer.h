@@ -30,7 +30,7 @@ class JsonTokenizer final : public Tokenizer {
  public:
   /// tokenizer.json with its name, and the content of the files beside it.
   struct Files {
-    Json json;
+    TokenizerContent content;
     std::string where;
     TokenizerConfig config;
   };

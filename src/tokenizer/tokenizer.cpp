@@ -50,7 +50,7 @@ std::unique_ptr<const Tokenizer> Tokenizer::load(const fs::path& directory) {
   const std::string bytes = has_model ? read_file(model) : std::string();
   if (fs::exists(directory / "tokenizer.json", ignored)) {
     JsonTokenizer::Files files = JsonTokenizer::read_files(directory);
-    if (!is_unigram(files.json) || !is_sentencepiece_model(bytes)) {
+    if (!is_unigram(files.content.json) || !is_sentencepiece_model(bytes)) {
       return std::make_unique<const JsonTokenizer>(std::move(files));
     }
   }

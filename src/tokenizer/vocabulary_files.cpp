@@ -28,7 +28,14 @@ const Json& member(const Json& json, const char* key) {
 /// Ids by token, of the vocabulary and the added tokens. Malformed entries are skipped.
 class KnownTokens {
  public:
-  explicit KnownTokens(const Json& json) {
+  explicit KnownTokens(const TokenizerContent& content) {
+    if (content.tables) {
+      ids_.reserve(content.tables->vocabulary.size());
+      for (const auto& [token, id] : content.tables->vocabulary) {
+        ids_.insert_or_assign(std::string(token), id);
+      }
+    }
+    const Json& json = content.json;
     const Json& vocabulary = member(member(json, "model"), "vocab");
     if (vocabulary.is_object()) {
       for (const auto& [token, id] : vocabulary.items()) add(token, id);
@@ -78,9 +85,32 @@ std::optional<std::string> difference_of_vocabulary(const Json& vocabulary,
   return std::nullopt;
 }
 
-/// Compares the lines of merges.txt with the merges of the model.
-std::optional<std::string> difference_of_merges(std::string_view text, const Json& merges) {
+/// "a b" of each merge of the model; "" for a malformed one. Nothing without merges.
+std::optional<std::vector<std::string>> merge_lines(const TokenizerContent& content) {
+  std::vector<std::string> lines;
+  if (content.tables) {
+    for (const auto& [left, right] : content.tables->merges) {
+      lines.push_back(std::string(left).append(" ").append(right));
+    }
+    return lines;
+  }
+  const Json& merges = member(member(content.json, "model"), "merges");
   if (!merges.is_array()) return std::nullopt;
+  for (const Json& one : merges) {
+    const bool is_pair =
+        one.is_array() && one.size() == 2 && one[0].is_string() && one[1].is_string();
+    lines.push_back(is_pair           ? one[0].get<std::string>() + " " + one[1].get<std::string>()
+                    : one.is_string() ? one.get<std::string>()
+                                      : std::string());
+  }
+  return lines;
+}
+
+/// Compares the lines of merges.txt with the merges of the model.
+std::optional<std::string> difference_of_merges(
+    std::string_view text, const std::optional<std::vector<std::string>>& lines) {
+  if (!lines) return std::nullopt;
+  const std::vector<std::string>& merges = *lines;
   std::size_t next = 0;
   for (std::size_t begin = 0, line = 1; begin < text.size(); ++line) {
     const std::size_t end = std::min(text.find('\n', begin), text.size());
@@ -88,18 +118,12 @@ std::optional<std::string> difference_of_merges(std::string_view text, const Jso
     begin = end + 1;
     if (merge.ends_with('\r')) merge.remove_suffix(1);
     if (merge.empty() || (line == 1 && merge.starts_with("#version"))) continue;
-    const Json* const known = next < merges.size() ? &merges[next] : nullptr;
+    const bool is_known = next < merges.size();
+    const std::string here = is_known ? merges[next] : std::string();
     ++next;
-    const bool is_pair = known != nullptr && known->is_array() && known->size() == 2 &&
-                         (*known)[0].is_string() && (*known)[1].is_string();
-    const std::string here =
-        is_pair ? (*known)[0].get<std::string>() + " " + (*known)[1].get<std::string>()
-        : known != nullptr && known->is_string() ? known->get<std::string>()
-                                                 : std::string();
     if (merge == here) continue;
     return "line " + std::to_string(line) + " merges \"" + printable(std::string(merge)) +
-           "\" there, " +
-           (known == nullptr ? "and nothing here" : "\"" + printable(here) + "\" here");
+           "\" there, " + (!is_known ? "and nothing here" : "\"" + printable(here) + "\" here");
   }
   if (next == merges.size()) return std::nullopt;
   return "it has " + std::to_string(next) + " merges there, " + std::to_string(merges.size()) +
@@ -108,14 +132,14 @@ std::optional<std::string> difference_of_merges(std::string_view text, const Jso
 
 }  // namespace
 
-Notices contradicting_files(const fs::path& directory, const Json& json) {
+Notices contradicting_files(const fs::path& directory, const TokenizerContent& content) {
   const fs::path model = directory / "tokenizer.model", vocabulary = directory / "vocab.json",
                  merges = directory / "merges.txt";
   Notices notices;
-  if (!json.is_object() || !(is_file(model) || is_file(vocabulary) || is_file(merges))) {
+  if (!content.json.is_object() || !(is_file(model) || is_file(vocabulary) || is_file(merges))) {
     return notices;
   }
-  const KnownTokens known(json);
+  const KnownTokens known(content);
   const auto compare = [&](const fs::path& file, const auto& difference) {
     if (!is_file(file)) return;
     std::optional<std::string> found;
@@ -130,9 +154,7 @@ Notices contradicting_files(const fs::path& directory, const Json& json) {
   };
   compare(model, [&] { return difference_of_model(read_file(model), model, known); });
   compare(vocabulary, [&] { return difference_of_vocabulary(read_json(vocabulary), known); });
-  compare(merges, [&] {
-    return difference_of_merges(read_file(merges), member(member(json, "model"), "merges"));
-  });
+  compare(merges, [&] { return difference_of_merges(read_file(merges), merge_lines(content)); });
   return notices;
 }
 

@@ -1,13 +1,14 @@
 #pragma once
 
 #include "base/files.h"
-#include "base/json.h"
 #include "base/notice.h"
+#include "tokenizer/pipeline/bpe_tables.h"
 
 namespace expandft {
 
-/// Notices of files in `directory` that contradict tokenizer.json (`json`): a tokenizer.model with
-/// other ids, or a different vocab.json or merges.txt. As in transformers, tokenizer.json counts.
-Notices contradicting_files(const fs::path& directory, const Json& json);
+/// Notices of files in `directory` that contradict tokenizer.json (`content`): a tokenizer.model
+/// with other ids, or a different vocab.json or merges.txt. As in transformers, tokenizer.json
+/// counts.
+Notices contradicting_files(const fs::path& directory, const TokenizerContent& content);
 
 }  // namespace expandft

@@ -11,15 +11,42 @@
 namespace expandft {
 namespace {
 
-constexpr std::int64_t kLargestId = (1 << 22) - 1;  // 16 times the largest published vocabulary
+std::size_t index_of(char c) {
+  return static_cast<unsigned char>(c);
+}
 
-// Whether the token has the mark after another character than the mark.
-bool has_inner_mark(std::string_view token) {
-  for (std::size_t at = token.find(kSpaceMark); at != token.npos;
-       at = token.find(kSpaceMark, at + kSpaceMark.size())) {
-    if (at > 0 && !token.substr(0, at).ends_with(kSpaceMark)) return true;
+/// The vocabulary of a JSON object.
+std::vector<BpeTables::Token> listed_tokens(const JsonNode& node) {
+  std::vector<BpeTables::Token> tokens;
+  for (const auto& [token, id] : node.object().get_ref<const Json::object_t&>()) {
+    const bool whole = id.is_number_integer();
+    // Compared as JSON numbers, since an id beyond 2^63 must not wrap around.
+    if (!whole || id < 0 || id > kLargestTokenId) {
+      node.wrong(token, id, "an id from 0 to " + std::to_string(kLargestTokenId));
+    }
+    tokens.push_back({token, id.get<TokenId>()});
   }
-  return false;
+  return tokens;
+}
+
+/// "a b", or ["a", "b"].
+BpeTables::Merge merge_of(const Json& item, const JsonNode& merges, const std::string& place) {
+  if (item.is_string()) {
+    const std::string_view line = item.get_ref<const std::string&>();
+    const std::size_t space = line.find(' ');
+    if (space == line.npos || line.find(' ', space + 1) != line.npos) {
+      merges.wrong(place, item, "two tokens with a space between them");
+    }
+    return {line.substr(0, space), line.substr(space + 1)};
+  }
+  if (item.is_array() && item.size() == 2 && item[0].is_string() && item[1].is_string()) {
+    return {item[0].get_ref<const std::string&>(), item[1].get_ref<const std::string&>()};
+  }
+  merges.wrong(place, item, "a merge: \"a b\" or [\"a\", \"b\"]");
+}
+
+bool is_version_line(const Json& item) {
+  return item.is_string() && item.get_ref<const std::string&>().starts_with("#version");
 }
 
 // Options that no published model of the supported families uses.
@@ -39,7 +66,7 @@ void refuse_options(const JsonNode& node) {
 
 }  // namespace
 
-BpeModel BpeModel::read(const JsonNode& node) {
+BpeModel BpeModel::read(const JsonNode& node, const std::optional<BpeTables>& tables) {
   if (const auto type = node.find("type"); type && type->text() != "BPE") {
     type->unsupported("the model type \"" + type->text() + "\"", "BPE");
   }
@@ -50,38 +77,33 @@ BpeModel BpeModel::read(const JsonNode& node) {
   model.fuse_unknown_ = node.flag("fuse_unk", false);
   model.ignore_merges_ = node.flag("ignore_merges", false);
   if (const auto unknown = node.find("unk_token")) model.unknown_ = unknown->text();
-  model.read_vocabulary(node.at("vocab"));
+  model.read_vocabulary(node.at("vocab"), tables);
   model.index_characters();
-  model.read_merges(node.at("merges"));
+  model.read_merges(node.at("merges"), tables);
   return model;
 }
 
-void BpeModel::read_vocabulary(const JsonNode& node) {
-  const Json& vocabulary = node.object();
-  std::int64_t largest = -1;
-  for (const auto& [token, id] : vocabulary.items()) {
-    const bool whole = id.is_number_integer();
-    // Compared as JSON numbers, since an id beyond 2^63 must not wrap around.
-    if (!whole || id < 0 || id > kLargestId) {
-      node.wrong(token, id, "an id from 0 to " + std::to_string(kLargestId));
+void BpeModel::read_vocabulary(const JsonNode& node, const std::optional<BpeTables>& tables) {
+  std::vector<BpeTables::Token> listed;
+  if (!tables) listed = listed_tokens(node);
+  const std::vector<BpeTables::Token>& tokens = tables ? tables->vocabulary : listed;
+  if (tokens.empty()) node.wrong("a vocabulary of at least one token");
+  const TokenId largest = std::ranges::max_element(tokens, {}, &BpeTables::Token::id)->id;
+  vocabulary_ = BpeVocabulary(tokens.size(), static_cast<std::size_t>(largest) + 1);
+  std::vector<bool> taken(static_cast<std::size_t>(largest) + 1);
+  for (const auto& [token, id] : tokens) {
+    const auto index = static_cast<std::size_t>(id);
+    if (taken[index]) {
+      throw input_error("the tokens \"" + vocabulary_.tokens()[index] + "\" and \"" +
+                            std::string(token) + "\" both have id " + std::to_string(id),
+                        node.where());
     }
-    largest = std::max(largest, id.get<std::int64_t>());
-  }
-  if (largest < 0) node.wrong("a vocabulary of at least one token");
-  tokens_.resize(static_cast<std::size_t>(largest) + 1);
-  ids_.reserve(vocabulary.size());
-  std::vector<bool> taken(tokens_.size());
-  for (const auto& [token, value] : vocabulary.items()) {
-    const auto id = value.get<TokenId>();
-    std::string& slot = tokens_[static_cast<std::size_t>(id)];
-    if (taken[static_cast<std::size_t>(id)]) {
+    taken[index] = true;
+    if (!vocabulary_.add(token, id)) {
       throw input_error(
-          "the tokens \"" + slot + "\" and \"" + token + "\" both have id " + std::to_string(id),
+          "the key \"" + std::string(token) + "\" appears twice in one object, expected once",
           node.where());
     }
-    taken[static_cast<std::size_t>(id)] = true;
-    slot = token;
-    ids_.emplace(slot, id);
   }
 }
 
@@ -92,66 +114,76 @@ void BpeModel::index_characters() {
     byte_ids_[byte] = find(token).value_or(kNoToken);
   }
   character_ids_.fill(kNoToken);
-  for (const auto& [token, id] : ids_) {
-    if (token.empty() || character_length(token) != token.size()) continue;
+  TokenId next = 0;
+  for (const std::string& token : vocabulary_.tokens()) {
+    const TokenId id = next++;
+    if (token.empty() || token.size() > 2 || character_length(token) != token.size()) continue;
     const char32_t character = decode_character(token).code;
     if (character < character_ids_.size()) character_ids_[character] = id;
   }
 }
 
-void BpeModel::read_merges(const JsonNode& node) {
-  const Json& merges = node.array();
-  merges_ = BpeMerges(merges.size());
+void BpeModel::read_merges(const JsonNode& node, const std::optional<BpeTables>& tables) {
+  const Json& listed = node.array();
+  merges_ = BpeMerges(tables ? tables->merges.size() : listed.size());
   cuts_before_mark_ = !ignore_merges_ && find(kSpaceMark).has_value();
-  std::uint32_t rank = 0;
   std::size_t index = 0;
-  std::string joined;
-  for (const Json& item : merges) {
-    const std::string place = "[" + std::to_string(index++) + "]";
-    std::string_view left;
-    std::string_view right;
-    if (item.is_string()) {
-      const std::string_view line = item.get_ref<const std::string&>();
-      if (line.starts_with("#version")) continue;
-      const std::size_t space = line.find(' ');
-      if (space == line.npos || line.find(' ', space + 1) != line.npos) {
-        node.wrong(place, item, "two tokens with a space between them");
-      }
-      left = line.substr(0, space);
-      right = line.substr(space + 1);
-    } else if (item.is_array() && item.size() == 2 && item[0].is_string() && item[1].is_string()) {
-      left = item[0].get_ref<const std::string&>();
-      right = item[1].get_ref<const std::string&>();
-    } else {
-      node.wrong(place, item, "a merge: \"a b\" or [\"a\", \"b\"]");
-    }
-    joined.assign(left).append(right);
-    const auto id = [&](std::string_view token) {
-      const auto found = find(token);
-      if (found) return *found;
-      throw input_error("the merge of \"" + std::string(left) + "\" and \"" + std::string(right) +
-                            "\" needs the token \"" + std::string(token) +
-                            "\", which the vocabulary lacks",
-                        node.where() + place);
-    };
-    const TokenId left_id = id(left);
-    const TokenId right_id = id(right);
-    merges_.set(left_id, right_id, {rank++, id(joined)});
-    if (cuts_before_mark_ && has_inner_mark(joined)) cuts_before_mark_ = false;
+  if (tables) {
+    for (const BpeTables::Merge& merge : tables->merges) add_merge(merge, node, index++);
+    return;
+  }
+  for (const Json& item : listed) {
+    const std::size_t at = index++;
+    if (is_version_line(item)) continue;
+    add_merge(merge_of(item, node, "[" + std::to_string(at) + "]"), node, at);
   }
 }
 
-std::optional<TokenId> BpeModel::find(std::string_view token) const {
-  const auto found = ids_.find(token);
-  return found == ids_.end() ? std::nullopt : std::optional(found->second);
+/// The next merge by rank, at `index` of `merges`.
+void BpeModel::add_merge(const BpeTables::Merge& merge, const JsonNode& merges, std::size_t index) {
+  const auto id = [&](std::string_view token) {
+    const auto found = find(token);
+    if (found) return *found;
+    throw input_error("the merge of \"" + std::string(merge.left) + "\" and \"" +
+                          std::string(merge.right) + "\" needs the token \"" + std::string(token) +
+                          "\", which the vocabulary lacks",
+                      merges.where() + "[" + std::to_string(index) + "]");
+  };
+  const TokenId left = id(merge.left);
+  const TokenId right = id(merge.right);
+  const std::string joined = std::string(merge.left).append(merge.right);
+  merges_.set(left, right, {merge_count_++, id(joined)});
+  note_inner_marks(joined);
 }
 
-// If no merge makes a token with "▁" after another character, a word can be cut before each such
-// "▁" without changing an id. (Without a pre-tokenizer a whole text is one word.)
+/// Notes after which bytes a merge has a "▁". A symbol that stands for other text ("<0x41>" or the
+/// unknown token) ends with another byte than that text, and a character that gives no symbol hides
+/// the one before it: then no cut is safe.
+void BpeModel::note_inner_marks(std::string_view token) {
+  for (std::size_t at = token.find(kSpaceMark, 1); at != token.npos;
+       at = token.find(kSpaceMark, at + kSpaceMark.size())) {
+    const std::string_view before = token.substr(0, at);
+    if (before.ends_with(kSpaceMark)) continue;
+    constexpr std::size_t kByteToken = 6;
+    const bool stands_for_byte =
+        before.size() >= kByteToken && is_byte_token(before.substr(before.size() - kByteToken));
+    if (stands_for_byte || !unknown_ || before.ends_with(*unknown_)) cuts_before_mark_ = false;
+    joins_mark_[index_of(before.back())] = true;
+  }
+}
+
+/// Whether no merge can join the "▁" at `at` with what is before it: no token has one after that
+/// character, which is not a "▁" itself.
+bool BpeModel::can_cut(std::string_view word, std::size_t at) const {
+  return !joins_mark_[index_of(word[at - 1])] && !word.substr(0, at).ends_with(kSpaceMark);
+}
+
+// A word can be cut before such a "▁" without changing an id. (Without a pre-tokenizer a whole text
+// is one word.)
 void BpeModel::append(std::string_view word, WordCache& cache, std::vector<TokenId>& ids) const {
   if (cuts_before_mark_) {
     for (std::size_t at = word.find(kSpaceMark, 1); at != word.npos;) {
-      if (word.substr(0, at).ends_with(kSpaceMark)) {
+      if (!can_cut(word, at)) {
         at = word.find(kSpaceMark, at + 1);
         continue;
       }

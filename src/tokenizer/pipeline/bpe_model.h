@@ -1,6 +1,8 @@
 #pragma once
 
 #include "tokenizer/pipeline/bpe_merges.h"
+#include "tokenizer/pipeline/bpe_tables.h"
+#include "tokenizer/pipeline/bpe_vocabulary.h"
 #include "tokenizer/pipeline/json_node.h"
 #include "tokenizer/pipeline/token.h"
 #include "tokenizer/pipeline/word_cache.h"
@@ -9,7 +11,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 namespace expandft {
@@ -18,15 +19,16 @@ namespace expandft {
 /// the options of the tokenizers package.
 class BpeModel {
  public:
-  static BpeModel read(const JsonNode& node);
+  /// `tables`: the vocabulary and merges, if `node` does not have them.
+  static BpeModel read(const JsonNode& node, const std::optional<BpeTables>& tables);
 
   BpeModel(BpeModel&&) noexcept = default;
   BpeModel& operator=(BpeModel&&) noexcept = default;
 
   /// By id; "" if no token has the id.
-  const std::vector<std::string>& tokens() const { return tokens_; }
-  std::size_t count() const { return ids_.size(); }
-  std::optional<TokenId> find(std::string_view token) const;
+  const std::vector<std::string>& tokens() const { return vocabulary_.tokens(); }
+  std::size_t count() const { return vocabulary_.count(); }
+  std::optional<TokenId> find(std::string_view token) const { return vocabulary_.find(token); }
   /// Whether a word that is a token is not merged from its parts.
   bool ignores_merges() const { return ignore_merges_; }
   /// Appends the ids of one word of well-formed UTF-8. The cache must be of this model only.
@@ -36,16 +38,19 @@ class BpeModel {
   static constexpr TokenId kNoToken = -1;
 
   BpeModel() = default;
-  void read_vocabulary(const JsonNode& node);
-  void read_merges(const JsonNode& node);
+  void read_vocabulary(const JsonNode& node, const std::optional<BpeTables>& tables);
+  void read_merges(const JsonNode& node, const std::optional<BpeTables>& tables);
+  void add_merge(const BpeTables::Merge& merge, const JsonNode& merges, std::size_t index);
+  void note_inner_marks(std::string_view token);
+  bool can_cut(std::string_view word, std::size_t at) const;
   void index_characters();
   void append_part(std::string_view part, WordCache& cache, std::vector<TokenId>& ids) const;
   TokenId character_id(std::string_view character) const;
   void symbols_of(std::string_view word, std::vector<TokenId>& symbols) const;
 
-  std::vector<std::string> tokens_;
-  std::unordered_map<std::string_view, TokenId> ids_;  // views of tokens_
+  BpeVocabulary vocabulary_;
   BpeMerges merges_;
+  std::uint32_t merge_count_ = 0;
   std::array<TokenId, 256> byte_ids_{};         // "<0x41>", kNoToken if missing
   std::array<TokenId, 0x800> character_ids_{};  // of characters of one or two bytes of UTF-8
   std::optional<std::string> unknown_;
@@ -53,6 +58,7 @@ class BpeModel {
   bool fuse_unknown_ = false;
   bool ignore_merges_ = false;
   bool cuts_before_mark_ = false;
+  std::array<bool, 256> joins_mark_{};  // by the last byte of what a merge can join with a "▁"
   std::string where_;
 };
 

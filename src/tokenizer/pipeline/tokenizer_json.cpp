@@ -112,15 +112,15 @@ TokenDecoder read_decoder(const JsonNode& node) {
 
 }  // namespace
 
-TokenizerJson read_tokenizer_json(const Json& json, const std::string& file) {
-  const JsonNode root(json, file);
+TokenizerJson read_tokenizer_json(const TokenizerContent& content, const std::string& file) {
+  const JsonNode root(content.json, file);
   if (const auto version = root.find("version"); version && version->text() != "1.0") {
     version->unsupported("version \"" + version->text() + "\" of tokenizer.json", "\"1.0\"");
   }
   return {read_added_tokens(root),
           Normalizer::read(part(root, "normalizer", file)),
           PreTokenizer::read(part(root, "pre_tokenizer", file)),
-          BpeModel::read(root.at("model")),
+          BpeModel::read(root.at("model"), content.tables),
           read_post_processor(part(root, "post_processor", file)),
           read_decoder(part(root, "decoder", file))};
 }

@@ -1,8 +1,8 @@
 #pragma once
 
-#include "base/json.h"
 #include "tokenizer/pipeline/added_tokens.h"
 #include "tokenizer/pipeline/bpe_model.h"
+#include "tokenizer/pipeline/bpe_tables.h"
 #include "tokenizer/pipeline/normalizer.h"
 #include "tokenizer/pipeline/pre_tokenizer.h"
 #include "tokenizer/pipeline/token_decoder.h"
@@ -31,6 +31,6 @@ struct TokenizerJson {
 
 /// Reads and checks the file's content. Input errors, at `file` and the JSON path, for whatever is
 /// malformed or not supported.
-TokenizerJson read_tokenizer_json(const Json& json, const std::string& file);
+TokenizerJson read_tokenizer_json(const TokenizerContent& content, const std::string& file);
 
 }  // namespace expandft

@@ -141,6 +141,40 @@ TEST_CASE("a text of one word is cut only where no merge can cross", "[json_toke
   CHECK(make(json).encode("ab ab a") == Ids{1, 8, 1, 8, 1});
 }
 
+TEST_CASE("a merge with a mark after one character keeps the other cuts", "[json_tokenizer]") {
+  Json json = marked_tokenizer();
+  json["normalizer"]["normalizers"].erase(0);
+  Json& model = json["model"];
+  model["vocab"][">"] = 8;
+  model["vocab"][">▁"] = 9;
+  model["merges"].insert(model["merges"].begin(), "> ▁");
+  CHECK(make(json).encode("a> ab a") == Ids{1, 9, 5, 4});
+  CHECK(make(json).encode(">  a>") == Ids{9, 4, 8});
+  // Characters that stand for other text than their symbols say, or for none.
+  SECTION("a byte") {
+    model["vocab"]["<0xA9>▁"] = 10;
+    model["merges"].insert(model["merges"].begin(), "<0xA9> ▁");
+    CHECK(make(json).encode("é ab> a") == Ids{6, 10, 5, 9, 1});
+  }
+  SECTION("the unknown token") {
+    model["vocab"]["<unk>▁"] = 10;
+    model["merges"].insert(model["merges"].begin(), "<unk> ▁");
+    CHECK(make(json).encode("x ab> a") == Ids{10, 5, 9, 1});
+  }
+  SECTION("no token") {
+    model["unk_token"] = nullptr;
+    CHECK(make(json).encode(">x ab") == Ids{9, 5});
+  }
+}
+
+TEST_CASE("a token that appears twice is refused", "[json_tokenizer]") {
+  std::string text = small_tokenizer().dump();
+  const std::size_t at = text.find("\"abc\":5");
+  text.insert(at, "\"abc\":11,");
+  expect_input_error([&] { JsonTokenizer(text, "tokenizer.json", {}); },
+                     {"tokenizer.json", "model.vocab", "\"abc\" appears twice"});
+}
+
 TEST_CASE("several threads may use one tokenizer", "[json_tokenizer]") {
   const JsonTokenizer tokenizer = make(small_tokenizer());
   std::string text;
