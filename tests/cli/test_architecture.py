@@ -125,3 +125,10 @@ def test_no_two_headers_define_a_class_of_one_name():
                 for name in re.findall(r"^(?:class|struct|enum class) (\w+)[^;]*\{", path.read_text(), re.MULTILINE):
                     homes.setdefault(name, []).append(path.name)
     assert not {name: files for name, files in homes.items() if len(files) > 1}
+
+
+def test_loops_on_threads_are_in_the_file_with_openmp():
+    """Elsewhere at::parallel_for compiles to a loop on one thread, without a message."""
+    users = [str(path.relative_to(SOURCES)) for path in SOURCES.rglob("*.*")
+             if path.suffix in CODE and "at::parallel_for(" in path.read_text()]
+    assert users == ["kernels/cpu_dispatch.cpp"]
