@@ -168,9 +168,10 @@ void setup_inspect(CLI::App& app, Context& context) {
                                                "Rank a run's layers by the gradients of their MLPs "
                                                "on its training data, relative to the weights");
   command
-      ->add_option("--memory", options->memory_ranks,
-                   "Estimate the memory that each of so many ranks needs to train a run; "
-                   "training.precision auto counts as on a GPU")
+      ->add_option(
+          "--memory", options->memory_ranks,
+          "Estimate the memory that each of so many ranks needs to train a run; "
+          "training.precision auto counts as on a GPU, training.micro_batch_size auto as 1")
       ->type_name("RANKS")
       ->check(CLI::Range(1, 65536))
       ->excludes(rank_layers);

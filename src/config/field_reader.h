@@ -10,8 +10,8 @@
 
 namespace expandft {
 
-/// Where a value of a resolved config came from.
-enum class ValueSource { kDefault, kConfig, kCommandLine };
+/// Where a value of a resolved config came from; kAutomatic: chosen by the program for "auto".
+enum class ValueSource { kDefault, kConfig, kCommandLine, kAutomatic };
 
 /// What reading a file gave, besides the members set.
 struct FieldValues {

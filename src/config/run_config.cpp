@@ -33,6 +33,26 @@ Field warmup_field(std::string path, double& member, std::string doc) {
       .allowing("a share of all steps from 0 to below 1, or a whole number of steps");
 }
 
+/// A number, or "auto".
+Field micro_batch_field(std::string path, TrainingConfig& training, std::string doc) {
+  Json number = from_to<std::int64_t>(1, kMost);
+  number["type"] = "integer";
+  const Json automatic = {{"type", "string"}, {"enum", Json::array({"auto"})}};
+  return make_nullable(make_field(
+                           std::move(path), {{"anyOf", Json::array({number, automatic})}},
+                           std::move(doc),
+                           [&training](const Json& value, const fs::path&) {
+                             training.micro_batch_fits_memory = value.is_string();
+                             training.micro_batch_size.reset();
+                             if (!value.is_string()) training.micro_batch_size = to_integer(value);
+                           },
+                           [&training]() -> Json {
+                             if (training.micro_batch_size) return *training.micro_batch_size;
+                             return training.micro_batch_fits_memory ? Json("auto") : Json();
+                           }))
+      .defaults_to(8);
+}
+
 /// Divides training.batch_size, whose field must come before in the table.
 Field accumulation_field(std::string path, TrainingConfig& training, std::string doc) {
   Field field = integer_field(std::move(path), training.gradient_accumulation_steps,
@@ -278,11 +298,11 @@ FieldTable run_config_fields(RunConfig& run) {
       integer_field("training.batch_tokens", training.batch_tokens, from_to<std::int64_t>(1, kMost),
                     "Tokens per step, over all ranks. Cannot be combined with `batch_size`.")
           .defaults_to(16384),
-      integer_field("training.micro_batch_size", training.micro_batch_size,
-                    from_to<std::int64_t>(1, kMost),
-                    "Sequences that each rank computes at once; a larger step accumulates "
-                    "gradients. Cannot be combined with `gradient_accumulation_steps`.")
-          .defaults_to(8),
+      micro_batch_field(
+          "training.micro_batch_size", training,
+          "Sequences that each rank computes at once; a larger step accumulates gradients. `auto`: "
+          "as many as fit in the memory that is free before the first step; the run keeps the "
+          "number. Cannot be combined with `gradient_accumulation_steps`."),
       accumulation_field(
           "training.gradient_accumulation_steps", training,
           "Micro-batches per step on each rank, in place of `micro_batch_size`: each then holds "
@@ -317,11 +337,10 @@ FieldTable run_config_fields(RunConfig& run) {
                    "Maximum norm of the gradient; a larger gradient is scaled down to it. 0 turns "
                    "clipping off."),
       choice_field<Precision>("training.precision", training.precision,
-                              {{"auto", Precision::kAuto},
-                               {"float32", Precision::kFloat32},
-                               {"bfloat16", Precision::kBFloat16},
-                               {"float16", Precision::kFloat16}},
-                              "Number format of the computation; `auto` chooses by device."),
+                              {std::begin(kPrecisionNames), std::end(kPrecisionNames)},
+                              "Number format of the computation. `auto`: `bfloat16` on a GPU, and "
+                              "on a CPU that has AMX or AVX512-BF16 if a short measurement finds "
+                              "it faster; otherwise `float32`. The run keeps what was chosen."),
       choice_field<CachePrefix>(
           "training.cache_prefix", training.cache_prefix,
           {{"none", CachePrefix::kNone},
@@ -424,7 +443,9 @@ Json read_document(const fs::path& file) {
 
 std::int64_t sequences_at_once(const TrainingConfig& training, std::int64_t ranks) {
   constexpr std::int64_t kDefault = 8;
-  if (!training.gradient_accumulation_steps) return training.micro_batch_size.value_or(kDefault);
+  if (!training.gradient_accumulation_steps) {
+    return training.micro_batch_size.value_or(training.micro_batch_fits_memory ? 1 : kDefault);
+  }
   const auto divided = [](std::int64_t all, std::int64_t parts) {
     return (all + parts - 1) / parts;
   };
@@ -466,9 +487,10 @@ std::string describe_values(const ResolvedConfig& config) {
   for (Line& line : lines) {
     line.path.resize(path_width, ' ');
     if (line.value.size() < value_width) line.value.resize(value_width, ' ');
-    const char* const origin = line.origin == ValueSource::kDefault  ? "default"
-                               : line.origin == ValueSource::kConfig ? "config"
-                                                                     : "command line";
+    const char* const origin = line.origin == ValueSource::kDefault     ? "default"
+                               : line.origin == ValueSource::kConfig    ? "config"
+                               : line.origin == ValueSource::kAutomatic ? "auto"
+                                                                        : "command line";
     out += line.path + "  " + line.value + "  (" + origin + ")\n";
   }
   return out;

@@ -19,6 +19,12 @@ namespace expandft {
 
 enum class LrScheduler { kConstant, kLinear, kCosine };
 enum class Precision { kAuto, kFloat32, kBFloat16, kFloat16 };
+/// Their names in run configs and on the command line.
+inline constexpr std::pair<const char*, Precision> kPrecisionNames[] = {
+    {"auto", Precision::kAuto},
+    {"float32", Precision::kFloat32},
+    {"bfloat16", Precision::kBFloat16},
+    {"float16", Precision::kFloat16}};
 /// Which weights of a run go to its outputs.
 enum class OutputCheckpoint { kBest, kLast };
 /// Where hidden states that frozen layers compute are kept from epoch to epoch.
@@ -63,6 +69,7 @@ struct TrainingConfig {
   std::optional<std::int64_t> batch_tokens;  // tokens a step
   // Exactly one of these two; default: micro_batch_size 8.
   std::optional<std::int64_t> micro_batch_size;  // sequences that a rank computes at once
+  bool micro_batch_fits_memory = false;  // "auto": micro_batch_size is not set until it is chosen
   std::optional<std::int64_t> gradient_accumulation_steps;  // micro-batches of a rank's step
   double learning_rate = 1e-4;
   LrScheduler lr_scheduler = LrScheduler::kCosine;
@@ -87,7 +94,7 @@ struct TrainingConfig {
 };
 
 /// Sequences that each of `ranks` ranks computes at once: micro_batch_size, or a rank's part of
-/// batch_size divided by gradient_accumulation_steps, rounded up.
+/// batch_size divided by gradient_accumulation_steps, rounded up. 1 while "auto" is not chosen yet.
 std::int64_t sequences_at_once(const TrainingConfig& training, std::int64_t ranks);
 
 /// A KL term that holds the expanded model to its base on text of the base's own kind.

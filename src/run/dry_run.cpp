@@ -96,6 +96,7 @@ std::string dry_run_text(const PreparedRun& run, const DryRun& numbers) {
   const auto tokens = static_cast<double>(numbers.step_tokens);
   Summary summary;
   summary.line("plan", numbers.plan);
+  for (const AutomaticChoice& choice : run.choices) summary.line(choice.name, choice.text);
   summary.line("merged model", numbers.merged_size);
   summary.line("an epoch", describe(run.data.first_epoch));
   summary.line("steps",

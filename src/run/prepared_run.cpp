@@ -92,6 +92,9 @@ PreparedRun prepare_run(ResolvedConfig config, const ProcessOptions& options, bo
   report_notices(notices, options);
 
   const at::Device device = prepare_device(options);
+  const Json kept = resume ? kept_training(run.output, group) : Json();
+  std::vector<AutomaticChoice> choices;
+  settle_precision(config, kept, device, base.spec, group, choices);
   // Tokenizing and loading weights take about as long: side by side.
   auto loading = std::async(std::launch::async, [&, threads = at::get_num_threads()] {
     return load_run_data(run, *base.tokenizer, threads);
@@ -119,10 +122,16 @@ PreparedRun prepare_run(ResolvedConfig config, const ProcessOptions& options, bo
   for (const Notice& notice : batch_notices(config, data->first_epoch)) {
     if (group.is_first()) spdlog::warn("{}", notice_text(notice));
   }
+  settle_micro_batch(config, kept,
+                     {.decoder = decoder,
+                      .method = method,
+                      .epochs = *data->epochs,
+                      .weight_bytes = static_cast<std::int64_t>(base.directory.weight_bytes())},
+                     group, choices);
   RunModel model{std::move(decoder), std::move(method), std::move(folding), std::move(ranking)};
   spdlog::info("the merged model will take {}", merged_size(base, model));
-  return {std::move(config), std::move(base), std::move(*data), std::move(model),
-          std::move(notices)};
+  return {std::move(config), std::move(base),    std::move(*data),
+          std::move(model),  std::move(notices), std::move(choices)};
 }
 
 std::vector<LayerScore> rank_layers_of(const RunConfig& run, const ProcessOptions& options) {
@@ -136,7 +145,9 @@ std::vector<LayerScore> rank_layers_of(const RunConfig& run, const ProcessOption
   const at::Device device = prepare_device(options);
   const Dataset training_data = load_training_data(run, *tokenizer, at::get_num_threads());
   report_notices(training_data.notices, options);
-  Decoder decoder = Decoder::load(base, compute_dtype(run.training.precision, device), device);
+  Precision precision = run.training.precision;
+  if (precision == Precision::kAuto) precision = automatic_precision(device, spec);
+  Decoder decoder = Decoder::load(base, compute_dtype(precision, device), device);
   return rank_layers_for(run, decoder, training_data);
 }
 

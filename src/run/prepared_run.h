@@ -10,6 +10,7 @@
 #include "run/run_base.h"
 #include "run/run_data.h"
 #include "runtime/rank_group.h"
+#include "training/automatic.h"
 
 #include <memory>
 #include <optional>
@@ -33,18 +34,19 @@ struct RunModel {
 
 /// A run before its first step: all that it reads is loaded and checked.
 struct PreparedRun {
-  ResolvedConfig config;  // in config.run.expansion.layers those that {"auto": N} chose
+  ResolvedConfig config;  // with what "auto" stands for, in config.run.expansion.layers too
   RunBase base;
   RunData data;  // retention that the base writes itself comes later (self_written_text)
   RunModel model;
-  Notices notices = {};  // of config, base and data
+  Notices notices = {};                       // of config, base and data
+  std::vector<AutomaticChoice> choices = {};  // of training settings that are "auto"
 
   /// "3 of 5 layers (0, 2, 4), 2 copies of each MLP: 66,048 new parameters, …"
   std::string plan() const { return describe(model.method, config.run, base.spec); }
 };
 
 /// Loads and checks what a run reads. Cheap checks come first: a long load should not end in a
-/// misspelt path. `resume`: layers that {"auto": N} chose for the run stay chosen.
+/// misspelt path. `resume`: what "auto" chose for the run stays chosen.
 PreparedRun prepare_run(ResolvedConfig config, const ProcessOptions& options, bool resume = false,
                         const RankGroup& group = RankGroup::alone());
 

@@ -23,7 +23,7 @@ constexpr auto kReplaceOurs = AtomicDirectory::Existing::kReplaceOurs;
 
 LogitDifference write_merged_model(const PreparedRun& run, const TrainingOutcome& outcome,
                                    const ComparisonReport& comparison, OnSignal on_signal) {
-  const auto& [config, base, data, model, notices] = run;
+  const auto& [config, base, data, model, notices, choices] = run;
   const fs::path target = config.run.output / "merged";
   const std::string card = trained_model_card({.run = config.run,
                                                .base = base.directory,

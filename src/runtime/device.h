@@ -12,7 +12,8 @@ namespace expandft {
 /// there is one, else the CPU. Input error with the loader's message when the GPU cannot be used.
 at::Device select_device(const std::string& name, int gpu = 0);
 
-/// The dtype to compute in. auto: float32 on a CPU, bfloat16 on a GPU.
+/// The dtype to compute in. auto: float32 on a CPU, bfloat16 on a GPU, whatever the processor, so
+/// that scores can be compared. Training settles its own auto before it (training/automatic.h).
 at::ScalarType compute_dtype(Precision precision, at::Device device);
 
 /// The device for the log: "CPU, 2 threads", "cuda:0".

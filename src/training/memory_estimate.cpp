@@ -1,5 +1,7 @@
 #include "training/memory_estimate.h"
 
+#include "model/loss.h"
+
 #include <algorithm>
 
 namespace expandft {
@@ -38,12 +40,15 @@ std::vector<MemoryItem> state_memory(const DecoderSpec& spec, std::int64_t train
   } else {
     items.push_back({"base weights", base});
   }
-  // A single rank casts its fp32 weights whenever it computes with them. Several ranks hold cast
-  // weights, and each a share of the fp32 masters.
+  // A single rank casts its fp32 weights in a step. Several ranks hold cast weights, and each a
+  // share of the fp32 masters.
   const bool has_masters = layout.ranks > 1 && layout.element_bytes < 4;
   items.push_back({has_masters ? "what trains, as computed with" : "what trains (float32)",
                    (has_masters ? element : 4) * trained});
   if (has_masters) items.push_back({"a share of what trains, in float32", 4 * trained / ranks});
+  if (layout.ranks == 1 && layout.element_bytes < 4) {
+    items.push_back({"what trains, cast to compute with", element * trained});
+  }
   items.push_back({"its gradients", 4 * trained});
   items.push_back(
       {layout.ranks > 1 ? "a share of AdamW's moments" : "its AdamW moments", 8 * trained / ranks});
@@ -62,6 +67,39 @@ double activation_bytes(const DecoderSpec& spec, const ExpansionPlan& plan,
   // it has to compute these activations again first.
   const double numbers = kept + (layout.checkpointing ? 2 : 1) * largest;
   return numbers * static_cast<double>(layout.tokens * layout.element_bytes);
+}
+
+StepMemory step_memory(const Decoder& decoder, const AppliedMethod& method,
+                       const TrainingConfig& training, int ranks) {
+  const DecoderSpec& spec = decoder.spec();
+  const auto element = static_cast<double>(at::elementSize(decoder.dtype()));
+  const auto trained = static_cast<double>(count_trained_parameters(*method.adaptation));
+  StepMemory memory;
+  memory.state = 4 * trained + 8 * trained / ranks;
+  if (element < 4) memory.state += element * trained + (ranks > 1 ? 4 * trained / ranks : 0);
+
+  const at::Tensor head = decoder.weights().head;
+  const auto logits = static_cast<double>(head_chunk_rows(head) * head.size(0));
+  memory.head = (4 + (element < 4 ? element : 0)) * logits;
+  // Tensors are marked as trainable only when the optimizer is made.
+  const std::vector<Parameter> parameters = method.adaptation->parameters();
+  const bool trains_head = std::ranges::any_of(parameters, [&](const Parameter& one) {
+    return one.tensor.const_data_ptr() == head.const_data_ptr();
+  });
+  if (trains_head) memory.head += 8 * static_cast<double>(head.numel());
+
+  // Every layer, as if the lowest trained one were expanded: a layer of LoRA keeps the inputs of
+  // its updates too, about as much as another copy.
+  const bool is_lora = method.lora != nullptr;
+  double kept = 0, largest = 0;
+  for (std::int64_t i = method.frozen_layers; i < spec.layers; ++i) {
+    const bool grows = method.plan && method.plan->grows(i);
+    const double of_layer = kept_numbers(spec, i, grows ? method.plan->copies : is_lora ? 2 : 1);
+    kept += training.gradient_checkpointing ? static_cast<double>(spec.hidden) : of_layer;
+    largest = std::max(largest, of_layer);
+  }
+  memory.token = element * (kept + (training.gradient_checkpointing ? 2 : 1) * largest);
+  return memory;
 }
 
 }  // namespace expandft

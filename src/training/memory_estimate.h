@@ -1,7 +1,10 @@
 #pragma once
 
+#include "config/run_config.h"
 #include "families/decoder_spec.h"
 #include "growth/plan.h"
+#include "methods/method.h"
+#include "model/decoder.h"
 
 #include <cstdint>
 #include <string_view>
@@ -34,5 +37,15 @@ std::vector<MemoryItem> state_memory(const DecoderSpec& spec, std::int64_t train
 /// overhead of the device's allocator and kernels.
 double activation_bytes(const DecoderSpec& spec, const ExpansionPlan& plan,
                         const MemoryLayout& layout);
+
+/// What training adds to the memory of a rank that holds a model and what its method trains, in
+/// bytes, at most.
+struct StepMemory {
+  double state = 0;  // gradients, moments, weights cast to compute with
+  double head = 0;   // a chunk of logits (head_chunk_rows) and, where the head trains, its gradient
+  double token = 0;  // activations for each token of a micro-batch
+};
+StepMemory step_memory(const Decoder& decoder, const AppliedMethod& method,
+                       const TrainingConfig& training, int ranks);
 
 }  // namespace expandft

@@ -33,7 +33,7 @@ def write_config(folder, model, name="run.json", **changes):
         "expansion": {"layers": "last:2", "copies": 2}, "method": "new",
         "data": {"train": "train.txt", "validation": "valid.txt", "max_length": 64},
         "training": {"max_steps": 8, "batch_size": 4, "micro_batch_size": 2, "learning_rate": 2e-3,
-                     "seed": 3},
+                     "precision": "float32", "seed": 3},
         "evaluation": {"original_tasks": ["./stories.json"]},
     }
     for key, value in changes.items():

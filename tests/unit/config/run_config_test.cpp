@@ -204,6 +204,8 @@ TEST_CASE("each impossible value is an error with path, value and what is allowe
       {"/training/batch_size", "0", "an integer from 1"},
       {"/training/batch_tokens", "1e300", "an integer from 1"},
       {"/training/micro_batch_size", "18446744073709551615", "an integer from 1"},
+      {"/training/micro_batch_size", "\"most\"", "1000000000 or \"auto\" or null"},
+      {"/training/micro_batch_size", "0", "an integer from 1"},
       {"/training/cache_prefix", "true", "\"none\", \"memory\", \"disk\""},
       {"/training/cache_prefix_limit", "4000", "a size such as \"500MB\" or \"4GB\""},
       {"/training/cache_prefix_limit", "\"0GB\"", "a size such as \"500MB\" or \"4GB\""},
@@ -382,6 +384,29 @@ TEST_CASE("gradient_accumulation_steps divides the sequences of a step", "[confi
   const ResolvedConfig set = Config(json).load({"training.gradient_accumulation_steps=4"});
   CHECK(sequences_at_once(set.run.training, 1) == 3);
   CHECK_FALSE(set.run.training.micro_batch_size);
+}
+
+TEST_CASE("micro_batch_size is a number, or auto until memory is known", "[config]") {
+  Json json = least_config();
+  const ResolvedConfig by_default = Config(json).load();
+  CHECK(by_default.run.training.micro_batch_size == 8);
+  CHECK_FALSE(by_default.run.training.micro_batch_fits_memory);
+  json["training"] = {{"micro_batch_size", "auto"}};
+  const ResolvedConfig automatic = Config(json).load();
+  CHECK(automatic.run.training.micro_batch_fits_memory);
+  CHECK_FALSE(automatic.run.training.micro_batch_size);
+  CHECK(automatic.resolved["training"]["micro_batch_size"] == "auto");
+  CHECK(sequences_at_once(automatic.run.training, 1) == 1);
+  CHECK(Config(automatic.resolved).load().resolved == automatic.resolved);
+  // A number on the command line replaces it, and it a number.
+  const TrainingConfig number = Config(json).load({"training.micro_batch_size=4"}).run.training;
+  CHECK(number.micro_batch_size == 4);
+  CHECK_FALSE(number.micro_batch_fits_memory);
+  CHECK(Config(least_config())
+            .load({"training.micro_batch_size=auto"})
+            .run.training.micro_batch_fits_memory);
+  json["training"].update({{"batch_size", 4}, {"gradient_accumulation_steps", 2}});
+  CHECK(has(Config(json).error().message(), "found \"auto\" beside"));
 }
 
 TEST_CASE("--set comes last", "[config]") {

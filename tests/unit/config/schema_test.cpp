@@ -131,6 +131,7 @@ TEST_CASE("schema and parser agree, by an independent validator", "[config]") {
       {"/strength", "0"},
       {"/training", "{\"batch_size\": 6, \"gradient_accumulation_steps\": 3}"},
       {"/training", "{\"gradient_accumulation_steps\": null}"},
+      {"/training", "{\"micro_batch_size\": \"auto\"}"},
       {"/training", "{\"epochs\": null, \"max_steps\": 3}"}};
   const std::vector<std::pair<const char*, const char*>> bad = {
       {"/expansion/layers", "[]"},
@@ -141,6 +142,7 @@ TEST_CASE("schema and parser agree, by an independent validator", "[config]") {
       {"/training/learning_rate", "0"},
       {"/training/beta1", "1"},
       {"/training/sede", "1"},
+      {"/training/micro_batch_size", "\"most\""},
       {"/training", "{\"epochs\": 1, \"max_steps\": 3}"},
       {"/training", "{\"batch_size\": 1, \"batch_tokens\": 3}"},
       {"/training", "{\"gradient_accumulation_steps\": 2}"},

@@ -84,6 +84,7 @@ TEST_CASE("keys of other tools point to ours, with what has to be converted", "[
            {"num_train_epochs", "\"training.epochs\""},
            {"num_epochs", "\"training.epochs\""},
            {"per_device_train_batch_size", "\"training.micro_batch_size\""},
+           {"auto_find_batch_size", "\"training.micro_batch_size\": \"auto\""},
            {"grad_accum_steps", "\"training.gradient_accumulation_steps\": training.batch_size"},
            {"lora_r", "\"lora.rank\""},
            {"lora_alpha", "\"lora.alpha\""},

@@ -82,6 +82,7 @@ TEST_CASE("shares shrink with the number of ranks, and the rest does not") {
   const auto one = items(1);
   CHECK(one.at("what trains (float32)") == 4000);
   CHECK(one.at("its AdamW moments") == 8000);
+  CHECK(one.at("what trains, cast to compute with") == 2000);
   CHECK(one.count("two layers, gathered from all ranks") == 0);
 }
 
