@@ -35,7 +35,7 @@ def make_parser(description):
                         help="folder of published models in Hugging Face directories, gemma-3-270m and "
                              "SmolLM2-135M-Instruct (default: $EXPANDFT_REAL_MODELS; without it, random weights)")
     parser.add_argument("--kinds", default="text,instruct",
-                        help="for training published models: kinds of data (default: text,instruct)")
+                        help="for published models: kinds of data (default: text,instruct)")
     parser.add_argument("--methods", default=",".join(METHODS), help="comma-separated, of " + ", ".join(METHODS))
     parser.add_argument("--peers", action="store_true", help="for cost: measure the peers too")
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:0 (default: cpu)")

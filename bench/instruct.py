@@ -1,4 +1,5 @@
-"""Instruction-like rows of a play: the prompt is a few speeches and the next speaker's name, the completion their speech.
+"""Rows like those of instruction tuning, from a play: the prompt is a few speeches and the next speaker's name, the
+completion their speech.
 
 About a fifth of the tokens are learned, as in data for instruction tuning. Rows are distinct and always the same.
 """

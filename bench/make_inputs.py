@@ -150,7 +150,7 @@ def main():
     parser.add_argument("--text", type=Path, required=True)
     parser.add_argument("--ids", type=Path, required=True)
     parser.add_argument("--real", action="store_true", help="the directory holds the published model: do not make it")
-    parser.add_argument("--rows", type=int, help="also write this many rows of prompt and completion next to the ids")
+    parser.add_argument("--rows", type=int, help="also write this many rows of prompt and completion")
     parser.add_argument("--length", type=int, help="most tokens of a row")
     options = parser.parse_args()
     model = bench_models.find(options.name)

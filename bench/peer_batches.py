@@ -37,7 +37,7 @@ def padded(rows, prompts):
 
 
 def padded_rows(file, size, generator):
-    """Batches of `size` rows of instruct.py's .npz file, in a seeded random order as transformers' Trainer draws them."""
+    """Batches of `size` rows of instruct.py's .npz file, in a seeded random order, like transformers' Trainer."""
     import numpy
     import torch
 

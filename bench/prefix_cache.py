@@ -36,21 +36,30 @@ def speeds_of(metrics):
     return statistics.median(rates[1:steps]), statistics.median(rates[steps:])
 
 
-def job_of(model, options):
-    """Trains on the beginning of the text, so that an epoch has the model's number of steps."""
-    job = measuring.prepare(model, options)
-    wanted = model.goals_for("text", job.device, device.has_amx()).precision
+def beginning(job, steps):
+    """The part of the job's data that gives about this many steps."""
+    text = job.text.read_text(encoding="utf-8")
+    if job.rows:
+        return "".join(text.splitlines(keepends=True)[:steps * job.rows.rows_per_step])
+    tokens = job.ids.stat().st_size / 4
+    return text[:int(len(text) * steps * job.batch * job.length / tokens)]
+
+
+def job_of(model, kind, options):
+    """Trains on the beginning of the data, so that an epoch has the model's number of steps."""
+    job = measuring.prepare(model, options, kind)
+    wanted = model.goals_for(kind, job.device, device.has_amx()).precision
     if wanted in model.precisions(options.precision, options.device):
         job = dataclasses.replace(job, precision=wanted)
-    whole, file = options.text.read_text(encoding="utf-8"), job.folder / "prefix-cache.txt"
-    share = model.epoch_steps * job.batch * job.length / (job.ids.stat().st_size / 4)  # its ids have 4 bytes each
-    file.write_text(whole[:int(len(whole) * share)], encoding="utf-8")
+    file = job.folder / f"prefix-cache{'.jsonl' if job.rows else '.txt'}"
+    file.write_text(beginning(job, model.epoch_steps), encoding="utf-8")
     return dataclasses.replace(job, text=file, step_limit=None)
 
 
-def measure(model, options):
-    """(model, job, shapes, {mode: Speeds})."""
-    job = job_of(model, options)
+def measure(model, kind, options):
+    """(name, model, job, shapes, {mode: Speeds})."""
+    job = job_of(model, kind, options)
+    name = f"{model.name}, {kind}" if len(model.kinds) > 1 else model.name
     found = {mode: Speeds() for mode in MODES}
     for number in range(1, options.rounds + 1):
         for mode, speeds in found.items():
@@ -60,9 +69,9 @@ def measure(model, options):
             speeds.first.append(first)
             speeds.later.append(later)
             speeds.peak_bytes.append(peak)
-            print(f"{model.name}, prefix cache, round {number}, {mode}: {first:.0f} tokens/s in the first epoch, {later:.0f} later",
-                  file=sys.stderr, flush=True)
-    return model, job, measuring.shapes_of(job), found
+            print(f"{name}, prefix cache, round {number}, {mode}: {first:.0f} tokens/s in the first epoch, "
+                  f"{later:.0f} later", file=sys.stderr, flush=True)
+    return name, model, job, measuring.shapes_of(job), found
 
 
 def saved_share(job, shapes):
@@ -76,7 +85,7 @@ def reached_gain(without, later, share):
     return (1 - without / later) / share
 
 
-def table(model, job, shapes, found):
+def table(name, model, job, shapes, found):
     share, body = saved_share(job, shapes), []
     without = statistics.median(found["none"].later)
     tokens = job.batch * job.length
@@ -96,6 +105,6 @@ def table(model, job, shapes, found):
             "share of the predicted gain",
             f"later / first epoch ≥ {WANTED_SPEED}" if model.published else f"≥ {WANTED:.0%}", "peak memory, MiB"]
     rounds = tables.counted(len(found["none"].later))
-    return (f"{model.name}, {tables.layers_text(job.layers)} of {shapes.layers}, k = {job.copies}, {job.batch} × {job.length} tokens per step, "
-            f"{job.threads} threads, {job.precision}; median (least–most) of {rounds}.\n\n"
+    return (f"{name}, {tables.layers_text(job.layers)} of {shapes.layers}, k = {job.copies}, "
+            f"{job.batch} × {job.length} tokens per step, {job.threads} threads, {job.precision}; median (least–most) of {rounds}.\n\n"
             + tables.rows(head, body))

@@ -25,6 +25,11 @@ import scaling
 import tables
 
 
+def kinds_of(model, options):
+    """The kinds of data to measure: those asked for, of models that have several."""
+    return [kind for kind in model.kinds if kind in options.kinds or len(model.kinds) == 1]
+
+
 def training(options):
     """{place on the page: (Markdown, {suffix of the chart's file: SVG})}."""
     places = {}
@@ -35,8 +40,7 @@ def training(options):
 
 def training_of(models, options):
     text = [device.machine(options.device)]
-    found = [measuring.measure(model.name, kind, options) for model in models for kind in model.kinds
-             if kind in options.kinds or len(model.kinds) == 1]
+    found = [measuring.measure(model.name, kind, options) for model in models for kind in kinds_of(model, options)]
     if goals := tables.goal_table(found):
         text.append(goals)
     text += [tables.results(measured) for measured in found]
@@ -47,8 +51,9 @@ def training_of(models, options):
 def cached_prefix(options):
     places = {}
     for model in arguments.models_of("prefix-cache", options):
-        text = f"{device.machine(options.device)} {prefix_cache.table(*prefix_cache.measure(model, options))}"
-        places.setdefault(arguments.place_of("prefix-cache", model), []).append(text)
+        for kind in kinds_of(model, options):
+            text = f"{device.machine(options.device)} {prefix_cache.table(*prefix_cache.measure(model, kind, options))}"
+            places.setdefault(arguments.place_of("prefix-cache", model), []).append(text)
     return {place: ("\n\n".join(texts), {}) for place, texts in places.items()}
 
 

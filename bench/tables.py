@@ -69,8 +69,8 @@ def name_of(measured):
 def results(measured):
     job = measured.job
     rounds = max(map(len, measured.runs.values()), default=0)
-    head = ["", "tokens/s", *(["learned tokens/s"] if measured.learned < 1 else []), "× LoRA", "× full", "peak memory, MiB", "first step, s", "multiply-adds per token, M",
-            "reached, G/s", "product rate, G/s", "share of it"]
+    head = ["", "tokens/s", *(["learned tokens/s"] if measured.learned < 1 else []), "× LoRA", "× full",
+            "peak memory, MiB", "first step, s", "multiply-adds per token, M", "reached, G/s", "product rate, G/s", "share of it"]
     weights = "" if measured.model.published is None else (
         ", random weights of this shape" if job.model.is_relative_to(job.folder) else ", the published weights")
     memory = "" if job.device == "cpu" else ", memory of the GPU"
