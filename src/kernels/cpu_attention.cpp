@@ -171,13 +171,16 @@ void CpuAttention<T>::backward(const std::vector<std::int64_t>& offsets, const T
   }
 }
 
+// The names of LibTorch's types, so that it refuses tensors of another.
+template <typename T>
+using TorchType = std::conditional_t<std::is_same_v<T, Bf16>, at::BFloat16, T>;
 template <typename T>
 const T* numbers_of(const at::Tensor& x) {
-  return static_cast<const T*>(x.const_data_ptr());
+  return reinterpret_cast<const T*>(x.const_data_ptr<TorchType<T>>());
 }
 template <typename T>
 T* writable_numbers_of(const at::Tensor& x) {
-  return static_cast<T*>(x.mutable_data_ptr());
+  return reinterpret_cast<T*>(x.mutable_data_ptr<TorchType<T>>());
 }
 
 /// Calls visit(attention) with the arrays in their type. q, k, v are contiguous.

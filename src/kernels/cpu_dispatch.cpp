@@ -3,6 +3,8 @@
 #include "kernels/decode_kernels.h"
 
 #include <algorithm>
+#include <thread>
+#include <vector>
 
 #include <ATen/Parallel.h>
 
@@ -27,9 +29,17 @@ InstructionSet best_instruction_set() {
 
 void on_threads(std::int64_t most, const std::function<void()>& work) {
   const std::int64_t workers = std::min<std::int64_t>(most, at::get_num_threads());
+#if defined(__SANITIZE_THREAD__)
+  // The thread sanitizer does not see how OpenMP's threads wait for each other.
+  std::vector<std::thread> others;
+  for (std::int64_t i = 1; i < workers; ++i) others.emplace_back(work);
+  if (workers > 0) work();
+  for (std::thread& other : others) other.join();
+#else
   at::parallel_for(0, workers, 1, [&](std::int64_t first, std::int64_t last) {
     for (std::int64_t worker = first; worker < last; ++worker) work();
   });
+#endif
 }
 
 const DecodeKernels& decode_kernels() {

@@ -118,6 +118,12 @@ TEST_CASE("attention in bfloat16 is that of fp32, rounded once") {
   CHECK(at::equal(found, wide.to(at::kBFloat16)));
 }
 
+TEST_CASE("attention refuses keys of another dtype") {
+  const at::Tensor q = at::zeros({4, 2, 8}, at::kBFloat16), k = at::zeros({4, 2, 8});
+  CHECK_THROWS(causal_attention(q, k, q, {0, 4}, {.scale = 1.0}));
+  CHECK_THROWS(causal_attention(q, q, k, {0, 4}, {.scale = 1.0}));
+}
+
 TEST_CASE("the bits of attention and its gradients do not depend on the number of threads") {
   const auto dtype = GENERATE(at::kFloat, at::kBFloat16);
   at::manual_seed(4);
