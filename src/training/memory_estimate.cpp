@@ -80,7 +80,8 @@ StepMemory step_memory(const Decoder& decoder, const AppliedMethod& method,
 
   const at::Tensor head = decoder.weights().head;
   const auto logits = static_cast<double>(head_chunk_rows(head) * head.size(0));
-  memory.head = (4 + (element < 4 ? element : 0)) * logits;
+  // In a half precision: the logits, and their softmax and gradient in float32.
+  memory.head = (element < 4 ? element + 8 : 4) * logits;
   // Tensors are marked as trainable only when the optimizer is made.
   const std::vector<Parameter> parameters = method.adaptation->parameters();
   const bool trains_head = std::ranges::any_of(parameters, [&](const Parameter& one) {
