@@ -10,6 +10,9 @@ namespace {
 
 constexpr std::size_t kShort = 32;  // up to so many ids searching all pairs is faster than a queue
 
+// Fibonacci hashing: the upper bits of the product are well mixed.
+constexpr std::uint64_t kMultiplier = 0x9E3779B97F4A7C15u;
+
 std::uint64_t pair_of(TokenId left, TokenId right) {
   return static_cast<std::uint64_t>(static_cast<std::uint32_t>(left)) << 32 |
          static_cast<std::uint32_t>(right);
@@ -22,8 +25,7 @@ BpeMerges::BpeMerges(std::size_t count)
       shift_(64 - static_cast<unsigned>(std::countr_zero(slots_.size()))) {}
 
 std::size_t BpeMerges::slot_of(std::uint64_t pair) const {
-  // Fibonacci hashing: the upper bits of the product are well mixed.
-  std::size_t slot = (pair * 0x9E3779B97F4A7C15u) >> shift_;
+  std::size_t slot = (pair * kMultiplier) >> shift_;
   while (slots_[slot].pair != pair && slots_[slot].pair != kEmpty) {
     slot = (slot + 1) & (slots_.size() - 1);
   }
@@ -33,6 +35,10 @@ std::size_t BpeMerges::slot_of(std::uint64_t pair) const {
 void BpeMerges::set(TokenId left, TokenId right, Merge merge) {
   const std::uint64_t pair = pair_of(left, right);
   slots_[slot_of(pair)] = {pair, merge};
+}
+
+void BpeMerges::prefetch(TokenId left, TokenId right) const {
+  __builtin_prefetch(&slots_[(pair_of(left, right) * kMultiplier) >> shift_]);
 }
 
 BpeMerges::Merge BpeMerges::find(TokenId left, TokenId right) const {

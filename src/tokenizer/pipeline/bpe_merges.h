@@ -22,6 +22,8 @@ class BpeMerges {
   explicit BpeMerges(std::size_t count = 0);
   /// An existing pair gets the new rank.
   void set(TokenId left, TokenId right, Merge merge);
+  /// Lets the processor fetch what `set` will need.
+  void prefetch(TokenId left, TokenId right) const;
   /// The rank is kNone if the pair does not merge.
   Merge find(TokenId left, TokenId right) const;
 

@@ -127,33 +127,52 @@ void BpeModel::read_merges(const JsonNode& node, const std::optional<BpeTables>&
   const Json& listed = node.array();
   merges_ = BpeMerges(tables ? tables->merges.size() : listed.size());
   cuts_before_mark_ = !ignore_merges_ && find(kSpaceMark).has_value();
-  std::size_t index = 0;
-  if (tables) {
-    for (const BpeTables::Merge& merge : tables->merges) add_merge(merge, node, index++);
-    return;
+  std::vector<BpeTables::Merge> read;
+  std::vector<std::size_t> places;  // in the file's list, if some of it are not merges
+  if (!tables) {
+    for (std::size_t at = 0; at < listed.size(); ++at) {
+      if (is_version_line(listed[at])) continue;
+      read.push_back(merge_of(listed[at], node, "[" + std::to_string(at) + "]"));
+      places.push_back(at);
+    }
   }
-  for (const Json& item : listed) {
-    const std::size_t at = index++;
-    if (is_version_line(item)) continue;
-    add_merge(merge_of(item, node, "[" + std::to_string(at) + "]"), node, at);
+  const std::vector<BpeTables::Merge>& merges = tables ? tables->merges : read;
+  constexpr std::size_t kAtOnce = 256;
+  for (std::size_t begin = 0; begin < merges.size(); begin += kAtOnce) {
+    const std::size_t count = std::min(kAtOnce, merges.size() - begin);
+    add_merges(std::span(merges).subspan(begin, count), [&](std::size_t i) {
+      const std::size_t at = tables ? begin + i : places[begin + i];
+      return node.where() + "[" + std::to_string(at) + "]";
+    });
   }
 }
 
-/// The next merge by rank, at `index` of `merges`.
-void BpeModel::add_merge(const BpeTables::Merge& merge, const JsonNode& merges, std::size_t index) {
-  const auto id = [&](std::string_view token) {
-    const auto found = find(token);
-    if (found) return *found;
-    throw input_error("the merge of \"" + std::string(merge.left) + "\" and \"" +
-                          std::string(merge.right) + "\" needs the token \"" + std::string(token) +
-                          "\", which the vocabulary lacks",
-                      merges.where() + "[" + std::to_string(index) + "]");
-  };
-  const TokenId left = id(merge.left);
-  const TokenId right = id(merge.right);
-  const std::string joined = std::string(merge.left).append(merge.right);
-  merges_.set(left, right, {merge_count_++, id(joined)});
-  note_inner_marks(joined);
+/// The next merges by rank. `place`: where the i-th of them is, for errors.
+template <typename Place>
+void BpeModel::add_merges(std::span<const BpeTables::Merge> merges, const Place& place) {
+  std::string texts;  // of what they make, behind each other
+  for (const auto& [left, right] : merges) texts.append(left).append(right);
+  std::vector<std::string_view> tokens;  // left, right, joined
+  std::size_t at = 0;
+  for (const auto& [left, right] : merges) {
+    const std::size_t length = left.size() + right.size();
+    tokens.insert(tokens.end(), {left, right, std::string_view(texts).substr(at, length)});
+    at += length;
+  }
+  std::vector<TokenId> ids(tokens.size());
+  vocabulary_.find_all(tokens, ids);
+  for (std::size_t i = 0; i < ids.size(); i += 3) merges_.prefetch(ids[i], ids[i + 1]);
+  for (std::size_t i = 0; i < ids.size(); i += 3) {
+    for (std::size_t k = i; k < i + 3; ++k) {
+      if (ids[k] >= 0) continue;
+      throw input_error("the merge of \"" + std::string(tokens[i]) + "\" and \"" +
+                            std::string(tokens[i + 1]) + "\" needs the token \"" +
+                            std::string(tokens[k]) + "\", which the vocabulary lacks",
+                        place(i / 3));
+    }
+    merges_.set(ids[i], ids[i + 1], {merge_count_++, ids[i + 2]});
+    note_inner_marks(tokens[i + 2]);
+  }
 }
 
 /// Notes after which bytes a merge has a "▁". A symbol that stands for other text ("<0x41>" or the

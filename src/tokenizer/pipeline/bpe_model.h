@@ -9,6 +9,7 @@
 
 #include <array>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,7 +41,8 @@ class BpeModel {
   BpeModel() = default;
   void read_vocabulary(const JsonNode& node, const std::optional<BpeTables>& tables);
   void read_merges(const JsonNode& node, const std::optional<BpeTables>& tables);
-  void add_merge(const BpeTables::Merge& merge, const JsonNode& merges, std::size_t index);
+  template <typename Place>
+  void add_merges(std::span<const BpeTables::Merge> merges, const Place& place);
   void note_inner_marks(std::string_view token);
   bool can_cut(std::string_view word, std::size_t at) const;
   void index_characters();

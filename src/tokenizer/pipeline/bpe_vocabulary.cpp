@@ -2,6 +2,8 @@
 
 #include "base/hash.h"
 
+#include <algorithm>
+#include <array>
 #include <bit>
 #include <span>
 
@@ -44,6 +46,26 @@ bool BpeVocabulary::add(std::string_view token, TokenId id) {
 std::optional<TokenId> BpeVocabulary::find(std::string_view token) const {
   const TokenId id = slots_[slot_of(token, hash_of(token))].id;
   return id < 0 ? std::nullopt : std::optional(id);
+}
+
+void BpeVocabulary::find_all(std::span<const std::string_view> tokens,
+                             std::span<TokenId> ids) const {
+  constexpr std::size_t kAtOnce = 64;
+  std::array<std::uint64_t, kAtOnce> hashes;
+  for (std::size_t begin = 0; begin < tokens.size(); begin += kAtOnce) {
+    const auto part = tokens.subspan(begin, std::min(kAtOnce, tokens.size() - begin));
+    for (std::size_t i = 0; i < part.size(); ++i) {
+      hashes[i] = hash_of(part[i]);
+      __builtin_prefetch(&slots_[hashes[i] >> shift_]);
+    }
+    for (std::size_t i = 0; i < part.size(); ++i) {
+      const TokenId likely = slots_[hashes[i] >> shift_].id;
+      if (likely >= 0) __builtin_prefetch(&tokens_[static_cast<std::size_t>(likely)]);
+    }
+    for (std::size_t i = 0; i < part.size(); ++i) {
+      ids[begin + i] = slots_[slot_of(part[i], hashes[i])].id;
+    }
+  }
 }
 
 }  // namespace expandft

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +22,10 @@ class BpeVocabulary {
   /// the token has an id already.
   bool add(std::string_view token, TokenId id);
   std::optional<TokenId> find(std::string_view token) const;
+
+  /// The ids of many tokens; -1 for those that are not there. Faster than to look for them one by
+  /// one, since the memory of several is fetched at once.
+  void find_all(std::span<const std::string_view> tokens, std::span<TokenId> ids) const;
 
   /// By id; "" if no token has the id.
   const std::vector<std::string>& tokens() const { return tokens_; }
