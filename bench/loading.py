@@ -7,6 +7,7 @@ stores ids and marks.
 
 import gzip
 import json
+import os
 import random
 import resource
 import statistics
@@ -113,6 +114,7 @@ def run_peer(model, file, kind, options, folder):
 
 
 def measure(options):
+    os.environ["EXPANDFT_CACHE"] = os.devnull  # token ids are not cached
     folder = options.cache / "data"
     files = write_data(options, folder)
     programs_of = {"expandft": options.binary} | ({"before": options.before} if options.before else {})

@@ -9,6 +9,7 @@
 #include "data/example_builder.h"
 #include "data/rows.h"
 #include "data/text_file.h"
+#include "data/token_cache.h"
 
 #include <bit>
 #include <memory>
@@ -120,6 +121,25 @@ void read_rows(const DatasetOptions& options, const RowReader& reader, ExampleBu
   });
 }
 
+/// append_dataset without a cache.
+DatasetReport encode_file(const DatasetOptions& options, const Tokenizer& tokenizer,
+                          Dataset& dataset) {
+  const bool is_plain_text = form_of(options.path) == DataForm::kPlainText;
+  const RowReader reader(options, tokenizer);
+  ExampleBuilder builder(options, tokenizer, dataset);
+  if (is_plain_text) {
+    if (options.prompt || options.completion) {
+      throw input_error("a template needs rows with fields, but this is plain text",
+                        options.path.string(), "use JSON lines, or remove " + options.template_key);
+    }
+    TextStream text(options.path);
+    builder.add_stream(text);
+  } else {
+    read_rows(options, reader, builder);
+  }
+  return builder.finish();
+}
+
 }  // namespace
 
 DatasetReport& DatasetReport::operator+=(const DatasetReport& other) {
@@ -149,20 +169,12 @@ Dataset load_dataset(const DatasetOptions& options, const Tokenizer& tokenizer) 
 
 DatasetReport append_dataset(const DatasetOptions& options, const Tokenizer& tokenizer,
                              Dataset& dataset) {
-  const bool is_plain_text = form_of(options.path) == DataForm::kPlainText;
-  const RowReader reader(options, tokenizer);
-  ExampleBuilder builder(options, tokenizer, dataset);
-  if (is_plain_text) {
-    if (options.prompt || options.completion) {
-      throw input_error("a template needs rows with fields, but this is plain text",
-                        options.path.string(), "use JSON lines, or remove " + options.template_key);
-    }
-    TextStream text(options.path);
-    builder.add_stream(text);
-  } else {
-    read_rows(options, reader, builder);
-  }
-  return builder.finish();
+  const TokenCache cache(options);
+  if (const auto cached = cache.append_to(dataset, tokenizer.size())) return *cached;
+  const std::size_t begin = dataset.examples.size();
+  const DatasetReport report = encode_file(options, tokenizer, dataset);
+  cache.put(dataset.examples, begin, report);
+  return report;
 }
 
 std::string fingerprint(const Dataset& dataset) {

@@ -5,12 +5,20 @@
 #include "data/row_fields.h"
 #include "tokenizer/tokenizer.h"
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace expandft {
+
+/// Where the token ids of data files are cached (data/token_cache.h).
+struct TokenCacheOptions {
+  fs::path folder;  // created when the first entry is written
+  /// When the tokenizer was not yet loaded. Files that have changed since are not cached.
+  std::chrono::system_clock::time_point unchanged_since;
+};
 
 /// Where training or validation text comes from, and how it becomes examples.
 struct DatasetOptions {
@@ -24,6 +32,7 @@ struct DatasetOptions {
   std::string chat_format = "auto";            // or a name of chat_formats()
   std::size_t piece_bytes = 1u << 19;  // about the size of pieces in which plain text is encoded
   int threads = 1;                     // for encoding; the result does not depend on it
+  std::optional<TokenCacheOptions> cache = {};  // nor on this
 };
 
 /// Counts of what was read, shown before training and saved with the run. Every row is in the

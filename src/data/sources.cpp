@@ -46,7 +46,7 @@ Dataset load_sources(
     const std::vector<DataSource>& sources, const std::string& key, const RunConfig& run,
     const Tokenizer& tokenizer,
     const std::function<void(const DataSource& source, const SourceReport& report)>& loaded,
-    int threads) {
+    int threads, const std::optional<TokenCacheOptions>& cache) {
   const DataConfig& data = run.data;
   const std::vector<FoundSource> found = find_all(sources, key);
   const bool rows_have_template = has_rows(found);
@@ -59,7 +59,8 @@ Dataset load_sources(
                              .train_on_prompt = data.train_on_prompt,
                              .model = run.model,
                              .chat_format = data.chat_format,
-                             .threads = threads};
+                             .threads = threads,
+                             .cache = cache};
       const bool is_rows = data_form(file) != DataForm::kPlainText;
       if (source.text_template) {
         options.prompt = source.text_template->prompt;

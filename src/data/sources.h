@@ -13,12 +13,13 @@ namespace expandft {
 /// Loads the sources of "data.train" or "data.validation" (`key`), file by file, into one data set
 /// whose parts have the sources' weights. A source's own template is used for all of its files.
 /// data.template is used for the other JSON lines, or, if there are none, for plain text, which is
-/// an error. `loaded` is called after each source. `threads`: for encoding. Input errors: a source
-/// without files, what load_dataset refuses, and a weight that rounds to no example.
+/// an error. `loaded` is called after each source. `threads` and `cache`: as in DatasetOptions.
+/// Input errors: a source without files, what load_dataset refuses, and a weight that rounds to no
+/// example.
 Dataset load_sources(
     const std::vector<DataSource>& sources, const std::string& key, const RunConfig& run,
     const Tokenizer& tokenizer,
     const std::function<void(const DataSource& source, const SourceReport& report)>& loaded,
-    int threads = 1);
+    int threads = 1, const std::optional<TokenCacheOptions>& cache = {});
 
 }  // namespace expandft

@@ -1,5 +1,6 @@
 #include "run/run_data.h"
 
+#include "base/cache_folder.h"
 #include "base/wording.h"
 #include "config/task_config.h"
 #include "config/task_search.h"
@@ -7,9 +8,11 @@
 #include "data/sources.h"
 #include "report/human.h"
 #include "report/progress.h"
+#include "runtime/process.h"
 #include "training/self_text.h"
 
 #include <algorithm>
+#include <chrono>
 #include <string>
 #include <utility>
 #include <vector>
@@ -42,6 +45,16 @@ void report_source(const DataSource& source, const SourceReport& report, std::in
   }
 }
 
+/// The cache of token ids, for files that are as they were when the process was launched.
+std::optional<TokenCacheOptions> token_cache() {
+  const std::optional<fs::path> folder = cache_folder("tokens");
+  if (!folder) return std::nullopt;
+  using std::chrono::system_clock;
+  const std::chrono::duration<double> running(seconds_since_launch());
+  return TokenCacheOptions{
+      *folder, system_clock::now() - std::chrono::duration_cast<system_clock::duration>(running)};
+}
+
 Dataset load_and_log(const std::vector<DataSource>& sources, const std::string& key,
                      const RunConfig& run, const Tokenizer& tokenizer, int threads) {
   std::int64_t drawn = 0;
@@ -51,7 +64,7 @@ Dataset load_and_log(const std::vector<DataSource>& sources, const std::string& 
         report_source(source, report, run.data.max_length);
         drawn += report.drawn;
       },
-      threads);
+      threads, token_cache());
   if (sources.size() > 1) {
     const DatasetReport& total = dataset.report;
     spdlog::info("{}: {}, {}, {}, {} of them learned; {} an epoch", key,

@@ -1,12 +1,12 @@
 #include "tasks/output_cache.h"
 
+#include "base/cache_folder.h"
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/wording.h"
 #include "report/json_values.h"
 
 #include <cerrno>
-#include <cstdlib>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <system_error>
@@ -150,15 +150,7 @@ void DivergenceCache::put(const std::vector<double>& divergences) const {
 }
 
 std::optional<fs::path> default_cache_folder() {
-  const auto variable = [](const char* name) -> std::optional<fs::path> {
-    const char* const value = std::getenv(name);
-    if (value == nullptr || *value == '\0') return std::nullopt;
-    return fs::path(value);
-  };
-  if (const auto own = variable("EXPANDFT_CACHE")) return *own / "evaluation";
-  if (const auto caches = variable("XDG_CACHE_HOME")) return *caches / "expandft" / "evaluation";
-  if (const auto home = variable("HOME")) return *home / ".cache" / "expandft" / "evaluation";
-  return std::nullopt;
+  return cache_folder("evaluation");
 }
 
 }  // namespace expandft

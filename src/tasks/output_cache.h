@@ -59,8 +59,7 @@ class DivergenceCache {
   Json key_;
 };
 
-/// The folder evaluation/ in $EXPANDFT_CACHE, else in $XDG_CACHE_HOME/expandft, else in
-/// ~/.cache/expandft. None if none of these variables is set.
+/// The folder evaluation/ of the caches (base/cache_folder.h).
 std::optional<fs::path> default_cache_folder();
 
 }  // namespace expandft
