@@ -43,7 +43,7 @@ def make_parser(description):
                         help="for all programs; best: expandft in both, each peer in its faster one (default: best for "
                              "published models on a CPU, float32 for others there, bfloat16 on a GPU)")
     parser.add_argument("--step-limit", type=float, default=120,
-                        help="for published models: seconds a step may take before a program is given up (default: 120)")
+                        help="for published models: seconds that a step may take (default: 120)")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, help="steps of a run (default: 4 to 60, by model)")
     parser.add_argument("--warmup-steps", type=int,
@@ -144,7 +144,8 @@ def check_published(parser, options):
         if directory := bench_models.published_directory(model, options.real):
             file = directory / "config.json"
             if not file.is_file():
-                parser.error(f"{file} not found: without --real and EXPANDFT_REAL_MODELS, {model.name} has random weights")
+                parser.error(f"{file} not found: without --real and EXPANDFT_REAL_MODELS, "
+                             f"{model.name} has random weights")
             found, expected = (work.Shapes.of_config(config) for config in (
                 json.loads(file.read_text()), bench_models.config_of(model)))
             if found != expected:

@@ -106,5 +106,6 @@ def table(name, model, job, shapes, found):
             f"later / first epoch ≥ {WANTED_SPEED}" if model.published else f"≥ {WANTED:.0%}", "peak memory, MiB"]
     rounds = tables.counted(len(found["none"].later))
     return (f"{name}, {tables.layers_text(job.layers)} of {shapes.layers}, k = {job.copies}, "
-            f"{job.batch} × {job.length} tokens per step, {job.threads} threads, {job.precision}; median (least–most) of {rounds}.\n\n"
+            f"{job.batch} × {job.length} tokens per step, {job.threads} threads, {job.precision}; "
+            f"median (least–most) of {rounds}.\n\n"
             + tables.rows(head, body))

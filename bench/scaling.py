@@ -62,7 +62,8 @@ def measure(options):
     """{ranks: [Ranked]}, each once a round; and the job."""
     model = bench_models.find(MODEL)
     job = measuring.prepare(model, options, threads=1, layers="all", batch=8,
-                            steps=options.steps or STEPS, warmup_steps=min(measuring.warmup_steps(model, options), WARMUP_STEPS))
+                            steps=options.steps or STEPS,
+                            warmup_steps=min(measuring.warmup_steps(model, options), WARMUP_STEPS))
     found = {count: [] for count in options.ranks}
     for number in range(1, options.rounds + 1):
         for count, runs in found.items():

@@ -56,8 +56,8 @@ def row(program, measured):
                for peer in map(measured.best, ("lora", "full"))]
     runs, rate, reached = measured.runs[program], measured.product_rate(program), measured.reached(program)
     form = (lambda values, digits: f"{values[0]:.{digits}f}") if measured.in_trial_only(program) else spread
-    return [name, form([run.tokens_per_second for run in runs], 0), *([f"{learned * speed:.0f}"] if learned < 1 else []),
-            *against, form([run.peak_bytes / 2**20 for run in runs], 0), form([run.first_step_at for run in runs], 2),
+    speeds = [form([run.tokens_per_second for run in runs], 0), *([f"{learned * speed:.0f}"] if learned < 1 else [])]
+    return [name, *speeds, *against, form([run.peak_bytes / 2**20 for run in runs], 0), form([run.first_step_at for run in runs], 2),
             f"{measured.multiply_adds(program) / 1e6:.2f}", f"{reached:.1f}", f"{rate:.1f}", f"{reached / rate:.0%}"]
 
 
@@ -70,7 +70,8 @@ def results(measured):
     job = measured.job
     rounds = max(map(len, measured.runs.values()), default=0)
     head = ["", "tokens/s", *(["learned tokens/s"] if measured.learned < 1 else []), "× LoRA", "× full",
-            "peak memory, MiB", "first step, s", "multiply-adds per token, M", "reached, G/s", "product rate, G/s", "share of it"]
+            "peak memory, MiB", "first step, s", "multiply-adds per token, M",
+            "reached, G/s", "product rate, G/s", "share of it"]
     weights = "" if measured.model.published is None else (
         ", random weights of this shape" if job.model.is_relative_to(job.folder) else ", the published weights")
     memory = "" if job.device == "cpu" else ", memory of the GPU"
