@@ -1,6 +1,6 @@
 #pragma once
 
-#include "kernels/attention_kernels.h"
+#include "kernels/simd/attention_kernels.h"
 
 #include <cstdint>
 #include <vector>

@@ -1,8 +1,8 @@
 #include "kernels/cpu_attention.h"
 
-#include "kernels/attention_kernels.h"
 #include "kernels/attention_wave.h"
 #include "kernels/cpu_dispatch.h"
+#include "kernels/simd/attention_kernels.h"
 
 #include <algorithm>
 #include <iterator>

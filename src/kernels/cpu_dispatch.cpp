@@ -1,6 +1,6 @@
 #include "kernels/cpu_dispatch.h"
 
-#include "kernels/decode_kernels.h"
+#include "kernels/simd/decode_kernels.h"
 
 #include <algorithm>
 #include <thread>

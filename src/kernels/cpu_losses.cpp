@@ -1,6 +1,6 @@
 #include "kernels/cpu_dispatch.h"
 #include "kernels/cpu_ops.h"
-#include "kernels/loss_kernels.h"
+#include "kernels/simd/loss_kernels.h"
 #include "kernels/stored_type.h"
 
 #include <cmath>

@@ -2,7 +2,7 @@
 
 #include "families/decoder_spec.h"
 #include "kernels/cpu_dispatch.h"
-#include "kernels/elementwise_kernels.h"
+#include "kernels/simd/elementwise_kernels.h"
 #include "kernels/stored_type.h"
 
 #include <type_traits>

@@ -1,8 +1,8 @@
 #include "kernels/likeliest.h"
 
 #include "kernels/cpu_dispatch.h"
-#include "kernels/decode_kernels.h"
 #include "kernels/matrix_product.h"
+#include "kernels/simd/decode_kernels.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,7 +1,7 @@
 #include "kernels/token_attention.h"
 
 #include "kernels/cpu_dispatch.h"
-#include "kernels/decode_kernels.h"
+#include "kernels/simd/decode_kernels.h"
 
 #include <algorithm>
 #include <numeric>

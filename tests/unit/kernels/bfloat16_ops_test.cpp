@@ -1,8 +1,8 @@
 #include "catch.h"
-#include "kernels/elementwise_kernels.h"
 #include "kernels/fused_ops.h"
-#include "kernels/loss_kernels.h"
 #include "kernels/plain_ops.h"
+#include "kernels/simd/elementwise_kernels.h"
+#include "kernels/simd/loss_kernels.h"
 
 #include <cmath>
 #include <limits>

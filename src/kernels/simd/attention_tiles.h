@@ -1,7 +1,7 @@
 #pragma once
 
-#include "kernels/attention_kernels.h"
-#include "kernels/simd.h"
+#include "kernels/simd/attention_kernels.h"
+#include "kernels/simd/simd.h"
 
 // The products of attention_kernels.cpp, in tiles of sums that stay in registers. Compiled once for
 // each instruction set, so all is inlined.

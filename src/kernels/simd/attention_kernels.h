@@ -1,6 +1,6 @@
 #pragma once
 
-#include "kernels/bf16.h"
+#include "kernels/simd/bf16.h"
 
 #include <cstdint>
 

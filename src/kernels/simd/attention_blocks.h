@@ -1,8 +1,8 @@
 #pragma once
 
-#include "kernels/attention_kernels.h"
-#include "kernels/attention_tiles.h"
-#include "kernels/simd.h"
+#include "kernels/simd/attention_kernels.h"
+#include "kernels/simd/attention_tiles.h"
+#include "kernels/simd/simd.h"
 
 // What attention_kernels.cpp does with a block of queries and a block of keys. Compiled once for
 // each instruction set, so all is inlined. A block is given by its first query and their count, and

@@ -1,8 +1,8 @@
-#include "kernels/attention_kernels.h"
+#include "kernels/simd/attention_kernels.h"
 
-#include "kernels/attention_blocks.h"
-#include "kernels/attention_tiles.h"
-#include "kernels/simd.h"
+#include "kernels/simd/attention_blocks.h"
+#include "kernels/simd/attention_tiles.h"
+#include "kernels/simd/simd.h"
 
 // Compiled once for each instruction set. So nothing here may be shared with other files: a
 // standard library function that is emitted out of line would be linked once, for an arbitrary

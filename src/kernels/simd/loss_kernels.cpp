@@ -1,6 +1,6 @@
-#include "kernels/loss_kernels.h"
+#include "kernels/simd/loss_kernels.h"
 
-#include "kernels/simd.h"
+#include "kernels/simd/simd.h"
 
 // Compiled once for each instruction set: see attention_kernels.cpp.
 namespace expandft {

@@ -1,6 +1,6 @@
-#include "kernels/decode_kernels.h"
+#include "kernels/simd/decode_kernels.h"
 
-#include "kernels/simd.h"
+#include "kernels/simd/simd.h"
 
 // Compiled once for each instruction set; nothing here may be shared with other files
 // (attention_kernels.cpp says why).
