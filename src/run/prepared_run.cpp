@@ -85,7 +85,7 @@ std::string merged_size(const RunBase& base, const RunModel& model) {
 }
 
 PreparedRun prepare_run(ResolvedConfig config, const ProcessOptions& options, bool resume,
-                        const RankGroup& group) {
+                        const RankGroup& group, bool caches_ids) {
   RunConfig& run = config.run;
   RunBase base = checked_base(run);
   Notices notices = joined(config_notices(run), base.notices);
@@ -97,7 +97,7 @@ PreparedRun prepare_run(ResolvedConfig config, const ProcessOptions& options, bo
   settle_precision(config, kept, device, base.spec, group, choices);
   // Tokenizing and loading weights take about as long: side by side.
   auto loading = std::async(std::launch::async, [&, threads = at::get_num_threads()] {
-    return load_run_data(run, *base.tokenizer, threads);
+    return load_run_data(run, *base.tokenizer, threads, caches_ids);
   });
   Decoder decoder = Decoder::load(base.directory, compute_dtype(run.training.precision, device),
                                   device, run.training.shard_base ? group : RankGroup::alone());
@@ -143,7 +143,8 @@ std::vector<LayerScore> rank_layers_of(const RunConfig& run, const ProcessOption
   check_vocabulary(*tokenizer, spec.vocab, base.path().string());
   report_notices(tokenizer->notices(), options);
   const at::Device device = prepare_device(options);
-  const Dataset training_data = load_training_data(run, *tokenizer, at::get_num_threads());
+  const Dataset training_data =
+      load_training_data(run, *tokenizer, at::get_num_threads(), /*caches_ids=*/false);
   report_notices(training_data.notices, options);
   Precision precision = run.training.precision;
   if (precision == Precision::kAuto) precision = automatic_precision(device, spec);

@@ -46,9 +46,10 @@ struct PreparedRun {
 };
 
 /// Loads and checks what a run reads. Cheap checks come first: a long load should not end in a
-/// misspelt path. `resume`: what "auto" chose for the run stays chosen.
+/// misspelt path. `resume`: what "auto" chose for the run stays chosen. `caches_ids`: whether token
+/// ids may be read from the cache and written to it.
 PreparedRun prepare_run(ResolvedConfig config, const ProcessOptions& options, bool resume = false,
-                        const RankGroup& group = RankGroup::alone());
+                        const RankGroup& group = RankGroup::alone(), bool caches_ids = true);
 
 /// The size of the merged model's weights: "1.9 GB (padded: 0.6 GB of zeros)".
 std::string merged_size(const RunBase& base, const RunModel& model);

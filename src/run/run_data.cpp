@@ -56,7 +56,8 @@ std::optional<TokenCacheOptions> token_cache() {
 }
 
 Dataset load_and_log(const std::vector<DataSource>& sources, const std::string& key,
-                     const RunConfig& run, const Tokenizer& tokenizer, int threads) {
+                     const RunConfig& run, const Tokenizer& tokenizer, int threads,
+                     bool caches_ids) {
   std::int64_t drawn = 0;
   Dataset dataset = load_sources(
       sources, key, run, tokenizer,
@@ -64,7 +65,7 @@ Dataset load_and_log(const std::vector<DataSource>& sources, const std::string& 
         report_source(source, report, run.data.max_length);
         drawn += report.drawn;
       },
-      threads, token_cache());
+      threads, caches_ids ? token_cache() : std::nullopt);
   if (sources.size() > 1) {
     const DatasetReport& total = dataset.report;
     spdlog::info("{}: {}, {}, {}, {} of them learned; {} an epoch", key,
@@ -129,19 +130,23 @@ std::vector<MeasuredFile> task_files(const RunConfig& run, const std::vector<std
 
 }  // namespace
 
-Dataset load_training_data(const RunConfig& run, const Tokenizer& tokenizer, int threads) {
-  return load_and_log(run.data.train, "data.train", run, tokenizer, threads);
+Dataset load_training_data(const RunConfig& run, const Tokenizer& tokenizer, int threads,
+                           bool caches_ids) {
+  return load_and_log(run.data.train, "data.train", run, tokenizer, threads, caches_ids);
 }
 
-RunData load_run_data(const RunConfig& run, const Tokenizer& tokenizer, int threads) {
+RunData load_run_data(const RunConfig& run, const Tokenizer& tokenizer, int threads,
+                      bool caches_ids) {
   RunData data;
   if (!run.data.validation.empty()) {
-    data.validation = load_and_log(run.data.validation, "data.validation", run, tokenizer, threads);
+    data.validation =
+        load_and_log(run.data.validation, "data.validation", run, tokenizer, threads, caches_ids);
   }
   if (run.retention.weight > 0 && run.retention.text) {
     data.retention = load_retention(run, tokenizer, threads);
   }
-  data.training = std::make_unique<const Dataset>(load_training_data(run, tokenizer, threads));
+  data.training =
+      std::make_unique<const Dataset>(load_training_data(run, tokenizer, threads, caches_ids));
   data.epochs = std::make_shared<const PackedEpochs>(*data.training, run.data, run.training.seed);
   data.first_epoch = first_epoch(*data.epochs);
   return data;

@@ -23,10 +23,13 @@ struct RunData {
   EpochStatistics first_epoch = {};                 // likewise
 };
 
-/// Reads all data that the config names, and logs what each source gave.
-RunData load_run_data(const RunConfig& run, const Tokenizer& tokenizer, int threads);
+/// Reads all data that the config names, and logs what each source gave. `caches_ids`: from the
+/// cache of token ids where they are there, else into it.
+RunData load_run_data(const RunConfig& run, const Tokenizer& tokenizer, int threads,
+                      bool caches_ids = true);
 /// The training data alone.
-Dataset load_training_data(const RunConfig& run, const Tokenizer& tokenizer, int threads);
+Dataset load_training_data(const RunConfig& run, const Tokenizer& tokenizer, int threads,
+                           bool caches_ids);
 
 /// How the text of "retention" is read: every token counts, and there is no template.
 DatasetOptions retention_options(const RunConfig& run);

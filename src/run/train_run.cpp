@@ -174,7 +174,7 @@ RunResult train_run(const ResolvedConfig& config, const RunOptions& options,
 std::string dry_run_report(const ResolvedConfig& config, const ProcessOptions& options,
                            const RankGroup& group) {
   check_ranks(config.run, group);
-  PreparedRun run = prepare_run(config, options, /*resume=*/false, group);
+  PreparedRun run = prepare_run(config, options, /*resume=*/false, group, /*caches_ids=*/false);
   // A task or a prompt that cannot be used is found here.
   const RunEvaluation evaluation(run.config.run, run.base, run.model, group, options.quiet);
   plan_samples(run.config.run, run.base, run.data);

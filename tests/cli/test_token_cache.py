@@ -23,6 +23,8 @@ def test_cached_runs_end_in_the_same_weights(expandft, tmp_path, stories):
     environment = {"EXPANDFT_CACHE": str(cache)}
     arguments = ("--restart", "--log-level", "debug")
 
+    train(expandft, config, "--dry-run", env=environment)
+    assert not cache.exists(), "a dry run writes nothing"
     cold = train(expandft, config, *arguments, env=environment).stderr
     expected = weights(tmp_path)
     [entry] = (cache / "tokens").iterdir()
