@@ -165,7 +165,7 @@ def test_the_prefix_cache_of_a_published_model_says_how_much_faster_later_epochs
     (("--models", "gemma3-270m", "--real", "/nowhere"), "/nowhere/gemma-3-270m/config.json not found: without --real"),
     (("--kinds", "chat"), "'chat' found, expected one of text, instruct"),
     (("speed",), "'speed' found, expected one of training, prefix-cache, cost"),
-    (("--models", "llama"), "'llama' found, expected one of stories260K, random15M"),
+    (("--models", "llama"), "'llama' found, expected one of gemma3-270m, smollm2-135m"),
     (("--device", "cuda"), "--device cuda: no such GPU here, nvidia-smi finds none"),
     (("--steps", 5), "--steps 5: more than the 5 of --warmup-steps expected"),
     (("cost", "--write", "--page", "/nowhere/page.md"), "the lines <!-- bench-cost:begin --> and"),

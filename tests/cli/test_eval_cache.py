@@ -122,7 +122,7 @@ def test_cache_and_no_cache(expandft, stories, task, tmp_path):
 
 def test_a_killed_run_goes_on(binary, run, stories, source, tmp_path):
     """Entries cached before SIGKILL stay unchanged; the results are those of an undisturbed run."""
-    task = generate_task(tmp_path, source, count=240, max_tokens=40)
+    task = generate_task(tmp_path, source, count=480, max_tokens=40)
     whole, _ = run(task, cache=["--no-cache"])
     command = [binary, "eval", "--model", stories, "--tasks", task, "--cache", tmp_path / "kept", "--device", "cpu",
                "--threads", "1"]
@@ -138,7 +138,7 @@ def test_a_killed_run_goes_on(binary, run, stories, source, tmp_path):
     (file,) = kept(tmp_path)
     lines = file.read_text().splitlines(keepends=True)
     before = [line for line in lines if line.endswith("\n")]
-    assert 3 <= len(before) < 9, "killed midway: 240 prompts are 8 batches and the key"
+    assert 3 <= len(before) < 9, "killed midway: 480 prompts are 8 batches and the key"
 
     found, log = run(task)
     assert "from the cache" not in log
@@ -151,7 +151,7 @@ def test_a_killed_run_goes_on(binary, run, stories, source, tmp_path):
 
 @pytest.mark.parametrize("damage", ["torn", "no line end", "garbage", "torn key", "empty", "zeros"])
 def test_a_damaged_file_is_survived(run, source, tmp_path, damage):
-    task = generate_task(tmp_path, source, count=70)
+    task = generate_task(tmp_path, source, count=140)
     whole, _ = run(task)
     (file,) = kept(tmp_path)
     content = file.read_bytes()
