@@ -42,6 +42,8 @@ def make_parser(description):
     parser.add_argument("--precision", choices=["float32", "bfloat16", "best"],
                         help="for all programs; best: expandft in both, each peer in its faster one (default: best for "
                              "published models on a CPU, float32 for others there, bfloat16 on a GPU)")
+    parser.add_argument("--attentions", type=lambda text: text.split(","),
+                        help="of published models' peers, comma-separated (default: sdpa,eager; a trial decides)")
     parser.add_argument("--step-limit", type=float, default=120,
                         help="for published models: seconds that a step may take (default: 120)")
     parser.add_argument("--rounds", type=int, default=3)

@@ -148,7 +148,7 @@ def measure(name, kind, options):
     measured = Measured(model, kind, shapes_of(job), job)
     print(f"{name}, {kind}", file=sys.stderr, flush=True)
     precisions = model.precisions(options.precision, options.device)
-    chosen = trials.choose(options.methods, precisions, model.attentions, lambda program: run(
+    chosen = trials.choose(options.methods, precisions, options.attentions or model.attentions, lambda program: run(
         program.method, program.job(job, steps=trials.STEPS, warmup_steps=trials.WARMUP_STEPS), options))
     measured.trials = chosen.outcomes
     for program in sorted([*chosen.programs, *chosen.shown], key=lambda program: (
