@@ -1,0 +1,14 @@
+#pragma once
+
+#include "base/json.h"
+#include "base/notice.h"
+#include "gguf/gguf_file.h"
+
+namespace expandft {
+
+/// The config.json of the model in a GGUF file, with torch_dtype `dtype` ("bfloat16"). Input errors
+/// name the key: an architecture that is not known, experts, a kind of RoPE that is not. Keys of
+/// the architecture that nothing reads are added to `notices`.
+Json gguf_model_config(const GgufFile& file, const std::string& dtype, Notices& notices);
+
+}  // namespace expandft

@@ -1,0 +1,24 @@
+#pragma once
+
+#include "base/files.h"
+#include "base/json.h"
+#include "gguf/gguf_file.h"
+
+#include <optional>
+#include <string>
+
+namespace expandft {
+
+/// A file to be written beside the weights.
+struct TextFile {
+  std::string name, bytes;
+};
+
+/// The tokenizer of a GGUF file as transformers and expandft read it: tokenizer.json (from texts
+/// and merges, or from SentencePiece's texts and scores), tokenizer_config.json,
+/// generation_config.json and, if there is a template, chat_template.jinja. `model_type` is that of
+/// config.json. Input errors name the key: an unknown kind of tokenizer or of splitting before it
+/// (tokenizer.ggml.pre), lists of different lengths, ids beyond the vocabulary.
+std::vector<TextFile> gguf_tokenizer_files(const GgufFile& file, const std::string& model_type);
+
+}  // namespace expandft
