@@ -134,6 +134,21 @@ fs::path spill_folder() {
   return fs::temp_directory_path(ignored);
 }
 
+TemporaryFolder::TemporaryFolder() {
+  const fs::path folder = spill_folder();
+  std::string name = (folder / "expandft-XXXXXX").string();
+  if (::mkdtemp(name.data()) == nullptr) {
+    throw failure("cannot create a temporary folder: " + system_message(errno), folder.string(),
+                  "set TMPDIR to a folder that can be written");
+  }
+  path_ = name;
+}
+
+void TemporaryFolder::remove() const {
+  std::error_code ignored;
+  fs::remove_all(path_, ignored);
+}
+
 SpillBuffer::SpillBuffer(std::size_t memory_limit, fs::path folder)
     : memory_limit_(memory_limit), folder_(std::move(folder)) {
   if (folder_.empty()) folder_ = spill_folder();

@@ -67,6 +67,23 @@ class ScratchSpace {
 /// often in memory, else the system's folder for temporary files.
 fs::path spill_folder();
 
+/// A new folder in spill_folder() that is removed with the object; only this user can look into it.
+class TemporaryFolder {
+ public:
+  /// A failure that names the folder it would be in.
+  TemporaryFolder();
+  ~TemporaryFolder() { remove(); }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+
+  const fs::path& path() const { return path_; }
+  /// Removes it at once. May be called by another thread.
+  void remove() const;
+
+ private:
+  fs::path path_;
+};
+
 /// Bytes that are appended, and read at any place. They are kept in memory up to a limit, and
 /// beyond it in a temporary file. Several threads may read at once.
 class SpillBuffer {

@@ -30,6 +30,11 @@ void check_directory(const fs::path& directory) {
     throw input_error("cannot look at the directory: " + error.message(), directory.string());
   }
   if (!fs::is_directory(status)) {
+    if (directory.extension() == ".gguf") {
+      throw input_error(
+          "found a GGUF file, expected a model directory", directory.string(),
+          "import it first: expandft import " + directory.string() + " --output DIR, and give DIR");
+    }
     throw input_error("found a file, expected a model directory", directory.string(),
                       "give the directory that holds config.json and the weights");
   }

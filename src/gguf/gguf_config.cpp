@@ -1,11 +1,14 @@
 #include "gguf/gguf_config.h"
 
 #include "base/error.h"
+#include "base/wording.h"
 
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <limits>
+#include <numbers>
 #include <set>
 
 namespace expandft {
@@ -15,8 +18,8 @@ namespace {
 struct Architecture {
   std::string_view name, model_type, class_name, activation_key, activation;
   std::int64_t window_period = 0;  // every n-th layer sees everything; 0: no layer is windowed
-  std::int64_t largest_layers =
-      0;  // the depth of the one size whose queries are scaled by hidden / heads
+  // The depth of the one size whose queries are scaled by hidden / heads.
+  std::int64_t largest_layers = 0;
   bool has_query_scalar = false;  // query_pre_attn_scalar
 };
 
@@ -32,13 +35,26 @@ constexpr Architecture kArchitectures[] = {
      true},
 };
 
+constexpr const char* kDamagedModel = "the file is damaged or incomplete: download it again";
+
+constexpr std::int64_t kNoToken = 0xFFFFFFFF;  // -1 of older files
+
+// Products of two sizes, and of a size and a small number, fit into 64 bits.
+constexpr std::int64_t kLargestSize = std::numeric_limits<std::int32_t>::max();
+
 /// The shortest decimal number that gives the same float: GGUF stores 1e-6 in fp32.
 double as_written(double value) {
+  const auto narrow = static_cast<float>(value);
+  if (!std::isfinite(narrow)) return value;
   std::array<char, 32> text{};
-  const auto end = std::to_chars(text.begin(), text.end(), static_cast<float>(value)).ptr;
+  const auto end = std::to_chars(text.begin(), text.end(), narrow).ptr;
   double read = value;
   std::from_chars(text.begin(), end, read);
   return read;
+}
+
+std::string number_text(double value) {
+  return Json(value).dump();
 }
 
 class GgufConfigWriter {
@@ -69,22 +85,27 @@ class GgufConfigWriter {
     const auto found = optional_size(name);
     if (!found) {
       throw input_error("no such key", file_.path().string() + ": key \"" + key(name) + "\"",
-                        "the file is damaged or incomplete: download it again");
+                        kDamagedModel);
     }
     return *found;
   }
   std::optional<std::int64_t> optional_size(const std::string& name) {
     const auto found = file_.integer(key(name));
-    if (found && *found <= 0) {
-      throw file_.error(key(name), "found " + std::to_string(*found) + ", expected more than 0");
-    }
+    if (found) check_size(name, *found);
     return found;
   }
+  void check_size(const std::string& name, std::int64_t found) {
+    if (found > 0 && found <= kLargestSize) return;
+    throw file_.error(key(name), "found " + std::to_string(found) + ", expected 1 to " +
+                                     std::to_string(kLargestSize));
+  }
+  std::optional<std::int64_t> optional_size_of_layers(const std::string& name);
+  std::int64_t size_of_layers(const std::string& name);
   std::optional<double> number(const std::string& name) {
     const auto found = file_.number(key(name));
     return found ? std::optional(as_written(*found)) : std::nullopt;
   }
-  void refuse(const std::string& name, const std::string& what) {
+  [[noreturn]] void refuse(const std::string& name, const std::string& what) {
     throw file_.error(key(name), what);
   }
 
@@ -114,14 +135,47 @@ std::int64_t GgufConfigWriter::rows_of(const std::string& tensor) const {
   return found->second.shape.front();
 }
 
+/// A number for all layers, or a list with one for each, which must be the same.
+std::optional<std::int64_t> GgufConfigWriter::optional_size_of_layers(const std::string& name) {
+  const auto found = file_.metadata().find(key(name));
+  if (found == file_.metadata().end()) return std::nullopt;
+  const auto* const list = std::get_if<GgufNumbers>(&found->second.value);
+  if (list == nullptr) return optional_size(name);
+  const std::int64_t layers = size("block_count");
+  if (std::ssize(*list) != layers) {
+    refuse(name, "found " + counted(std::ssize(*list), "value") + ", expected one for each of " +
+                     counted(layers, "layer"));
+  }
+  for (std::size_t i = 0; i < list->size(); ++i) {
+    const double value = (*list)[i];
+    if (!(value > 0 && value <= static_cast<double>(kLargestSize)) || value != std::floor(value)) {
+      refuse(name, "layer " + std::to_string(i) + " has " + number_text(value) +
+                       ", expected an integer from 1 to " + std::to_string(kLargestSize));
+    }
+    if (value != (*list)[0]) {
+      refuse(name, "layer " + std::to_string(i) + " has " + number_text(value) + " and layer 0 " +
+                       number_text((*list)[0]) + ": layers that differ in it are not supported");
+    }
+  }
+  return static_cast<std::int64_t>((*list)[0]);
+}
+
+std::int64_t GgufConfigWriter::size_of_layers(const std::string& name) {
+  const auto found = optional_size_of_layers(name);
+  return found ? *found : size(name);  // which says that there is none
+}
+
 void GgufConfigWriter::write_sizes() {
   config_["hidden_size"] = size("embedding_length");
   const std::int64_t layers = size("block_count");
+  if (layers > std::ssize(file_.tensors())) {
+    refuse("block_count", "found " + std::to_string(layers) + ", but the file has " +
+                              std::to_string(file_.tensors().size()) + " tensors");
+  }
   config_["num_hidden_layers"] = layers;
-  // A list of widths is read as its largest number; the tensors' own shapes decide.
-  config_["intermediate_size"] = size("feed_forward_length");
-  const std::int64_t heads = size("attention.head_count");
-  const std::int64_t keys = optional_size("attention.head_count_kv").value_or(heads);
+  config_["intermediate_size"] = size_of_layers("feed_forward_length");
+  const std::int64_t heads = size_of_layers("attention.head_count");
+  const std::int64_t keys = optional_size_of_layers("attention.head_count_kv").value_or(heads);
   config_["num_attention_heads"] = heads;
   config_["num_key_value_heads"] = keys;
   if (const auto length = optional_size("attention.key_length")) {
@@ -151,7 +205,13 @@ void GgufConfigWriter::write_long_rope() {
     std::vector<float> values(static_cast<std::size_t>(found->second.elements()));
     dequantize(GgufType::kF32, found->second.bytes, values);
     Json list = Json::array();
-    for (const float value : values) list.push_back(as_written(static_cast<double>(value)));
+    for (const float value : values) {
+      if (!std::isfinite(value)) {
+        throw input_error("found a number that is not finite",
+                          file_.path().string() + ": tensor \"" + name + "\"", kDamagedModel);
+      }
+      list.push_back(as_written(static_cast<double>(value)));
+    }
     return list;
   };
   const std::int64_t original = size("rope.scaling.original_context_length");
@@ -186,12 +246,19 @@ void GgufConfigWriter::write_llama3_rope() {
   }
   std::vector<float> factors(static_cast<std::size_t>(dim / 2));
   dequantize(GgufType::kF32, found->second.bytes, factors);
+  for (std::size_t i = 0; i < factors.size(); ++i) {
+    if (!(factors[i] > 0) || !std::isfinite(factors[i])) {
+      throw input_error("factor " + std::to_string(i) + " is " + std::to_string(factors[i]) +
+                            ", expected a number above 0",
+                        where, kDamagedModel);
+    }
+  }
   const double factor = std::round(static_cast<double>(std::ranges::max(factors)) * 1024) / 1024;
   if (factor == 1 && std::ranges::min(factors) == 1) return;
   for (std::size_t i = 0; i < factors.size(); ++i) {
     const double frequency =
         std::pow(theta, -2.0 * static_cast<double>(i) / static_cast<double>(dim));
-    const double wavelength = 2 * 3.14159265358979323846 / frequency;
+    const double wavelength = 2 * std::numbers::pi / frequency;
     const double smooth = std::clamp((kOriginal / wavelength - kLow) / (kHigh - kLow), 0.0, 1.0);
     const double expected = 1 / ((1 - smooth) / factor + smooth);
     if (std::abs(static_cast<double>(factors[i]) - expected) > 1e-3 * expected) {
@@ -209,7 +276,10 @@ void GgufConfigWriter::write_llama3_rope() {
 }
 
 void GgufConfigWriter::write_rope() {
-  config_["rope_theta"] = number("rope.freq_base").value_or(10000.0);
+  const double theta = number("rope.freq_base").value_or(10000.0);
+  if (theta <= 0)
+    refuse("rope.freq_base", "found " + number_text(theta) + ", expected more than 0");
+  config_["rope_theta"] = theta;
   const std::int64_t dim =
       config_.value("head_dim", config_["hidden_size"].get<std::int64_t>() /
                                     config_["num_attention_heads"].get<std::int64_t>());
@@ -221,23 +291,27 @@ void GgufConfigWriter::write_rope() {
     }
     config_["partial_rotary_factor"] = static_cast<double>(rotated) / static_cast<double>(dim);
   }
-  const std::string type = file_.text(key("rope.scaling.type")).value_or("none");
-  const auto factor = number("rope.scaling.factor");
+  const auto given = number("rope.scaling.factor"), older = number("rope.scale_linear");
+  const std::optional<double> factor = given ? given : older;
+  if (factor && *factor <= 0) {
+    refuse("rope.scaling.factor", "found " + number_text(*factor) + ", expected more than 0");
+  }
+  // As in llama.cpp: a factor without a type is linear.
+  const std::string type =
+      file_.text(key("rope.scaling.type")).value_or(factor ? "linear" : "none");
   file_.boolean(key("rope.scaling.finetuned"));
   if (file_.tensors().contains("rope_factors_long.weight") || type == "longrope") {
     write_long_rope();
   } else if (type == "linear" && factor) {
-    config_["rope_scaling"] = {{"rope_type", "linear"}, {"factor", *factor}};
+    if (*factor != 1) config_["rope_scaling"] = {{"rope_type", "linear"}, {"factor", *factor}};
   } else if (type == "yarn" && factor) {
     config_["rope_scaling"] = {
         {"rope_type", "yarn"},
         {"factor", *factor},
         {"original_max_position_embeddings", size("rope.scaling.original_context_length")}};
-  } else if (type == "none" && name_ == "gemma3" && factor) {
-    // Older converters state the factor without the type.
-    config_["rope_scaling"] = {{"rope_type", "linear"}, {"factor", *factor}};
   } else if (type != "none") {
-    refuse("rope.scaling.type", "found \"" + type + "\", expected none, linear, yarn or longrope");
+    refuse("rope.scaling.type", "found \"" + type + "\"" + (factor ? "" : " without a factor") +
+                                    ", expected none, linear, yarn or longrope");
   }
   optional_size("rope.scaling.original_context_length");
   if (name_ == "llama") write_llama3_rope();
@@ -255,8 +329,8 @@ void GgufConfigWriter::write_windows() {
     Json types = Json::array();
     const std::string pattern = key("attention.sliding_window_pattern");
     const auto found = file_.metadata().find(pattern);
-    const bool is_list = found != file_.metadata().end() &&
-                         std::holds_alternative<GgufValue::Numbers>(found->second.value);
+    const bool is_list =
+        found != file_.metadata().end() && std::holds_alternative<GgufNumbers>(found->second.value);
     const std::int64_t period =
         is_list ? 0 : file_.integer(pattern).value_or(architecture_->window_period);
     if (!is_list && period <= 0) throw file_.error(pattern, "expected a number above 0");
@@ -326,24 +400,31 @@ Json GgufConfigWriter::write(const std::string& dtype) {
     const bool is_largest = config_["num_hidden_layers"] == architecture_->largest_layers;
     config_["query_pre_attn_scalar"] =
         is_largest ? hidden / heads : config_.value("head_dim", hidden / heads);
-    const auto final_cap = number("final_logit_softcapping");
-    config_["final_logit_softcapping"] = final_cap ? Json(*final_cap) : Json();
-    if (name_ == "gemma2") {
-      const auto cap = number("attn_logit_softcapping");
-      config_["attn_logit_softcapping"] = cap ? Json(*cap) : Json();
+    const auto cap = number("final_logit_softcapping");
+    if (name_ == "gemma2") {  // where the file states none, llama.cpp computes with these
+      config_["final_logit_softcapping"] = cap.value_or(30);
+      config_["attn_logit_softcapping"] = number("attn_logit_softcapping").value_or(50);
+    } else {
+      config_["final_logit_softcapping"] = cap ? Json(*cap) : Json();
     }
   }
   for (const char* const token : {"bos", "eos", "padding"}) {
     const auto id = file_.integer(std::string("tokenizer.ggml.") + token + "_token_id");
-    if (id)
-      config_[token == std::string("padding") ? "pad_token_id" : token + std::string("_token_id")] =
-          *id;
+    if (!id || *id < 0 || *id >= kNoToken) continue;
+    config_[token == std::string("padding") ? "pad_token_id" : token + std::string("_token_id")] =
+        *id;
   }
   name_unread();
   return config_;
 }
 
 }  // namespace
+
+std::string gguf_model_type(const GgufFile& file) {
+  const std::string name = file.text("general.architecture").value_or("");
+  const auto* const found = std::ranges::find(kArchitectures, name, &Architecture::name);
+  return found == std::end(kArchitectures) ? name : std::string(found->model_type);
+}
 
 Json gguf_model_config(const GgufFile& file, const std::string& dtype, Notices& notices) {
   return GgufConfigWriter(file, notices).write(dtype);

@@ -4,7 +4,13 @@
 #include "base/notice.h"
 #include "gguf/gguf_file.h"
 
+#include <string>
+
 namespace expandft {
+
+/// transformers' name of the file's architecture ("gemma3_text" of "gemma3"); llama.cpp's of one
+/// that is not known. "" if the file states none.
+std::string gguf_model_type(const GgufFile& file);
 
 /// The config.json of the model in a GGUF file, with torch_dtype `dtype` ("bfloat16"). Input errors
 /// name the key: an architecture that is not known, experts, a kind of RoPE that is not. Keys of

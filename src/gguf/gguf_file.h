@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
-#include "gguf/quantization.h"
+#include "gguf/gguf_header.h"
 
 #include <cstdint>
 #include <map>
@@ -11,18 +11,9 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
 namespace expandft {
-
-/// The value of a metadata key. Integers of every width are widened, floats to double; texts point
-/// into the file.
-struct GgufValue {
-  using Texts = std::vector<std::string_view>;
-  using Numbers = std::vector<double>;
-  std::variant<bool, std::uint64_t, std::int64_t, double, std::string_view, Texts, Numbers> value;
-};
 
 /// A tensor of a GGUF file. The shape is row-major, as in safetensors: GGUF's dimensions reversed.
 struct GgufTensor {
@@ -34,13 +25,11 @@ struct GgufTensor {
   std::int64_t elements() const;
 };
 
-/// A GGUF file of version 2 or 3 with its further parts ("-00001-of-00003.gguf"), mapped. Every
-/// field of the header is checked before it is trusted.
-/// Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
+/// A GGUF file with its further parts ("-00001-of-00003.gguf"), mapped. Every field of the header
+/// is checked before it is trusted.
 class GgufFile {
  public:
-  /// Input errors name the file and the byte, key or tensor: not a GGUF file, another version or
-  /// byte order, a damaged header, data beyond the end or overlapping, an unknown type, a missing
+  /// Input errors name the file and the byte, key or tensor: those of parse_gguf_header, a missing
   /// part, a part other than the first.
   static GgufFile open(const fs::path& file);
 
@@ -57,8 +46,8 @@ class GgufFile {
   std::optional<double> number(const std::string& key) const;
   std::optional<bool> boolean(const std::string& key) const;
   /// An array of texts, or of numbers (booleans count as 0 and 1); null where it is missing.
-  const GgufValue::Texts* texts(const std::string& key) const;
-  const GgufValue::Numbers* numbers(const std::string& key) const;
+  const GgufTexts* texts(const std::string& key) const;
+  const GgufNumbers* numbers(const std::string& key) const;
 
   /// The error of a value that cannot be: "key: what".
   Error error(const std::string& key, const std::string& what) const;
@@ -71,19 +60,5 @@ class GgufFile {
   std::map<std::string, GgufValue> metadata_;
   std::map<std::string, GgufTensor> tensors_;
 };
-
-/// The header of one file, given all its bytes.
-struct GgufHeader {
-  struct Entry {
-    GgufType type = GgufType::kF32;
-    std::vector<std::int64_t> shape;
-    std::size_t begin = 0, end = 0;  // bytes from the start of the file
-  };
-  std::map<std::string, GgufValue> metadata;
-  std::map<std::string, Entry> tensors;
-};
-/// Parses and checks it; does not read the data. Errors as GgufFile::open. The texts point into
-/// `file`.
-GgufHeader parse_gguf_header(std::span<const std::byte> file, const std::string& where);
 
 }  // namespace expandft

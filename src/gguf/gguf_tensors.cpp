@@ -53,9 +53,17 @@ struct Change {
   bool subtracts_one = false;
 };
 
+/// The number of a layer as llama.cpp writes it: no sign, no leading zero, below `layers`.
+bool is_layer(const std::string& text, std::int64_t layers) {
+  std::int64_t number = -1;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc() && end == text.data() + text.size() && number >= 0 &&
+         number < layers && std::to_string(number) == text;
+}
+
 /// "blk.3.attn_q.weight" -> "model.layers.3.self_attn.q_proj.weight".
-std::optional<std::string> transformers_name(const std::string& name,
-                                             const std::string& model_type) {
+std::optional<std::string> transformers_name(const std::string& name, const Json& config) {
+  const std::string model_type = config.at("model_type").get<std::string>();
   const std::size_t dot = name.rfind('.');
   if (dot == name.npos) return std::nullopt;
   const std::string kind = name.substr(dot);  // ".weight"
@@ -65,7 +73,7 @@ std::optional<std::string> transformers_name(const std::string& name,
   const std::size_t second = stem.find('.', 4);
   if (!stem.starts_with("blk.") || second == stem.npos) return std::nullopt;
   const std::string layer = stem.substr(4, second - 4), part = stem.substr(second + 1);
-  if (layer.empty() || layer.find_first_not_of("0123456789") != layer.npos) return std::nullopt;
+  if (!is_layer(layer, config.at("num_hidden_layers").get<std::int64_t>())) return std::nullopt;
   auto found = find_name(kLayerNames, part);
   if (!found) {
     const bool after = model_type == "gemma2" || model_type == "gemma3_text";
@@ -95,6 +103,8 @@ std::int64_t row_in_file(std::int64_t row, std::int64_t rows, std::int64_t heads
   const std::int64_t dim = rows / heads, head = row / dim, place = row % dim;
   return head * dim + place % (dim / 2) * 2 + place / (dim / 2);
 }
+
+constexpr std::uint16_t kExponent = 0x7F80;  // of bfloat16; all set: not a finite number
 
 std::uint16_t bfloat16_bits(float x) {
   const auto bits = std::bit_cast<std::uint32_t>(x);
@@ -135,6 +145,11 @@ class TensorImport {
       } else {
         for (std::size_t j = 0; j < row.size(); ++j) {
           const std::uint16_t bits = bfloat16_bits(row[j]);
+          if ((bits & kExponent) == kExponent) {
+            throw input_error("row " + std::to_string(i) + " has the number " +
+                                  std::to_string(row[j]) + ", which is too large for bfloat16",
+                              where_, "import it as float32: --dtype float32");
+          }
           std::memcpy(out + j * width, &bits, width);
         }
       }
@@ -171,7 +186,7 @@ std::vector<TensorSource> gguf_tensor_sources(const GgufFile& file, const Json& 
   for (const auto& [name, tensor] : file.tensors()) {
     const std::string where = file.path().string() + ": tensor " + json_excerpt(Json(name));
     if (is_in_config(name)) continue;
-    const auto known = transformers_name(name, type);
+    const auto known = transformers_name(name, config);
     if (!known) {
       throw input_error("a tensor of " + type + " that is not known", where,
                         "get the model from another source, or without this part");
@@ -182,7 +197,7 @@ std::vector<TensorSource> gguf_tensor_sources(const GgufFile& file, const Json& 
          .dtype = dtype,
          .shape = tensor.shape,
          .fill = [import, dtype](std::span<std::byte> to) { import.write(dtype, to); },
-         .origin = {}});
+         .origin = TensorView{Dtype::kU8, {std::ssize(tensor.bytes)}, tensor.bytes, tensor.file}});
   }
   std::ranges::sort(sources, {}, &TensorSource::name);
   return sources;

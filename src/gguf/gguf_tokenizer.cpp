@@ -18,8 +18,17 @@ constexpr const char* kTypes = "tokenizer.ggml.token_type";
 constexpr const char* kScores = "tokenizer.ggml.scores";
 constexpr const char* kMerges = "tokenizer.ggml.merges";
 
+constexpr std::size_t kLongestToken = 1024;
+
 /// Kinds of tokens; the numbers are SentencePiece's.
-enum class TokenKind { kNormal = 1, kUnknown, kControl, kUserDefined, kUnused, kByte };
+enum class TokenKind : std::uint8_t {
+  kNormal = 1,
+  kUnknown,
+  kControl,
+  kUserDefined,
+  kUnused,
+  kByte
+};
 
 std::string json_text(std::string_view text) {
   return Json(std::string(text)).dump();
@@ -50,6 +59,7 @@ class GgufTokenizerWriter {
         throw file.error(kTokens, "token " + std::to_string(i) + " is not UTF-8");
       }
     }
+    refuse_equal_tokens();
     bos_ = id("bos"), eos_ = id("eos"), unk_ = id("unknown"), pad_ = id("padding");
   }
 
@@ -75,6 +85,7 @@ class GgufTokenizerWriter {
   }
   std::string text_of(std::size_t token) const { return std::string((*tokens_)[token]); }
 
+  void refuse_equal_tokens() const;
   std::vector<TokenPair> stated_merges() const;
   std::vector<TokenPair> merges_by_score() const;
   std::string tokenizer_json(const GgufPreTokenizer& splitting,
@@ -84,10 +95,21 @@ class GgufTokenizerWriter {
 
   const GgufFile& file_;
   std::string model_type_;
-  const GgufValue::Texts* tokens_ = nullptr;
+  const GgufTexts* tokens_ = nullptr;
   std::vector<TokenKind> kinds_;
   std::optional<std::size_t> bos_, eos_, unk_, pad_;
 };
+
+void GgufTokenizerWriter::refuse_equal_tokens() const {
+  std::unordered_map<std::string_view, std::size_t> ids;
+  for (std::size_t i = 0; i < tokens_->size(); ++i) {
+    const auto [first, is_new] = ids.emplace((*tokens_)[i], i);
+    if (!is_new) {
+      throw file_.error(kTokens, "tokens " + std::to_string(first->second) + " and " +
+                                     std::to_string(i) + " have the same text");
+    }
+  }
+}
 
 std::vector<TokenPair> GgufTokenizerWriter::stated_merges() const {
   const auto* const merges = file_.texts(kMerges);
@@ -126,6 +148,11 @@ std::vector<TokenPair> GgufTokenizerWriter::merges_by_score() const {
   for (std::size_t i = 0; i < tokens_->size(); ++i) {
     if (kinds_[i] != TokenKind::kNormal) continue;
     const std::string_view text = (*tokens_)[i];
+    if (text.size() > kLongestToken) {  // the loop below takes time with its square
+      throw file_.error(kTokens, "token " + std::to_string(i) + " has " +
+                                     std::to_string(text.size()) + " bytes, expected at most " +
+                                     std::to_string(kLongestToken));
+    }
     for (std::size_t cut = 1; cut < text.size(); ++cut) {
       if ((static_cast<unsigned char>(text[cut]) & 0xC0) == 0x80) continue;  // inside a character
       const auto left = ids.find(text.substr(0, cut)), right = ids.find(text.substr(cut));
@@ -146,20 +173,17 @@ std::vector<TokenPair> GgufTokenizerWriter::merges_by_score() const {
 std::string GgufTokenizerWriter::tokenizer_json(const GgufPreTokenizer& splitting,
                                                 const std::vector<TokenPair>& merges, bool adds_bos,
                                                 bool adds_eos) const {
-  Json added = Json::array();
-  std::string vocabulary, pairs;
+  std::string added, vocabulary, pairs;
   for (std::size_t i = 0; i < tokens_->size(); ++i) {
     vocabulary += (i > 0 ? "," : "") + json_text((*tokens_)[i]) + ":" + std::to_string(i);
     const TokenKind kind = kinds_[i];
     if (kind == TokenKind::kControl || kind == TokenKind::kUserDefined ||
         kind == TokenKind::kUnknown) {
-      added.push_back({{"id", i},
-                       {"content", text_of(i)},
-                       {"single_word", false},
-                       {"lstrip", false},
-                       {"rstrip", false},
-                       {"normalized", false},
-                       {"special", kind != TokenKind::kUserDefined}});
+      added +=
+          (added.empty() ? "" : ",") + (R"({"id":)" + std::to_string(i)) + R"(,"content":)" +
+          json_text((*tokens_)[i]) +
+          R"(,"single_word":false,"lstrip":false,"rstrip":false,"normalized":false,"special":)" +
+          (kind != TokenKind::kUserDefined ? "true}" : "false}");
     }
   }
   for (const auto& [left, right] : merges) {
@@ -182,8 +206,8 @@ std::string GgufTokenizerWriter::tokenizer_json(const GgufPreTokenizer& splittin
                           {"special_tokens", special}};
   const bool by_bytes = splitting.byte_fallback;
   // Text by text: as a document in memory, a vocabulary of 262,144 would take hundreds of MB.
-  return R"({"version":"1.0","truncation":null,"padding":null,"added_tokens":)" + added.dump() +
-         R"(,"normalizer":)" + splitting.normalizer.dump() + R"(,"pre_tokenizer":)" +
+  return R"({"version":"1.0","truncation":null,"padding":null,"added_tokens":[)" + added +
+         R"(],"normalizer":)" + splitting.normalizer.dump() + R"(,"pre_tokenizer":)" +
          splitting.pre_tokenizer.dump() + R"(,"post_processor":)" + processor.dump() +
          R"(,"decoder":)" + splitting.decoder.dump() +
          R"(,"model":{"type":"BPE","dropout":null,"unk_token":)" +

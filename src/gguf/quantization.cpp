@@ -1,5 +1,7 @@
 #include "gguf/quantization.h"
 
+#include "base/error.h"
+
 #include <array>
 #include <bit>
 #include <cstring>
@@ -172,6 +174,12 @@ const Format* find_format(std::uint32_t number) {
   return nullptr;
 }
 
+const Format& format_of(GgufType type) {
+  const Format* const format = find_format(static_cast<std::uint32_t>(type));
+  if (format == nullptr) throw failure("no such type of tensor", gguf_type_name(type));
+  return *format;
+}
+
 }  // namespace
 
 std::optional<GgufType> gguf_type(std::uint32_t number) {
@@ -195,11 +203,11 @@ std::string gguf_type_name(GgufType type) {
 }
 
 QuantizedBlock block_of(GgufType type) {
-  return find_format(static_cast<std::uint32_t>(type))->block;
+  return format_of(type).block;
 }
 
 void dequantize(GgufType type, std::span<const std::byte> from, std::span<float> to) {
-  const Format& format = *find_format(static_cast<std::uint32_t>(type));
+  const Format& format = format_of(type);
   const std::byte* block = from.data();
   for (std::size_t i = 0; i < to.size(); i += static_cast<std::size_t>(format.block.numbers)) {
     format.read(block, to.data() + i);
