@@ -409,6 +409,84 @@ def snapshot_seeds():
     }
 
 
+def gguf(keys=(), tensors=(), data=b"", version=3):
+    """keys: (name, type, bytes); tensors: (name, dimensions, type, offset)."""
+    def text(value):
+        return struct.pack("<Q", len(value)) + value
+
+    out = b"GGUF" + struct.pack("<IQQ", version, len(tensors), len(keys))
+    for name, kind, value in keys:
+        out += text(name) + struct.pack("<I", kind) + value
+    for name, dimensions, kind, offset in tensors:
+        out += text(name) + struct.pack(f"<I{len(dimensions)}Q", len(dimensions), *dimensions)
+        out += struct.pack("<IQ", kind, offset)
+    return out + bytes(-len(out) % 32) + data
+
+
+def gguf_model_keys(name, tokenizer):
+    def text(value):
+        return struct.pack("<Q", len(value)) + value
+
+    def texts(values):
+        return struct.pack("<IQ", 8, len(values)) + b"".join(map(text, values))
+
+    def number(value):
+        return struct.pack("<I", value)
+
+    def key(suffix):
+        return name + b"." + suffix
+
+    keys = [(b"general.architecture", 8, text(name)), (key(b"block_count"), 4, number(1)),
+            (key(b"embedding_length"), 4, number(4)), (key(b"feed_forward_length"), 4, number(32)),
+            (key(b"attention.head_count"), 4, number(2)), (key(b"context_length"), 4, number(64)),
+            (key(b"attention.sliding_window"), 4, number(64)), (key(b"rope.freq_base"), 6, struct.pack("<f", 1e4)),
+            (key(b"attention.layer_norm_rms_epsilon"), 6, struct.pack("<f", 1e-6)),
+            (b"tokenizer.ggml.model", 8, text(tokenizer)), (b"tokenizer.ggml.bos_token_id", 4, number(1))]
+    if tokenizer == b"llama":
+        tokens = [b"<unk>", b"<s>", b"a", b"b", b"ab", "\u2581a".encode()]
+        keys += [(b"tokenizer.ggml.tokens", 9, texts(tokens)),
+                 (b"tokenizer.ggml.scores", 9, struct.pack("<IQ6f", 6, 6, 0, 0, -5, -6, -1, -2)),
+                 (b"tokenizer.ggml.token_type", 9, struct.pack("<IQ6i", 5, 6, 2, 3, 1, 1, 1, 1))]
+    else:
+        keys += [(b"tokenizer.ggml.pre", 8, text(b"llama-bpe")),
+                 (b"tokenizer.ggml.tokens", 9, texts([b"a", b"b", b"ab", b"<|end|>"])),
+                 (b"tokenizer.ggml.merges", 9, texts([b"a b"])),
+                 (b"tokenizer.ggml.token_type", 9, struct.pack("<IQ4i", 5, 4, 1, 1, 1, 3)),
+                 (b"tokenizer.chat_template", 8, text(b"{{ messages }}"))]
+    return keys
+
+
+def gguf_seeds():
+    embedding, norm = (b"token_embd.weight", [4, 6], 0, 0), (b"output_norm.weight", [4], 0, 96)
+    query, down = (b"blk.0.attn_q.weight", [4, 4], 1, 128), (b"blk.0.ffn_down.weight", [32, 4], 2, 160)
+    tensors, data = [embedding, norm, query, down], bytes(240)
+    spm = gguf_model_keys(b"llama", b"llama")
+    valid = gguf(spm, tensors, data)
+    return {
+        "spm": valid,
+        "bpe": gguf(gguf_model_keys(b"qwen2", b"gpt2"), tensors, data, version=2),
+        "gemma3": gguf(gguf_model_keys(b"gemma3", b"llama"), tensors, data),
+        "vocabulary-only": gguf(spm),
+        "k-quants": gguf((), [(b"%d" % i, [256], i, 256 * (i - 10)) for i in range(10, 15)], bytes(range(256)) * 5),
+        "rope-factors": gguf(spm, [*tensors, (b"rope_freqs.weight", [1], 0, 256)], data + bytes(16) + b"\0\0\0\x41"),
+        "empty": b"",
+        "magic": b"GGUF",
+        "big-endian": b"GGUF" + struct.pack(">IQQ", 3, 0, 0),
+        "many-tensors": b"GGUF" + struct.pack("<IQQ", 3, 2**64 - 1, 0),
+        "many-keys": b"GGUF" + struct.pack("<IQQ", 3, 0, 2**63),
+        "long-text": b"GGUF" + struct.pack("<IQQQ", 3, 0, 1, 2**64 - 1) + bytes(32),
+        "long-array": gguf([(b"k", 9, struct.pack("<IQ", 0, 2**62))]),
+        "nested-array": gguf([(b"k", 9, struct.pack("<IQ", 9, 1))]),
+        "many-layers": gguf([(n, 10, struct.pack("<Q", 2**62)) if b"block_count" in n else (n, t, v) for n, t, v in spm],
+                            tensors, data),
+        "overflow": gguf((), [(b"w", [2**62, 4], 0, 0)]),
+        "far": gguf((), [(b"w", [4], 0, 2**64 - 32)]),
+        "overlap": gguf((), [(b"v", [16], 0, 0), (b"w", [8], 0, 32)], bytes(64)),
+        "unknown-type": gguf((), [(b"w", [256], 16, 0)], bytes(66)),
+        "truncated": valid[: len(valid) // 2],
+    }
+
+
 def main():
     for name, function in sorted(globals().items()):
         if not name.endswith("_seeds"):
