@@ -59,8 +59,10 @@ void setup_app(CLI::App& app, Context& context) {
   setup_eval(app, context);
   setup_merge(app, context);
   setup_unmerge(app, context);
+  setup_import(app, context);
   setup_generate(app, context);
   setup_score(app, context);
+  setup_tokenize(app, context);
   setup_inspect(app, context);
   setup_validate(app, context);
   setup_tasks(app, context);

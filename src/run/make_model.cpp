@@ -7,7 +7,9 @@
 #include "families/model_config.h"
 #include "growth/attach.h"
 #include "methods/lora.h"
+#include "model/weights.h"
 #include "runtime/signals.h"
+#include "tokenizer/tokenizer.h"
 
 #include <utility>
 
@@ -137,6 +139,26 @@ MadeModel merge_adapter(const ModelDirectory& base, const fs::path& adapter,
   return is_peft_adapter(adapter)
              ? merge_lora(base, adapter, strength, target, options)
              : merge_expansion(base, adapter, strength, layout, target, options);
+}
+
+void import_model(const GgufImport& import, const ModelTarget& target) {
+  const std::string place = import.file.path().string();
+  read_spec(import.config, place);  // refuses what cannot be computed before anything is written
+  target.check(import.bytes());
+  ModelOutput model(target.output, import.bytes(), target.existing);
+  spdlog::info("writing {}", target.output.string());
+  import.write(model.path());
+  try {
+    const ModelDirectory written = ModelDirectory::open(model.path());
+    check_vocabulary(*Tokenizer::load(model.path()), read_spec(written).vocab, place);
+    // As many numbers as the config says, and none that nothing uses. Mapped, not read.
+    load_weights(written, read_spec(written), scalar_type(import.tensors.front().dtype), at::kCPU);
+  } catch (const Error& error) {
+    if (error.code() != ExitCode::kBadInput) throw;
+    throw input_error("the parts of the file do not belong together: " + error.message(), place,
+                      "get the model from another source, or converted again");
+  }
+  model.commit();
 }
 
 void unmerge_model(const ModelDirectory& merged, const ModelTarget& target) {

@@ -6,6 +6,7 @@
 #include "export/logit_difference.h"
 #include "export/merged_directory.h"
 #include "export/tuned_directory.h"
+#include "gguf/import.h"
 #include "run/process_options.h"
 
 #include <cstdint>
@@ -15,8 +16,8 @@
 
 namespace expandft {
 
-// Whole model directories: expand, merge and unmerge, and what a run writes. A directory is checked
-// before it appears, and exists whole or not at all, also when a signal ends the process
+// Whole model directories: expand, merge, unmerge and import, and what a run writes. A directory is
+// checked before it appears, and exists whole or not at all, also when a signal ends the process
 // (kEndingSignals): what was written is removed first.
 
 /// What is done about a signal, on a thread of its own.
@@ -75,6 +76,10 @@ void check_adapter(const ModelDirectory& base, const fs::path& adapter, Layout l
 MadeModel merge_adapter(const ModelDirectory& base, const fs::path& adapter,
                         const Strength& strength, Layout layout, const ModelTarget& target,
                         const ProcessOptions& options);
+
+/// Writes the Hugging Face directory of a GGUF file, and checks that its config, weights and
+/// tokenizer fit each other. Input errors name the file.
+void import_model(const GgufImport& import, const ModelTarget& target);
 
 /// Takes the base back out of a merged model, byte for byte. Input error for models that expandft
 /// did not merge, or whose merge rounded.

@@ -1,10 +1,13 @@
 #include "run/open_model.h"
 
+#include "base/temporary_storage.h"
 #include "config/hub_cache.h"
 #include "families/model_config.h"
+#include "gguf/import.h"
 #include "growth/attach.h"
 #include "methods/lora.h"
 #include "runtime/device.h"
+#include "runtime/signals.h"
 
 #include <utility>
 
@@ -81,6 +84,17 @@ std::vector<TokenId> end_tokens(const ModelDirectory& directory, const Tokenizer
     if (config.is_object()) add_end_tokens(config, ids);
   }
   return ids;
+}
+
+std::unique_ptr<const Tokenizer> open_tokenizer(const std::string& model) {
+  if (!is_gguf_file(model)) return Tokenizer::load(found_model(model));
+  const SignalWatch watch;
+  const TemporaryFolder folder;
+  SignalCleanup cleanup(watch, [&folder] { folder.remove(); });
+  write_gguf_tokenizer(GgufFile::open(model), folder.path());
+  auto tokenizer = Tokenizer::load(folder.path());
+  cleanup.finish();
+  return tokenizer;
 }
 
 LoadedModel load_model(const ModelSource& named, const ProcessOptions& options,

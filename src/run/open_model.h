@@ -32,6 +32,10 @@ ModelSource found_model(ModelSource source);
 std::unique_ptr<Adaptation> attach(Decoder& decoder, const ModelDirectory& base,
                                    const fs::path& adapter, const Strength& strength);
 
+/// The tokenizer of a model directory, of a hub name (find_model), or of a GGUF file, of which only
+/// the vocabulary is needed. Of a GGUF file the tokenizer is that of its import.
+std::unique_ptr<const Tokenizer> open_tokenizer(const std::string& model);
+
 /// The directory's tokenizer, checked against the vocabulary.
 std::unique_ptr<const Tokenizer> load_tokenizer(const ModelDirectory& directory);
 /// The directory's weights, with the adapter attached.

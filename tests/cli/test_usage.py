@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-COMMANDS = ["expand", "train", "eval", "merge", "unmerge", "generate", "score", "inspect", "validate", "tasks",
-            "schema"]
+COMMANDS = ["expand", "train", "eval", "merge", "unmerge", "import", "generate", "score", "tokenize", "inspect",
+            "validate", "tasks", "schema"]
 
 
 def check_usage_error(result, *parts):
