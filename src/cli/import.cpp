@@ -21,7 +21,7 @@ struct ImportOptions {
 
 std::string types_text(const GgufImport& import) {
   std::string text;
-  for (const auto& [type, numbers] : import.numbers_by_type()) {
+  for (const auto& [type, numbers] : import.file.numbers_by_type()) {
     text += (text.empty() ? "" : ", ") + type;
   }
   return text;
@@ -36,7 +36,7 @@ ExitCode run_import(const ImportOptions& options, const ProcessOptions& process)
     print_json({{"output", options.output},
                 {"model_type", family},
                 {"parameters", import.parameters()},
-                {"numbers_by_type", import.numbers_by_type()},
+                {"numbers_by_type", import.file.numbers_by_type()},
                 {"dtype", options.dtype},
                 {"weight_bytes", import.weight_bytes()}});
     return ExitCode::kDone;

@@ -2,11 +2,13 @@
 #include "cli/output.h"
 #include "cli/run_overview.h"
 #include "cli/verbs.h"
+#include "gguf/import.h"
 #include "inspect/inspect_model.h"
 #include "inspect/inspect_run.h"
 #include "report/human.h"
 #include "report/table.h"
 #include "run/dry_run.h"
+#include "run/open_model.h"
 #include "run/prepared_run.h"
 
 #include <algorithm>
@@ -27,6 +29,7 @@ struct InspectOptions {
 };
 
 Json inspected(const fs::path& directory) {
+  if (is_gguf_file(directory)) return inspect_gguf(directory);
   if (!is_folder(directory)) {
     throw input_error("no such directory", directory.string());
   }
@@ -133,7 +136,9 @@ ExitCode run_inspect(const InspectOptions& options, const ProcessOptions& proces
   if (options.directory.empty()) {
     throw input_error("no directory is given", "expandft inspect", "expandft inspect DIR");
   }
-  const fs::path directory = found_model(options.directory);
+  // A GGUF file is described as it is.
+  const fs::path directory = is_gguf_file(options.directory) ? fs::path(options.directory)
+                                                              : fs::path(found_model(options.directory));
   const Json facts = inspected(directory);
   if (is_there(directory / "config.json")) report_notices(model_notices(directory), process);
   if (options.json) {
@@ -155,15 +160,15 @@ ExitCode run_inspect(const InspectOptions& options, const ProcessOptions& proces
 
 void setup_inspect(CLI::App& app, Context& context) {
   CLI::App* command = add_command(app, context, "inspect",
-                                  "Describe a model, an adapter or a run directory: family, sizes, "
-                                  "tokenizer, expansion,\nstatus, and what loads it",
+                                  "Describe a model, an adapter or a run directory, or a GGUF file: "
+                                  "family, sizes,\ntokenizer, expansion, status, and what loads it",
                                   "expandft inspect runs/mathqa/merged\n"
                                   "  expandft inspect --rank-layers --config run.json\n"
                                   "  expandft inspect --memory 8 --config run.json");
   command->group("Look");
   const auto options = std::make_shared<InspectOptions>();
-  command->add_option("directory", options->directory, "Model, adapter or run directory")
-      ->type_name("DIR");
+  command->add_option("directory", options->directory, "Model, adapter or run directory, or GGUF file")
+      ->type_name("DIR|FILE");
   CLI::Option* rank_layers = command->add_flag("--rank-layers", options->rank_layers,
                                                "Rank a run's layers by the gradients of their MLPs "
                                                "on its training data, relative to the weights");

@@ -188,7 +188,7 @@ Field model_field(std::string path, fs::path& member, std::string doc) {
                }
              },
              [&member] { return Json(member.string()); })
-      .allowing("a path, or the name of a model in the Hugging Face cache");
+      .allowing("a folder or a GGUF file, or the name of a model in the Hugging Face cache");
 }
 
 /// The one table of keys: their order, meaning, range and member. Defaults are the members' initial
@@ -458,6 +458,7 @@ ResolvedConfig load_run_config(const fs::path& file, const std::vector<std::stri
   out.run.file = resolve_path(file.string(), working_folder());
   FieldValues values =
       read_fields(run_config_fields(out.run), read_document(file), file, overrides);
+  out.run.model_directory = out.run.model;
   out.resolved = std::move(values.resolved);
   out.value_sources = std::move(values.value_sources);
   return out;

@@ -57,7 +57,7 @@ Dataset load_sources(
       DatasetOptions options{.path = file,
                              .max_length = data.max_length,
                              .train_on_prompt = data.train_on_prompt,
-                             .model = run.model,
+                             .model = run.model_directory,
                              .chat_format = data.chat_format,
                              .threads = threads,
                              .cache = cache};

@@ -166,4 +166,12 @@ const GgufNumbers* GgufFile::numbers(const std::string& key) const {
   return array_of<GgufNumbers>(*this, key, "an array of numbers");
 }
 
+std::map<std::string, std::int64_t> GgufFile::numbers_by_type() const {
+  std::map<std::string, std::int64_t> numbers;
+  for (const auto& [name, tensor] : tensors_) {
+    numbers[gguf_type_name(tensor.type)] += tensor.elements();
+  }
+  return numbers;
+}
+
 }  // namespace expandft

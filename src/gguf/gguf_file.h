@@ -34,10 +34,14 @@ class GgufFile {
   static GgufFile open(const fs::path& file);
 
   const fs::path& path() const { return path_; }
+  /// This file and the further parts, mapped.
+  const std::vector<std::shared_ptr<const MappedFile>>& parts() const { return files_; }
   /// By name, in alphabetical order.
   const std::map<std::string, GgufTensor>& tensors() const { return tensors_; }
   const std::map<std::string, GgufValue>& metadata() const { return metadata_; }
   bool has(const std::string& key) const { return metadata_.contains(key); }
+  /// Numbers by the type that they are stored in: {"F32": 1000, "Q4_K": 200000}.
+  std::map<std::string, std::int64_t> numbers_by_type() const;
 
   // The value of a key; nothing where it is missing. An input error that names the key where it has
   // another type.

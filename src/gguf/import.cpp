@@ -57,14 +57,6 @@ std::int64_t GgufImport::parameters() const {
   return count;
 }
 
-std::map<std::string, std::int64_t> GgufImport::numbers_by_type() const {
-  std::map<std::string, std::int64_t> numbers;
-  for (const auto& [name, tensor] : file.tensors()) {
-    numbers[gguf_type_name(tensor.type)] += tensor.elements();
-  }
-  return numbers;
-}
-
 std::uint64_t GgufImport::weight_bytes() const {
   std::uint64_t count = 0;
   for (const TensorSource& tensor : tensors) count += byte_size(tensor);

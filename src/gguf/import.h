@@ -30,8 +30,6 @@ struct GgufImport {
   static GgufImport open(const fs::path& file, Dtype dtype);
 
   std::int64_t parameters() const;
-  /// Numbers by the type that they are stored in: {"F32": 1000, "Q4_K": 200000}.
-  std::map<std::string, std::int64_t> numbers_by_type() const;
   std::uint64_t weight_bytes() const;
   /// Of all files.
   std::uint64_t bytes() const;

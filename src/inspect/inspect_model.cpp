@@ -8,6 +8,8 @@
 #include "export/unmerge.h"
 #include "families/deci.h"
 #include "families/model_config.h"
+#include "gguf/gguf_config.h"
+#include "gguf/gguf_file.h"
 #include "tokenizer/tokenizer.h"
 
 #include <map>
@@ -156,6 +158,37 @@ Json inspect_model(const fs::path& directory) {
     out[is_tuned ? "tuning" : "expansion"] = info;
   }
   out["parts"] = parts_json(model, parameters);
+  return out;
+}
+
+Json inspect_gguf(const fs::path& path) {
+  const GgufFile file = GgufFile::open(path);
+  std::int64_t parameters = 0;
+  std::uint64_t bytes = 0;
+  for (const auto& [name, tensor] : file.tensors()) {
+    parameters += tensor.elements();
+    bytes += tensor.bytes.size();
+  }
+  Json out = {{"kind", "GGUF file"}, {"family", gguf_model_type(file)}};
+  Json loads = {{"expandft", "yes, imported as bfloat16"}, {"llama.cpp", "yes"}};
+  try {
+    Notices told_on_import;
+    const Json config = gguf_model_config(file, "bfloat16", told_on_import);
+    out.update(spec_json(read_spec(config, path.string())));
+  } catch (const Error& error) {
+    loads["expandft"] = "no: " + error.message();
+  }
+  out["parameters"] = parameters;
+  out["numbers_by_type"] = file.numbers_by_type();
+  out["weight_bytes"] = bytes;
+  out["weight_files"] = file.parts().size();
+  const GgufTexts* const tokens = file.texts("tokenizer.ggml.tokens");
+  out["tokenizer"] = {
+      {"tokens", tokens == nullptr ? Json() : Json(tokens->size())},
+      {"model", file.has("tokenizer.ggml.model") ? Json(*file.text("tokenizer.ggml.model")) : Json()},
+      {"pre_tokenizer", file.has("tokenizer.ggml.pre") ? Json(*file.text("tokenizer.ggml.pre")) : Json()},
+      {"chat_template", file.has("tokenizer.chat_template")}};
+  out["loads_in"] = loads;
   return out;
 }
 

@@ -13,6 +13,10 @@ namespace expandft {
 /// compute is described as far as its files go.
 Json inspect_model(const fs::path& directory);
 
+/// A GGUF file, of which only the header is read: {"kind": "GGUF file", …}. What expandft cannot
+/// import is described as far as its header goes.
+Json inspect_gguf(const fs::path& file);
+
 /// An adapter, expandft's own or a PEFT LoRA: {"kind": "adapter", …}.
 Json inspect_adapter(const fs::path& directory);
 

@@ -6,6 +6,7 @@
 #include "report/data_report.h"
 #include "report/human.h"
 #include "report/table.h"
+#include "run/imported_model.h"
 #include "runtime/device.h"
 #include "runtime/process.h"
 #include "training/lr_scheduler.h"
@@ -120,8 +121,9 @@ std::string dry_run_text(const PreparedRun& run, const DryRun& numbers) {
          memory_table(training, numbers) + "\n" + notices_text(run.notices) + summary.text();
 }
 
-MemoryPlan plan_memory(const RunConfig& run, int ranks) {
-  const fs::path file = run.model / "config.json";
+MemoryPlan plan_memory(RunConfig run, int ranks) {
+  import_base(run);
+  const fs::path file = run.model_directory / "config.json";
   const DecoderSpec spec = read_spec(read_json(file), file.string());
   if (!run.method.widens() || run.expansion.layers.automatic(spec.layers)) {
     throw input_error(

@@ -40,6 +40,6 @@ struct MemoryPlan {
 };
 /// On GPUs, unless training.precision says otherwise. Input error for a method or layers whose
 /// memory is only known after loading.
-MemoryPlan plan_memory(const RunConfig& run, int ranks);
+MemoryPlan plan_memory(RunConfig run, int ranks);
 
 }  // namespace expandft

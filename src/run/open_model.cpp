@@ -6,6 +6,7 @@
 #include "gguf/import.h"
 #include "growth/attach.h"
 #include "methods/lora.h"
+#include "run/imported_model.h"
 #include "runtime/device.h"
 #include "runtime/signals.h"
 
@@ -39,7 +40,7 @@ void add_end_tokens(const Json& config, std::vector<TokenId>& ids) {
 std::string found_model(const std::string& name) {
   const std::string path = find_model(name, name).string();
   if (path != name) spdlog::info("{}: found in the Hugging Face cache, {}", name, path);
-  return path;
+  return imported_model(path).string();
 }
 
 ModelSource found_model(ModelSource source) {

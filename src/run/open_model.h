@@ -22,7 +22,8 @@ struct ModelSource {
   Precision precision = Precision::kAuto;
 };
 
-/// The directory of a model or adapter (find_model). The log says where a hub name led to.
+/// The directory of a model or adapter: find_model, and of a GGUF file its import
+/// (run/imported_model.h). The log says where a hub name or a file led to.
 std::string found_model(const std::string& name);
 /// The same source with directories in place of hub names.
 ModelSource found_model(ModelSource source);

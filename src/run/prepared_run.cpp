@@ -6,6 +6,7 @@
 #include "families/model_config.h"
 #include "report/data_report.h"
 #include "report/human.h"
+#include "run/imported_model.h"
 #include "run/run_directory.h"
 #include "run/run_inputs.h"
 #include "runtime/device.h"
@@ -67,8 +68,9 @@ std::vector<LayerScore> choose_layers(RunConfig& run, Decoder& decoder,
 }
 
 /// Opens the base. All that is wrong with it, or with the settings for it, is one error.
-RunBase checked_base(const RunConfig& run) {
+RunBase checked_base(RunConfig& run) {
   check_run_inputs(run);
+  import_base(run);
   Problems problems;
   std::optional<RunBase> base = open_run_base(run, problems);
   problems.throw_if_any();
@@ -134,9 +136,10 @@ PreparedRun prepare_run(ResolvedConfig config, const ProcessOptions& options, bo
           std::move(model),  std::move(notices), std::move(choices)};
 }
 
-std::vector<LayerScore> rank_layers_of(const RunConfig& run, const ProcessOptions& options) {
+std::vector<LayerScore> rank_layers_of(RunConfig run, const ProcessOptions& options) {
   check_run_inputs(run);
-  const ModelDirectory base = ModelDirectory::open(run.model);
+  import_base(run);
+  const ModelDirectory base = ModelDirectory::open(run.model_directory);
   const auto tokenizer = Tokenizer::load(base.path());
   const DecoderSpec spec = read_spec(base);
   report_notices(training_notices(spec), options);

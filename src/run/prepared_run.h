@@ -56,6 +56,6 @@ std::string merged_size(const RunBase& base, const RunModel& model);
 
 /// Ranks all layers on the beginning of the run's training data, as {"auto": N} does. Loads only
 /// the model and that data.
-std::vector<LayerScore> rank_layers_of(const RunConfig& run, const ProcessOptions& options);
+std::vector<LayerScore> rank_layers_of(RunConfig run, const ProcessOptions& options);
 
 }  // namespace expandft

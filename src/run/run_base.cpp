@@ -98,7 +98,7 @@ Dtype RunBase::dtype() const {
 std::optional<RunBase> open_run_base(const RunConfig& run, Problems& problems) {
   std::optional<RunBase> base;
   problems.check([&] {
-    ModelDirectory directory = ModelDirectory::open(run.model);
+    ModelDirectory directory = ModelDirectory::open(run.model_directory);
     const DecoderSpec spec = read_spec(directory);
     base = RunBase{std::move(directory), spec, nullptr, training_notices(spec)};
   });

@@ -7,6 +7,7 @@
 #include "config/task_config.h"
 #include "config/task_search.h"
 #include "data/data_files.h"
+#include "gguf/import.h"
 
 #include <system_error>
 #include <utility>
@@ -43,6 +44,7 @@ std::string name_problem(const RunConfig& run) {
 std::string model_problem(const RunConfig& run) {
   const fs::path& model = run.model;
   if (std::string problem = name_problem(run); !problem.empty()) return problem;
+  if (is_gguf_file(model)) return {};  // imported_model says what is wrong with it
   std::error_code error;
   if (!fs::exists(model, error)) return "no such folder: " + model.string();
   if (!fs::is_directory(model, error)) return "not a folder: " + model.string();

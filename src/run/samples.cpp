@@ -36,7 +36,7 @@ std::vector<TokenId> prompt_of(const Example& example) {
 std::optional<ChatFormat> trained_format(const RunConfig& run, const RunBase& base,
                                          const RunData& data) {
   if (data.training->report.conversations == 0) return std::nullopt;
-  return chat_format_of(run.model, run.data.chat_format, *base.tokenizer);
+  return chat_format_of(run.model_directory, run.data.chat_format, *base.tokenizer);
 }
 
 GenerationOptions sample_options(const RunBase& base, const std::optional<ChatFormat>& format) {

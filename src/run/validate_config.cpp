@@ -5,6 +5,7 @@
 #include "data/packing.h"
 #include "data/sources.h"
 #include "data/text_file.h"
+#include "run/imported_model.h"
 #include "run/run_data.h"
 #include "run/run_inputs.h"
 #include "tasks/example.h"
@@ -106,14 +107,19 @@ ConfigFindings validate_config(const fs::path& file, const std::vector<std::stri
   std::optional<ResolvedConfig> config;
   findings.problems.check([&] { config = load_run_config(file, overrides); });
   if (!config) return findings;
-  const RunConfig& run = config->run;
+  RunConfig& run = config->run;
   for (const auto& [path, problem] : run_input_problems(run)) {
     findings.problems.add(input_error(problem, path, kPathHint));
     findings.missing.push_back(path);
   }
   findings.add(config_notices(run));
   std::optional<RunBase> base;
-  if (!findings.is_missing("model")) base = open_run_base(run, findings.problems);
+  if (!findings.is_missing("model")) {
+    findings.problems.check([&] {
+      import_base(run);
+      base = open_run_base(run, findings.problems);
+    });
+  }
   if (base) findings.add(base->notices);
   if (!skip_data) {
     check_data_rows(*config, base ? base->tokenizer.get() : nullptr, findings);

@@ -113,7 +113,7 @@ TEST_CASE("An import counts its numbers by the types they are stored in", "[gguf
       GgufImport::open(folder.write("m.gguf", model_of("llama").bytes()), Dtype::kBF16);
   CHECK(import.parameters() == 16);
   CHECK(import.weight_bytes() == 32);
-  CHECK(import.numbers_by_type() == std::map<std::string, std::int64_t>{{"F32", 16}});
+  CHECK(import.file.numbers_by_type() == std::map<std::string, std::int64_t>{{"F32", 16}});
   CHECK(is_gguf_file(folder / "m.gguf"));
   CHECK_FALSE(is_gguf_file(folder.path()));
 }
