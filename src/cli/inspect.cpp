@@ -137,8 +137,9 @@ ExitCode run_inspect(const InspectOptions& options, const ProcessOptions& proces
     throw input_error("no directory is given", "expandft inspect", "expandft inspect DIR");
   }
   // A GGUF file is described as it is.
-  const fs::path directory = is_gguf_file(options.directory) ? fs::path(options.directory)
-                                                              : fs::path(found_model(options.directory));
+  const fs::path directory = is_gguf_file(options.directory)
+                                 ? fs::path(options.directory)
+                                 : fs::path(found_model(options.directory));
   const Json facts = inspected(directory);
   if (is_there(directory / "config.json")) report_notices(model_notices(directory), process);
   if (options.json) {
@@ -159,15 +160,17 @@ ExitCode run_inspect(const InspectOptions& options, const ProcessOptions& proces
 }  // namespace
 
 void setup_inspect(CLI::App& app, Context& context) {
-  CLI::App* command = add_command(app, context, "inspect",
-                                  "Describe a model, an adapter or a run directory, or a GGUF file: "
-                                  "family, sizes,\ntokenizer, expansion, status, and what loads it",
-                                  "expandft inspect runs/mathqa/merged\n"
-                                  "  expandft inspect --rank-layers --config run.json\n"
-                                  "  expandft inspect --memory 8 --config run.json");
+  CLI::App* command =
+      add_command(app, context, "inspect",
+                  "Describe a model, an adapter or a run directory, or a GGUF file: "
+                  "family, sizes,\ntokenizer, expansion, status, and what loads it",
+                  "expandft inspect runs/mathqa/merged\n"
+                  "  expandft inspect --rank-layers --config run.json\n"
+                  "  expandft inspect --memory 8 --config run.json");
   command->group("Look");
   const auto options = std::make_shared<InspectOptions>();
-  command->add_option("directory", options->directory, "Model, adapter or run directory, or GGUF file")
+  command
+      ->add_option("directory", options->directory, "Model, adapter or run directory, or GGUF file")
       ->type_name("DIR|FILE");
   CLI::Option* rank_layers = command->add_flag("--rank-layers", options->rank_layers,
                                                "Rank a run's layers by the gradients of their MLPs "

@@ -185,8 +185,10 @@ Json inspect_gguf(const fs::path& path) {
   const GgufTexts* const tokens = file.texts("tokenizer.ggml.tokens");
   out["tokenizer"] = {
       {"tokens", tokens == nullptr ? Json() : Json(tokens->size())},
-      {"model", file.has("tokenizer.ggml.model") ? Json(*file.text("tokenizer.ggml.model")) : Json()},
-      {"pre_tokenizer", file.has("tokenizer.ggml.pre") ? Json(*file.text("tokenizer.ggml.pre")) : Json()},
+      {"model",
+       file.has("tokenizer.ggml.model") ? Json(*file.text("tokenizer.ggml.model")) : Json()},
+      {"pre_tokenizer",
+       file.has("tokenizer.ggml.pre") ? Json(*file.text("tokenizer.ggml.pre")) : Json()},
       {"chat_template", file.has("tokenizer.chat_template")}};
   out["loads_in"] = loads;
   return out;
