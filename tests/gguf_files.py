@@ -13,8 +13,9 @@ from transformers import AutoModelForCausalLM, CONFIG_MAPPING
 COMMON = dict(vocab_size=512, hidden_size=64, intermediate_size=96, num_hidden_layers=3, num_attention_heads=4,
               num_key_value_heads=2, max_position_embeddings=128, initializer_range=0.2, bos_token_id=1, eos_token_id=2,
               pad_token_id=0, tie_word_embeddings=False)
-ROPE_LLAMA3 = dict(rope_type="llama3", rope_theta=1000.0, factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0,
-                   original_max_position_embeddings=16)
+# All published models share these numbers but for the factor, and the reader knows no others.
+ROPE_LLAMA3 = dict(rope_type="llama3", rope_theta=500000.0, factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0,
+                   original_max_position_embeddings=8192)
 LONG_ROPE = dict(rope_type="longrope", rope_theta=10000.0, short_factor=[1.0, 1.1, 1.2, 1.3],
                  long_factor=[1.0, 2.0, 4.0, 8.0], original_max_position_embeddings=32)
 # Name: transformers' model_type, llama.cpp's architecture, what is special about the config.
@@ -172,6 +173,8 @@ def stored(array, kind, generator):
     """(what the file holds, the float32 numbers that it stands for) of an array in a type."""
     if kind == Type.F32 or array.ndim == 1:
         return array, Type.F32, array
+    if array.shape[-1] % gguf.GGML_QUANT_SIZES[kind][0] != 0:
+        kind = Type.F16  # as the converter does with rows that are no whole blocks
     if kind == Type.F16:
         return array.astype(numpy.float16), kind, array.astype(numpy.float16).astype(numpy.float32)
     if kind.name.endswith("_K"):

@@ -47,7 +47,7 @@ std::string value_text(const std::string& key, const Json& value) {
   if (value.is_boolean()) return value.get<bool>() ? "yes" : "no";
   if (value.is_string()) return value.get<std::string>();
   if (value.is_number() && key.ends_with("bytes")) return human_bytes(value.get<double>());
-  if (value.is_number() && key == "parameters") return human_count(value.get<double>());
+  if (value.is_number_integer() && key == "parameters") return human_count(value.get<double>());
   if (value.is_array()) {
     std::string list;
     for (const Json& item : value) list += (list.empty() ? "" : ", ") + value_text({}, item);
@@ -63,7 +63,8 @@ void add_lines(Summary& summary, const Json& facts, const std::string& prefix) {
     const bool is_for_programs = !prefix.empty() && key.starts_with("format");
     if (key == "parts" || key == "base_config" || is_for_programs) continue;
     std::string label = key == "weight_bytes" ? "size of the weights" : key;
-    std::ranges::replace(label, '_', ' ');
+    // "Q4_K" is a name as it is.
+    if (prefix != "numbers by type: ") std::ranges::replace(label, '_', ' ');
     if (value.is_object()) {
       add_lines(summary, value, prefix + label + ": ");
     } else {

@@ -188,9 +188,10 @@ Json GgufConfigWriter::write(const std::string& dtype) {
   }
   for (const char* const token : {"bos", "eos", "padding"}) {
     const auto id = file_.integer(std::string("tokenizer.ggml.") + token + "_token_id");
-    if (!id || *id < 0 || *id >= kNoToken) continue;
+    const bool stated = id && *id >= 0 && *id < kNoToken;
+    // null rather than nothing: transformers' classes have defaults of their own.
     config_[token == std::string("padding") ? "pad_token_id" : token + std::string("_token_id")] =
-        *id;
+        stated ? Json(*id) : Json();
   }
   name_unread();
   return config_;

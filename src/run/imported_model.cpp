@@ -27,14 +27,18 @@ std::string content_hash(const GgufFile& file) {
   return hash.digits().substr(0, 16);
 }
 
-/// Where the import of a file lies, or will lie.
+/// Where the import of a file lies, or will lie, in a folder that is there.
 fs::path place_of(const GgufFile& file) {
   const auto cache = cache_folder("models");
   const std::string path = file.path().string();
-  if (!cache) {
-    throw failure("there is no folder to import the GGUF file into", path,
-                  "set EXPANDFT_CACHE to a folder, or import the file: expandft import " + path +
-                      " --output DIR, and give DIR");
+  const std::string hint = "set EXPANDFT_CACHE to a folder, or import the file: expandft import " +
+                           path + " --output DIR, and give DIR";
+  if (!cache) throw failure("there is no folder to import the GGUF file into", path, hint);
+  std::error_code error;
+  fs::create_directories(*cache, error);
+  if (error) {
+    throw failure("cannot create the folder for imports of GGUF files: " + error.message(),
+                  cache->string(), hint);
   }
   return *cache / (file.path().stem().string() + "-" + content_hash(file));
 }
@@ -61,8 +65,6 @@ fs::path imported_model(const fs::path& model) {
   const fs::path place = place_of(GgufFile::open(model));
   const fs::path lock = place.string() + ".lock";
   while (!is_folder(place)) {
-    std::error_code ignored;  // the import itself says why it cannot be written
-    fs::create_directories(place.parent_path(), ignored);
     FileLock lock_file(lock, FileLock::Missing::kCreate);
     if (lock_file.state() == FileLock::State::kHeld) {
       wait_for(lock);

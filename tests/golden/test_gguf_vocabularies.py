@@ -20,7 +20,7 @@ if not FILES:
 
 
 def cases(file):
-    texts = Path(f"{file}.inp").read_text(encoding="utf-8", newline="").split(SEPARATOR)
+    texts = Path(f"{file}.inp").read_bytes().decode().split(SEPARATOR)
     lines = Path(f"{file}.out").read_text().splitlines()
     return list(zip(texts, ([int(word) for word in line.split()] for line in lines)))
 

@@ -117,6 +117,8 @@ def test_the_vocabulary_gives_the_ids_of_its_directory(expandft, tmp_path, stori
                 result = expandft("tokenize", "--model", model, "--json", *more, tmp_path / "text")
                 assert result.rc == 0, result.stderr
                 found.append(json.loads(result.stdout))
-        assert found[0] == found[2] and found[1] == found[3], text
-        if "<" not in text:
-            assert imported(text)["input_ids"] == found[0]["ids"], text
+        # Before a space and after a special token, llama.cpp puts one more space, and transformers' class of this
+        # directory none.
+        if not text.startswith((" ", "<")):
+            assert found[0] == found[2] and found[1] == found[3], text
+        assert imported(text)["input_ids"] == found[0]["ids"], text
