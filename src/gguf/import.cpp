@@ -80,6 +80,8 @@ void write_gguf_tokenizer(const GgufFile& file, const fs::path& directory) {
   for (const TextFile& text : gguf_tokenizer_files(file, type)) {
     write_file_atomically(directory / text.name, text.bytes);
   }
+  // A vocabulary alone may name any architecture: llama.cpp's test vocabularies do.
+  if (file.tensors().empty()) return;
   write_file_atomically(directory / "config.json", Json({{"model_type", type}}).dump() + "\n");
 }
 
