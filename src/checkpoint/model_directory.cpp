@@ -72,6 +72,15 @@ ModelDirectory ModelDirectory::open(const fs::path& directory) {
   return model;
 }
 
+ModelDirectory ModelDirectory::of_parts(fs::path path, Json config,
+                                        std::map<std::string, TensorView> tensors) {
+  ModelDirectory model;
+  model.path_ = std::move(path);
+  model.config_ = std::move(config);
+  model.tensors_ = std::move(tensors);
+  return model;
+}
+
 const TensorView& ModelDirectory::tensor(const std::string& name) const {
   const auto found = tensors_.find(name);
   if (found != tensors_.end()) return found->second;

@@ -18,6 +18,10 @@ class ModelDirectory {
   /// open_weights.
   static ModelDirectory open(const fs::path& directory);
 
+  /// A model whose parts come from elsewhere. `path`: what messages name.
+  static ModelDirectory of_parts(fs::path path, Json config,
+                                 std::map<std::string, TensorView> tensors);
+
   const fs::path& path() const { return path_; }
   const Json& config() const { return config_; }
   /// By name, in alphabetical order.

@@ -73,29 +73,35 @@ MergedInfo read_merged_info(const fs::path& directory) {
   }
 }
 
+Json merged_info_json(const MergedInfo& info) {
+  return {{"format", kMergedFormat},
+          {"format_version", kMergedVersion},
+          {"base_model_name_or_path", info.base_model},
+          {"base_fingerprint", info.base_fingerprint},
+          {"layers", info.layers},
+          {"copies", info.copies},
+          {"base_intermediate_size", info.intermediate_size},
+          {"strength", strength_json(info.strength)},
+          {"layout", layout_name(info.layout)},
+          {"method", method_text(info.method)},
+          {"reversible", info.reversible},
+          {"base_config", info.base_config}};
+}
+
 void write_merged_info(const fs::path& directory, const MergedInfo& info) {
-  const Json json = {{"format", kMergedFormat},
-                     {"format_version", kMergedVersion},
-                     {"base_model_name_or_path", info.base_model},
-                     {"base_fingerprint", info.base_fingerprint},
-                     {"layers", info.layers},
-                     {"copies", info.copies},
-                     {"base_intermediate_size", info.intermediate_size},
-                     {"strength", strength_json(info.strength)},
-                     {"layout", layout_name(info.layout)},
-                     {"method", method_text(info.method)},
-                     {"reversible", info.reversible},
-                     {"base_config", info.base_config}};
-  write_file_atomically(directory / kModelInfoFile, json.dump(2) + "\n");
+  write_file_atomically(directory / kModelInfoFile, merged_info_json(info).dump(2) + "\n");
+}
+
+Json tuned_info_json(const std::string& base, const Strength& strength) {
+  return {{"format", kTunedFormat},
+          {"format_version", 1},
+          {"base_model_name_or_path", base},
+          {"strength", strength_json(strength)}};
 }
 
 void write_tuned_info(const fs::path& directory, const std::string& base,
                       const Strength& strength) {
-  const Json info = {{"format", kTunedFormat},
-                     {"format_version", 1},
-                     {"base_model_name_or_path", base},
-                     {"strength", strength_json(strength)}};
-  write_file_atomically(directory / kModelInfoFile, info.dump(2) + "\n");
+  write_file_atomically(directory / kModelInfoFile, tuned_info_json(base, strength).dump(2) + "\n");
 }
 
 std::optional<Strength> written_strength(const fs::path& model) {

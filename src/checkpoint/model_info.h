@@ -38,9 +38,13 @@ struct MergedInfo {
 /// Input error when the directory holds no model that expandft merged, or a damaged expandft.json.
 MergedInfo read_merged_info(const fs::path& directory);
 void write_merged_info(const fs::path& directory, const MergedInfo& info);
+/// What write_merged_info writes.
+Json merged_info_json(const MergedInfo& info);
 
 /// Writes expandft.json of a model of kTunedFormat. `base`: its path or name.
 void write_tuned_info(const fs::path& directory, const std::string& base, const Strength& strength);
+/// What write_tuned_info writes.
+Json tuned_info_json(const std::string& base, const Strength& strength);
 
 /// The strength that a model was written at; none if it does not say so (models of other programs).
 /// Input error for a file that cannot be read.

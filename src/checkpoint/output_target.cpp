@@ -101,6 +101,14 @@ void check_parent(const fs::path& target, std::uint64_t needed_bytes) {
   }
 }
 
+void check_outside_runs(const fs::path& target) {
+  if (const auto run = run_around(target)) {
+    throw input_error(
+        "the output is inside the run " + run->string() + ", where only its own training writes",
+        target.string(), "choose an output outside all runs");
+  }
+}
+
 }  // namespace
 
 fs::path resolve_target(const fs::path& given) {
@@ -165,12 +173,25 @@ void check_model_target(const fs::path& target, std::uint64_t needed_bytes, Exis
                         const std::vector<fs::path>& inputs) {
   const fs::path resolved = resolve_target(target);
   check_apart(resolved, inputs);
-  if (const auto run = run_around(resolved)) {
-    throw input_error(
-        "the output is inside the run " + run->string() + ", where only its own training writes",
-        target.string(), "choose an output outside all runs");
-  }
+  check_outside_runs(resolved);
   check_target(target, needed_bytes, existing, OutputKind::kModel);
+}
+
+void check_model_file_target(const fs::path& target, std::uint64_t needed_bytes,
+                             const std::function<bool(const fs::path&)>& can_replace_file,
+                             const std::vector<fs::path>& inputs) {
+  check_apart(target, inputs);
+  check_outside_runs(target);
+  check_parent(target, needed_bytes);
+  if (!is_there(target)) return;
+  if (!is_file(target)) {
+    throw input_error("found a directory, expected a new file", target.string(),
+                      "name a file in it, or another");
+  }
+  if (!can_replace_file(target)) {
+    throw input_error("found a file, expected a new one", target.string(),
+                      "choose another, or replace it with --force: a model that expandft wrote");
+  }
 }
 
 }  // namespace expandft

@@ -123,6 +123,12 @@ void check_strength(const RunConfig& run, EvalPlan& plan) {
 /// The merged model of a run, or an input error that says how to get one.
 std::string merged_model(const RunConfig& run) {
   const fs::path merged = run.output / "merged";
+  if (const fs::path file = run.output / "merged.gguf"; is_file(file)) {
+    throw input_error("the run's merged model is a GGUF file, expected a directory", file.string(),
+                      "name the model with --adapter " + (run.output / "adapter").string() +
+                          ", or import the file: expandft import " + file.string() +
+                          " --output DIR, and --model DIR");
+  }
   if (!is_folder(merged)) {
     throw input_error("the run has no merged model yet", merged.string(),
                       "run expandft train --config " + run.file.string() +

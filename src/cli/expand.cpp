@@ -17,6 +17,7 @@ struct ExpandOptions {
   std::string model, output, config, layers;
   Layout layout = Layout::kAuto;
   std::optional<std::int64_t> copies;
+  FormatOptions format;
   bool json = false;
   AtomicDirectory::Existing existing = AtomicDirectory::Existing::kRefuse;
 };
@@ -49,7 +50,8 @@ ExitCode run_expand(ExpandOptions options, const ProcessOptions& process) {
   const Wanted wish = wanted(options);
   const ModelDirectory base = ModelDirectory::open(options.model);
   report_notices(read_spec(base).notices, process);
-  ModelTarget target{options.output, options.existing, {options.model}};
+  ModelTarget target{
+      options.output, options.existing, {options.model}, form_of(options.format, options.output)};
   if (!options.config.empty()) target.inputs.emplace_back(options.config);
   const auto [plan, spec, dtype, split, made] =
       expand_model(base, wish.layers, wish.copies, wish.layout, target, process);
@@ -60,6 +62,7 @@ ExitCode run_expand(ExpandOptions options, const ProcessOptions& process) {
         {{"output", options.output},
          {"layers", plan.layers},
          {"copies", plan.copies},
+         {"format", target.form.is_gguf() ? "gguf" : "huggingface"},
          {"layout", layout_name(layout)},
          {"parameters", count_parameters(spec)},
          {"new_parameters", count_new_parameters(plan, spec)},
@@ -109,6 +112,7 @@ void setup_expand(CLI::App& app, Context& context) {
       ->type_name("K")
       ->check(CLI::Range(2, 64));
   add_layout_option(*command, options->layout);
+  add_format_options(*command, options->format);
   add_force_option(*command, options->existing);
   command->add_flag("--json", options->json, "Results as JSON");
   command->callback([&context, options] {

@@ -29,6 +29,7 @@ struct MergeOptions {
   std::vector<fs::path> task_data;
   Strength strength;
   MeasureOptions measure;
+  FormatOptions format;
   bool json = false;
   AtomicDirectory::Existing existing = AtomicDirectory::Existing::kRefuse;
 };
@@ -75,8 +76,9 @@ ExitCode run_merge(MergeOptions options, const ProcessOptions& process) {
   options.adapter = found_model(options.adapter);
   const ModelDirectory base = ModelDirectory::open(options.model);
   report_notices(read_spec(base).notices, process);
-  check_adapter(base, options.adapter, options.layout);
-  ModelTarget target{options.output, options.existing, {options.model, options.adapter}};
+  const OutputForm form = form_of(options.format, options.output);
+  check_adapter(base, options.adapter, options.layout, form);
+  ModelTarget target{options.output, options.existing, {options.model, options.adapter}, form};
   if (!options.config.empty()) target.inputs.emplace_back(options.config);
   std::optional<StrengthSearch> search;
   if (!options.max_drop.empty()) {
@@ -90,6 +92,7 @@ ExitCode run_merge(MergeOptions options, const ProcessOptions& process) {
   if (options.json) {
     Json json = {{"output", options.output},
                  {"strength", strength_json(options.strength)},
+                 {"format", target.form.is_gguf() ? "gguf" : "huggingface"},
                  {"layout", layout_name(layout)},
                  {"weight_bytes", size.bytes},
                  {"padding_bytes", size.zeros},
@@ -116,12 +119,15 @@ ExitCode run_merge(MergeOptions options, const ProcessOptions& process) {
 void setup_merge(CLI::App& app, Context& context) {
   CLI::App* command = add_command(
       app, context, "merge",
-      "Fold an adapter into its base: one complete model directory that stock tools load.\n"
+      "Fold an adapter into its base: one complete model that stock tools load, a directory or a\n"
+      "GGUF file. "
       "What is written is checked against base + adapter before it appears",
       "expandft merge --model models/gemma-3-1b-pt --adapter runs/mathqa/adapter \\\n"
       "      --strength 0.8 --output merged-0.8\n"
       "  expandft merge --model models/gemma-3-1b-pt --adapter runs/mathqa/adapter \\\n"
-      "      --max-drop 1% --tasks wikitext --output merged-safe");
+      "      --max-drop 1% --tasks wikitext --output merged-safe\n"
+      "  expandft merge --model models/gemma-3-1b-pt --adapter runs/mathqa/adapter \\\n"
+      "      --gguf-type Q8_0 --output mathqa.gguf");
   command->group("Make");
   const auto options = std::make_shared<MergeOptions>();
   command->add_option("--model", options->model, "The base the adapter was trained on")
@@ -156,6 +162,7 @@ void setup_merge(CLI::App& app, Context& context) {
     option->needs(max_drop);
   }
   add_layout_option(*command, options->layout);
+  add_format_options(*command, options->format);
   add_force_option(*command, options->existing);
   command->add_flag("--json", options->json, "Results as JSON");
   command->callback([&context, options] {

@@ -120,6 +120,48 @@ void add_layout_option(CLI::App& command, Layout& layout) {
       ->check(one_of(names));
 }
 
+void add_format_options(CLI::App& command, FormatOptions& options) {
+  std::vector<std::string> formats, types;
+  for (const auto& [name, value] : kOutputFormatNames) formats.emplace_back(name);
+  for (const auto& [name, value] : kGgufNumberTypeNames) types.emplace_back(name);
+  command
+      .add_option("--format", options.format,
+                  "Format of the written model: huggingface, a directory, or gguf, a file for "
+                  "llama.cpp. Default: gguf if the output ends in .gguf")
+      ->type_name("NAME")
+      ->check(one_of(formats));
+  command
+      .add_option("--gguf-type", options.gguf_type,
+                  "Type of the matrices in a GGUF file: F32, F16, BF16, Q8_0, Q4_0, or auto, that of "
+                  "the checkpoint")
+      ->type_name("TYPE")
+      ->check(one_of(types));
+}
+
+OutputForm form_of(const FormatOptions& options, const std::string& output) {
+  const bool is_named_so = fs::path(output).extension() == ".gguf";
+  OutputForm form;
+  if (options.format == "gguf" || (options.format.empty() && is_named_so)) {
+    form.format = OutputFormat::kGguf;
+  }
+  if (form.is_gguf() != is_named_so) {
+    throw input_error("found \"" + output + "\", expected a name that " +
+                          (form.is_gguf() ? "ends" : "does not end") + " in .gguf",
+                      "--output",
+                      form.is_gguf() ? "a GGUF model is one file: --output model.gguf"
+                                     : "leave --format out to write a GGUF file");
+  }
+  if (options.gguf_type.empty()) return form;
+  if (!form.is_gguf()) {
+    throw input_error("--gguf-type is for GGUF files, and the output is a directory",
+                      "--gguf-type", "name the output model.gguf, or leave the option out");
+  }
+  for (const auto& [name, type] : kGgufNumberTypeNames) {
+    if (options.gguf_type == name) form.gguf_type = type;
+  }
+  return form;
+}
+
 void add_force_option(CLI::App& command, AtomicDirectory::Existing& existing) {
   command.add_flag_callback(
       "--force", [&existing] { existing = AtomicDirectory::Existing::kReplaceOurs; },

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "checkpoint/atomic_directory.h"
+#include "config/output_form.h"
 #include "config/run_config.h"
 #include "config/task_config.h"
 #include "run/open_model.h"
@@ -37,6 +38,15 @@ void add_model_options(CLI::App& command, ModelSource& source);
 
 /// --layout, one of kLayoutNames.
 void add_layout_option(CLI::App& command, Layout& layout);
+/// --format and --gguf-type.
+struct FormatOptions {
+  std::string format;  // empty: by the output's name
+  std::string gguf_type;
+};
+void add_format_options(CLI::App& command, FormatOptions& options);
+/// The form of an output: GGUF if the name ends in ".gguf". Input error where name and options
+/// contradict each other.
+OutputForm form_of(const FormatOptions& options, const std::string& output);
 /// --force: an output that expandft wrote is replaced. Without it nothing is.
 void add_force_option(CLI::App& command, AtomicDirectory::Existing& existing);
 

@@ -68,7 +68,8 @@ std::string outcome_text(const RunConfig& run, const RunResult& result) {
     summary.line("forgetting", why);
   }
   if (result.written.has_adapter) summary.line("adapter", (run.output / "adapter").string());
-  std::string merged = (run.output / "merged").string() + " (";
+  const bool is_gguf = run.output_form.is_gguf();
+  std::string merged = (run.output / (is_gguf ? "merged.gguf" : "merged")).string() + " (";
   if (result.written.layout) merged += "layout " + layout_name(*result.written.layout) + ", ";
   summary.line("merged", merged + "strength " + strength_text(run.strength) + ")");
   summary.line("size", result.written.size);

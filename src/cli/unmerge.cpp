@@ -1,6 +1,7 @@
 
 #include "cli/output.h"
 #include "cli/verbs.h"
+#include "gguf/import.h"
 #include "report/table.h"
 #include "run/make_model.h"
 #include "run/open_model.h"
@@ -17,6 +18,10 @@ struct UnmergeOptions {
 };
 
 ExitCode run_unmerge(UnmergeOptions options) {
+  if (is_gguf_file(options.model)) {
+    throw input_error("found a GGUF file, expected a merged directory", options.model,
+                      "merge base and adapter into a directory, and unmerge that");
+  }
   options.model = found_model(options.model);
   unmerge_model(ModelDirectory::open(options.model),
                 {options.output, options.existing, {options.model}});

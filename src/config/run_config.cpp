@@ -251,6 +251,15 @@ FieldTable run_config_fields(RunConfig& run) {
       choice_field<Layout>(
           "layout", run.layout, {std::begin(kLayoutNames), std::end(kLayoutNames)},
           "Layout of the merged model, which decides where it can be loaded: docs/formats.md."),
+      choice_field<OutputFormat>(
+          "output_format", run.output_form.format,
+          {std::begin(kOutputFormatNames), std::end(kOutputFormatNames)},
+          "The merged model as a Hugging Face directory (`merged/`), or as a GGUF file for llama.cpp "
+          "(`merged.gguf`)."),
+      choice_field<GgufNumberType>(
+          "gguf_type", run.output_form.gguf_type,
+          {std::begin(kGgufNumberTypeNames), std::end(kGgufNumberTypeNames)},
+          "Type of the matrices in the GGUF file; `auto` is the checkpoint's dtype."),
       strength_field("strength", run.strength,
                      "Share of the learned change that the merged model contains: 1 is the model "
                      "as trained, 0 the base. `a:b` varies linearly with depth, from `a` in the "

@@ -6,6 +6,7 @@
 #include "config/drop_budget.h"
 #include "config/field_reader.h"
 #include "config/layer_selection.h"
+#include "config/output_form.h"
 #include "config/strength.h"
 #include "config/training_method.h"
 
@@ -125,6 +126,7 @@ struct RunConfig {
   TrainingMethod method;
   LoraConfig lora;
   Layout layout = Layout::kAuto;  // key "layout": of the merged model
+  OutputForm output_form;         // keys "output_format" and "gguf_type": of the merged model
   Strength strength;              // of the merged model
   DataConfig data;
   TrainingConfig training;

@@ -1,6 +1,5 @@
 #include "export/merged_directory.h"
 
-#include "checkpoint/model_info.h"
 #include "config/hub_cache.h"
 #include "export/modeling_file.h"
 #include "export/unmerge.h"
@@ -21,18 +20,23 @@ std::uint64_t merged_bytes(const ModelDirectory& base, const DecoderSpec& spec,
   return total;
 }
 
+MergedInfo merged_info(const ModelDirectory& base, const DecoderSpec& spec,
+                       const Folding& folding) {
+  return {.base_model = model_name(base.path()),
+          .base_fingerprint = base.fingerprint(),
+          .base_config = read_file(base.path() / "config.json"),
+          .layers = folding.plan.layers,
+          .copies = folding.plan.copies,
+          .intermediate_size = spec.intermediate,
+          .strength = folding.strength,
+          .layout = folding.layout,
+          .method = folding.plan.method,
+          .reversible = is_reversible(folding)};
+}
+
 void write_merged(const fs::path& directory, const ModelDirectory& base, const DecoderSpec& spec,
                   const Folding& folding, const NamedTensors& copies, const std::string& card) {
-  const MergedInfo info{.base_model = model_name(base.path()),
-                        .base_fingerprint = base.fingerprint(),
-                        .base_config = read_file(base.path() / "config.json"),
-                        .layers = folding.plan.layers,
-                        .copies = folding.plan.copies,
-                        .intermediate_size = spec.intermediate,
-                        .strength = folding.strength,
-                        .layout = folding.layout,
-                        .method = folding.plan.method,
-                        .reversible = is_reversible(folding)};
+  const MergedInfo info = merged_info(base, spec, folding);
   write_model_files(directory, fold(base, spec, folding, copies),
                     folded_config(base.config(), folding, spec).dump(2) + "\n", base);
   if (info.reversible) write_unmerge_remainder(directory, base, spec.names, folding);

@@ -2,6 +2,7 @@
 
 #include "checkpoint/atomic_directory.h"
 #include "checkpoint/model_directory.h"
+#include "checkpoint/model_info.h"
 #include "export/fold.h"
 
 #include <cstdint>
@@ -12,6 +13,9 @@ namespace expandft {
 /// About how many bytes write_merged will write.
 std::uint64_t merged_bytes(const ModelDirectory& base, const DecoderSpec& spec,
                            const Folding& folding);
+
+/// How a merged model was made.
+MergedInfo merged_info(const ModelDirectory& base, const DecoderSpec& spec, const Folding& folding);
 
 /// Writes a complete merged model into `directory`, which must exist: config.json, weights, the
 /// base's tokenizer and generation files, README.md (`card`), expandft.json and, where needed,

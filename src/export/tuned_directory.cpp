@@ -61,6 +61,8 @@ std::map<std::string, at::Tensor> changed_ends(const Decoder& decoder) {
   return out;
 }
 
+}  // namespace
+
 std::vector<TensorSource> tuned_tensors(const ModelDirectory& base, const Decoder& decoder,
                                         const std::vector<LayerOrigin>& layers) {
   const TensorNames& names = decoder.spec().names;
@@ -95,7 +97,6 @@ std::vector<TensorSource> tuned_tensors(const ModelDirectory& base, const Decode
   return out;
 }
 
-/// config.json of a model with these layers.
 Json tuned_config(const Json& base, const DecoderSpec& spec,
                   const std::vector<LayerOrigin>& layers) {
   Json config = base;
@@ -114,8 +115,6 @@ Json tuned_config(const Json& base, const DecoderSpec& spec,
   }
   return config;
 }
-
-}  // namespace
 
 std::map<std::string, MakeTensor> changed_tensors(const ModelDirectory& base,
                                                   const Decoder& decoder,

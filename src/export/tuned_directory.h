@@ -29,6 +29,12 @@ std::map<std::string, MakeTensor> changed_tensors(const ModelDirectory& base,
                                                   const Decoder& decoder,
                                                   const std::vector<LayerOrigin>& layers);
 
+/// The tensors of the tuned model, computed one by one as they are written, and its config.json.
+std::vector<TensorSource> tuned_tensors(const ModelDirectory& base, const Decoder& decoder,
+                                        const std::vector<LayerOrigin>& layers);
+Json tuned_config(const Json& base, const DecoderSpec& spec,
+                  const std::vector<LayerOrigin>& layers);
+
 /// Writes a complete model into `directory`, which must exist, in the base's names and dtypes.
 /// Tensors that did not train keep their bytes. README.md is `card`; `strength`, the one that is
 /// set, goes to expandft.json.

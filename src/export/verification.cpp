@@ -67,12 +67,12 @@ double fold_tolerance(const Folding& folding, Dtype dtype, double scale) {
   return summation_tolerance(scale) + std::max(scale, 1.0) * rounding;
 }
 
-LogitDifference check_written(const fs::path& written, const ModelDirectory& base,
-                              const Folding& folding, const NamedTensors& copies,
-                              at::Device device) {
+LogitDifference difference_to_split(const ReadableModel& model, const ModelDirectory& base,
+                                    const Folding& folding, const NamedTensors& copies,
+                                    at::Device device) {
   const Dtype dtype = base.tensor(find_tensor_names(base).embedding()).dtype;
-  const ModelDirectory merged_files = ModelDirectory::open(written);
-  const StreamedDecoder split(base, at::kFloat, device), merged(merged_files, at::kFloat, device);
+  const StreamedDecoder split(base, at::kFloat, device),
+      merged(model.files, at::kFloat, device, model.tensors);
   if (merged.spec().vocab != split.spec().vocab || merged.spec().hidden != split.spec().hidden) {
     throw failure("the merged model's embedding does not have the size of the base's",
                   base.path().string(), "nothing was written; report this");
@@ -83,9 +83,16 @@ LogitDifference check_written(const fs::path& written, const ModelDirectory& bas
         // Rounded to the base's dtype, as in an adapter.
         return copy.to(scalar_type(dtype)).to(device, at::kFloat);
       });
-  LogitDifference difference = compare_logits(
+  return compare_logits(
       merged, merged.hidden(probe),
       [&](std::int64_t begin, std::int64_t count) { return split.logits(expected, begin, count); });
+}
+
+LogitDifference check_written(const ReadableModel& written, const ModelDirectory& base,
+                              const Folding& folding, const NamedTensors& copies,
+                              at::Device device) {
+  const Dtype dtype = base.tensor(find_tensor_names(base).embedding()).dtype;
+  LogitDifference difference = difference_to_split(written, base, folding, copies, device);
   const double tolerance = fold_tolerance(folding, dtype, difference.scale);
   if (!std::isfinite(difference.worst) || difference.worst > tolerance) {
     throw failure(
@@ -101,6 +108,13 @@ LogitDifference check_written(const fs::path& written, const ModelDirectory& bas
         .most = tolerance};
   }
   return difference;
+}
+
+LogitDifference check_written(const fs::path& written, const ModelDirectory& base,
+                              const Folding& folding, const NamedTensors& copies,
+                              at::Device device) {
+  const ModelDirectory files = ModelDirectory::open(written);
+  return check_written(ReadableModel{files}, base, folding, copies, device);
 }
 
 LogitDifference check_identity(const ModelDirectory& base, const ExpansionPlan& plan, Dtype dtype,
@@ -126,17 +140,30 @@ LogitDifference check_identity(const ModelDirectory& base, const ExpansionPlan& 
   return difference;
 }
 
-LogitDifference check_tuned(const fs::path& written, const ModelDirectory& base,
+LogitDifference difference_to_decoder(const ReadableModel& model, const Decoder& decoder) {
+  const c10::NoGradGuard no_grad;
+  const TokenTensors probe = probe_tokens(decoder.spec(), decoder.device());
+  const at::Tensor expected = probe_logits(decoder, probe).to(at::kFloat);
+  const StreamedDecoder read(model.files, at::kFloat, decoder.device(), model.tensors);
+  return compare_logits(read, read.hidden(probe), [&](std::int64_t begin, std::int64_t count) {
+    return expected.narrow(1, begin, count);
+  });
+}
+
+LogitDifference check_tuned(const ReadableModel& written, const ModelDirectory& base,
                             const Decoder& decoder, const std::vector<LayerOrigin>& layers) {
   const c10::NoGradGuard no_grad;
-  const ModelDirectory files = ModelDirectory::open(written);
+  const ModelDirectory& files = written.files;
   const TokenTensors probe = probe_tokens(decoder.spec(), decoder.device());
   const at::Tensor trained = probe_logits(decoder, probe).to(at::kFloat);
   const LogitsOf of_trained = [&](std::int64_t begin, std::int64_t count) {
     return trained.narrow(1, begin, count);
   };
   const auto with = [&](const WeightLoader::Replacement& replacement) {
-    return StreamedDecoder(files, at::kFloat, decoder.device(), replacement);
+    return StreamedDecoder(files, at::kFloat, decoder.device(), [&, replacement](const auto& name) {
+      const at::Tensor other = replacement ? replacement(name) : at::Tensor();
+      return other.defined() || !written.tensors ? other : written.tensors(name);
+    });
   };
   const StreamedDecoder model = with({});
   const at::Tensor hidden = model.hidden(probe);
@@ -165,17 +192,23 @@ LogitDifference check_tuned(const fs::path& written, const ModelDirectory& base,
                         });
   const LogitDifference before = compare_logits(exact, exact.hidden(probe), of_trained);
   check_difference(before.worst, most(rounding_of(computed)), before.scale,
-                   ", even before its weights are rounded", written);
+                   ", even before its weights are rounded", files.path());
   const at::Tensor rounded_hidden = rounded.hidden(probe);
   const LogitDifference rest =
       compare_logits(model, hidden, [&](std::int64_t begin, std::int64_t count) {
         return rounded.logits(rounded_hidden, begin, count);
       });
   check_difference(rest.worst, summation_tolerance(rest.scale), rest.scale,
-                   ", rounded as its files are", written);
+                   ", rounded as its files are", files.path());
   difference.expected = {
       .cause = rounding_causes(stored, computed), .most = tolerance, .before = before.worst};
   return difference;
+}
+
+LogitDifference check_tuned(const fs::path& written, const ModelDirectory& base,
+                            const Decoder& decoder, const std::vector<LayerOrigin>& layers) {
+  const ModelDirectory files = ModelDirectory::open(written);
+  return check_tuned(ReadableModel{files}, base, decoder, layers);
 }
 
 }  // namespace expandft

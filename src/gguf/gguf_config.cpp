@@ -1,8 +1,10 @@
 #include "gguf/gguf_config.h"
 
 #include "base/error.h"
+#include "families/deci.h"
 #include "gguf/gguf_keys.h"
 #include "gguf/gguf_rope.h"
+#include "gguf/gguf_widths.h"
 
 #include <algorithm>
 #include <array>
@@ -21,6 +23,7 @@ struct Architecture {
 
 constexpr Architecture kArchitectures[] = {
     {"llama", "llama", "LlamaForCausalLM", "hidden_act", "silu"},
+    {"deci", kDeciModelType, "DeciLMForCausalLM", "hidden_act", "silu"},
     {"qwen2", "qwen2", "Qwen2ForCausalLM", "hidden_act", "silu"},
     {"qwen3", "qwen3", "Qwen3ForCausalLM", "hidden_act", "silu"},
     {"phi3", "phi3", "Phi3ForCausalLM", "hidden_act", "silu"},
@@ -76,12 +79,18 @@ void GgufConfigWriter::write_sizes() {
                                     std::to_string(file_.tensors().size()) + " tensors");
   }
   config_["num_hidden_layers"] = layers;
-  config_["intermediate_size"] = keys_.size_of_layers("feed_forward_length");
+  if (name_ != "deci") {
+    config_["intermediate_size"] = keys_.size_of_layers("feed_forward_length");
+  }
   const std::int64_t heads = keys_.size_of_layers("attention.head_count");
   const std::int64_t keys =
       keys_.optional_size_of_layers("attention.head_count_kv").value_or(heads);
   config_["num_attention_heads"] = heads;
   config_["num_key_value_heads"] = keys;
+  if (name_ == "deci") {
+    if (heads % keys != 0) keys_.refuse("attention.head_count_kv", "expected a divisor of head_count");
+    add_gguf_widths(keys_, config_);
+  }
   if (const auto length = keys_.optional_size("attention.key_length")) {
     if (keys_.optional_size("attention.value_length").value_or(*length) != *length) {
       keys_.refuse("attention.value_length", "expected the same as attention.key_length");

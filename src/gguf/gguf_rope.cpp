@@ -133,7 +133,8 @@ void add_gguf_rope(GgufKeys& keys, Json& config) {
                                          ", expected none, linear, yarn or longrope");
   }
   keys.optional_size("rope.scaling.original_context_length");
-  if (keys.architecture() == "llama") add_llama3_rope(keys, config);
+  const bool has_factors = keys.architecture() == "llama" || keys.architecture() == "deci";
+  if (has_factors) add_llama3_rope(keys, config);
 }
 
 }  // namespace expandft

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "families/deci.h"
 
 #include <algorithm>
 #include <array>
@@ -87,9 +88,10 @@ std::optional<std::string> transformers_name(const std::string& name, const Json
 Change change_of(const std::string& name, const Json& config) {
   Change change;
   const std::string type = config.at("model_type").get<std::string>();
-  if (type == "llama" && name.find(".attn_q.") != name.npos) {
+  const bool is_permuted = type == "llama" || type == kDeciModelType;
+  if (is_permuted && name.find(".attn_q.") != name.npos) {
     change.permuted_heads = config.at("num_attention_heads").get<std::int64_t>();
-  } else if (type == "llama" && name.find(".attn_k.") != name.npos) {
+  } else if (is_permuted && name.find(".attn_k.") != name.npos) {
     change.permuted_heads = config.at("num_key_value_heads").get<std::int64_t>();
   }
   change.subtracts_one = type.starts_with("gemma") && name.find("norm.") != name.npos;

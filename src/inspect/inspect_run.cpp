@@ -143,6 +143,7 @@ Json tasks_json(const Json& summary, const std::vector<Json>& events) {
 Json files_json(const fs::path& directory) {
   const std::vector<std::pair<std::string, std::string>> known = {
       {"merged", "the whole model, as transformers, vLLM and expandft load it"},
+      {"merged.gguf", "the whole model, as llama.cpp loads it"},
       {"adapter", "what was trained, apart from the base: expandft merge folds it in"},
       {"report.html", "the report for people: charts, tasks, samples"},
       {"summary.json", "the results for programs"},
@@ -211,7 +212,8 @@ Json inspect_run(const fs::path& directory) {
   out["last"] = last_of_each(events);
   out["checkpoints"] = folders_in(directory / "checkpoints");
   out["adapter"] = is_there(directory / "adapter" / "adapter_config.json");
-  out["merged"] = is_there(directory / "merged" / "config.json");
+  out["merged"] =
+      is_there(directory / "merged" / "config.json") || is_there(directory / "merged.gguf");
   if (finished) out["summary"] = read_json(directory / "summary.json");
   const Json summary = finished ? out["summary"] : Json();
   out["tasks"] = tasks_json(summary, events);

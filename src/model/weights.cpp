@@ -83,10 +83,10 @@ at::Tensor WeightLoader::embedding_rows(const at::Tensor& ids) {
 
 at::Tensor WeightLoader::head_rows(std::int64_t begin, std::int64_t count) {
   const std::string& name = spec_.tied ? spec_.names.embedding() : spec_.names.head;
-  const TensorView rows = rows_of(checked(name, {spec_.vocab, spec_.hidden}), begin, count);
+  const TensorView& view = checked(name, {spec_.vocab, spec_.hidden});
   const at::Tensor other = replaced(name);
   return other.defined() ? other.narrow(0, begin, count).to(device_, dtype_)
-                         : load_tensor(rows, dtype_, device_);
+                         : load_tensor(rows_of(view, begin, count), dtype_, device_);
 }
 
 Linear WeightLoader::linear(const std::string& prefix, std::int64_t out, std::int64_t in,

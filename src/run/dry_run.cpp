@@ -57,7 +57,7 @@ DryRun dry_run(const PreparedRun& run, const RankGroup& group) {
   const StreamShare share{group.rank(), group.count()};
   BatchStream stream(run.data.epochs, training, share);
   DryRun out{.plan = run.plan(),
-             .merged_size = merged_size(run.base, run.model),
+             .merged_size = merged_size(config, run.base, run.model),
              .total_steps = stream.total_steps(),
              .memory = state_memory(run.base.spec, count_trained_parameters(adaptation),
                                     {.ranks = group.count(),

@@ -4,13 +4,17 @@
 #include "export/model_card.h"
 #include "export/unmerge.h"
 #include "export/verification.h"
+#include "export/gguf_file.h"
 #include "families/model_config.h"
 #include "growth/attach.h"
 #include "methods/lora.h"
+#include "model/tensors.h"
 #include "model/weights.h"
+#include "run/write_gguf_model.h"
 #include "runtime/signals.h"
 #include "tokenizer/tokenizer.h"
 
+#include <optional>
 #include <utility>
 
 #include <spdlog/spdlog.h>
@@ -46,31 +50,74 @@ class ModelOutput {
   SignalCleanup cleanup_;
 };
 
+std::string title_of(const ModelTarget& target) {
+  return target.output.stem().string();
+}
+
+/// Writes a model with widened MLPs in the target's form.
+MadeModel make_folded_model(const ModelTarget& target, const ModelDirectory& base,
+                            const DecoderSpec& spec, const Folding& folding,
+                            const NamedTensors& copies, const std::string& card, const char* doing,
+                            const ProcessOptions& options) {
+  FoldedSize size = folded_size(base, spec, folding);
+  std::optional<GgufExport> gguf;
+  if (target.form.is_gguf()) {
+    gguf.emplace(folded_gguf(base, spec, folding, copies, target.form.gguf_type, title_of(target)));
+    report_notices(gguf->notices(), options);
+    const Dtype dtype = base.tensor(spec.names.embedding()).dtype;
+    size = {gguf->bytes(), size_in_form(size, target.form, dtype).zeros};
+  }
+  target.check(gguf ? gguf->bytes() : merged_bytes(base, spec, folding));
+  const at::Device device = prepare_device(options);
+  spdlog::info("{} {}; it will take {}", doing, describe(folding.plan, spec),
+               describe(size, folding.layout));
+  if (!gguf) {
+    return {folding.layout, size,
+            write_folded_model(target.output, target.existing, base, spec, folding, copies, card,
+                               device)};
+  }
+  const auto check = [&](const fs::path& written, const fs::path& scratch) {
+    return check_folded_gguf(written, *gguf, base, folding, copies, device, scratch);
+  };
+  return {folding.layout, size,
+          write_gguf_model(target.output, *gguf, check,
+                           [&](const Notices& notices) { report_notices(notices, options); })};
+}
+
 MadeModel merge_expansion(const ModelDirectory& base, const fs::path& adapter,
                           const Strength& strength, Layout layout, const ModelTarget& target,
                           const ProcessOptions& options) {
   const AdapterDirectory copies = open_adapter(adapter, base);
   const DecoderSpec spec = read_spec(base);
   const ExpansionPlan plan = plan_of(copies.info());
-  const Folding folding{plan, resolve_layout(layout, plan, spec), strength, spec.layers};
-  target.check(merged_bytes(base, spec, folding));
-  const at::Device device = prepare_device(options);
-  const FoldedSize size = folded_size(base, spec, folding);
-  spdlog::info("merging {}; it will take {}", describe(plan, spec), describe(size, folding.layout));
-  return {folding.layout, size,
-          write_folded_model(target.output, target.existing, base, spec, folding,
-                             adapter_tensors(copies),
-                             merged_model_card(base, spec, folding, adapter.string()), device)};
+  const Folding folding{plan, layout_for(target.form, layout, plan, spec), strength, spec.layers};
+  return make_folded_model(target, base, spec, folding, adapter_tensors(copies),
+                           merged_model_card(base, spec, folding, adapter.string()), "merging",
+                           options);
 }
 
 MadeModel merge_lora(const ModelDirectory& base, const fs::path& adapter, const Strength& strength,
                      const ModelTarget& target, const ProcessOptions& options) {
   const std::vector<LayerOrigin> layers = layer_origins(read_spec(base).layers, {});
-  target.check(tuned_bytes(base, layers));
+  std::uint64_t bytes = tuned_bytes(base, layers);
+  if (target.form.is_gguf()) bytes = gguf_of(base, target.form.gguf_type).bytes();
+  target.check(bytes);
   Decoder decoder = Decoder::load(base, at::kFloat, prepare_device(options));
   const auto lora = attach_lora(decoder, base, PeftAdapter::open(adapter));
   lora->set_strength(strength);
   spdlog::info("merging LoRA of {}", counted(std::ssize(lora->updates()), "projection"));
+  if (target.form.is_gguf()) {
+    const GgufExport gguf = tuned_gguf(base, decoder, layers, strength, target.form.gguf_type,
+                                       title_of(target));
+    report_notices(gguf.notices(), options);
+    const auto check = [&](const fs::path& written, const fs::path& scratch) {
+      return check_tuned_gguf(written, gguf, base, decoder, layers, scratch);
+    };
+    return {Layout::kNative,
+            {gguf.bytes()},
+            write_gguf_model(target.output, gguf, check,
+                             [&](const Notices& notices) { report_notices(notices, options); })};
+  }
   return {Layout::kNative,
           {tuned_weight_bytes(base, layers)},
           write_tuned_model(target.output, target.existing, base, decoder, layers, strength,
@@ -106,6 +153,12 @@ LogitDifference write_tuned_model(const fs::path& output, AtomicDirectory::Exist
 }
 
 void ModelTarget::check(std::uint64_t bytes) const {
+  if (form.is_gguf()) {
+    const auto can_replace = [this](const fs::path& file) {
+      return existing == AtomicDirectory::Existing::kReplaceOurs && is_our_gguf_file(file);
+    };
+    return check_model_file_target(output, bytes, can_replace, inputs);
+  }
   check_model_target(output, bytes, existing, inputs);
 }
 
@@ -114,23 +167,22 @@ ExpandedModel expand_model(const ModelDirectory& base, const LayerSelection& lay
                            const ProcessOptions& options) {
   const DecoderSpec spec = read_spec(base);
   const ExpansionPlan plan = make_plan(layers, copies, spec);
-  const Folding folding{plan, resolve_layout(layout, plan, spec), 1.0};
-  target.check(merged_bytes(base, spec, folding));
-  const at::Device device = prepare_device(options);
-  const FoldedSize size = folded_size(base, spec, folding);
-  spdlog::info("expanding {}; it will take {}", describe(plan, spec),
-               describe(size, folding.layout));
+  const Folding folding{plan, layout_for(target.form, layout, plan, spec), 1.0};
+  if (target.form.is_gguf()) gguf_of(base, target.form.gguf_type);  // refuses before any work
+  target.check(bytes_in_form(merged_bytes(base, spec, folding), target.form,
+                             base.tensor(spec.names.embedding()).dtype));
   const Dtype dtype = base.tensor(spec.names.embedding()).dtype;
-  const LogitDifference split = check_identity(base, plan, dtype, device);
-  const LogitDifference written = write_folded_model(
-      target.output, target.existing, base, spec, folding, initial_tensors(base, spec, plan),
-      expanded_model_card(base, spec, folding), device);
-  return {plan, spec, dtype, split, {folding.layout, size, written}};
+  const LogitDifference split = check_identity(base, plan, dtype, prepare_device(options));
+  return {plan, spec, dtype, split,
+          make_folded_model(target, base, spec, folding, initial_tensors(base, spec, plan),
+                            expanded_model_card(base, spec, folding), "expanding", options)};
 }
 
-void check_adapter(const ModelDirectory& base, const fs::path& adapter, Layout layout) {
+void check_adapter(const ModelDirectory& base, const fs::path& adapter, Layout layout,
+                   const OutputForm& form) {
+  if (form.is_gguf()) gguf_of(base, form.gguf_type);  // refuses what GGUF cannot hold
   if (is_peft_adapter(adapter)) return;
-  resolve_layout(layout, plan_of(open_adapter(adapter, base).info()), read_spec(base));
+  layout_for(form, layout, plan_of(open_adapter(adapter, base).info()), read_spec(base));
 }
 
 MadeModel merge_adapter(const ModelDirectory& base, const fs::path& adapter,

@@ -2,6 +2,7 @@
 
 #include "checkpoint/atomic_directory.h"
 #include "config/layer_selection.h"
+#include "config/output_form.h"
 #include "config/run_config.h"
 #include "export/logit_difference.h"
 #include "export/merged_directory.h"
@@ -16,7 +17,7 @@
 
 namespace expandft {
 
-// Whole model directories: expand, merge, unmerge and import, and what a run writes. A directory is
+// Whole models, as directories or GGUF files: expand, merge, unmerge and import, and what a run writes. A directory is
 // checked before it appears, and exists whole or not at all, also when a signal ends the process
 // (kEndingSignals): what was written is removed first.
 
@@ -42,6 +43,7 @@ struct ModelTarget {
   fs::path output;
   AtomicDirectory::Existing existing = AtomicDirectory::Existing::kRefuse;
   std::vector<fs::path> inputs;  // files and folders that the output may not replace
+  OutputForm form = {};
 
   /// Input error, before any work, for a place where the model cannot be written.
   void check(std::uint64_t bytes) const;
@@ -68,9 +70,10 @@ ExpandedModel expand_model(const ModelDirectory& base, const LayerSelection& lay
                            std::int64_t copies, Layout layout, const ModelTarget& target,
                            const ProcessOptions& options);
 
-/// Input error when an adapter of expandft's is not of this base, or when the layout cannot hold
-/// it. Loads no weights.
-void check_adapter(const ModelDirectory& base, const fs::path& adapter, Layout layout);
+/// Input error when an adapter of expandft's is not of this base, or when the layout or the form
+/// cannot hold it. Loads no weights.
+void check_adapter(const ModelDirectory& base, const fs::path& adapter, Layout layout,
+                   const OutputForm& form);
 /// Folds an adapter, expandft's own or a PEFT LoRA, into its base. A LoRA leaves every width as it
 /// is, so that the base's layout is the only one.
 MadeModel merge_adapter(const ModelDirectory& base, const fs::path& adapter,

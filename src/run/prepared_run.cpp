@@ -9,6 +9,7 @@
 #include "run/imported_model.h"
 #include "run/run_directory.h"
 #include "run/run_inputs.h"
+#include "run/write_gguf_model.h"
 #include "runtime/device.h"
 #include "training/batch_stream.h"
 
@@ -79,11 +80,14 @@ RunBase checked_base(RunConfig& run) {
 
 }  // namespace
 
-std::string merged_size(const RunBase& base, const RunModel& model) {
+std::string merged_size(const RunConfig& run, const RunBase& base, const RunModel& model) {
+  const OutputForm& form = run.output_form;
   if (model.folding) {
-    return describe(folded_size(base.directory, base.spec, *model.folding), model.folding->layout);
+    const FoldedSize size = folded_size(base.directory, base.spec, *model.folding);
+    return describe(size_in_form(size, form, base.dtype()), model.folding->layout);
   }
-  return human_bytes(static_cast<double>(tuned_weight_bytes(base.directory, model.method.layers)));
+  const std::uint64_t bytes = tuned_weight_bytes(base.directory, model.method.layers);
+  return human_bytes(static_cast<double>(bytes_in_form(bytes, form, base.dtype())));
 }
 
 PreparedRun prepare_run(ResolvedConfig config, const ProcessOptions& options, bool resume,
@@ -131,7 +135,7 @@ PreparedRun prepare_run(ResolvedConfig config, const ProcessOptions& options, bo
                       .weight_bytes = static_cast<std::int64_t>(base.directory.weight_bytes())},
                      group, choices);
   RunModel model{std::move(decoder), std::move(method), std::move(folding), std::move(ranking)};
-  spdlog::info("the merged model will take {}", merged_size(base, model));
+  spdlog::info("the merged model will take {}", merged_size(run, base, model));
   return {std::move(config), std::move(base),    std::move(*data),
           std::move(model),  std::move(notices), std::move(choices)};
 }

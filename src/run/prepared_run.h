@@ -52,7 +52,7 @@ PreparedRun prepare_run(ResolvedConfig config, const ProcessOptions& options, bo
                         const RankGroup& group = RankGroup::alone(), bool caches_ids = true);
 
 /// The size of the merged model's weights: "1.9 GB (padded: 0.6 GB of zeros)".
-std::string merged_size(const RunBase& base, const RunModel& model);
+std::string merged_size(const RunConfig& run, const RunBase& base, const RunModel& model);
 
 /// Ranks all layers on the beginning of the run's training data, as {"auto": N} does. Loads only
 /// the model and that data.

@@ -4,6 +4,7 @@
 #include "config/budget_check.h"
 #include "config/task_config.h"
 #include "config/task_search.h"
+#include "export/gguf_file.h"
 #include "families/model_config.h"
 
 #include <algorithm>
@@ -88,7 +89,7 @@ void check_targets_of(const RunConfig& run, const ModelDirectory& base, const De
 Folding folding_of(const RunConfig& run, const DecoderSpec& spec) {
   const ExpansionPlan plan =
       make_plan(run.expansion.layers, run.expansion.copies, spec, run.method.kind);
-  return {plan, resolve_layout(run.layout, plan, spec), run.strength, spec.layers};
+  return {plan, layout_for(run.output_form, run.layout, plan, spec), run.strength, spec.layers};
 }
 
 Dtype RunBase::dtype() const {
@@ -104,6 +105,12 @@ std::optional<RunBase> open_run_base(const RunConfig& run, Problems& problems) {
   });
   if (!base) return base;
   const DecoderSpec& spec = base->spec;
+  if (run.output_form.is_gguf()) {
+    problems.check([&] {
+      const GgufExport gguf = gguf_of(base->directory, run.output_form.gguf_type);
+      base->notices = joined(std::move(base->notices), gguf.notices());
+    });
+  }
   problems.check([&] { check_length(run, spec); });
   problems.check([&] {
     check_layers(run, spec);

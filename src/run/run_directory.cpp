@@ -97,7 +97,7 @@ bool is_file_of_run(const fs::path& path) {
   std::error_code error;
   const fs::path inside = fs::weakly_canonical(path, error).lexically_relative(*run);
   for (const char* const own :
-       {"adapter", "merged", "checkpoints", ".expandft", "config.resolved.json", "metrics.jsonl",
+       {"adapter", "merged", "merged.gguf", "checkpoints", ".expandft", "config.resolved.json", "metrics.jsonl",
         "summary.json", "report.html", kRankingFile, kSelfTextFile, "diverged.json"}) {
     if (*inside.begin() == own) return true;
   }

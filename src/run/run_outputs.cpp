@@ -7,12 +7,14 @@
 #include "report/data_report.h"
 #include "report/json_values.h"
 #include "run/make_model.h"
+#include "run/write_gguf_model.h"
 #include "run/write_report.h"
 #include "runtime/process.h"
 #include "tasks/results_json.h"
 #include "training/batch_stream.h"
 
 #include <algorithm>
+#include <system_error>
 
 #include <spdlog/spdlog.h>
 
@@ -21,10 +23,47 @@ namespace {
 
 constexpr auto kReplaceOurs = AtomicDirectory::Existing::kReplaceOurs;
 
+constexpr const char *kMergedFolder = "merged", *kMergedFile = "merged.gguf";
+
+LogitDifference write_merged_gguf(const PreparedRun& run, OnSignal on_signal) {
+  const auto& [config, base, data, model, notices, choices] = run;
+  const fs::path target = config.run.output / kMergedFile;
+  const GgufNumberType type = config.run.output_form.gguf_type;
+  const std::string name = without_trailing_separator(config.run.output).filename().string();
+  const auto report = [](const Notices& found) {
+    for (const std::string& text : notice_texts(found)) spdlog::warn("{}", text);
+  };
+  if (model.folding) {
+    const NamedTensors copies = model.adaptation().tensors();
+    const GgufExport gguf =
+        folded_gguf(base.directory, base.spec, *model.folding, copies, type, name);
+    const auto check = [&](const fs::path& written, const fs::path& scratch) {
+      return check_folded_gguf(written, gguf, base.directory, *model.folding, copies,
+                               model.decoder.device(), scratch);
+    };
+    return write_gguf_model(target, gguf, check, report, std::move(on_signal));
+  }
+  model.adaptation().set_strength(config.run.strength);
+  const GgufExport gguf = tuned_gguf(base.directory, model.decoder, model.method.layers,
+                                     config.run.strength, type, name);
+  const auto check = [&](const fs::path& written, const fs::path& scratch) {
+    return check_tuned_gguf(written, gguf, base.directory, model.decoder, model.method.layers,
+                            scratch);
+  };
+  return write_gguf_model(target, gguf, check, report, std::move(on_signal));
+}
+
+/// The merged model of an earlier end of the run in another form would be older than this one.
+void remove_other_form(const RunConfig& run) {
+  std::error_code ignored;
+  fs::remove_all(run.output / (run.output_form.is_gguf() ? kMergedFolder : kMergedFile), ignored);
+}
+
 LogitDifference write_merged_model(const PreparedRun& run, const TrainingOutcome& outcome,
                                    const ComparisonReport& comparison, OnSignal on_signal) {
   const auto& [config, base, data, model, notices, choices] = run;
-  const fs::path target = config.run.output / "merged";
+  if (config.run.output_form.is_gguf()) return write_merged_gguf(run, std::move(on_signal));
+  const fs::path target = config.run.output / kMergedFolder;
   const std::string card = trained_model_card({.run = config.run,
                                                .base = base.directory,
                                                .spec = base.spec,
@@ -74,14 +113,16 @@ Json RunResults::evaluation() const {
   return comparison_json(comparison);
 }
 
-std::uint64_t merged_model_bytes(const RunBase& base, const RunModel& model) {
-  return model.folding ? merged_bytes(base.directory, base.spec, *model.folding)
-                       : tuned_bytes(base.directory, model.method.layers);
+std::uint64_t merged_model_bytes(const RunConfig& run, const RunBase& base, const RunModel& model) {
+  const std::uint64_t bytes = model.folding
+                                  ? merged_bytes(base.directory, base.spec, *model.folding)
+                                  : tuned_bytes(base.directory, model.method.layers);
+  return bytes_in_form(bytes, run.output_form, base.dtype());
 }
 
 std::uint64_t bytes_to_write(const PreparedRun& run) {
   const std::uint64_t snapshot = snapshot_bytes(count_trained_parameters(run.model.adaptation()));
-  return merged_model_bytes(run.base, run.model) + snapshot / 3 +
+  return merged_model_bytes(run.config.run, run.base, run.model) + snapshot / 3 +
          snapshots_at_once(run.config.run.training, run.data) * snapshot;
 }
 
@@ -124,6 +165,7 @@ void write_run_outputs(const PreparedRun& run, const TrainingOutcome& outcome,
   const fs::path& output = run.config.run.output;
   const LogitDifference written = write_merged_model(run, outcome, results.comparison,
                                                      stages.ending("writing the merged model"));
+  remove_other_form(run.config.run);
   spdlog::info("merged: {}", describe(written));
   stages.write("writing the report", [&] {
     write_report(run, outcome, {results.evaluation(), results.strengths, results.samples});

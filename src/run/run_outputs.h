@@ -21,7 +21,7 @@ struct RunResults {
 };
 
 /// About how many bytes the merged model will take.
-std::uint64_t merged_model_bytes(const RunBase& base, const RunModel& model);
+std::uint64_t merged_model_bytes(const RunConfig& run, const RunBase& base, const RunModel& model);
 /// How many bytes a run writes at most: adapter, merged model and snapshots.
 std::uint64_t bytes_to_write(const PreparedRun& run);
 
@@ -30,7 +30,8 @@ std::uint64_t bytes_to_write(const PreparedRun& run);
 void write_run_adapter(const RunConfig& run, const RunBase& base, const RunModel& model,
                        const std::string& fingerprint);
 
-/// Writes run/merged at the run's strength, with its model card, and checks it before it appears,
+/// Writes run/merged at the run's strength, with its model card, or run/merged.gguf, and checks it
+/// before it appears,
 /// then report.html, and last summary.json, which marks the run as finished.
 void write_run_outputs(const PreparedRun& run, const TrainingOutcome& outcome,
                        const RunResults& results, const StagesAfterTraining& stages);

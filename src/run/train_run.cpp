@@ -117,7 +117,7 @@ WrittenModel written_model(const PreparedRun& run) {
   const RunModel& model = run.model;
   return {.has_adapter = model.has_adapter(),
           .layout = model.folding ? std::optional(model.folding->layout) : std::nullopt,
-          .size = merged_size(run.base, model)};
+          .size = merged_size(run.config.run, run.base, model)};
 }
 
 }  // namespace

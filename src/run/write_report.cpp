@@ -72,6 +72,9 @@ RunReport::Facts plan_facts(const PreparedRun& run) {
                     run.base.spec.intermediate * plan.copies, plan.copies));
     facts.emplace_back("Layout of the merged model", layout_name(run.model.folding->layout));
   }
+  if (run.config.run.output_form.is_gguf()) {
+    facts.emplace_back("Format of the merged model", "GGUF, for llama.cpp");
+  }
   facts.emplace_back("Base", run.base.directory.path().string());
   return facts;
 }

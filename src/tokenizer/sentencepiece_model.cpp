@@ -3,12 +3,14 @@
 #include "base/error.h"
 #include "base/utf8.h"
 
+#include <cstring>
+
 namespace expandft {
 namespace {
 
 // Numbers of the fields in sentencepiece_model.proto that are read here.
 enum ModelField { kPieces = 1, kTrainerSpec = 2, kNormalizerSpec = 3, kSelfTest = 4 };
-enum PieceField { kPieceText = 1, kPieceType = 3 };
+enum PieceField { kPieceText = 1, kPieceScore = 2, kPieceType = 3 };
 enum TrainerField { kModelType = 3, kUnkId = 40, kBosId = 41, kEosId = 42 };
 constexpr std::uint64_t kBpe = 2;  // of kModelType
 enum NormalizerField {
@@ -21,7 +23,7 @@ enum NormalizerField {
 struct WireField {
   std::uint64_t number = 0;
   std::uint64_t value = 0;   // of varints
-  std::string_view payload;  // of strings and messages
+  std::string_view payload;  // of strings, messages and numbers of a fixed size
   std::string_view encoded;  // the field as it is, tag included
 };
 
@@ -48,7 +50,7 @@ class MessageReader {
         field.payload = take(varint());
         break;
       case 5:
-        take(4);
+        field.payload = take(4);
         break;
       default:
         damaged("unknown wire type");
@@ -121,6 +123,9 @@ SentencePieceModel parse_sentencepiece_model(std::string_view bytes, const std::
       Piece& piece = model.pieces.emplace_back();
       while (message.next(inner)) {
         if (inner.number == kPieceText) piece.text = inner.payload;
+        if (inner.number == kPieceScore && inner.payload.size() == sizeof piece.score) {
+          std::memcpy(&piece.score, inner.payload.data(), sizeof piece.score);
+        }
         if (inner.number == kPieceType) piece.type = static_cast<PieceType>(as_int32(inner.value));
       }
       if (piece.type == PieceType::kUserDefined) {

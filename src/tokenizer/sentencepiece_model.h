@@ -19,6 +19,7 @@ enum class PieceType : int {
 
 struct Piece {
   std::string text;
+  float score = 0;
   PieceType type = PieceType::kNormal;
 };
 
