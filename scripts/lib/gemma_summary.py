@@ -13,6 +13,7 @@ NAMES = {
     "arc_easy": "ARC: school science",
     "lambada_openai": "LAMBADA: the last word",
 }
+METRICS = {"chrf": "chrF", "exact_match": "exactly right"}  # of the new task, besides the judged one
 SHARES = ("acc", "acc_norm", "exact_match", "contains")
 
 
@@ -48,9 +49,17 @@ def table(summary: dict) -> list[list[str]]:
         cells = [text_of(task["metric"], column[task["task"]]) for column in columns]
         return ["  " + NAMES.get(task["task"], task["task"]), cells[0], cells[1], change_of(task), *cells[2:]]
 
+    def other_rows(task: dict) -> list[list[str]]:
+        """Metrics that are measured at full strength alone."""
+        others = [metric for metric in task["metrics"][1:] if metric["metric"] in METRICS]
+        return [["    " + METRICS[metric["metric"]], text_of(metric["metric"], metric["base"]),
+                 text_of(metric["metric"], metric["tuned"]), change_of(metric), *("" for _ in lower)]
+                for metric in others]
+
     originals = compared["original_tasks"]
     rows = [["", "base", "tuned", "change", *(f"strength {strength:g}" for strength in lower)], ["learned"]]
-    rows += [row(task) for task in compared["tasks"]]
+    for task in compared["tasks"]:
+        rows += [row(task), *other_rows(task)]
     rows += [["kept (right answers)"], *(row(task) for task in originals)]
     if len(originals) > 1 and all(task["metric"] in SHARES for task in originals):
         rows.append(mean_row(originals, columns))
