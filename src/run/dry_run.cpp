@@ -6,7 +6,7 @@
 #include "report/data_report.h"
 #include "report/human.h"
 #include "report/table.h"
-#include "run/imported_model.h"
+#include "run/open_model.h"
 #include "runtime/device.h"
 #include "runtime/process.h"
 #include "training/lr_scheduler.h"

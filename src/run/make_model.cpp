@@ -1,16 +1,16 @@
 #include "run/make_model.h"
 
 #include "base/wording.h"
+#include "export/gguf_file.h"
+#include "export/gguf_output.h"
 #include "export/model_card.h"
 #include "export/unmerge.h"
 #include "export/verification.h"
-#include "export/gguf_file.h"
 #include "families/model_config.h"
 #include "growth/attach.h"
 #include "methods/lora.h"
 #include "model/tensors.h"
 #include "model/weights.h"
-#include "run/write_gguf_model.h"
 #include "runtime/signals.h"
 #include "tokenizer/tokenizer.h"
 
@@ -107,8 +107,8 @@ MadeModel merge_lora(const ModelDirectory& base, const fs::path& adapter, const 
   lora->set_strength(strength);
   spdlog::info("merging LoRA of {}", counted(std::ssize(lora->updates()), "projection"));
   if (target.form.is_gguf()) {
-    const GgufExport gguf = tuned_gguf(base, decoder, layers, strength, target.form.gguf_type,
-                                       title_of(target));
+    const GgufExport gguf =
+        tuned_gguf(base, decoder, layers, strength, target.form.gguf_type, title_of(target));
     report_notices(gguf.notices(), options);
     const auto check = [&](const fs::path& written, const fs::path& scratch) {
       return check_tuned_gguf(written, gguf, base, decoder, layers, scratch);

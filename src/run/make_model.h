@@ -17,9 +17,9 @@
 
 namespace expandft {
 
-// Whole models, as directories or GGUF files: expand, merge, unmerge and import, and what a run writes. A directory is
-// checked before it appears, and exists whole or not at all, also when a signal ends the process
-// (kEndingSignals): what was written is removed first.
+// Whole models, as directories or GGUF files: expand, merge, unmerge and import, and what a run
+// writes. A directory is checked before it appears, and exists whole or not at all, also when a
+// signal ends the process (kEndingSignals): what was written is removed first.
 
 /// What is done about a signal, on a thread of its own.
 using OnSignal = std::function<void(int signal)>;

@@ -22,8 +22,17 @@ struct ModelSource {
   Precision precision = Precision::kAuto;
 };
 
+/// The directory that a model is read from: for a GGUF file its import in bfloat16, for any other
+/// path the path itself. An import is made once, lies in cache_folder("models") under the hash of
+/// the file's bytes, and is used again; where several processes ask, one imports and the others
+/// wait. Input errors of GgufImport::open and import_model; a failure without a cache folder.
+fs::path imported_model(const fs::path& model);
+
+/// Sets where the base of a run is read from (RunConfig::model_directory).
+void import_base(RunConfig& run);
+
 /// The directory of a model or adapter: find_model, and of a GGUF file its import
-/// (run/imported_model.h). The log says where a hub name or a file led to.
+/// (imported_model). The log says where a hub name or a file led to.
 std::string found_model(const std::string& name);
 /// The same source with directories in place of hub names.
 ModelSource found_model(ModelSource source);

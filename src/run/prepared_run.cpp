@@ -2,14 +2,14 @@
 
 #include "base/error.h"
 #include "config/hub_cache.h"
+#include "export/gguf_output.h"
 #include "export/tuned_directory.h"
 #include "families/model_config.h"
 #include "report/data_report.h"
 #include "report/human.h"
-#include "run/imported_model.h"
+#include "run/open_model.h"
 #include "run/run_directory.h"
 #include "run/run_inputs.h"
-#include "run/write_gguf_model.h"
 #include "runtime/device.h"
 #include "training/batch_stream.h"
 

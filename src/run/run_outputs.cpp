@@ -2,12 +2,12 @@
 
 #include "checkpoint/peft_adapter.h"
 #include "config/hub_cache.h"
+#include "export/gguf_output.h"
 #include "export/model_card.h"
 #include "model/tensors.h"
 #include "report/data_report.h"
 #include "report/json_values.h"
 #include "run/make_model.h"
-#include "run/write_gguf_model.h"
 #include "run/write_report.h"
 #include "runtime/process.h"
 #include "tasks/results_json.h"

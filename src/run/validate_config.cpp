@@ -5,7 +5,7 @@
 #include "data/packing.h"
 #include "data/sources.h"
 #include "data/text_file.h"
-#include "run/imported_model.h"
+#include "run/open_model.h"
 #include "run/run_data.h"
 #include "run/run_inputs.h"
 #include "tasks/example.h"

@@ -171,8 +171,8 @@ TEST_CASE("each impossible value is an error with path, value and what is allowe
     const char* allowed;
   };
   const std::vector<Case> cases = {
-      {"/model", "3", "a path"},
-      {"/model", "\"\"", "a path"},
+      {"/model", "3", "a folder or a GGUF file"},
+      {"/model", "\"\"", "a folder or a GGUF file"},
       {"/model", "\"a\\u0000b\"", "NUL"},
       {"/output", "null", "a path"},
       {"/expansion", "3", "an object"},
@@ -491,5 +491,5 @@ TEST_CASE("value_sources are described a line each, aligned", "[config]") {
   CHECK(has(text, "(command line)\n"));
   CHECK(has(text, "data.template.prompt                   \"Q:\\n{q}\""));
   CHECK(has(text, "data.template.completion               \" {a}\""));
-  CHECK(std::count(text.begin(), text.end(), '\n') == 59);
+  CHECK(std::count(text.begin(), text.end(), '\n') == 61);
 }

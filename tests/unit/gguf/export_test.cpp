@@ -19,11 +19,16 @@ namespace {
 
 /// A config with 2 layers, hidden size 32, 4 heads and 2 key heads.
 Json tiny_config(const std::string& type, const Json& further = Json::object()) {
-  Json config = {{"model_type", type},          {"vocab_size", 40},
-                 {"hidden_size", 32},           {"intermediate_size", 64},
-                 {"num_hidden_layers", 2},      {"num_attention_heads", 4},
-                 {"num_key_value_heads", 2},    {"head_dim", 8},
-                 {"max_position_embeddings", 128}, {"rms_norm_eps", 1e-5},
+  Json config = {{"model_type", type},
+                 {"vocab_size", 40},
+                 {"hidden_size", 32},
+                 {"intermediate_size", 64},
+                 {"num_hidden_layers", 2},
+                 {"num_attention_heads", 4},
+                 {"num_key_value_heads", 2},
+                 {"head_dim", 8},
+                 {"max_position_embeddings", 128},
+                 {"rms_norm_eps", 1e-5},
                  {"tie_word_embeddings", true}};
   if (type.starts_with("gemma2") || type.starts_with("gemma3")) {
     config["query_pre_attn_scalar"] = 8;
@@ -33,9 +38,11 @@ Json tiny_config(const std::string& type, const Json& further = Json::object()) 
   return config;
 }
 
-TensorSource source(const std::string& name, const Shape& shape, const std::vector<float>& numbers) {
-  return {name, Dtype::kF32, shape,
-          [numbers](std::span<std::byte> to) { std::memcpy(to.data(), numbers.data(), to.size()); }};
+TensorSource source(const std::string& name, const Shape& shape,
+                    const std::vector<float>& numbers) {
+  return {name, Dtype::kF32, shape, [numbers](std::span<std::byte> to) {
+            std::memcpy(to.data(), numbers.data(), to.size());
+          }};
 }
 
 /// Every tensor of a model, with numbers that all differ.
@@ -150,7 +157,10 @@ TEST_CASE("A file of each architecture is read as the model that was written", "
     gguf.write(path);
     CHECK(fs::file_size(path) == gguf.bytes());
     fs::create_directory(folder.path() / "scratch");
-    CHECK(notice_texts(check_gguf_parts(path, gguf, folder.path() / "scratch")).empty());
+    // transformers' class of this tokenizer.model puts no space before one; llama.cpp does.
+    const auto told = notice_texts(check_gguf_parts(path, gguf, folder.path() / "scratch"));
+    REQUIRE(told.size() == 1);
+    CHECK(told[0].find("has other ids than the model's for the text") != std::string::npos);
 
     const GgufImport import = GgufImport::open(path, Dtype::kF32);
     CHECK(notice_texts(import.notices).empty());
@@ -191,6 +201,7 @@ TEST_CASE("Rounded numbers are those that a reader finds", "[gguf]") {
 TEST_CASE("What GGUF cannot hold is refused by name", "[gguf]") {
   const auto refuses = [](const std::string& type, const Json& further,
                           const std::vector<std::string>& parts) {
+    INFO(type << " " << further.dump());
     expect_input_error([&] { GgufExport(model_of(type, further), GgufType::kF32); }, parts);
   };
   refuses("mistral", {{"sliding_window", 64}}, {"windowed attention", "mistral", "\"llama\""});

@@ -57,9 +57,8 @@ GgufVocabulary vocabulary_of(const std::string& tokenizer, std::int64_t rows) {
 const Json kAdded = {{{"id", 0}, {"content", "<unk>"}, {"special", true}},
                      {{"id", 7}, {"content", "<turn>"}, {"special", false}},
                      {{"id", 8}, {"content", "<|end|>"}, {"special", false}}};
-const Json kTokens = {{"<unk>", 0}, {"<0x0A>", 1}, {"a", 2},      {"b", 3},
-                      {"ab", 4},    {"abb", 5},    {"▁", 6}, {"<turn>", 7},
-                      {"<|end|>", 8}};
+const Json kTokens = {{"<unk>", 0}, {"<0x0A>", 1}, {"a", 2},      {"b", 3},      {"ab", 4},
+                      {"abb", 5},   {"▁", 6},      {"<turn>", 7}, {"<|end|>", 8}};
 
 }  // namespace
 
@@ -131,8 +130,7 @@ TEST_CASE("A byte-level vocabulary has merges and no scores", "[gguf]") {
                                          {"vocab", {{"Ġ", 0}, {"a", 1}, {"Ġa", 2}}},
                                          {"merges", Json::parse(R"([["Ġ", "a"]])")}}}})
                                      .dump());
-  const GgufVocabulary found =
-      gguf_vocabulary(folder.path(), *Tokenizer::load(folder.path()), 4);
+  const GgufVocabulary found = gguf_vocabulary(folder.path(), *Tokenizer::load(folder.path()), 4);
   CHECK(found.model == "gpt2");
   CHECK(found.pre == "gpt-2");
   CHECK(found.tokens == std::vector<std::string>{"Ġ", "a", "Ġa", "<|end|>"});

@@ -13,7 +13,8 @@ using namespace expandft::testing;
 
 namespace {
 
-GgufTensorSource tensor_of(const std::string& name, Shape shape, const std::vector<float>& numbers) {
+GgufTensorSource tensor_of(const std::string& name, Shape shape,
+                           const std::vector<float>& numbers) {
   return {name, GgufType::kF32, std::move(shape), [numbers](const GgufSink& sink) {
             const auto bytes = std::as_bytes(std::span(numbers));
             sink(bytes.first(4));  // in pieces

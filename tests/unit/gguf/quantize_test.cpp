@@ -34,8 +34,8 @@ std::vector<std::uint16_t> words_of(GgufType type, const std::vector<float>& num
   return words;
 }
 
-/// Three blocks: two of numbers that fp32 holds exactly, and one of zeros but for two numbers of the
-/// same size.
+/// Three blocks: two of numbers that fp32 holds exactly, and one of zeros but for two numbers of
+/// the same size.
 std::vector<float> block_numbers() {
   std::vector<float> numbers;
   for (int i = 0; i < 96; ++i) {
@@ -62,9 +62,9 @@ TEST_CASE("Blocks are quantised bit for bit as the gguf package does", "[gguf]")
 }
 
 TEST_CASE("Floats are rounded to nearest even", "[gguf]") {
-  const std::vector<float> halves{0,          -0.0F,       1,        1 + 0x1p-11F,   1 + 0x3p-11F,
-                                  65504,      65519.9F,    0x1p-14F, 0x1p-24F,       0x1p-25F,
-                                  0x1.8p-24F, 0x1p-26F,    -0.1F,    3.14159265F,    1e-7F};
+  const std::vector<float> halves{0,          -0.0F,    1,        1 + 0x1p-11F, 1 + 0x3p-11F,
+                                  65504,      65519.9F, 0x1p-14F, 0x1p-24F,     0x1p-25F,
+                                  0x1.8p-24F, 0x1p-26F, -0.1F,    3.14159265F,  1e-7F};
   CHECK(words_of(GgufType::kF16, halves) ==
         std::vector<std::uint16_t>{0x0, 0x8000, 0x3c00, 0x3c00, 0x3c02, 0x7bff, 0x7bff, 0x400, 0x1,
                                    0x0, 0x2, 0x0, 0xae66, 0x4248, 0x2});

@@ -1,7 +1,6 @@
 #pragma once
 
 #include "export/gguf_file.h"
-#include "run/make_model.h"
 
 #include <cstdint>
 #include <functional>
@@ -12,11 +11,11 @@ namespace expandft {
 using CheckGguf = std::function<GgufCheck(const fs::path& written, const fs::path& scratch)>;
 
 /// Writes a GGUF file, checks it, reports the check's notices, and makes it appear: whole, or not
-/// at all, as model directories (make_model.h). `report` may throw.
+/// at all. `report` may throw. `on_signal` is called in place of a log line about the file.
 LogitDifference write_gguf_model(const fs::path& output, const GgufExport& gguf,
                                  const CheckGguf& check,
                                  const std::function<void(const Notices&)>& report,
-                                 OnSignal on_signal = {});
+                                 std::function<void(int signal)> on_signal = {});
 
 /// About how many bytes a model takes in a form, given those in the checkpoint's dtype.
 std::uint64_t bytes_in_form(std::uint64_t bytes, const OutputForm& form, Dtype dtype);

@@ -1,4 +1,4 @@
-#include "run/write_gguf_model.h"
+#include "export/gguf_output.h"
 
 #include "base/temporary_storage.h"
 #include "checkpoint/atomic_file.h"
@@ -14,7 +14,7 @@ namespace {
 /// A model file that is being written.
 class ModelFileOutput {
  public:
-  ModelFileOutput(const fs::path& target, OnSignal on_signal)
+  ModelFileOutput(const fs::path& target, std::function<void(int signal)> on_signal)
       : file_(target), cleanup_(watch_, [this, on_signal = std::move(on_signal)] {
           const bool is_removed = file_.discard();
           scratch_.remove();
@@ -61,7 +61,7 @@ double bytes_of_number(GgufNumberType type, Dtype dtype) {
 LogitDifference write_gguf_model(const fs::path& output, const GgufExport& gguf,
                                  const CheckGguf& check,
                                  const std::function<void(const Notices&)>& report,
-                                 OnSignal on_signal) {
+                                 std::function<void(int signal)> on_signal) {
   ModelFileOutput file(output, std::move(on_signal));
   spdlog::info("writing {} ({})", output.string(), gguf_type_name(gguf.type()));
   gguf.write(file.path());
