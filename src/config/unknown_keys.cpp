@@ -351,7 +351,7 @@ std::string unknown_key(const std::string& name, const std::vector<std::string>&
 }
 
 std::string known_here(const std::vector<std::string>& known) {
-  constexpr std::size_t kMostNames = 12;
+  constexpr std::size_t kMostNames = 16;
   if (known.size() > kMostNames) {
     return "none of the " + std::to_string(known.size()) + " keys known here is like it";
   }

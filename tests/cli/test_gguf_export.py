@@ -8,6 +8,7 @@ import numpy
 import pytest
 import torch
 from gguf import GGMLQuantizationType as Type
+from safetensors.torch import load_file, save_file
 from training import train, write_config
 from transformers import LlamaTokenizer
 
@@ -190,7 +191,8 @@ def test_a_tokenizer_json_with_bytes_as_tokens(expandft, tmp_path, stories):
     LlamaTokenizer.from_pretrained(stories).save_pretrained(model)
     (model / "tokenizer.model").unlink(missing_ok=True)
     result = run(expandft, "expand", "--model", model, "--output", tmp_path / "m.gguf", "--layers", "all")
-    assert "tokenizer in the file has other ids" not in result.stderr
+    # llama.cpp puts a space before a text that starts with one, and this tokenizer.json does not.
+    assert 'other ids than the model\'s for the text " leading space"' in result.stderr
     scores = fields_of(tmp_path / "m.gguf")["tokenizer.ggml.scores"]
     run(expandft, "expand", "--model", stories, "--output", tmp_path / "n.gguf", "--layers", "all")
     fields = fields_of(tmp_path / "n.gguf")
@@ -261,7 +263,10 @@ def test_a_file_is_not_unmerged(expandft, tmp_path, stories):
 
 
 def test_a_failure_leaves_nothing(expandft, tmp_path, tiny_model):
-    model = tiny_model(initializer_range=1e5)  # beyond float16
+    model = tiny_model()
+    tensors = load_file(model / "model.safetensors")
+    tensors["model.layers.0.mlp.up_proj.weight"] *= 1e6  # beyond float16
+    save_file(tensors, model / "model.safetensors", metadata={"format": "pt"})
     result = run(expandft, "expand", "--model", model, "--layers", "all", "--output", tmp_path / "x/m.gguf",
                  "--gguf-type", "F16", rc=2)
     assert "too large for F16" in result.stderr and "row" in result.stderr

@@ -149,7 +149,7 @@ TEST_CASE("every key reaches its member", "[config]") {
   }
   SECTION("it has every key, in the order of the schema") {
     CHECK(config.resolved.begin().key() == "model");
-    CHECK(config.value_sources.size() == 59);
+    CHECK(config.value_sources.size() == 61);
     const Json schema = run_config_schema();
     std::vector<std::string> in_schema, in_config;
     for (const auto& [key, unused] : schema["properties"].items()) in_schema.push_back(key);

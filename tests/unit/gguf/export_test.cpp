@@ -104,7 +104,7 @@ std::vector<float> numbers_of(const TensorSource& tensor) {
 /// A model with stories260K's tokenizer, which has 512 tokens.
 ModelToExport model_of(const std::string& type, const Json& further = Json::object()) {
   Json config = tiny_config(type, further);
-  config["vocab_size"] = 512;
+  if (!further.contains("vocab_size")) config["vocab_size"] = 512;
   config["bos_token_id"] = 1;
   config["eos_token_id"] = 2;
   const DecoderSpec spec = read_spec(config, "model");
