@@ -131,9 +131,10 @@ void add_format_options(CLI::App& command, FormatOptions& options) {
       ->type_name("NAME")
       ->check(one_of(formats));
   command
-      .add_option("--gguf-type", options.gguf_type,
-                  "Type of the matrices in a GGUF file: F32, F16, BF16, Q8_0, Q4_0, or auto, that of "
-                  "the checkpoint")
+      .add_option(
+          "--gguf-type", options.gguf_type,
+          "Type of the matrices in a GGUF file: F32, F16, BF16, Q8_0, Q4_0, or auto, that of "
+          "the checkpoint")
       ->type_name("TYPE")
       ->check(one_of(types));
 }
@@ -153,8 +154,8 @@ OutputForm form_of(const FormatOptions& options, const std::string& output) {
   }
   if (options.gguf_type.empty()) return form;
   if (!form.is_gguf()) {
-    throw input_error("--gguf-type is for GGUF files, and the output is a directory",
-                      "--gguf-type", "name the output model.gguf, or leave the option out");
+    throw input_error("--gguf-type is for GGUF files, and the output is a directory", "--gguf-type",
+                      "name the output model.gguf, or leave the option out");
   }
   for (const auto& [name, type] : kGgufNumberTypeNames) {
     if (options.gguf_type == name) form.gguf_type = type;

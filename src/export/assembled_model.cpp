@@ -1,6 +1,6 @@
 #include "export/assembled_model.h"
 
-#include "gguf/gguf_tensor_writer.h"
+#include "gguf/writing/gguf_tensor_writer.h"
 #include "model/tensors.h"
 
 #include <memory>
@@ -19,16 +19,16 @@ at::Tensor tensor_of_source(const TensorSource& source) {
 
 }  // namespace
 
-AssembledModel::AssembledModel(fs::path path, Json config,
-                               const std::vector<TensorSource>& tensors, Compute compute)
+AssembledModel::AssembledModel(fs::path path, Json config, const std::vector<TensorSource>& tensors,
+                               Compute compute)
     : files_(ModelDirectory::of_parts(std::move(path), std::move(config),
                                       [&] {
                                         std::map<std::string, TensorView> views;
                                         for (const TensorSource& source : tensors) {
                                           views[source.name] =
-                                              source.fill ? TensorView{source.dtype, source.shape,
-                                                                       {}, {}}
-                                                          : source.origin.value();
+                                              source.fill
+                                                  ? TensorView{source.dtype, source.shape, {}, {}}
+                                                  : source.origin.value();
                                         }
                                         return views;
                                       }())),

@@ -1,8 +1,8 @@
 #pragma once
 
 #include "checkpoint/model_directory.h"
-#include "gguf/export.h"
 #include "gguf/import.h"
+#include "gguf/writing/export.h"
 #include "model/weights.h"
 
 #include <functional>

@@ -7,8 +7,8 @@
 #include "export/merged_directory.h"
 #include "export/verification.h"
 #include "families/model_config.h"
-#include "gguf/gguf_target.h"
-#include "gguf/quantize.h"
+#include "gguf/writing/gguf_target.h"
+#include "gguf/writing/quantize.h"
 #include "growth/plan.h"
 #include "model/tensors.h"
 
@@ -76,8 +76,8 @@ void check_read_back(const AssembledModel& read, const GgufExport& gguf, at::Dev
       memory(b.files, at::kFloat, device, b.tensors);
   const TokenTensors probe = probe_tokens(memory.spec(), device);
   const at::Tensor expected = memory.hidden(probe);
-  const LogitDifference difference = compare_logits(
-      file, file.hidden(probe), [&](std::int64_t begin, std::int64_t count) {
+  const LogitDifference difference =
+      compare_logits(file, file.hidden(probe), [&](std::int64_t begin, std::int64_t count) {
         return memory.logits(expected, begin, count);
       });
   const double allowed = summation_tolerance(difference.scale);
@@ -99,11 +99,10 @@ GgufCheck check_file(const fs::path& written, const GgufExport& gguf, const Logi
   if (gguf.is_exact()) return check;
   check.difference = difference_of(read.readable());
   const double scale = check.difference.scale;
-  check.difference.expected = {
-      .cause = "rounding of the weights to " + gguf_type_name(gguf.type()),
-      .most = summation_tolerance(scale) +
-              std::max(scale, 1.0) * 16 * rounding_of_type(gguf.type()),
-      .before = model.worst};
+  check.difference.expected = {.cause = "rounding of the weights to " + gguf_type_name(gguf.type()),
+                               .most = summation_tolerance(scale) +
+                                       std::max(scale, 1.0) * 16 * rounding_of_type(gguf.type()),
+                               .before = model.worst};
   return check;
 }
 
@@ -160,8 +159,7 @@ GgufCheck check_folded_gguf(const fs::path& written, const GgufExport& gguf,
                             const NamedTensors& copies, at::Device device,
                             const fs::path& scratch) {
   const AssembledModel model = AssembledModel::of(gguf, /*rounded=*/false);
-  const LogitDifference before =
-      check_written(model.readable(), base, folding, copies, device);
+  const LogitDifference before = check_written(model.readable(), base, folding, copies, device);
   return check_file(written, gguf, before, device, scratch, [&](const ReadableModel& read) {
     return difference_to_split(read, base, folding, copies, device);
   });
@@ -172,8 +170,9 @@ GgufCheck check_tuned_gguf(const fs::path& written, const GgufExport& gguf,
                            const std::vector<LayerOrigin>& layers, const fs::path& scratch) {
   const AssembledModel model = AssembledModel::of(gguf, /*rounded=*/false);
   const LogitDifference before = check_tuned(model.readable(), base, decoder, layers);
-  return check_file(written, gguf, before, decoder.device(), scratch,
-                    [&](const ReadableModel& read) { return difference_to_decoder(read, decoder); });
+  return check_file(
+      written, gguf, before, decoder.device(), scratch,
+      [&](const ReadableModel& read) { return difference_to_decoder(read, decoder); });
 }
 
 }  // namespace expandft

@@ -5,7 +5,7 @@
 #include "export/fold.h"
 #include "export/logit_difference.h"
 #include "export/tuned_directory.h"
-#include "gguf/export.h"
+#include "gguf/writing/export.h"
 
 #include <string>
 #include <vector>
@@ -17,8 +17,9 @@ namespace expandft {
 /// Whether expandft wrote the GGUF file at a path. False for what cannot be read.
 bool is_our_gguf_file(const fs::path& file);
 
-/// resolve_layout for a form of output. In a GGUF file "auto" stands for "deci" where not all layers
-/// grow and llama.cpp can give each its own width; input error for "remote-code", which needs code.
+/// resolve_layout for a form of output. In a GGUF file "auto" stands for "deci" where not all
+/// layers grow and llama.cpp can give each its own width; input error for "remote-code", which
+/// needs code.
 Layout layout_for(const OutputForm& form, Layout layout, const ExpansionPlan& plan,
                   const DecoderSpec& spec);
 
@@ -45,8 +46,7 @@ struct GgufCheck {
 /// folder.
 GgufCheck check_folded_gguf(const fs::path& written, const GgufExport& gguf,
                             const ModelDirectory& base, const Folding& folding,
-                            const NamedTensors& copies, at::Device device,
-                            const fs::path& scratch);
+                            const NamedTensors& copies, at::Device device, const fs::path& scratch);
 /// The same for a tuned model, by check_tuned.
 GgufCheck check_tuned_gguf(const fs::path& written, const GgufExport& gguf,
                            const ModelDirectory& base, const Decoder& decoder,

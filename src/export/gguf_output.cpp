@@ -66,7 +66,10 @@ LogitDifference write_gguf_model(const fs::path& output, const GgufExport& gguf,
   spdlog::info("writing {} ({})", output.string(), gguf_type_name(gguf.type()));
   gguf.write(file.path());
   spdlog::info("checking what was written");
-  const GgufCheck result = check(file.path(), file.scratch());
+  GgufCheck result = check(file.path(), file.scratch());
+  for (Notice& notice : result.notices) {
+    if (notice.where == file.path().string()) notice.where = output.string();
+  }
   report(result.notices);
   file.commit();
   return result.difference;

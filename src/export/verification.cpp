@@ -83,9 +83,9 @@ LogitDifference difference_to_split(const ReadableModel& model, const ModelDirec
         // Rounded to the base's dtype, as in an adapter.
         return copy.to(scalar_type(dtype)).to(device, at::kFloat);
       });
-  return compare_logits(
-      merged, merged.hidden(probe),
-      [&](std::int64_t begin, std::int64_t count) { return split.logits(expected, begin, count); });
+  return compare_logits(merged, merged.hidden(probe), [&](std::int64_t begin, std::int64_t count) {
+    return split.logits(expected, begin, count);
+  });
 }
 
 LogitDifference check_written(const ReadableModel& written, const ModelDirectory& base,

@@ -192,7 +192,8 @@ def test_a_tokenizer_json_with_bytes_as_tokens(expandft, tmp_path, stories):
     (model / "tokenizer.model").unlink(missing_ok=True)
     result = run(expandft, "expand", "--model", model, "--output", tmp_path / "m.gguf", "--layers", "all")
     # llama.cpp puts a space before a text that starts with one, and this tokenizer.json does not.
-    assert 'other ids than the model\'s for the text " leading space"' in result.stderr
+    assert f'{tmp_path / "m.gguf"}: the tokenizer in the file has other ids than the model\'s for the text " leading ' \
+        'space"' in result.stderr
     scores = fields_of(tmp_path / "m.gguf")["tokenizer.ggml.scores"]
     run(expandft, "expand", "--model", stories, "--output", tmp_path / "n.gguf", "--layers", "all")
     fields = fields_of(tmp_path / "n.gguf")

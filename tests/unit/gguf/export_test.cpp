@@ -1,14 +1,14 @@
-#include "gguf/export.h"
+#include "gguf/writing/export.h"
 
 #include "base/expect_error.h"
 #include "base/temp_directory.h"
 #include "catch.h"
 #include "families/model_config.h"
 #include "gguf/gguf_config.h"
-#include "gguf/gguf_metadata.h"
-#include "gguf/gguf_names.h"
-#include "gguf/gguf_tensor_writer.h"
 #include "gguf/import.h"
+#include "gguf/writing/gguf_metadata.h"
+#include "gguf/writing/gguf_names.h"
+#include "gguf/writing/gguf_tensor_writer.h"
 
 #include <cstring>
 

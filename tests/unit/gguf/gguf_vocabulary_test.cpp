@@ -1,4 +1,4 @@
-#include "gguf/gguf_vocabulary.h"
+#include "gguf/writing/gguf_vocabulary.h"
 
 #include "base/expect_error.h"
 #include "base/temp_directory.h"

@@ -1,4 +1,4 @@
-#include "gguf/gguf_writer.h"
+#include "gguf/writing/gguf_writer.h"
 
 #include "base/expect_error.h"
 #include "base/temp_directory.h"

@@ -1,4 +1,4 @@
-#include "gguf/quantize.h"
+#include "gguf/writing/quantize.h"
 
 #include "catch.h"
 

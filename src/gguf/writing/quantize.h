@@ -22,9 +22,9 @@ std::int64_t gguf_file_type(GgufType type);
 bool holds_exactly(GgufType to, GgufType from);
 
 /// Writes the numbers of whole blocks in a type that can be written: the inverse of dequantize.
-/// For finite numbers bit for bit what the gguf package's quantize returns: F16 and BF16 are rounded
-/// to nearest even; of Q8_0 and Q4_0 each product and sum is rounded to fp32. A number that is too
-/// large for the type becomes infinite, a block's scale too.
+/// For finite numbers bit for bit what the gguf package's quantize returns: F16 and BF16 are
+/// rounded to nearest even; of Q8_0 and Q4_0 each product and sum is rounded to fp32. A number that
+/// is too large for the type becomes infinite, a block's scale too.
 void quantize(GgufType type, std::span<const float> from, std::span<std::byte> to);
 
 }  // namespace expandft

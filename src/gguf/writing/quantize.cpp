@@ -1,4 +1,4 @@
-#include "gguf/quantize.h"
+#include "gguf/writing/quantize.h"
 
 #include <algorithm>
 #include <bit>
@@ -47,7 +47,8 @@ float nearest_integer(float x) {
 
 float inverse_of_scale(float scale) {
   const float inverse = scale == 0 ? 0 : 1 / scale;
-  return std::isfinite(inverse) ? inverse : 0;  // of numbers that are all far below the scale's type
+  return std::isfinite(inverse) ? inverse
+                                : 0;  // of numbers that are all far below the scale's type
 }
 
 /// A scale, and a byte a number from -127 to 127.

@@ -1,8 +1,8 @@
-#include "gguf/gguf_tensor_writer.h"
+#include "gguf/writing/gguf_tensor_writer.h"
 
 #include "base/error.h"
-#include "gguf/gguf_names.h"
-#include "gguf/quantize.h"
+#include "gguf/writing/gguf_names.h"
+#include "gguf/writing/quantize.h"
 
 #include <cmath>
 #include <memory>
@@ -23,7 +23,8 @@ struct FileForm {
   bool adds_one = false;
 };
 
-FileForm file_form(const std::string& gguf_name, const DecoderSpec& spec, const GgufTarget& target) {
+FileForm file_form(const std::string& gguf_name, const DecoderSpec& spec,
+                   const GgufTarget& target) {
   FileForm form;
   if (target.permutes && gguf_name.find(".attn_q.") != gguf_name.npos) {
     form.permuted_heads = spec.heads;
@@ -172,7 +173,8 @@ std::vector<GgufTensorSource> gguf_tensors_of(const std::vector<TensorSource>& t
     const FileForm form = file_form(*name, spec, target);
     const std::int64_t rows = tensor.shape.front();
     if (form.permuted_heads > 0 && rows % (2 * form.permuted_heads) != 0) {
-      throw input_error("found " + std::to_string(rows) + " rows, expected a multiple of twice the " +
+      throw input_error("found " + std::to_string(rows) +
+                            " rows, expected a multiple of twice the " +
                             std::to_string(form.permuted_heads) + " heads",
                         place);
     }

@@ -1,8 +1,8 @@
 #pragma once
 
 #include "families/decoder_spec.h"
-#include "gguf/gguf_target.h"
-#include "gguf/gguf_writer.h"
+#include "gguf/writing/gguf_target.h"
+#include "gguf/writing/gguf_writer.h"
 
 #include <string>
 #include <vector>
@@ -11,8 +11,8 @@ namespace expandft {
 
 /// What a GGUF file says of itself.
 struct GgufTitle {
-  std::string name;              // general.name
-  std::int64_t parameters = 0;   // general.size_label
+  std::string name;                // general.name
+  std::int64_t parameters = 0;     // general.size_label
   GgufType type = GgufType::kF32;  // of most tensors: general.file_type
 };
 

@@ -1,4 +1,4 @@
-#include "gguf/gguf_names.h"
+#include "gguf/writing/gguf_names.h"
 
 #include <algorithm>
 #include <iterator>

@@ -1,4 +1,4 @@
-#include "gguf/gguf_target.h"
+#include "gguf/writing/gguf_target.h"
 
 #include "base/error.h"
 #include "base/wording.h"
@@ -200,10 +200,10 @@ GgufTarget gguf_target(const DecoderSpec& spec, const std::string& where, Notice
                           "\", expected one of " + quoted_list(known),
                       where, "write a Hugging Face directory: --format huggingface");
   }
-  const bool differ = std::ranges::any_of(spec.layer_widths, [&](std::int64_t width) {
-    return width != spec.layer_widths.front();
-  });
-  const std::string_view wanted = differ && gguf_holds_widths(spec) ? kDeciModelType : found->family;
+  const bool differ = std::ranges::any_of(
+      spec.layer_widths, [&](std::int64_t width) { return width != spec.layer_widths.front(); });
+  const std::string_view wanted =
+      differ && gguf_holds_widths(spec) ? kDeciModelType : found->family;
   const TargetRules& rules = *std::ranges::find(kTargets, wanted, &TargetRules::family);
   TargetCheck(spec, rules, where).run();
   const auto window = spec.attention(0).window;

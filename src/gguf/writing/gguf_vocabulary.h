@@ -22,8 +22,8 @@ enum class GgufTokenKind : std::int32_t {
 
 /// The tokens of a GGUF file: as many as the embedding has rows.
 struct GgufVocabulary {
-  std::string model;         // "llama" (SentencePiece) or "gpt2" (byte-level)
-  std::string pre;           // llama.cpp's name of how texts are split before
+  std::string model;  // "llama" (SentencePiece) or "gpt2" (byte-level)
+  std::string pre;    // llama.cpp's name of how texts are split before
   std::vector<std::string> tokens;
   std::vector<float> scores;  // of "llama"
   std::vector<GgufTokenKind> kinds;
@@ -34,8 +34,9 @@ struct GgufVocabulary {
 
 /// The vocabulary of a model directory with `rows` rows in its embedding: of tokenizer.model, as
 /// llama.cpp's converter prefers, else of tokenizer.json. Rows without a token get "[PAD7]". Input
-/// errors at the file for what llama.cpp has no form for: Unigram models, merges that are not in the
-/// order of scores, splitting that it has no name for, a normalizer. `tokenizer` is the directory's.
+/// errors at the file for what llama.cpp has no form for: Unigram models, merges that are not in
+/// the order of scores, splitting that it has no name for, a normalizer. `tokenizer` is the
+/// directory's.
 GgufVocabulary gguf_vocabulary(const fs::path& directory, const Tokenizer& tokenizer,
                                std::int64_t rows);
 

@@ -2,8 +2,8 @@
 
 #include "base/files.h"
 #include "base/json.h"
-#include "gguf/gguf_vocabulary.h"
-#include "gguf/gguf_writer.h"
+#include "gguf/writing/gguf_vocabulary.h"
+#include "gguf/writing/gguf_writer.h"
 #include "tokenizer/tokenizer.h"
 
 #include <string>
@@ -12,11 +12,11 @@ namespace expandft {
 
 /// What the keys of a tokenizer are made from.
 struct TokenizerToWrite {
-  const fs::path& directory;    // with the tokenizer's files
-  const Tokenizer& tokenizer;   // of it
-  const Json& config;           // config.json
+  const fs::path& directory;   // with the tokenizer's files
+  const Tokenizer& tokenizer;  // of it
+  const Json& config;          // config.json
   const GgufVocabulary& vocabulary;
-  std::string architecture;     // llama.cpp's name
+  std::string architecture;  // llama.cpp's name
 };
 
 /// The keys "tokenizer.…" in the order of llama.cpp's converter: the vocabulary, the ids of named

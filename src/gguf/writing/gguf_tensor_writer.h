@@ -2,8 +2,8 @@
 
 #include "checkpoint/safetensors.h"
 #include "families/decoder_spec.h"
-#include "gguf/gguf_target.h"
-#include "gguf/gguf_writer.h"
+#include "gguf/writing/gguf_target.h"
+#include "gguf/writing/gguf_writer.h"
 
 #include <functional>
 #include <span>
@@ -12,8 +12,8 @@
 
 namespace expandft {
 
-/// The type in which a tensor is written if most are of `type`: norms, biases and other vectors stay
-/// F32, and rows that are not whole blocks of a quantised type become F16, as in llama.cpp's
+/// The type in which a tensor is written if most are of `type`: norms, biases and other vectors
+/// stay F32, and rows that are not whole blocks of a quantised type become F16, as in llama.cpp's
 /// converter. `name` is GGUF's.
 GgufType type_of_tensor(const std::string& name, const Shape& shape, GgufType type);
 

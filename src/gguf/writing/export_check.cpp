@@ -1,8 +1,8 @@
 #include "base/error.h"
 #include "families/model_config.h"
-#include "gguf/export.h"
 #include "gguf/gguf_config.h"
 #include "gguf/import.h"
+#include "gguf/writing/export.h"
 #include "tokenizer/tokenizer.h"
 
 #include <algorithm>
@@ -83,8 +83,8 @@ std::string difference_of(const DecoderSpec& a, const DecoderSpec& b) {
   return {};
 }
 
-/// Spaces, digits, scripts, line ends, contractions, code, signs, emoji, and texts that begin or end
-/// in white space.
+/// Spaces, digits, scripts, line ends, contractions, code, signs, emoji, and texts that begin or
+/// end in white space.
 constexpr std::array kTriedTexts = {
     "",
     "a",
@@ -133,8 +133,7 @@ Notices tokenizer_notices(const GgufFile& file, const GgufExport& from, const fs
 
 }  // namespace
 
-Notices check_gguf_parts(const fs::path& written, const GgufExport& from,
-                         const fs::path& scratch) {
+Notices check_gguf_parts(const fs::path& written, const GgufExport& from, const fs::path& scratch) {
   const GgufFile file = GgufFile::open(written);
   Notices ignored;
   const Json config = gguf_model_config(file, "float32", ignored);

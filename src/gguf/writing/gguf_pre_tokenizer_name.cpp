@@ -1,6 +1,6 @@
 #include "base/error.h"
-#include "gguf/gguf_vocabulary.h"
 #include "gguf/pre_tokenizers.h"
+#include "gguf/writing/gguf_vocabulary.h"
 
 #include <optional>
 
@@ -79,9 +79,9 @@ bool is_harmless(const Json& normalizer) {
 std::string gguf_pre_tokenizer_name(const Json& tokenizer, const std::string& where) {
   const Json normalizer = tokenizer.value("normalizer", Json());
   if (!is_harmless(normalizer)) {
-    throw input_error("found the normalizer " + json_excerpt(normalizer) +
-                          ", which llama.cpp does not have",
-                      where + ": normalizer", "write a Hugging Face directory: --format huggingface");
+    throw input_error(
+        "found the normalizer " + json_excerpt(normalizer) + ", which llama.cpp does not have",
+        where + ": normalizer", "write a Hugging Face directory: --format huggingface");
   }
   const Json pre_tokenizer = tokenizer.value("pre_tokenizer", Json());
   const SplittingSteps steps(pre_tokenizer);
@@ -94,11 +94,11 @@ std::string gguf_pre_tokenizer_name(const Json& tokenizer, const std::string& wh
       return name;
     }
   }
-  throw input_error("texts are split in a way that llama.cpp has no name for: " +
-                        json_excerpt(pre_tokenizer),
-                    where + ": pre_tokenizer",
-                    "known are " + known_gguf_pre_tokenizers() +
-                        "; write a Hugging Face directory: --format huggingface");
+  throw input_error(
+      "texts are split in a way that llama.cpp has no name for: " + json_excerpt(pre_tokenizer),
+      where + ": pre_tokenizer",
+      "known are " + known_gguf_pre_tokenizers() +
+          "; write a Hugging Face directory: --format huggingface");
 }
 
 }  // namespace expandft

@@ -1,6 +1,6 @@
-#include "gguf/gguf_metadata.h"
+#include "gguf/writing/gguf_metadata.h"
 
-#include "gguf/quantize.h"
+#include "gguf/writing/quantize.h"
 
 #include <algorithm>
 #include <cmath>
@@ -16,8 +16,8 @@ constexpr std::int64_t kQuantizationVersion = 2;  // of the types' layouts in gg
 
 /// The attention of layers without a window, or of all where each has one.
 const AttentionKind& widest_attention(const DecoderSpec& spec) {
-  const auto full =
-      std::ranges::find_if(spec.attention_kinds, [](const AttentionKind& kind) { return !kind.window; });
+  const auto full = std::ranges::find_if(spec.attention_kinds,
+                                         [](const AttentionKind& kind) { return !kind.window; });
   return full != spec.attention_kinds.end() ? *full : spec.attention_kinds.front();
 }
 
@@ -188,13 +188,13 @@ void ModelKeys::write(const GgufTitle& title) {
 /// as llama.cpp's converter.
 std::vector<float> llama3_factors(const RopeSpec& rope, std::int64_t dim) {
   const auto original = static_cast<float>(rope.original_max_positions);
-  const auto factor = static_cast<float>(rope.factor), low = static_cast<float>(rope.low_freq_factor),
+  const auto factor = static_cast<float>(rope.factor),
+             low = static_cast<float>(rope.low_freq_factor),
              high = static_cast<float>(rope.high_freq_factor);
   std::vector<float> factors;
   for (std::int64_t i = 0; i < dim; i += 2) {
     const float exponent = static_cast<float>(i) / static_cast<float>(dim);
-    const auto power =
-        static_cast<float>(std::pow(rope.theta, static_cast<double>(exponent)));
+    const auto power = static_cast<float>(std::pow(rope.theta, static_cast<double>(exponent)));
     const float frequency = 1 / power;
     const float wavelength = static_cast<float>(2 * std::numbers::pi) / frequency;
     if (wavelength < original / high) {
@@ -229,9 +229,8 @@ std::vector<GgufTensorSource> rope_factor_tensors(const DecoderSpec& spec) {
   if (rope.scaling == RopeScaling::kLlama3) {
     tensors.push_back(factor_tensor("rope_freqs.weight", llama3_factors(rope, spec.head_dim)));
   } else if (rope.scaling == RopeScaling::kLongRope) {
-    for (const auto& [name, list] :
-         {std::pair("rope_factors_long.weight", &rope.long_factor),
-          std::pair("rope_factors_short.weight", &rope.short_factor)}) {
+    for (const auto& [name, list] : {std::pair("rope_factors_long.weight", &rope.long_factor),
+                                     std::pair("rope_factors_short.weight", &rope.short_factor)}) {
       std::vector<float> factors;
       for (const double factor : *list) factors.push_back(static_cast<float>(factor));
       tensors.push_back(factor_tensor(name, std::move(factors)));

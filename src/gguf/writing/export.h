@@ -5,8 +5,8 @@
 #include "base/notice.h"
 #include "checkpoint/safetensors.h"
 #include "families/decoder_spec.h"
-#include "gguf/gguf_target.h"
-#include "gguf/gguf_writer.h"
+#include "gguf/writing/gguf_target.h"
+#include "gguf/writing/gguf_writer.h"
 
 #include <cstdint>
 #include <string>

@@ -1,4 +1,4 @@
-#include "gguf/gguf_writer.h"
+#include "gguf/writing/gguf_writer.h"
 
 #include "base/error.h"
 
@@ -137,9 +137,9 @@ void write_gguf(const fs::path& file, const GgufMetadata& metadata,
       written += bytes.size();
     });
     if (written != tensor.bytes()) {
-      throw failure("wrote " + std::to_string(written) + " bytes, expected " +
-                        std::to_string(tensor.bytes()),
-                    file.string() + ": tensor \"" + tensor.name + "\"", "report this");
+      throw failure(
+          "wrote " + std::to_string(written) + " bytes, expected " + std::to_string(tensor.bytes()),
+          file.string() + ": tensor \"" + tensor.name + "\"", "report this");
     }
     output.write(std::string(padding_after(written), '\0'));
   }

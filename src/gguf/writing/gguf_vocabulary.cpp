@@ -1,4 +1,4 @@
-#include "gguf/gguf_vocabulary.h"
+#include "gguf/writing/gguf_vocabulary.h"
 
 #include "base/error.h"
 #include "tokenizer/sentencepiece_model.h"
@@ -105,7 +105,8 @@ std::string merge_text(const std::string& left, const std::string& right) {
 /// SentencePiece merges the pair whose token has the highest score, so merges must come token by
 /// token, with all ways to put a token together; then the position of a token among them is its
 /// score. Sets the scores of normal tokens.
-void derive_scores(const ModelTables& tables, GgufVocabulary& vocabulary, const std::string& where) {
+void derive_scores(const ModelTables& tables, GgufVocabulary& vocabulary,
+                   const std::string& where) {
   std::unordered_map<std::string_view, std::size_t> ids;
   for (const auto& [text, id] : tables.vocabulary) ids.emplace(text, static_cast<std::size_t>(id));
   std::unordered_map<std::string, std::int64_t> ways;  // of each token, in the merges
@@ -217,13 +218,12 @@ GgufVocabulary json_vocabulary(const JsonTokenizer::Files& files, std::int64_t r
   const bool has_bytes = model.value("byte_fallback", false);
   GgufVocabulary vocabulary = empty_vocabulary(rows, has_bytes);
   vocabulary.model = has_bytes ? "llama" : "gpt2";
-  vocabulary.pre =
-      has_bytes ? "default" : gguf_pre_tokenizer_name(files.content.json, files.where);
+  vocabulary.pre = has_bytes ? "default" : gguf_pre_tokenizer_name(files.content.json, files.where);
   const ModelTables tables = tables_of(files.content, files.where);
-  const std::string unknown = has_bytes && model.contains("unk_token") &&
-                                      model.at("unk_token").is_string()
-                                  ? model.at("unk_token").get<std::string>()
-                                  : std::string();
+  const std::string unknown =
+      has_bytes && model.contains("unk_token") && model.at("unk_token").is_string()
+          ? model.at("unk_token").get<std::string>()
+          : std::string();
   for (const auto& [text, id] : tables.vocabulary) {
     const auto at = static_cast<std::size_t>(id);
     if (at >= vocabulary.tokens.size()) continue;  // check_vocabulary refuses such a model
@@ -261,9 +261,9 @@ GgufVocabulary gguf_vocabulary(const fs::path& directory, const Tokenizer& token
   JsonTokenizer::Files files = JsonTokenizer::read_files(directory);
   const Json& model = files.content.json.at("model");
   if (model.value("type", "BPE") != "BPE") {
-    throw input_error("found a tokenizer of type " + json_excerpt(model.at("type")) +
-                          ", expected BPE",
-                      files.where, "llama.cpp's decoders have no tokenizer of this kind");
+    throw input_error(
+        "found a tokenizer of type " + json_excerpt(model.at("type")) + ", expected BPE",
+        files.where, "llama.cpp's decoders have no tokenizer of this kind");
   }
   const bool has_bytes = model.value("byte_fallback", false);
   if (has_bytes && is_tokenizer_file(directory / "tokenizer.model")) {

@@ -1,4 +1,4 @@
-#include "gguf/gguf_tokenizer_keys.h"
+#include "gguf/writing/gguf_tokenizer_keys.h"
 
 #include "base/error.h"
 #include "chat/chat_template.h"
@@ -110,9 +110,8 @@ std::optional<bool> TokenizerKeys::stated(const char* name, bool does) const {
       if (type == "ByteLevel" || (type == "TemplateProcessing" && does)) return does;
     }
   }
-  const Json flag = config_.is_object()
-                        ? config_.value(std::string("add_") + name + "_token", Json())
-                        : Json();
+  const Json flag =
+      config_.is_object() ? config_.value(std::string("add_") + name + "_token", Json()) : Json();
   return flag.is_boolean() ? std::optional(does) : std::nullopt;
 }
 
@@ -152,9 +151,8 @@ bool TokenizerKeys::adds_space() const {
 void TokenizerKeys::write() {
   // Llama's converter writes what tokenizer_config.json says before the rest, Gemma's its own rule
   // at the end.
-  const bool is_stated =
-      from_.architecture == "llama" && config_.is_object() &&
-      config_.value("add_prefix_space", Json()).is_boolean();
+  const bool is_stated = from_.architecture == "llama" && config_.is_object() &&
+                         config_.value("add_prefix_space", Json()).is_boolean();
   const bool adds = is_sentencepiece_ ? adds_space() : false;
   if (is_stated) metadata_.add_flag("tokenizer.ggml.add_space_prefix", adds);
   write_vocabulary();

@@ -1,11 +1,11 @@
-#include "gguf/export.h"
+#include "gguf/writing/export.h"
 
 #include "base/error.h"
 #include "families/model_config.h"
-#include "gguf/gguf_metadata.h"
-#include "gguf/gguf_tensor_writer.h"
-#include "gguf/gguf_tokenizer_keys.h"
-#include "gguf/quantize.h"
+#include "gguf/writing/gguf_metadata.h"
+#include "gguf/writing/gguf_tensor_writer.h"
+#include "gguf/writing/gguf_tokenizer_keys.h"
+#include "gguf/writing/quantize.h"
 #include "tokenizer/tokenizer.h"
 
 #include <algorithm>
