@@ -68,12 +68,12 @@ def test_training_on_the_file_and_on_its_import_gives_the_same_adapter(file, imp
     assert resolved["model"] == str(file)
     # The adapter fits either, and the base comes back as it was imported.
     for model in (file, imported):
-        merged = tmp_path / f"merged-{model.name}"
+        merged = tmp_path / f"merged-{model.stem}"
         result = expandft("merge", "--model", model, "--adapter", tmp_path / "file/adapter", "--output", merged,
                           "--device", "cpu")
         assert result.rc == 0, result.stderr
         assert expandft("unmerge", "--model", merged, "--output", f"{merged}-base").rc == 0
-        base, found = read_tensors(imported), read_tensors(tmp_path / f"merged-{model.name}-base")
+        base, found = read_tensors(imported), read_tensors(tmp_path / f"merged-{model.stem}-base")
         assert base.keys() == found.keys()
         assert all(base[name].equal(found[name]) for name in base)
 
