@@ -36,8 +36,8 @@ void check_target(const fs::path& target, std::uint64_t needed_bytes, Existing e
 /// and ".." are followed.
 void check_model_target(const fs::path& target, std::uint64_t needed_bytes, Existing existing,
                         const std::vector<fs::path>& inputs);
-/// The same for a model that becomes a file. A file that exists is refused unless `can_replace_file`
-/// says that it may be replaced; a directory always is.
+/// The same for a model that becomes a file. A file that exists is refused unless
+/// `can_replace_file` says that it may be replaced; a directory always is.
 void check_model_file_target(const fs::path& target, std::uint64_t needed_bytes,
                              const std::function<bool(const fs::path&)>& can_replace_file,
                              const std::vector<fs::path>& inputs);

@@ -251,11 +251,11 @@ FieldTable run_config_fields(RunConfig& run) {
       choice_field<Layout>(
           "layout", run.layout, {std::begin(kLayoutNames), std::end(kLayoutNames)},
           "Layout of the merged model, which decides where it can be loaded: docs/formats.md."),
-      choice_field<OutputFormat>(
-          "output_format", run.output_form.format,
-          {std::begin(kOutputFormatNames), std::end(kOutputFormatNames)},
-          "The merged model as a Hugging Face directory (`merged/`), or as a GGUF file for llama.cpp "
-          "(`merged.gguf`)."),
+      choice_field<OutputFormat>("output_format", run.output_form.format,
+                                 {std::begin(kOutputFormatNames), std::end(kOutputFormatNames)},
+                                 "The merged model as a Hugging Face directory (`merged/`), or as "
+                                 "a GGUF file for llama.cpp "
+                                 "(`merged.gguf`)."),
       choice_field<GgufNumberType>(
           "gguf_type", run.output_form.gguf_type,
           {std::begin(kGgufNumberTypeNames), std::end(kGgufNumberTypeNames)},

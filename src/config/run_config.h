@@ -118,10 +118,10 @@ struct EvaluationConfig {
 
 /// A run config, checked: what the user wrote over the defaults, with paths made absolute.
 struct RunConfig {
-  fs::path file;    // where it was read from; evaluation tasks are looked for beside it
-  fs::path model;   // required: the base checkpoint, a directory or a GGUF file
+  fs::path file;             // where it was read from; evaluation tasks are looked for beside it
+  fs::path model;            // required: the base checkpoint, a directory or a GGUF file
   fs::path model_directory;  // where it is read from: `model`, or the import of the GGUF file
-  fs::path output;  // required: the run directory
+  fs::path output;           // required: the run directory
   ExpansionConfig expansion;
   TrainingMethod method;
   LoraConfig lora;

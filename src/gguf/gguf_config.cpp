@@ -88,7 +88,8 @@ void GgufConfigWriter::write_sizes() {
   config_["num_attention_heads"] = heads;
   config_["num_key_value_heads"] = keys;
   if (name_ == "deci") {
-    if (heads % keys != 0) keys_.refuse("attention.head_count_kv", "expected a divisor of head_count");
+    if (heads % keys != 0)
+      keys_.refuse("attention.head_count_kv", "expected a divisor of head_count");
     add_gguf_widths(keys_, config_);
   }
   if (const auto length = keys_.optional_size("attention.key_length")) {
