@@ -3,10 +3,11 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "families/deci.h"
+#include "gguf/gguf_part_names.h"
+#include "gguf/quantization.h"
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <charconv>
 #include <cmath>
 #include <cstring>
@@ -14,31 +15,12 @@
 namespace expandft {
 namespace {
 
-struct NamePair {
-  std::string_view gguf, transformers;
-};
-
-constexpr NamePair kModelNames[] = {
-    {"token_embd", "model.embed_tokens"}, {"output_norm", "model.norm"}, {"output", "lm_head"}};
-
-constexpr NamePair kLayerNames[] = {
-    {"attn_norm", "input_layernorm"},    {"attn_q", "self_attn.q_proj"},
-    {"attn_k", "self_attn.k_proj"},      {"attn_v", "self_attn.v_proj"},
-    {"attn_qkv", "self_attn.qkv_proj"},  {"attn_output", "self_attn.o_proj"},
-    {"attn_q_norm", "self_attn.q_norm"}, {"attn_k_norm", "self_attn.k_norm"},
-    {"ffn_gate", "mlp.gate_proj"},       {"ffn_up", "mlp.up_proj"},
-    {"ffn_down", "mlp.down_proj"},
-};
-
-// Gemma 2 and 3 have norms after attention and MLP too.
-constexpr NamePair kNormsAfterBlocks[] = {{"post_attention_norm", "post_attention_layernorm"},
-                                          {"ffn_norm", "pre_feedforward_layernorm"},
-                                          {"post_ffw_norm", "post_feedforward_layernorm"}};
-constexpr NamePair kNormBeforeMlp[] = {{"ffn_norm", "post_attention_layernorm"}};
+constexpr GgufPartName kModelNames[] = {
+    {"model.embed_tokens", "token_embd"}, {"model.norm", "output_norm"}, {"lm_head", "output"}};
 
 template <typename Names>
 std::optional<std::string> find_name(const Names& names, std::string_view gguf) {
-  const auto* const found = std::ranges::find(names, gguf, &NamePair::gguf);
+  const auto* const found = std::ranges::find(names, gguf, &GgufPartName::gguf);
   return found == std::end(names) ? std::nullopt : std::optional(std::string(found->transformers));
 }
 
@@ -75,10 +57,10 @@ std::optional<std::string> transformers_name(const std::string& name, const Json
   if (!stem.starts_with("blk.") || second == stem.npos) return std::nullopt;
   const std::string layer = stem.substr(4, second - 4), part = stem.substr(second + 1);
   if (!is_layer(layer, config.at("num_hidden_layers").get<std::int64_t>())) return std::nullopt;
-  auto found = find_name(kLayerNames, part);
+  auto found = find_name(kGgufPartNames, part);
   if (!found) {
     const bool after = model_type == "gemma2" || model_type == "gemma3_text";
-    found = after ? find_name(kNormsAfterBlocks, part) : find_name(kNormBeforeMlp, part);
+    found = after ? find_name(kGgufNormsAfterBlocks, part) : find_name(kGgufNormBeforeMlp, part);
   }
   if (model_type == "phi3" && part == "ffn_up") found = "mlp.gate_up_proj";
   if (!found) return std::nullopt;
@@ -107,11 +89,6 @@ std::int64_t row_in_file(std::int64_t row, std::int64_t rows, std::int64_t heads
 }
 
 constexpr std::uint16_t kExponent = 0x7F80;  // of bfloat16; all set: not a finite number
-
-std::uint16_t bfloat16_bits(float x) {
-  const auto bits = std::bit_cast<std::uint32_t>(x);
-  return static_cast<std::uint16_t>((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);  // to nearest even
-}
 
 class TensorImport {
  public:

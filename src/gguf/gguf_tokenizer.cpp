@@ -20,16 +20,6 @@ constexpr const char* kMerges = "tokenizer.ggml.merges";
 
 constexpr std::size_t kLongestToken = 1024;
 
-/// Kinds of tokens; the numbers are SentencePiece's.
-enum class TokenKind : std::uint8_t {
-  kNormal = 1,
-  kUnknown,
-  kControl,
-  kUserDefined,
-  kUnused,
-  kByte
-};
-
 std::string json_text(std::string_view text) {
   return Json(std::string(text)).dump();
 }
@@ -54,7 +44,7 @@ class GgufTokenizerWriter {
         throw file.error(kTypes,
                          "token " + std::to_string(i) + " has the type " + std::to_string(type));
       }
-      kinds_.push_back(static_cast<TokenKind>(static_cast<int>(type)));
+      kinds_.push_back(static_cast<GgufTokenKind>(static_cast<int>(type)));
       if (find_invalid_utf8((*tokens)[i]) != std::string::npos) {
         throw file.error(kTokens, "token " + std::to_string(i) + " is not UTF-8");
       }
@@ -96,7 +86,7 @@ class GgufTokenizerWriter {
   const GgufFile& file_;
   std::string model_type_;
   const GgufTexts* tokens_ = nullptr;
-  std::vector<TokenKind> kinds_;
+  std::vector<GgufTokenKind> kinds_;
   std::optional<std::size_t> bos_, eos_, unk_, pad_;
 };
 
@@ -136,7 +126,7 @@ std::vector<TokenPair> GgufTokenizerWriter::merges_by_score() const {
   }
   std::unordered_map<std::string_view, std::size_t> ids;
   for (std::size_t i = 0; i < tokens_->size(); ++i) {
-    if (kinds_[i] == TokenKind::kNormal || kinds_[i] == TokenKind::kUserDefined) {
+    if (kinds_[i] == GgufTokenKind::kNormal || kinds_[i] == GgufTokenKind::kUserDefined) {
       ids.emplace((*tokens_)[i], i);
     }
   }
@@ -146,7 +136,7 @@ std::vector<TokenPair> GgufTokenizerWriter::merges_by_score() const {
   };
   std::vector<Merge> merges;
   for (std::size_t i = 0; i < tokens_->size(); ++i) {
-    if (kinds_[i] != TokenKind::kNormal) continue;
+    if (kinds_[i] != GgufTokenKind::kNormal) continue;
     const std::string_view text = (*tokens_)[i];
     if (text.size() > kLongestToken) {  // the loop below takes time with its square
       throw file_.error(kTokens, "token " + std::to_string(i) + " has " +
@@ -176,14 +166,14 @@ std::string GgufTokenizerWriter::tokenizer_json(const GgufPreTokenizer& splittin
   std::string added, vocabulary, pairs;
   for (std::size_t i = 0; i < tokens_->size(); ++i) {
     vocabulary += (i > 0 ? "," : "") + json_text((*tokens_)[i]) + ":" + std::to_string(i);
-    const TokenKind kind = kinds_[i];
-    if (kind == TokenKind::kControl || kind == TokenKind::kUserDefined ||
-        kind == TokenKind::kUnknown) {
+    const GgufTokenKind kind = kinds_[i];
+    if (kind == GgufTokenKind::kControl || kind == GgufTokenKind::kUserDefined ||
+        kind == GgufTokenKind::kUnknown) {
       added +=
           (added.empty() ? "" : ",") + (R"({"id":)" + std::to_string(i)) + R"(,"content":)" +
           json_text((*tokens_)[i]) +
           R"(,"single_word":false,"lstrip":false,"rstrip":false,"normalized":false,"special":)" +
-          (kind != TokenKind::kUserDefined ? "true}" : "false}");
+          (kind != GgufTokenKind::kUserDefined ? "true}" : "false}");
     }
   }
   for (const auto& [left, right] : merges) {

@@ -4,10 +4,21 @@
 #include "base/json.h"
 #include "gguf/gguf_file.h"
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
 namespace expandft {
+
+/// The numbers of tokenizer.ggml.token_type; they are SentencePiece's.
+enum class GgufTokenKind : std::int32_t {
+  kNormal = 1,
+  kUnknown,
+  kControl,
+  kUserDefined,
+  kUnused,
+  kByte
+};
 
 /// A file to be written beside the weights.
 struct TextFile {

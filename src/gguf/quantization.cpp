@@ -215,4 +215,10 @@ void dequantize(GgufType type, std::span<const std::byte> from, std::span<float>
   }
 }
 
+std::uint16_t bfloat16_bits(float x) {
+  const auto bits = std::bit_cast<std::uint32_t>(x);
+  if ((bits & 0x7FFFFFFF) > 0x7F800000) return static_cast<std::uint16_t>(bits >> 16 | 0x40);
+  return static_cast<std::uint16_t>((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
+}
+
 }  // namespace expandft

@@ -43,4 +43,7 @@ QuantizedBlock block_of(GgufType type);
 /// sum is rounded to fp32. Layouts: https://github.com/ggml-org/ggml/blob/master/src/ggml-common.h
 void dequantize(GgufType type, std::span<const std::byte> from, std::span<float> to);
 
+/// The bfloat16 nearest to a number, halves to even. A NaN stays one.
+std::uint16_t bfloat16_bits(float x);
+
 }  // namespace expandft

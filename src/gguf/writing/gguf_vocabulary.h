@@ -2,6 +2,7 @@
 
 #include "base/files.h"
 #include "base/json.h"
+#include "gguf/gguf_tokenizer.h"
 #include "tokenizer/json_tokenizer.h"
 
 #include <cstdint>
@@ -9,16 +10,6 @@
 #include <vector>
 
 namespace expandft {
-
-/// The numbers of tokenizer.ggml.token_type; they are SentencePiece's.
-enum class GgufTokenKind : std::int32_t {
-  kNormal = 1,
-  kUnknown,
-  kControl,
-  kUserDefined,
-  kUnused,
-  kByte
-};
 
 /// The tokens of a GGUF file: as many as the embedding has rows.
 struct GgufVocabulary {

@@ -29,12 +29,6 @@ std::uint16_t half_bits(float x) {
   return static_cast<std::uint16_t>(sign | std::min(half, std::uint32_t{0x7C00}));
 }
 
-std::uint16_t bfloat16_of(float x) {
-  auto bits = std::bit_cast<std::uint32_t>(x);
-  if ((bits & 0x7FFFFFFF) > 0x7F800000) return static_cast<std::uint16_t>(bits >> 16 | 0x40);
-  return static_cast<std::uint16_t>((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
-}
-
 void put_word(std::uint16_t word, std::byte* to) {
   std::memcpy(to, &word, sizeof word);
 }
@@ -127,7 +121,7 @@ void quantize(GgufType type, std::span<const float> from, std::span<std::byte> t
       for (std::size_t i = 0; i < from.size(); ++i) put_word(half_bits(from[i]), &to[2 * i]);
       break;
     case GgufType::kBF16:
-      for (std::size_t i = 0; i < from.size(); ++i) put_word(bfloat16_of(from[i]), &to[2 * i]);
+      for (std::size_t i = 0; i < from.size(); ++i) put_word(bfloat16_bits(from[i]), &to[2 * i]);
       break;
     default: {
       const auto bytes = static_cast<std::size_t>(block_of(type).bytes);
