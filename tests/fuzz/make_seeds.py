@@ -391,6 +391,26 @@ def chat_template_seeds():
     }
 
 
+def jinja_seeds():
+    return {
+        "loop": b"{{ bos_token }}{% for m in messages %}{{ loop.index }} {{ m.role }}: {{ m['content'] | trim }}\n{% else %}-{% endfor %}",
+        "tools": b"{%- for t in tools %}{{ t | tojson(indent=2) }}{{ t.function.name.split('f', 1) }}{% endfor -%}",
+        "macro": b"{% macro m(a, b='x') %}{{ a ~ b }}{{ caller() if caller }}{% endmacro %}{% call m(1, b=2) %}c{% endcall %}{{ m(*[3]) }}",
+        "recursion": b"{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+        "recursive": b"{% for x in [1, [2, [3]]] recursive %}{{ loop(x) if x is not number else x }}{% endfor %}",
+        "namespace": b"{% set ns = namespace(x=[1]) %}{% for i in range(9) %}{% set ns.x = [ns.x, ns] %}{% endfor %}{{ ns.x is defined }}",
+        "filters": b"{{ messages | selectattr('role', 'eq', 'user') | map(attribute='content') | list | join(',') }}{{ {'b': 1, 'a': 2} | dictsort }}",
+        "strings": "{{ 'a b'.split()[::-1] }}{{ '%5.2f|%s' % (n, 'é') }}{{ '{0:>5}{x}'.format(n, x=1) }}{{ 'ß'.upper()[1:] }}".encode(),
+        "numbers": b"{{ 7 // -2 }}{{ 1_0.5e1 }}{{ 0x1F ** 2 }}{{ 2.675 | round(2) }}{{ 'x' | int }}",
+        "blocks": b"{% set x | upper %}a{% endset %}{% filter trim %} b {% endfilter %}{% with y = x %}{{ y }}{% endwith %}{% generation %}g{% endgeneration %}",
+        "spaces": b"a \n  {%- if true -%} b {%+ endif +%}\r\n{# c #}\n{% raw %}{{ x }}{%- endraw %}",
+        "deep": b"{{ " + b"(" * 300 + b"1" + b")" * 300 + b" }}",
+        "open": b"{% if x %}{{ 'a",
+        "bad-utf8": b"{{ '\xff' }}",
+        "empty": b"",
+    }
+
+
 def snapshot_seeds():
     state = {"format": "expandft-snapshot", "format_version": 2, "step": 5, "epoch": 1, "pack": 3, "tokens": 1000, "targets": 900,
              "first_loss": 3.25, "last_loss": 0.5, "validation_before": 0.6, "total_steps": 20,
