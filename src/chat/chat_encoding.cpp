@@ -1,9 +1,12 @@
 #include "chat/chat_encoding.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <map>
 #include <optional>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 namespace expandft {
 namespace {
@@ -47,14 +50,14 @@ std::size_t count(std::string_view text, std::string_view part) {
 }
 
 /// The last border before each answer, and the place of the token that ends it.
-std::vector<std::size_t> borders_of(const RenderedChat& chat, const ChatFormat& format,
-                                    const Tokenizer& tokenizer) {
+std::vector<std::size_t> borders_of(const RenderedChat& chat, const Tokenizer& tokenizer) {
   const std::string_view text = chat.text;
   std::vector<std::size_t> borders;
   std::size_t begin = 0;
   for (const AnswerSpan& answer : chat.answers) {
     borders.push_back(tokenizer.last_border(text.substr(0, answer.begin), begin));
-    begin = answer.end - format.answer_end.size();
+    if (answer.end_size == 0) continue;
+    begin = answer.end - answer.end_size;
     if (tokenizer.last_border(text.substr(0, answer.end), begin - 1) == begin) {
       borders.push_back(begin);
     }
@@ -62,66 +65,62 @@ std::vector<std::size_t> borders_of(const RenderedChat& chat, const ChatFormat& 
   return borders;
 }
 
+/// The ids from `at` on that are those of the text.
+std::size_t after_common(const std::vector<TokenId>& ids, std::size_t at,
+                         const std::vector<TokenId>& text) {
+  const auto first = std::mismatch(ids.begin() + static_cast<std::ptrdiff_t>(at), ids.end(),
+                                   text.begin(), text.end())
+                         .first;
+  return static_cast<std::size_t>(first - ids.begin());
+}
+
 }  // namespace
 
-Example encode_chat(const RenderedChat& chat, const ChatFormat& format, bool train_on_prompt,
-                    const Tokenizer& tokenizer) {
+Example encode_chat(const RenderedChat& chat, bool train_on_prompt, const Tokenizer& tokenizer) {
   const std::string_view text = chat.text;
-  const std::vector<std::size_t> borders = borders_of(chat, format, tokenizer);
-  BorderedIds whole(text, borders, tokenizer);
+  BorderedIds whole(text, borders_of(chat, tokenizer), tokenizer);
   Example example;
   example.tokens = std::move(whole.ids);
   example.learned.assign(example.tokens.size(), train_on_prompt ? 1 : 0);
-  EncodeOptions options;
-  options.continuation = true;
-  const TokenId end_of_turn = tokenizer.encode(format.answer_end, options).back();
 
   // A text's ids after an end-of-turn token do not depend on the text before it. So an answer's
   // place is found by encoding the text from the end of the previous answer on, and of that only
   // what follows its last border, since the ids before are known.
-  options.continuation = false;
-  std::size_t byte = 0;
-  auto at = example.tokens.begin();
-  const auto place = [&](auto id) { return static_cast<std::size_t>(id - example.tokens.begin()); };
+  EncodeOptions options;
+  std::size_t byte = 0, at = 0;  // a place in the text, and its id
   for (const AnswerSpan& answer : chat.answers) {
-    std::size_t begin = byte;
     const std::size_t border = tokenizer.last_border(text.substr(0, answer.begin), byte);
-    if (border > byte && whole.count_before(border) && place(at) == whole.count_before(byte)) {
-      begin = border;
-      at = example.tokens.begin() + static_cast<std::ptrdiff_t>(*whole.count_before(border));
+    if (border > byte && whole.count_before(border) && at == whole.count_before(byte)) {
+      byte = border;
+      at = *whole.count_before(border);
       options.continuation = true;
     }
-    const std::vector<TokenId> before =
-        tokenizer.encode(text.substr(begin, answer.begin - begin), options);
-    const auto first = std::mismatch(at, example.tokens.end(), before.begin(), before.end()).first;
-    // The content may contain the text of the end-of-turn token too, which becomes that token.
-    std::size_t ends =
-        count(text.substr(answer.begin, answer.end - answer.begin), format.answer_end);
-    at = first;
-    while (at != example.tokens.end() && ends > 0) {
-      if (*at == end_of_turn && --ends == 0) break;
-      ++at;
+    const auto through = [&](std::size_t end) {
+      return after_common(example.tokens, at,
+                          tokenizer.encode(text.substr(byte, end - byte), options));
+    };
+    const std::size_t first = through(answer.begin);
+    std::size_t stop = first;
+    if (answer.end_size == 0) {
+      stop = std::max(first, through(answer.end));
+    } else {
+      // The content may contain the text of the end-of-turn token too, which becomes that token.
+      const std::string_view end = text.substr(answer.end - answer.end_size, answer.end_size);
+      const TokenId end_of_turn = tokenizer.encode(end, {.continuation = true}).back();
+      std::size_t ends = count(text.substr(answer.begin, answer.end - answer.begin), end);
+      while (stop < example.tokens.size() && ends > 0) {
+        if (example.tokens[stop] == end_of_turn && --ends == 0) break;
+        ++stop;
+      }
+      byte = answer.end - answer.end_size;
+      at = stop;
+      options.continuation = true;
+      stop = std::min(stop + 1, example.tokens.size());
     }
-    const auto stop = at == example.tokens.end() ? at : at + 1;
-    std::fill(example.learned.begin() + (first - example.tokens.begin()),
-              example.learned.begin() + (stop - example.tokens.begin()), answer.learned ? 1 : 0);
-    byte = answer.end - format.answer_end.size();
-    options.continuation = true;
+    std::fill(example.learned.begin() + static_cast<std::ptrdiff_t>(first),
+              example.learned.begin() + static_cast<std::ptrdiff_t>(stop), answer.learned ? 1 : 0);
   }
   return example;
-}
-
-ChatPrompt chat_prompt(const ChatFormat& format, const std::string& question,
-                       const std::string& where, const Tokenizer& tokenizer) {
-  ChatPrompt prompt;
-  prompt.text = render_prompt(format, {{ChatRole::kUser, question}}, where);
-  prompt.ids = tokenizer.encode(prompt.text);
-  prompt.end_tokens = answer_end(format, tokenizer);
-  return prompt;
-}
-
-std::vector<TokenId> answer_end(const ChatFormat& format, const Tokenizer& tokenizer) {
-  return tokenizer.encode(format.answer_end, {.continuation = true});
 }
 
 }  // namespace expandft

@@ -3,9 +3,9 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/utf8.h"
-#include "base/wording.h"
-#include "chat/chat_formats.h"
-#include "chat/chat_recognition.h"
+
+#include <algorithm>
+#include <string_view>
 
 namespace expandft {
 namespace {
@@ -31,108 +31,72 @@ std::string template_text(std::string_view source, const std::string& where) {
   return text;
 }
 
-std::optional<ChatTemplate> template_in(const fs::path& file) {
+std::vector<ChatTemplate> templates_in(const fs::path& file) {
   std::error_code ignored;
-  if (!fs::exists(file, ignored)) return std::nullopt;
+  if (!fs::exists(file, ignored)) return {};
   const Json json = read_json(file);
   const std::string where = file.string() + ": chat_template";
-  if (!json.is_object() || !json.contains("chat_template")) return std::nullopt;
+  if (!json.is_object() || !json.contains("chat_template")) return {};
   const Json& value = json["chat_template"];
-  if (value.is_null()) return std::nullopt;
-  const auto found = [&](const Json& text) {
-    return ChatTemplate{template_text(text.get_ref<const std::string&>(), where), where};
-  };
-  if (value.is_string()) return found(value);
+  if (value.is_null()) return {};
+  if (value.is_string()) return {{template_text(value.get<std::string>(), where), where}};
   if (!value.is_array()) throw input_error("expected a text, or a list of templates", where);
+  std::vector<ChatTemplate> templates;
   for (const Json& item : value) {
-    if (!item.is_object() || !item.contains("name") || !item.contains("template") ||
-        !item["template"].is_string()) {
+    if (!item.is_object() || !item.contains("name") || !item["name"].is_string() ||
+        !item.contains("template") || !item["template"].is_string()) {
       throw input_error("expected templates with \"name\" and \"template\"", where);
     }
-    if (item["name"] == "default") return found(item["template"]);
+    const auto name = item["name"].get<std::string>();
+    const std::string place = where + " (" + name + ")";
+    templates.push_back({template_text(item["template"].get<std::string>(), place), place, name});
   }
-  throw input_error("the list of templates has none named \"default\"", where, kChatFormatHint);
+  const auto found = std::ranges::find(templates, "default", &ChatTemplate::name);
+  if (found == templates.end()) {
+    throw input_error("the list of templates has none named \"default\"", where, kChatTemplateHint);
+  }
+  std::rotate(templates.begin(), found, found + 1);
+  return templates;
 }
 
-bool has_token(const Tokenizer& tokenizer, const std::string& text) {
-  EncodeOptions options;
-  options.continuation = true;
-  const std::vector<TokenId> ids = tokenizer.encode(text, options);
-  return ids.size() == 1 && tokenizer.token(ids[0]) == text;
-}
-
-ChatFormat format_by_tokens(const fs::path& directory, const Tokenizer& tokenizer) {
-  constexpr std::pair<const char*, const char*> kTokens[] = {
-      {"<start_of_turn>", "gemma"}, {"<|im_start|>", "chatml"}, {"<|start_header_id|>", "llama3"}};
-  for (const auto& [token, name] : kTokens) {
-    if (has_token(tokenizer, token)) return *find_chat_format(name);
+/// additional_chat_templates/NAME.jinja, in the order of their names.
+std::vector<ChatTemplate> additional_templates(const fs::path& folder) {
+  std::error_code ignored;
+  if (!fs::is_directory(folder, ignored)) return {};
+  std::vector<ChatTemplate> templates;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
+    if (entry.path().extension() != ".jinja") continue;
+    templates.push_back(read_chat_template_file(entry.path()));
+    templates.back().name = entry.path().stem().string();
   }
-  throw input_error(
-      "chat rows need the model's chat template, and there is none: no chat_template.jinja and no "
-      "\"chat_template\" in tokenizer_config.json; and no tokens of a known format",
-      directory.string(), kChatFormatHint);
+  std::ranges::sort(templates, {}, &ChatTemplate::name);
+  return templates;
 }
 
 }  // namespace
 
-std::optional<ChatTemplate> read_chat_template(const fs::path& directory) {
-  if (directory.empty()) return std::nullopt;
+ChatTemplate read_chat_template_file(const fs::path& file) {
+  const std::string source = read_file(file);
+  if (const std::size_t at = find_invalid_utf8(source); at != source.npos) {
+    throw input_error("the chat template is not UTF-8, at byte " + std::to_string(at),
+                      file.string(), "download the file again");
+  }
+  return {template_text(source, file.string()), file.string()};
+}
+
+std::vector<ChatTemplate> read_chat_templates(const fs::path& directory) {
+  if (directory.empty()) return {};
   std::error_code ignored;
   const fs::path jinja = directory / "chat_template.jinja";
   if (fs::exists(jinja, ignored)) {
-    const std::string source = read_file(jinja);
-    if (const std::size_t at = find_invalid_utf8(source); at != source.npos) {
-      throw input_error("the chat template is not UTF-8, at byte " + std::to_string(at),
-                        jinja.string(), "download the file again");
+    std::vector<ChatTemplate> templates = {read_chat_template_file(jinja)};
+    for (ChatTemplate& other : additional_templates(directory / "additional_chat_templates")) {
+      templates.push_back(std::move(other));
     }
-    return ChatTemplate{template_text(source, jinja.string()), jinja.string()};
+    return templates;
   }
-  if (auto found = template_in(directory / "tokenizer_config.json")) return found;
-  return template_in(directory / "chat_template.json");
-}
-
-ChatFormat chat_format_of(const fs::path& directory, const std::string& name,
-                          const Tokenizer& tokenizer) {
-  ChatFormat format;
-  if (name != "auto") {
-    const ChatFormat* const named = find_chat_format(name);
-    if (named == nullptr) {
-      std::vector<std::string> names;
-      for (const ChatFormat& known : chat_formats()) names.push_back(known.name);
-      const std::string near = nearest(name, names);
-      throw input_error("there is no chat format \"" + name + "\"", "data.chat_format",
-                        near.empty() ? "" : "did you mean \"" + near + "\"?");
-    }
-    format = *named;
-  } else if (const auto chat_template = read_chat_template(directory)) {
-    format = recognise_chat_template(*chat_template);
-  } else {
-    format = format_by_tokens(directory, tokenizer);
-  }
-  const auto text_of = [&](std::optional<TokenId> id) { return id ? tokenizer.token(*id) : ""; };
-  format = with_tokens(std::move(format), text_of(tokenizer.bos()), text_of(tokenizer.eos()));
-  if (tokenizer.splits_special_tokens()) {
-    throw input_error(
-        "the tokenizer splits special tokens, so the turns of a chat have no end tokens",
-        (directory / "tokenizer_config.json").string() + ": split_special_tokens",
-        "set split_special_tokens to false");
-  }
-  if (!has_token(tokenizer, format.answer_end)) {
-    throw input_error("the chat format " + format.name + " ends a turn with \"" +
-                          format.answer_end + "\", which is not a token of the model's tokenizer",
-                      directory.string(), kChatFormatHint);
-  }
-  return format;
-}
-
-bool wants_chat(const fs::path& model, const std::string& prompt, const Tokenizer& tokenizer) {
-  try {
-    if (!read_chat_template(model)) return false;
-    const ChatFormat format = chat_format_of(model, "auto", tokenizer);
-    return prompt.find(format.answer_end) == prompt.npos;
-  } catch (const Error&) {
-    return false;  // only --chat needs the template, and reports what is wrong
-  }
+  std::vector<ChatTemplate> found = templates_in(directory / "tokenizer_config.json");
+  return found.empty() ? templates_in(directory / "chat_template.json") : found;
 }
 
 }  // namespace expandft

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <system_error>
 
 #include <nlohmann/json.hpp>
@@ -58,6 +59,23 @@ Json read_config(const fs::path& directory) {
         file.string(), "download config.json again");
   }
   return config;
+}
+
+/// The files of further chat templates, in the order of their names.
+std::vector<fs::path> template_files(const fs::path& directory) {
+  const fs::path folder = directory / kChatTemplateFolder;
+  if (!is_folder(folder)) return {};
+  std::vector<fs::path> files;
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    const fs::path& path = entry->path();
+    if (path.extension() != ".jinja" || !is_file(path)) continue;
+    files.push_back(kChatTemplateFolder / path.filename());
+  }
+  if (error) throw input_error("cannot read the directory: " + error.message(), folder.string());
+  std::ranges::sort(files);
+  return files;
 }
 
 }  // namespace
@@ -144,9 +162,23 @@ std::vector<fs::path> ModelDirectory::companion_files() const {
                               "processor_config.json"};
   std::vector<fs::path> files;
   for (const char* const name : kNames) {
-    if (is_file(path_ / name)) files.push_back(path_ / name);
+    if (is_file(path_ / name)) files.emplace_back(name);
   }
+  std::ranges::move(template_files(path_), std::back_inserter(files));
   return files;
+}
+
+void write_companion(const fs::path& directory, const fs::path& file, std::string_view bytes) {
+  const fs::path place = directory / file;
+  if (file.has_parent_path()) {
+    // Not the directory itself, which may have been discarded.
+    std::error_code error;
+    fs::create_directory(parent_of(place), error);
+    if (error) {
+      throw failure("cannot create the folder: " + error.message(), parent_of(place).string());
+    }
+  }
+  write_file_atomically(place, bytes);
 }
 
 void write_model_files(const fs::path& directory, const std::vector<TensorSource>& tensors,
@@ -154,7 +186,7 @@ void write_model_files(const fs::path& directory, const std::vector<TensorSource
   constexpr std::uint64_t kMaxShardBytes = 5'000'000'000;  // as published checkpoints are sharded
   write_sharded_safetensors(directory, tensors, kMaxShardBytes);
   for (const fs::path& file : original.companion_files()) {
-    write_file_atomically(directory / file.filename(), read_file(file));
+    write_companion(directory, file, read_file(original.path() / file));
   }
   write_file_atomically(directory / "config.json", config);
 }

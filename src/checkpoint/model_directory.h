@@ -6,6 +6,7 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -40,8 +41,8 @@ class ModelDirectory {
   /// sharding. Reads all weights; the result is cached.
   std::string fingerprint() const;
 
-  /// The directory's files for the tokenizer, the chat template, generation and preprocessing
-  /// (tokenizer.json, generation_config.json, …).
+  /// The directory's files for the tokenizer, the chat templates, generation and preprocessing
+  /// (tokenizer.json, additional_chat_templates/tool_use.jinja, …), by their paths in it.
   std::vector<fs::path> companion_files() const;
 
  private:
@@ -51,6 +52,13 @@ class ModelDirectory {
   mutable std::string fingerprint_;                                    // empty until computed
   mutable std::map<std::pair<std::string, std::string>, bool> equal_;  // cached results
 };
+
+/// Templates besides the default one lie in this folder of a model, as NAME.jinja.
+inline constexpr const char* kChatTemplateFolder = "additional_chat_templates";
+
+/// Writes a file of a model, by its path in the model's directory, which is there. A folder in it
+/// is created.
+void write_companion(const fs::path& directory, const fs::path& file, std::string_view bytes);
 
 /// Writes a model into an existing directory: the tensors (model.safetensors, or shards of at most
 /// 5 GB with an index), `config` as config.json, and copies of the companion files of `original`.

@@ -63,6 +63,7 @@ void setup_app(CLI::App& app, Context& context) {
   setup_generate(app, context);
   setup_score(app, context);
   setup_tokenize(app, context);
+  setup_chat_preview(app, context);
   setup_inspect(app, context);
   setup_validate(app, context);
   setup_tasks(app, context);

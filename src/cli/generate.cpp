@@ -1,9 +1,7 @@
-#include "base/error.h"
-#include "chat/chat_encoding.h"
-#include "chat/chat_template.h"
+#include "chat/model_chat.h"
 #include "cli/output.h"
+#include "cli/prompts.h"
 #include "cli/verbs.h"
-#include "data/text_file.h"
 #include "evaluation/generation.h"
 #include "run/open_model.h"
 #include "tokenizer/generated_text.h"
@@ -12,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <spdlog/spdlog.h>
@@ -21,70 +20,78 @@ namespace {
 
 struct GenerateOptions {
   ModelSource model;
-  std::optional<std::string> prompt, prompt_file;
-  std::string prompts;  // a file of many
+  PromptOptions prompts;
   GenerationOptions generation;
-  bool chat = false;
-  std::string chat_format = "auto";
+  std::vector<std::string> stops;
   bool echo = false, json = false;
 };
 
-std::string read_prompt(const GenerateOptions& options) {
-  if (options.prompt) return *options.prompt;
-  return read_text(options.prompt_file.value_or("-"));
-}
-
-/// What the model is given to continue, and the ids that end what it writes.
+/// What the model is given to continue.
 struct Question {
   std::string text;
-  std::vector<TokenId> ids, end_tokens;
+  std::vector<TokenId> ids;
 };
 
-void hint_at_chat(const std::string& prompt, const GenerateOptions& options,
-                  const LoadedModel& model) {
-  if (options.chat || !wants_chat(model.directory.path(), prompt, *model.tokenizer)) return;
-  spdlog::info("the model has a chat template: --chat writes the prompt in it");
-}
-
-/// `where` names the prompt in errors.
-Question ask(const std::string& prompt, const std::string& where, const GenerateOptions& options,
-             const LoadedModel& model) {
-  const Tokenizer& tokenizer = *model.tokenizer;
-  Question question{prompt, {}, end_tokens(model.directory, tokenizer)};
-  if (!options.chat) {
-    question.ids = tokenizer.encode(prompt, {.bos = tokenizer.adds_bos()});
-    return question;
+/// Puts prompts to a model: as they are, or with its chat template.
+class Asking {
+ public:
+  Asking(const PromptOptions& options, const LoadedModel& model)
+      : tokenizer_(*model.tokenizer),
+        end_tokens_(expandft::end_tokens(model.directory, tokenizer_)) {
+    if (!options.is_chat()) return;
+    chat_.emplace(model.directory.path(), options.chat_template, tokenizer_);
+    const std::vector<TokenId> ends = chat_->end_tokens();
+    end_tokens_.insert(end_tokens_.end(), ends.begin(), ends.end());
   }
-  const ChatFormat format = chat_format_of(model.directory.path(), options.chat_format, tokenizer);
-  ChatPrompt chat = chat_prompt(format, prompt, where, tokenizer);
-  question.text = std::move(chat.text);
-  question.ids = std::move(chat.ids);
-  question.end_tokens.insert(question.end_tokens.end(), chat.end_tokens.begin(),
-                             chat.end_tokens.end());
-  return question;
-}
 
-Json generation_json(const std::string& prompt, const std::string& text, const Question& question,
-                     const Generation& generation) {
-  return {{"prompt", prompt},
-          {"text", text},
-          {"prompt_tokens", question.ids},
-          {"tokens", generation.tokens},
-          {"stop", stop_text(generation.stop)}};
+  Question ask(const GivenPrompt& prompt) const {
+    if (!chat_) {
+      const auto text = prompt.given.get<std::string>();
+      return {text, tokenizer_.encode(text, {.bos = tokenizer_.adds_bos()})};
+    }
+    ChatPrompt chat = chat_->prompt(*prompt.conversation, prompt.where);
+    return {std::move(chat.text), std::move(chat.ids)};
+  }
+
+  Json result(const GivenPrompt& prompt, const Question& question, const std::string& text,
+              const Generation& generation) const {
+    Json json = {{"prompt", prompt.given}};
+    if (chat_) json["prompt_text"] = question.text;
+    json["text"] = text;
+    json["prompt_tokens"] = question.ids;
+    json["tokens"] = generation.tokens;
+    json["stop"] = stop_text(generation.stop);
+    return json;
+  }
+
+  /// The ids that end what the model writes.
+  const std::vector<TokenId>& end_tokens() const { return end_tokens_; }
+
+ private:
+  const Tokenizer& tokenizer_;
+  std::vector<TokenId> end_tokens_;
+  std::optional<ModelChat> chat_;
+};
+
+void hint_at_chat(const GivenPrompt& prompt, const LoadedModel& model) {
+  if (prompt.conversation) return;
+  const auto& text = prompt.given.get_ref<const std::string&>();
+  if (!wants_chat(model.directory.path(), text, *model.tokenizer)) return;
+  spdlog::info("the model has a chat template: --chat writes the prompt in it");
 }
 
 void warn_of_context(const LoadedModel& model) {
   spdlog::warn("stopped: the model has no positions left ({})", model.decoder.spec().max_positions);
 }
 
-ExitCode continue_one(GenerateOptions options, const ProcessOptions& process) {
-  const std::string prompt = read_prompt(options);
-  const LoadedModel model = load_model(options.model, process);
-  hint_at_chat(prompt, options, model);
-  const Question question = ask(prompt, "--prompt", options, model);
-  options.generation.end_tokens = question.end_tokens;
+ExitCode continue_one(const GivenPrompt& prompt, GenerateOptions options,
+                      const LoadedModel& model) {
+  const Asking asking(options.prompts, model);
+  const Question question = asking.ask(prompt);
+  options.generation.end_tokens = asking.end_tokens();
 
-  StreamDecoder stream(*model.tokenizer, !question.text.empty());
+  StoppedStream stream(*model.tokenizer, !question.text.empty(), options.stops);
+  options.generation.is_enough = [&](TokenId) { return stream.stopped(); };
   std::string text;
   const auto add = [&](const std::string& piece) {
     text += piece;
@@ -98,63 +105,49 @@ ExitCode continue_one(GenerateOptions options, const ProcessOptions& process) {
   add(stream.finish());
   if (generation.stop == StopReason::kContext) warn_of_context(model);
   if (options.json) {
-    print_json(generation_json(prompt, text, question, generation));
+    print_json(asking.result(prompt, question, text, generation));
   } else {
     print("\n");
   }
   return ExitCode::kDone;
 }
 
-struct PlacedPrompt {
-  std::string text, where;
-};
-
-/// The field `prompt` of each row of JSON lines.
-std::vector<PlacedPrompt> read_prompts(const std::string& file) {
-  std::vector<PlacedPrompt> prompts;
-  for_each_json_line(file, [&](const Json& row, std::int64_t line) {
-    const std::string where = file + ":" + std::to_string(line);
-    const auto found = row.find("prompt");
-    if (found == row.end() || !found->is_string()) {
-      throw input_error("no text \"prompt\"", where, "each row of --prompts is an object with it");
-    }
-    prompts.push_back({found->get<std::string>(), where});
-  });
-  if (prompts.empty()) throw input_error("there are no prompts", file);
-  return prompts;
-}
-
 /// Prints a line of JSON for each prompt of the file, in order, as soon as its batch is done.
-ExitCode continue_all(GenerateOptions options, const ProcessOptions& process) {
+ExitCode continue_all(const std::vector<GivenPrompt>& prompts, GenerateOptions options,
+                      const LoadedModel& model) {
   constexpr std::size_t kAtOnce = 64;
-  const std::vector<PlacedPrompt> prompts = read_prompts(options.prompts);
-  const LoadedModel model = load_model(options.model, process);
-  hint_at_chat(prompts.front().text, options, model);
+  const Asking asking(options.prompts, model);
   std::vector<Question> questions;
-  for (const PlacedPrompt& prompt : prompts) {
-    questions.push_back(ask(prompt.text, prompt.where, options, model));
+  for (const GivenPrompt& prompt : prompts) {
+    questions.push_back(asking.ask(prompt));
     check_prompt(questions.back().ids, model.decoder.spec().max_positions, prompt.where);
   }
-  options.generation.end_tokens = questions.front().end_tokens;
+  options.generation.end_tokens = asking.end_tokens();
   const std::uint64_t seed = options.generation.seed;
   bool lacked_context = false;
   for (std::size_t begin = 0; begin < prompts.size(); begin += kAtOnce) {
     const std::size_t end = std::min(begin + kAtOnce, prompts.size());
     std::vector<const std::vector<TokenId>*> batch;
-    for (std::size_t i = begin; i < end; ++i) batch.push_back(&questions[i].ids);
+    std::vector<StoppedStream> streams;
+    std::vector<std::string> texts(end - begin);
+    for (std::size_t i = begin; i < end; ++i) {
+      batch.push_back(&questions[i].ids);
+      streams.emplace_back(*model.tokenizer, !questions[i].text.empty(), options.stops);
+    }
+    const auto is_enough = [&](std::size_t place, TokenId id) {
+      texts[place] += streams[place].push(id);
+      return streams[place].stopped();
+    };
     options.generation.seed = seed + begin;
     options.generation.where = begin + 1 == end
                                    ? prompts[begin].where
                                    : prompts[begin].where + " and the prompts that follow";
     const std::vector<Generation> written =
-        generate_together(model.decoder, batch, options.generation);
+        generate_together(model.decoder, batch, options.generation, is_enough);
     for (std::size_t i = begin; i < end; ++i) {
       const Generation& generation = written[i - begin];
-      StreamDecoder stream(*model.tokenizer, !questions[i].text.empty());
-      std::string text;
-      for (const TokenId id : generation.tokens) text += stream.push(id);
-      text += stream.finish();
-      print_json_line(generation_json(prompts[i].text, text, questions[i], generation));
+      texts[i - begin] += streams[i - begin].finish();
+      print_json_line(asking.result(prompts[i], questions[i], texts[i - begin], generation));
       lacked_context = lacked_context || generation.stop == StopReason::kContext;
     }
     flush_output();
@@ -164,7 +157,13 @@ ExitCode continue_all(GenerateOptions options, const ProcessOptions& process) {
 }
 
 ExitCode run_generate(const GenerateOptions& options, const ProcessOptions& process) {
-  return options.prompts.empty() ? continue_one(options, process) : continue_all(options, process);
+  Notices notices;
+  const std::vector<GivenPrompt> prompts = read_prompts(options.prompts, notices);
+  report_notices(notices, process);
+  const LoadedModel model = load_model(options.model, process);
+  hint_at_chat(prompts.front(), model);
+  return options.prompts.prompts.empty() ? continue_one(prompts.front(), options, model)
+                                         : continue_all(prompts, options, model);
 }
 
 void add_sampling_options(CLI::App& command, GenerationOptions& options) {
@@ -209,30 +208,13 @@ void setup_generate(CLI::App& app, Context& context) {
   command->add_option("--model", options->model.model, "Model directory")
       ->required()
       ->type_name("DIR");
-  CLI::Option* prompt =
-      command->add_option("--prompt", options->prompt, "Text to continue; without it, stdin")
-          ->type_name("TEXT");
-  CLI::Option* prompt_file =
-      command->add_option("--prompt-file", options->prompt_file, "The same from a file (-: stdin)")
-          ->type_name("FILE")
-          ->excludes(prompt);
-  CLI::Option* prompts =
-      command
-          ->add_option("--prompts", options->prompts,
-                       "Continue many prompts together: JSON lines with a field \"prompt\". Prints "
-                       "a line of JSON for each, in order; the i-th, from 0, draws with seed + i")
-          ->type_name("FILE")
-          ->excludes(prompt)
-          ->excludes(prompt_file);
-  CLI::Option* chat = command->add_flag(
-      "--chat", options->chat, "Write the prompt as a user's message in the model's chat format");
-  command
-      ->add_option("--chat-format", options->chat_format,
-                   "The format of --chat, as data.chat_format names it")
-      ->type_name("NAME")
-      ->capture_default_str()
-      ->needs(chat);
+  CLI::Option* const prompts = add_prompt_options(*command, options->prompts);
   add_sampling_options(*command, options->generation);
+  command
+      ->add_option("--stop", options->stops,
+                   "A text that ends what is written and is not part of it; may be given again")
+      ->type_name("TEXT")
+      ->allow_extra_args(false);
   command->add_flag("--echo", options->echo, "Print the prompt too")->excludes(prompts);
   command
       ->add_flag("--json", options->json, "Print text, tokens and the reason for stopping as JSON")

@@ -14,6 +14,7 @@ void setup_import(CLI::App& app, Context& context);
 void setup_generate(CLI::App& app, Context& context);
 void setup_score(CLI::App& app, Context& context);
 void setup_tokenize(CLI::App& app, Context& context);
+void setup_chat_preview(CLI::App& app, Context& context);
 void setup_inspect(CLI::App& app, Context& context);
 void setup_validate(CLI::App& app, Context& context);
 void setup_tasks(CLI::App& app, Context& context);

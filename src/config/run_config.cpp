@@ -175,6 +175,19 @@ Field retention_text_field(std::string path, std::optional<fs::path>& member, st
       .allowing("\"self\" or the path of a text file");
 }
 
+/// A name, or the path of a file if it looks like one.
+Field chat_template_field(std::string path, std::string& member, std::string doc) {
+  return make_field(
+             std::move(path), path_schema(), std::move(doc),
+             [&member](const Json& value, const fs::path& folder) {
+               const std::string text = value;
+               const bool is_file = text.find('/') != text.npos || text.ends_with(".jinja");
+               member = is_file ? resolve_path(text, folder).string() : text;
+             },
+             [&member] { return Json(member); })
+      .allowing("\"auto\", a name, or the path of a .jinja file");
+}
+
 /// A folder, or a name of the Hugging Face hub that is in its cache. One that is not found stays
 /// the path that it could be: check_run_inputs says it.
 Field model_field(std::string path, fs::path& member, std::string doc) {
@@ -282,21 +295,14 @@ FieldTable run_config_fields(RunConfig& run) {
                  "Pack several examples into one sequence; they do not attend to each other."),
       flag_field("data.train_on_prompt", data.train_on_prompt,
                  "Compute the loss on prompt tokens too."),
-      choice_field<std::string>(
-          "data.chat_format", data.chat_format,
-          {{"auto", "auto"},
-           {"gemma", "gemma"},
-           {"llama2", "llama2"},
-           {"llama3", "llama3"},
-           {"llama3.1", "llama3.1"},
-           {"mistral", "mistral"},
-           {"mistral-v3", "mistral-v3"},
-           {"mistral-nemo", "mistral-nemo"},
-           {"chatml", "chatml"},
-           {"qwen3", "qwen3"},
-           {"zephyr", "zephyr"},
-           {"phi3", "phi3"}},
-          "Chat format for lines with `messages`; `auto` takes it from the model's chat template."),
+      chat_template_field("data.chat_template", data.chat_template,
+                          "Chat template of lines with `messages`: `auto` is the model's own. Or "
+                          "the name of another "
+                          "one of the model's, the name of a built-in one, or a Jinja file."),
+      flag_field(
+          "data.train_on_empty_reasoning", data.train_on_empty_reasoning,
+          "Compute the loss on an empty `<think></think>` that a chat template writes before "
+          "an answer without reasoning; otherwise it is context."),
       integer_field("training.epochs", training.epochs, from_to<std::int64_t>(1, kMost),
                     "Passes over the training data. Cannot be combined with `max_steps`.")
           .defaults_to(1),
@@ -418,7 +424,7 @@ FieldTable run_config_fields(RunConfig& run) {
           .allowing("a list of numbers from 0 to 1"),
       texts_field("evaluation.prompts", evaluation.prompts,
                   "Prompts that both the base and the tuned model continue after training; "
-                  "questions in the chat format if data.train has conversations. Without any: up "
+                  "questions to the chat template if data.train has conversations. Without any: up "
                   "to 3 from the validation data, or else from the training data."),
   };
   table.rules = {needed_layers_rule(), accumulation_rule()};

@@ -58,8 +58,9 @@ struct DataConfig {
   std::optional<TemplateConfig> text_template;  // key "template": of sources without their own
   std::int64_t max_length = 1024;               // tokens a sequence
   bool packing = true;
-  bool train_on_prompt = false;  // loss on prompt tokens too
-  std::string chat_format = "auto";
+  bool train_on_prompt = false;           // loss on prompt tokens too
+  std::string chat_template = "auto";     // or a name, or a file (chat/model_chat.h)
+  bool train_on_empty_reasoning = false;  // loss on "<think></think>" that a template adds
 };
 
 struct TrainingConfig {

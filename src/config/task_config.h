@@ -32,8 +32,8 @@ struct WrittenForm {
 };
 
 /// A way in which a row becomes a prompt and what may follow it. All texts are templates with
-/// filters (data/template.h). A list of one template that is a single place gives the list that its
-/// field holds.
+/// filters (data/rows/template.h). A list of one template that is a single place gives the list
+/// that its field holds.
 struct TaskForm {
   std::string key;                      // where the file has it: "" at the top, else "forms[1]"
   std::string prompt;                   // choice, continuation, generate

@@ -1,19 +1,14 @@
 #include "data/dataset.h"
 
-#include "base/error.h"
 #include "base/hash.h"
 #include "base/ordered_work.h"
-#include "chat/chat_template.h"
-#include "data/chat_rows.h"
-#include "data/data_files.h"
 #include "data/example_builder.h"
-#include "data/rows.h"
+#include "data/row_reader.h"
 #include "data/text_file.h"
 #include "data/token_cache.h"
 
 #include <bit>
 #include <memory>
-#include <mutex>
 #include <new>
 #include <utility>
 
@@ -21,56 +16,6 @@
 
 namespace expandft {
 namespace {
-
-DataForm form_of(const fs::path& file) {
-  if (const auto form = data_form(file)) return *form;
-  const std::string ending =
-      (file.extension() == ".gz" ? file.stem() : file.filename()).extension().string();
-  throw input_error(
-      "cannot tell the format of the data from the file name's ending \"" + ending + "\"",
-      file.string(), std::string("expected ") + kDataEndings);
-}
-
-/// Reads and encodes rows. Threads may share it.
-class RowReader {
- public:
-  RowReader(const DatasetOptions& options, const Tokenizer& tokenizer)
-      : options_(options),
-        tokenizer_(tokenizer),
-        renderer_(options),
-        encoder_(options, tokenizer) {}
-
-  /// A row's line. Counts the fields that nothing reads.
-  EncodedRow read(std::string_view text, std::int64_t line, UnreadFields& unread) const {
-    const std::string where = options_.path.string() + ":" + std::to_string(line);
-    const Json row = parse_row(text, where);
-    if (renderer_.has_template()) {
-      return encoder_.encode(renderer_.render(row, unread, where), line);
-    }
-    const RowForm form = row_form(row, where);
-    check_row_fields(row, form, unread, where);
-    if (form != RowForm::kChat) return encoder_.encode(render_row(row, form, where), line);
-    const std::vector<ChatMessage> messages =
-        read_messages(row, options_.train_on_prompt, unread, where);
-    return encoder_.encode(messages, chat_format(), where, line);
-  }
-
- private:
-  /// Determined when the first row needs it.
-  const ChatFormat& chat_format() const {
-    std::call_once(format_known_, [&] {
-      format_ = chat_format_of(options_.model, options_.chat_format, tokenizer_);
-    });
-    return format_;
-  }
-
-  const DatasetOptions& options_;
-  const Tokenizer& tokenizer_;
-  RowRenderer renderer_;
-  RowEncoder encoder_;
-  mutable std::once_flag format_known_;
-  mutable ChatFormat format_;
-};
 
 /// Lines that are encoded together.
 struct Lines {
@@ -99,7 +44,9 @@ void read_rows(const DatasetOptions& options, const RowReader& reader, ExampleBu
       std::size_t begin = 0;
       for (const auto& [number, end] : part.lines) {
         const std::string_view text = std::string_view(part.text).substr(begin, end - begin);
-        done.rows.push_back(reader.read(text, number, done.unread));
+        for (EncodedRow& row : reader.read(text, number, done.unread)) {
+          done.rows.push_back(std::move(row));
+        }
         begin = end;
       }
       return done;
@@ -124,14 +71,10 @@ void read_rows(const DatasetOptions& options, const RowReader& reader, ExampleBu
 /// append_dataset without a cache.
 DatasetReport encode_file(const DatasetOptions& options, const Tokenizer& tokenizer,
                           Dataset& dataset) {
-  const bool is_plain_text = form_of(options.path) == DataForm::kPlainText;
+  const bool is_one_text = is_plain_text(options);
   const RowReader reader(options, tokenizer);
   ExampleBuilder builder(options, tokenizer, dataset);
-  if (is_plain_text) {
-    if (options.prompt || options.completion) {
-      throw input_error("a template needs rows with fields, but this is plain text",
-                        options.path.string(), "use JSON lines, or remove " + options.template_key);
-    }
+  if (is_one_text) {
     TextStream text(options.path);
     builder.add_stream(text);
   } else {
@@ -150,6 +93,7 @@ DatasetReport& DatasetReport::operator+=(const DatasetReport& other) {
   truncated_rows += other.truncated_rows;
   truncated_tokens += other.truncated_tokens;
   conversations += other.conversations;
+  split_rows += other.split_rows;
   unread += other.unread;
   return *this;
 }

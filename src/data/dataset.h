@@ -2,7 +2,7 @@
 
 #include "base/notice.h"
 #include "data/example_store.h"
-#include "data/row_fields.h"
+#include "data/rows/row_fields.h"
 #include "tokenizer/tokenizer.h"
 
 #include <chrono>
@@ -23,13 +23,14 @@ struct TokenCacheOptions {
 /// Where training or validation text comes from, and how it becomes examples.
 struct DatasetOptions {
   fs::path path;                      // .txt, .text, .md (one stream) or .jsonl, .json; also .gz
-  std::optional<std::string> prompt;  // templates (data/template.h); without,
-  std::optional<std::string> completion;       // the row's own fields (data/row_fields.h)
+  std::optional<std::string> prompt;  // templates (data/rows/template.h); without,
+  std::optional<std::string> completion;       // the row's own fields (data/rows/row_fields.h)
   std::string template_key = "data.template";  // their name in errors
   std::int64_t max_length = 1024;              // the most tokens in an example
   bool train_on_prompt = false;                // loss on prompt tokens too
   fs::path model;                              // its chat template is used for conversations
-  std::string chat_format = "auto";            // or a name of chat_formats()
+  std::string chat_template = "auto";          // as in ModelChat
+  bool train_on_empty_reasoning = false;       // loss on "<think></think>" that a template adds
   std::size_t piece_bytes = 1u << 19;  // about the size of pieces in which plain text is encoded
   int threads = 1;                     // for encoding; the result does not depend on it
   std::optional<TokenCacheOptions> cache = {};  // nor on this
@@ -44,6 +45,7 @@ struct DatasetReport {
   // Rows that lost the start of their prompt, and conversations that lost their oldest exchanges.
   std::int64_t truncated_rows = 0, truncated_tokens = 0;
   std::int64_t conversations = 0;  // of the rows
+  std::int64_t split_rows = 0;     // conversations that became more than one example
   UnreadFields unread = {};
 
   DatasetReport& operator+=(const DatasetReport& other);
@@ -85,9 +87,9 @@ void name_unread(const UnreadFields& unread, const fs::path& source, Notices& no
 ///   max_length loses the start of its prompt, never its answer. Rows whose answer alone is too
 ///   long are an input error that counts them. A "text" row that is too long continues in more
 ///   examples.
-/// - Conversations (data/chat_rows.h) are written in the model's chat format, with loss on answers
-///   and the tokens that end them. One that is too long loses its oldest exchanges, never system
-///   text.
+/// - Conversations (data/rows/chat_rows.h) are written by the model's chat template, with loss on
+///   answers and the tokens that end them. One that is too long loses its oldest exchanges, never
+///   system text. One whose earlier answers the template writes anew becomes more examples.
 /// Rows with an empty or blank answer, an empty data set, missing fields and malformed lines are
 /// input errors with the line number. The file may be larger than memory: only a line of it, and
 /// what the threads work on, must fit. Plain text is encoded in pieces with the ids of the whole

@@ -37,8 +37,14 @@ ExampleBuilder::ExampleBuilder(const DatasetOptions& options, const Tokenizer& t
 }
 
 void ExampleBuilder::add(const EncodedRow& row) {
-  ++report_.rows;
-  if (row.is_conversation) ++report_.conversations;
+  if (!row.is_part) {
+    ++report_.rows;
+    report_.conversations += row.is_conversation ? 1 : 0;
+  }
+  if (row.is_part && row.line != last_split_) {
+    ++report_.split_rows;
+    last_split_ = row.line;
+  }
   switch (row.kind) {
     case EncodedRow::Kind::kExample:
       if (row.truncated_tokens > 0) {

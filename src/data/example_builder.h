@@ -40,6 +40,7 @@ class ExampleBuilder {
   DatasetReport report_;  // of this file
   std::vector<std::int64_t> unlearned_lines_, too_long_lines_;
   std::size_t longest_ = 0;
+  std::int64_t last_split_ = -1;  // the line of the last row with further parts
 };
 
 }  // namespace expandft

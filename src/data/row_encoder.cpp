@@ -2,9 +2,10 @@
 
 #include "base/unicode.h"
 #include "chat/chat_encoding.h"
-#include "data/chat_rows.h"
+#include "data/rows/chat_rows.h"
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 namespace expandft {
@@ -128,38 +129,99 @@ std::size_t RowEncoder::encode_with_earlier(const RenderedRow& row, EncodedRow& 
   return whole;
 }
 
-EncodedRow RowEncoder::encode(const std::vector<ChatMessage>& messages, const ChatFormat& format,
-                              const std::string& where, std::int64_t line) const {
-  EncodedRow encoded{.line = line, .is_conversation = true};
-  const auto encode = [&](const std::vector<ChatMessage>& part) {
-    return encode_chat(render_chat(format, part, where), format, options_.train_on_prompt,
-                       tokenizer_);
-  };
-  Example& example = encoded.example = encode(messages);
-  const bool learns = std::any_of(messages.begin(), messages.end(), [&](const ChatMessage& m) {
-    const bool counts = m.role == ChatRole::kAssistant ? m.learned : options_.train_on_prompt;
-    return counts && leading_space(m.content) != m.content.size();
+namespace {
+
+/// Whether the conversation has a text that would be learned.
+bool learns(const Conversation& conversation) {
+  for (std::size_t i = 0; i < conversation.messages.size(); ++i) {
+    const Json& message = conversation.messages[i];
+    if (!conversation.learned[i]) continue;
+    if (message.contains("tool_calls")) return true;
+    const std::string content = content_of(message) + reasoning_of(message);
+    if (leading_space(content) != content.size()) return true;
+  }
+  return false;
+}
+
+/// Of a conversation that is too long: the part from the earliest start from which the rest fits,
+/// or else from the last one.
+Conversation shortened(const Conversation& conversation,
+                       const std::function<bool(const Conversation&)>& fits) {
+  const std::vector<std::size_t> begins = later_beginnings(conversation);
+  if (begins.empty()) return conversation;
+  const auto begin = std::partition_point(begins.begin(), begins.end(), [&](std::size_t at) {
+    return !fits(beginning_at(conversation, at));
   });
-  if (!learns) return encoded;
-  if (example.tokens.size() > max_length_) {
-    const std::size_t whole = example.tokens.size();
-    // The earliest start from which the rest fits.
-    const std::vector<std::size_t> begins = later_beginnings(messages);
-    const auto begin = std::partition_point(begins.begin(), begins.end(), [&](std::size_t at) {
-      return encode(beginning_at(messages, at)).tokens.size() > max_length_;
-    });
-    if (!begins.empty()) {
-      example = encode(beginning_at(messages, begin != begins.end() ? *begin : begins.back()));
-    }
-    if (example.tokens.size() > max_length_) {
-      encoded.kind = EncodedRow::Kind::kTooLong;
-      encoded.tokens = example.tokens.size();
-      return encoded;
-    }
-    encoded.truncated_tokens = whole - example.tokens.size();
+  return beginning_at(conversation, begin != begins.end() ? *begin : begins.back());
+}
+
+}  // namespace
+
+EncodedRow RowEncoder::encode_part(const Conversation& conversation, const ModelChat& chat,
+                                   bool is_part, const std::string& where,
+                                   std::vector<std::size_t>& rewritten) const {
+  EncodedRow encoded{.is_conversation = true, .is_part = is_part};
+  if (!learns(conversation)) return encoded;
+  // What precedes the answers of further parts was learned with the first.
+  const bool train_on_prompt = options_.train_on_prompt && !is_part;
+  const AnswerRules rules{.learns_empty_reasoning = options_.train_on_empty_reasoning,
+                          .only_learned = !train_on_prompt};
+  const auto encode = [&](const Conversation& part) {
+    RenderedChat rendered = chat.render(part, rules, where);
+    encoded.example = encode_chat(rendered, train_on_prompt, tokenizer_);
+    return std::move(rendered.rewritten);
+  };
+  rewritten = encode(conversation);
+  const std::size_t whole = encoded.example.tokens.size();
+  if (whole > max_length_) {
+    encode(shortened(conversation, [&](const Conversation& part) {
+      return tokens_of(part, chat, where) <= max_length_;
+    }));
+    encoded.truncated_tokens = whole - encoded.example.tokens.size();
+  }
+  if (encoded.example.tokens.size() > max_length_) {
+    encoded.kind = EncodedRow::Kind::kTooLong;
+    encoded.tokens = encoded.example.tokens.size();
+    return encoded;
   }
   encoded.kind = EncodedRow::Kind::kExample;
   return encoded;
+}
+
+std::size_t RowEncoder::tokens_of(const Conversation& conversation, const ModelChat& chat,
+                                  const std::string& where) const {
+  return tokenizer_.encode(chat.text(conversation, where)).size();
+}
+
+std::vector<EncodedRow> RowEncoder::encode(Conversation conversation, const ModelChat& chat,
+                                           const std::string& where, std::int64_t line) const {
+  // Finding the answers may take time that grows with the square of their number.
+  constexpr std::size_t kMany = 64;
+  std::size_t dropped = 0;
+  if (conversation.messages.size() > kMany && learns(conversation)) {
+    const std::size_t whole = tokens_of(conversation, chat, where);
+    if (whole > max_length_) {
+      conversation = shortened(conversation, [&](const Conversation& part) {
+        return tokens_of(part, chat, where) <= max_length_;
+      });
+      dropped = whole - tokens_of(conversation, chat, where);
+    }
+  }
+  std::vector<EncodedRow> rows;
+  std::vector<std::size_t> rewritten;
+  rows.push_back(encode_part(conversation, chat, /*is_part=*/false, where, rewritten));
+  rows.back().truncated_tokens += dropped;
+  while (!rewritten.empty()) {
+    // The conversation that ends with the last of these answers may have others of them as they
+    // were first written.
+    Conversation part = first_messages(conversation, rewritten.back() + 1);
+    for (std::size_t i = 0; i < part.learned.size(); ++i) {
+      part.learned[i] = std::ranges::find(rewritten, i) != rewritten.end();
+    }
+    rows.push_back(encode_part(part, chat, /*is_part=*/true, where, rewritten));
+  }
+  for (EncodedRow& row : rows) row.line = line;
+  return rows;
 }
 
 }  // namespace expandft

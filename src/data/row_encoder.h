@@ -1,6 +1,6 @@
 #pragma once
 
-#include "chat/chat_format.h"
+#include "chat/model_chat.h"
 #include "data/dataset.h"
 #include "data/rows.h"
 
@@ -32,6 +32,7 @@ struct EncodedRow {
   };
   std::int64_t line = 0;
   bool is_conversation = false;
+  bool is_part = false;  // another example of a row that was counted already
   Kind kind = Kind::kUnlearned;
   Example example;
   std::size_t tokens = 0;
@@ -47,9 +48,11 @@ class RowEncoder {
   /// BOS, prompt, completion, EOS. Earlier exchanges come first, each ended by EOS and learned in
   /// the same way; the oldest are dropped if not all fit.
   EncodedRow encode(const RenderedRow& row, std::int64_t line) const;
-  /// A conversation in the format. The oldest exchanges are dropped if not all fit.
-  EncodedRow encode(const std::vector<ChatMessage>& messages, const ChatFormat& format,
-                    const std::string& where, std::int64_t line) const;
+  /// A conversation as the model's chat template writes it. The oldest exchanges are dropped if not
+  /// all fit. More than one example if the template writes an earlier answer anew, as those that
+  /// drop old reasoning: that answer is learned from the conversation that ends with it.
+  std::vector<EncodedRow> encode(Conversation conversation, const ModelChat& chat,
+                                 const std::string& where, std::int64_t line) const;
 
  private:
   struct EncodedExchange {
@@ -59,6 +62,10 @@ class RowEncoder {
   EncodedExchange encode_exchange(const Exchange& exchange, bool is_first) const;
   void append(const EncodedExchange& exchange, Example& example) const;
   std::size_t encode_with_earlier(const RenderedRow& row, EncodedRow& encoded) const;
+  std::size_t tokens_of(const Conversation& conversation, const ModelChat& chat,
+                        const std::string& where) const;
+  EncodedRow encode_part(const Conversation& conversation, const ModelChat& chat, bool is_part,
+                         const std::string& where, std::vector<std::size_t>& rewritten) const;
 
   const DatasetOptions& options_;
   const Tokenizer& tokenizer_;

@@ -1,8 +1,8 @@
 #pragma once
 
 #include "data/dataset.h"
-#include "data/row_fields.h"
-#include "data/template.h"
+#include "data/rows/row_fields.h"
+#include "data/rows/template.h"
 
 #include <optional>
 #include <string>
@@ -43,8 +43,8 @@ class RowRenderer {
   std::optional<TextTemplate> prompt_, completion_;
 };
 
-/// A row of any form except kChat (data/chat_rows.h), without a template. Input errors, at `where`,
-/// for fields of the wrong type.
+/// A row of any form except kChat (data/rows/chat_rows.h), without a template. Input errors, at
+/// `where`, for fields of the wrong type.
 RenderedRow render_row(const Json& row, RowForm form, const std::string& where);
 
 }  // namespace expandft

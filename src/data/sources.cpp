@@ -58,7 +58,8 @@ Dataset load_sources(
                              .max_length = data.max_length,
                              .train_on_prompt = data.train_on_prompt,
                              .model = run.model_directory,
-                             .chat_format = data.chat_format,
+                             .chat_template = data.chat_template,
+                             .train_on_empty_reasoning = data.train_on_empty_reasoning,
                              .threads = threads,
                              .cache = cache};
       const bool is_rows = data_form(file) != DataForm::kPlainText;

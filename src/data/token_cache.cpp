@@ -49,11 +49,17 @@ bool is_weights(const fs::path& file) {
   return std::ranges::find(kWeightEndings, file.extension().string()) != kWeightEndings.end();
 }
 
-/// The files that decide how the model's tokenizer and chat format write a text, and more.
+/// The files that decide how the model's tokenizer and chat template write a text, and more.
 std::vector<fs::path> files_beside_weights(const fs::path& folder) {
   std::vector<fs::path> files;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
     if (entry.is_regular_file() && !is_weights(entry.path())) files.push_back(entry.path());
+  }
+  const fs::path more = folder / "additional_chat_templates";
+  if (fs::is_directory(more)) {
+    for (const fs::directory_entry& entry : fs::directory_iterator(more)) {
+      if (entry.is_regular_file()) files.push_back(entry.path());
+    }
   }
   std::ranges::sort(files);
   return files;
@@ -68,6 +74,9 @@ bool are_unchanged(const DatasetOptions& options) {
   const auto is_old = [&](const fs::path& file) {
     return is_unchanged(file, options.cache->unchanged_since);
   };
+  std::error_code ignored;
+  const bool has_file = fs::is_regular_file(options.chat_template, ignored);
+  if (has_file && !is_old(options.chat_template)) return false;
   return is_old(options.path) && std::ranges::all_of(files_beside_weights(options.model), is_old);
 }
 
@@ -96,7 +105,10 @@ std::string key_of(const DatasetOptions& options) {
   add_optional(hash, options.completion);
   hash.add(static_cast<std::uint64_t>(options.max_length));
   hash.add(std::uint64_t{options.train_on_prompt});
-  hash.add(options.chat_format);
+  hash.add(options.chat_template);
+  hash.add(std::uint64_t{options.train_on_empty_reasoning});
+  std::error_code ignored;
+  if (fs::is_regular_file(options.chat_template, ignored)) add_file(hash, options.chat_template);
   add_file(hash, options.path);
   return hash.digits();
 }
@@ -111,6 +123,7 @@ Json report_json(const DatasetReport& report) {
           {"truncated_rows", report.truncated_rows},
           {"truncated_tokens", report.truncated_tokens},
           {"conversations", report.conversations},
+          {"split_rows", report.split_rows},
           {"unread", unread}};
 }
 
@@ -122,7 +135,8 @@ DatasetReport read_report(const Json& json) {
                        .targets = number("targets"),
                        .truncated_rows = number("truncated_rows"),
                        .truncated_tokens = number("truncated_tokens"),
-                       .conversations = number("conversations")};
+                       .conversations = number("conversations"),
+                       .split_rows = number("split_rows")};
   for (const Json& field : json.at("unread")) {
     report.unread.add(field.at(0).get<std::string>(), field.at(1).get<std::int64_t>());
   }

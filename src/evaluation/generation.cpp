@@ -124,7 +124,7 @@ std::string stop_text(StopReason reason) {
     case StopReason::kContext:
       return "context";
     case StopReason::kEnough:
-      return "enough";
+      return "stop";
   }
   return {};
 }

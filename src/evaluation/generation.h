@@ -29,7 +29,7 @@ enum class StopReason {
   kContext,    // the model has no position left
   kEnough,     // GenerationOptions::is_enough
 };
-std::string stop_text(StopReason reason);  // "end", "max_tokens", "context", "enough"
+std::string stop_text(StopReason reason);  // "end", "max_tokens", "context", "stop"
 
 struct Generation {
   std::vector<TokenId> tokens;

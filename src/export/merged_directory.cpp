@@ -14,7 +14,7 @@ std::uint64_t merged_bytes(const ModelDirectory& base, const DecoderSpec& spec,
   std::uint64_t total = kSmallFiles + folded_bytes(base, spec, folding);
   for (const fs::path& file : base.companion_files()) {
     std::error_code error;
-    const std::uintmax_t size = fs::file_size(file, error);
+    const std::uintmax_t size = fs::file_size(base.path() / file, error);
     if (!error) total += size;  // otherwise copying it fails and says why
   }
   return total;

@@ -2,10 +2,12 @@
 
 #include "base/error.h"
 #include "base/utf8.h"
+#include "gguf/gguf_chat_templates.h"
 #include "gguf/pre_tokenizers.h"
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <tuple>
 #include <unordered_map>
 #include <utility>
@@ -259,9 +261,7 @@ std::vector<TextFile> GgufTokenizerWriter::write() {
   std::vector<TextFile> files;
   files.push_back({"tokenizer.json", tokenizer_json(splitting, merges, adds_bos, adds_eos)});
   files.push_back({"tokenizer_config.json", config.dump(2) + "\n"});
-  if (const auto text = file_.text("tokenizer.chat_template")) {
-    files.push_back({"chat_template.jinja", *text});
-  }
+  std::ranges::move(gguf_chat_template_files(file_), std::back_inserter(files));
   // Chat models end a turn with another token than a text.
   Json generation = Json::object(), ends = Json::array();
   if (bos_) generation["bos_token_id"] = *bos_;

@@ -20,16 +20,16 @@ enum class GgufTokenKind : std::int32_t {
   kByte
 };
 
-/// A file to be written beside the weights.
+/// A file to be written beside the weights, by its path from there.
 struct TextFile {
   std::string name, bytes;
 };
 
 /// The tokenizer of a GGUF file as transformers and expandft read it: tokenizer.json (from texts
 /// and merges, or from SentencePiece's texts and scores), tokenizer_config.json,
-/// generation_config.json and, if there is a template, chat_template.jinja. `model_type` is that of
-/// config.json. Input errors name the key: an unknown kind of tokenizer or of splitting before it
-/// (tokenizer.ggml.pre), lists of different lengths, ids beyond the vocabulary.
+/// generation_config.json and the chat templates (gguf/gguf_chat_templates.h). `model_type` is that
+/// of config.json. Input errors name the key: an unknown kind of tokenizer or of splitting before
+/// it (tokenizer.ggml.pre), lists of different lengths, ids beyond the vocabulary.
 std::vector<TextFile> gguf_tokenizer_files(const GgufFile& file, const std::string& model_type);
 
 }  // namespace expandft

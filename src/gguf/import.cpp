@@ -1,6 +1,7 @@
 #include "gguf/import.h"
 
 #include "base/error.h"
+#include "checkpoint/model_directory.h"
 #include "gguf/gguf_config.h"
 #include "gguf/gguf_tensors.h"
 
@@ -71,14 +72,14 @@ std::uint64_t GgufImport::bytes() const {
 
 void GgufImport::write(const fs::path& directory) const {
   write_sharded_safetensors(directory, tensors, kMaxShardBytes);
-  for (const TextFile& text : tokenizer) write_file_atomically(directory / text.name, text.bytes);
+  for (const TextFile& text : tokenizer) write_companion(directory, text.name, text.bytes);
   write_file_atomically(directory / "config.json", config_text(config));
 }
 
 void write_gguf_tokenizer(const GgufFile& file, const fs::path& directory) {
   const std::string type = gguf_model_type(file);
   for (const TextFile& text : gguf_tokenizer_files(file, type)) {
-    write_file_atomically(directory / text.name, text.bytes);
+    write_companion(directory, text.name, text.bytes);
   }
   // A vocabulary alone may name any architecture: llama.cpp's test vocabularies do.
   if (file.tensors().empty()) return;

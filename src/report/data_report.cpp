@@ -36,7 +36,8 @@ Json report_json(const DatasetReport& rows, const LengthStatistics& lengths) {
             {"p99", lengths.percent_99},
             {"max", lengths.most}}},
           {"truncated_rows", rows.truncated_rows},
-          {"truncated_tokens", rows.truncated_tokens}};
+          {"truncated_tokens", rows.truncated_tokens},
+          {"split_rows", rows.split_rows}};
 }
 
 /// Calls `visit` with each source and the lengths of its examples.

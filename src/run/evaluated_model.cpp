@@ -32,8 +32,8 @@ std::string since(Clock::time_point start) {
 std::string tokenizer_fingerprint(const ModelDirectory& directory) {
   Hash hash;
   for (const fs::path& file : directory.companion_files()) {
-    hash.add(file.filename().string());
-    hash.add(read_file(file));
+    hash.add(file.string());
+    hash.add(read_file(directory.path() / file));
   }
   return hash.digits();
 }

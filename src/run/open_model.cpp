@@ -25,7 +25,7 @@ namespace expandft {
 namespace {
 
 /// Part of every import's name. Raised when an import of the same file would be different.
-constexpr std::uint64_t kImportFormat = 1;
+constexpr std::uint64_t kImportFormat = 2;
 constexpr Dtype kImportDtype = Dtype::kBF16;
 
 std::string content_hash(const GgufFile& file) {

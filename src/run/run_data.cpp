@@ -40,6 +40,12 @@ void report_source(const DataSource& source, const SourceReport& report, std::in
         counted(rows.truncated_rows, "row"), counted(rows.truncated_tokens, "token"),
         counted(max_length, "token"));
   }
+  if (rows.split_rows > 0) {
+    spdlog::info(
+        "{}: {} became several sequences, since the chat template writes earlier answers "
+        "anew",
+        name, counted(rows.split_rows, "conversation"));
+  }
   if (report.has_template && !rows.unread.empty()) {
     spdlog::info("{}: the template leaves out the fields {}", name, rows.unread.text());
   }

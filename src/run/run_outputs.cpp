@@ -1,5 +1,6 @@
 #include "run/run_outputs.h"
 
+#include "chat/model_chat.h"
 #include "checkpoint/peft_adapter.h"
 #include "config/hub_cache.h"
 #include "export/gguf_output.h"
@@ -57,6 +58,23 @@ LogitDifference write_merged_gguf(const PreparedRun& run, OnSignal on_signal) {
 void remove_other_form(const RunConfig& run) {
   std::error_code ignored;
   fs::remove_all(run.output / (run.output_form.is_gguf() ? kMergedFolder : kMergedFile), ignored);
+}
+
+/// The merged model keeps the template that it was trained with, if that is not the base's.
+void write_chat_template(const PreparedRun& run, const fs::path& merged) {
+  const RunConfig& config = run.config.run;
+  if (run.data.training->report.conversations == 0) return;
+  const ModelChat chat(config.model_directory, config.data.chat_template, *run.base.tokenizer);
+  const std::vector<ChatTemplate> own = read_chat_templates(config.model_directory);
+  if (!own.empty() && own.front().text == chat.source()) return;
+  if (config.output_form.is_gguf()) {
+    spdlog::warn("{} has the base's chat template, and not the one that was trained with: {}",
+                 merged.string(), chat.where());
+    return;
+  }
+  write_file_atomically(merged / "chat_template.jinja", chat.source());
+  spdlog::info("{} is the chat template of the training: {}",
+               (merged / "chat_template.jinja").string(), chat.where());
 }
 
 LogitDifference write_merged_model(const PreparedRun& run, const TrainingOutcome& outcome,
@@ -166,6 +184,8 @@ void write_run_outputs(const PreparedRun& run, const TrainingOutcome& outcome,
   const LogitDifference written = write_merged_model(run, outcome, results.comparison,
                                                      stages.ending("writing the merged model"));
   remove_other_form(run.config.run);
+  const bool is_gguf = run.config.run.output_form.is_gguf();
+  write_chat_template(run, output / (is_gguf ? kMergedFile : kMergedFolder));
   spdlog::info("merged: {}", describe(written));
   stages.write("writing the report", [&] {
     write_report(run, outcome, {results.evaluation(), results.strengths, results.samples});

@@ -3,8 +3,7 @@
 #include "base/error.h"
 #include "base/utf8.h"
 #include "base/wording.h"
-#include "chat/chat_encoding.h"
-#include "chat/chat_template.h"
+#include "chat/model_chat.h"
 #include "evaluation/generation.h"
 #include "report/progress.h"
 #include "run/open_model.h"
@@ -32,33 +31,33 @@ std::vector<TokenId> prompt_of(const Example& example) {
   return {example.tokens.begin(), example.tokens.begin() + static_cast<std::ptrdiff_t>(given)};
 }
 
-/// The format of the conversations that the run trains on, where there are any.
-std::optional<ChatFormat> trained_format(const RunConfig& run, const RunBase& base,
-                                         const RunData& data) {
+/// How the conversations that the run trains on are written, where there are any.
+std::optional<ModelChat> trained_chat(const RunConfig& run, const RunBase& base,
+                                      const RunData& data) {
   if (data.training->report.conversations == 0) return std::nullopt;
-  return chat_format_of(run.model_directory, run.data.chat_format, *base.tokenizer);
+  return ModelChat(run.model_directory, run.data.chat_template, *base.tokenizer);
 }
 
-GenerationOptions sample_options(const RunBase& base, const std::optional<ChatFormat>& format) {
+GenerationOptions sample_options(const RunBase& base, const std::optional<ModelChat>& chat) {
   GenerationOptions options{.max_tokens = kContinuation,
                             .sampling = {.temperature = 0},
                             .end_tokens = end_tokens(base.directory, *base.tokenizer)};
-  if (format) {
-    const std::vector<TokenId> end = answer_end(*format, *base.tokenizer);
+  if (chat) {
+    const std::vector<TokenId> end = chat->end_tokens();
     options.end_tokens.insert(options.end_tokens.end(), end.begin(), end.end());
   }
   return options;
 }
 
 std::vector<SamplePrompt> given_prompts(const RunConfig& run, const RunBase& base,
-                                        const std::optional<ChatFormat>& format) {
+                                        const std::optional<ModelChat>& chat) {
   const Tokenizer& tokenizer = *base.tokenizer;
   const std::vector<std::string>& given = run.evaluation.prompts;
   std::vector<SamplePrompt> prompts;
   for (std::size_t i = 0; i < given.size(); ++i) {
     const std::string where = fmt::format("evaluation.prompts[{}]", i);
-    std::vector<TokenId> ids = format ? chat_prompt(*format, given[i], where, tokenizer).ids
-                                      : tokenizer.encode(given[i], {.bos = tokenizer.adds_bos()});
+    std::vector<TokenId> ids = chat ? chat->prompt(given[i], where).ids
+                                    : tokenizer.encode(given[i], {.bos = tokenizer.adds_bos()});
     if (ids.empty() || std::ssize(ids) > base.spec.max_positions) {
       throw input_error(fmt::format("the prompt has {}; expected 1 to {}, the model's positions",
                                     counted(std::ssize(ids), "token"), base.spec.max_positions),
@@ -104,8 +103,8 @@ void explain_nothing(const char* model, const std::string& prompt) {
 }  // namespace
 
 SamplePlan plan_samples(const RunConfig& run, const RunBase& base, const RunData& data) {
-  const std::optional<ChatFormat> format = trained_format(run, base, data);
-  SamplePlan plan{given_prompts(run, base, format), sample_options(base, format)};
+  const std::optional<ModelChat> chat = trained_chat(run, base, data);
+  SamplePlan plan{given_prompts(run, base, chat), sample_options(base, chat)};
   if (plan.prompts.empty()) {
     plan.prompts =
         prompts_from(data.validation ? *data.validation : *data.training, *base.tokenizer);

@@ -90,6 +90,10 @@ std::string describe(const Dataset& data) {
     text += fmt::format("; {} truncated by {}", counted(report.truncated_rows, "row"),
                         counted(report.truncated_tokens, "token"));
   }
+  if (report.split_rows > 0) {
+    text +=
+        fmt::format("; {} became several sequences", counted(report.split_rows, "conversation"));
+  }
   return text;
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "data/template_filters.h"
+#include "data/rows/template_filters.h"
 
 #include <string>
 #include <vector>

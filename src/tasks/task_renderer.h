@@ -1,7 +1,7 @@
 #pragma once
 
 #include "config/task_config.h"
-#include "data/template.h"
+#include "data/rows/template.h"
 
 #include <optional>
 #include <string>

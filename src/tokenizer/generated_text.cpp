@@ -47,6 +47,39 @@ std::size_t find_stop(const std::string& text, const std::vector<std::string>& s
   return first;
 }
 
+std::string StoppedStream::push(TokenId id) {
+  if (stopped_) return "";
+  held_ += stream_.push(id);
+  return settled(/*at_end=*/false);
+}
+
+std::string StoppedStream::finish() {
+  if (stopped_) return "";
+  held_ += stream_.finish();
+  return settled(/*at_end=*/true);
+}
+
+std::string StoppedStream::settled(bool at_end) {
+  std::size_t end = find_stop(held_, *stops_);
+  stopped_ = end != held_.npos;
+  if (!stopped_) {
+    end = held_.size();
+    std::size_t kept = 0;  // bytes at the end that may begin a stop text
+    for (const std::string& stop : *stops_) {
+      for (std::size_t size = std::min(stop.size(), end + 1); size-- > kept + 1;) {
+        if (held_.ends_with(std::string_view(stop).substr(0, size))) {
+          kept = size;
+          break;
+        }
+      }
+    }
+    if (!at_end) end -= kept;
+  }
+  const std::string text = held_.substr(0, end);
+  held_.erase(0, stopped_ ? held_.size() : end);
+  return text;
+}
+
 StopFinder::StopFinder(const Tokenizer& tokenizer, const std::vector<std::string>& stops)
     : tokenizer_(&tokenizer), stops_(&stops) {
   for (const std::string& stop : stops) longest_ = std::max(longest_, stop.size());

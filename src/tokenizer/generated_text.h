@@ -39,6 +39,30 @@ class StreamDecoder {
 /// Where the first stop text in `text` begins; npos if there is none. Empty stop texts are ignored.
 std::size_t find_stop(const std::string& text, const std::vector<std::string>& stops);
 
+/// A StreamDecoder of a text that ends before the first of some stop texts.
+class StoppedStream {
+ public:
+  /// Both must outlive the object. `continuation`: as in StreamDecoder.
+  StoppedStream(const Tokenizer& tokenizer, bool continuation,
+                const std::vector<std::string>& stops)
+      : stream_(tokenizer, continuation), stops_(&stops) {}
+
+  /// The characters that the id settles: no stop text can begin in them.
+  std::string push(TokenId id);
+  /// Whether the text has ended.
+  bool stopped() const { return stopped_; }
+  /// The rest, when the text ends for another reason.
+  std::string finish();
+
+ private:
+  std::string settled(bool at_end);
+
+  StreamDecoder stream_;
+  const std::vector<std::string>* stops_;
+  std::string held_;  // which may be the start of a stop text
+  bool stopped_ = false;
+};
+
 /// Reports, token by token, whether a generated text contains a stop text. The result is that of
 /// decoding and searching the whole text after each token, without that cost.
 class StopFinder {

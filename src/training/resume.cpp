@@ -135,6 +135,18 @@ TrainingState load_newest(const fs::path& run, const NamedTensors& parameters, A
 
 }  // namespace
 
+namespace {
+
+/// Keys that data_fingerprint covers: they decide about token ids and their marks.
+void erase_in_fingerprint(Json& identity) {
+  if (!identity.is_object() || !identity.contains("data") || !identity["data"].is_object()) return;
+  for (const char* const key : {"chat_template", "train_on_empty_reasoning"}) {
+    identity["data"].erase(key);
+  }
+}
+
+}  // namespace
+
 Json snapshot_identity(const Json& resolved_config, const std::string& base_fingerprint,
                        const std::string& data_fingerprint,
                        const std::string& retention_fingerprint) {
@@ -157,6 +169,7 @@ Json snapshot_identity(const Json& resolved_config, const std::string& base_fing
     training.erase(key);
   }
   // The content of the data matters (data_fingerprint), not its paths.
+  erase_in_fingerprint(identity);
   identity["data"].erase("validation");
   Json& train = identity["data"]["train"];
   if (train.is_array()) {
@@ -171,8 +184,10 @@ Json snapshot_identity(const Json& resolved_config, const std::string& base_fing
 std::vector<std::string> check_identity(const Json& saved, const Json& now,
                                         const fs::path& snapshot,
                                         const std::vector<std::string>& free) {
+  Json before = saved;
+  erase_in_fingerprint(before);
   std::vector<Difference> changed;
-  differences("", saved, now, changed);
+  differences("", before, now, changed);
   std::string refused;
   std::vector<std::string> allowed;
   for (const Difference& difference : changed) {

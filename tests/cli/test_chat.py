@@ -1,28 +1,14 @@
-"""Conversations: training on `messages`, and `generate --chat`, in the model's own chat format."""
+"""Conversations: training on `messages`, and `generate --chat`, with the model's own chat template."""
 
 import json
 
 import pytest
 
+from chat_models import CHATML, END, START
 from training import write_config
 
-CHATML = ("{% for message in messages %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>'"
-          " + '\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}")
-START, END = 512, 513
 ROWS = [{"messages": [{"role": "user", "content": f"What is {i} and {i}?"},
                       {"role": "assistant", "content": f"It is {2 * i}."}]} for i in range(24)]
-
-
-@pytest.fixture
-def chat_model(tiny_model):
-    """A random model whose tokenizer has ChatML's two tokens added to its vocabulary."""
-    model = tiny_model("chat", vocab_size=514)
-    added = {str(START): {"content": "<|im_start|>", "special": True}, str(END): {"content": "<|im_end|>", "special": True},
-             "1": {"content": "<s>", "special": True}, "2": {"content": "</s>", "special": True}}
-    (model / "tokenizer_config.json").write_text(json.dumps(
-        {"tokenizer_class": "LlamaTokenizer", "add_bos_token": False, "bos_token": "<s>", "eos_token": "<|im_end|>",
-         "added_tokens_decoder": added, "chat_template": CHATML}))
-    return model
 
 
 def write_chat_config(folder, model, rows, **changes):
@@ -77,17 +63,19 @@ def test_damaged_rows_are_named_by_line(expandft, tmp_path, chat_model, row, wor
     assert not (tmp_path / "out").exists()
 
 
-def test_an_unknown_template_names_the_way_out(expandft, tmp_path, chat_model):
+def test_an_unusable_template_is_named_and_another_can_be_given(expandft, tmp_path, chat_model):
     settings = json.loads((chat_model / "tokenizer_config.json").read_text())
     settings["chat_template"] = "{{ messages[0]['content'] | shuffle }}"
     (chat_model / "tokenizer_config.json").write_text(json.dumps(settings))
     config = write_chat_config(tmp_path, chat_model, ROWS)
     result = train(expandft, config)
-    assert result.rc == 2 and "chat_format" in result.stderr and "tokenizer_config.json" in result.stderr
-    assert train(expandft, config, "--set", "data.chat_format=chatml", "--set", "training.max_steps=1").rc == 0
+    assert result.rc == 2 and "shuffle" in result.stderr and "tokenizer_config.json" in result.stderr
+    assert train(expandft, config, "--set", "data.chat_template=chatml", "--set", "training.max_steps=1").rc == 0
 
-    result = expandft("generate", "--model", chat_model, "--chat", "--prompt", "Hi", "--device", "cpu")
-    assert result.rc == 2 and "chat-format" in result.stderr + result.stdout
+    ask = ["generate", "--model", chat_model, "--chat", "--prompt", "Hi", "--max-tokens", "1", "--device", "cpu"]
+    result = expandft(*ask)
+    assert result.rc == 2 and "shuffle" in result.stderr and "tokenizer_config.json" in result.stderr
+    assert expandft(*ask, "--chat-template", "chatml").rc == 0
 
 
 def learned(expandft, folder, model, row, *arguments):
@@ -114,8 +102,8 @@ def test_answers_can_be_left_out(expandft, tmp_path, chat_model):
     for row, words in (({"messages": turns(weight=0.5)}, "messages.1.weight is 0.5"),
                        ({"messages": [m | ({"weight": 0} if m["role"] == "assistant" else {}) for m in turns()]},
                         "nothing would be learned"),
-                       ({"messages": turns(thinking="hm")}, "messages.1 has thinking"),
-                       ({"messages": turns(), "tools": [{"name": "f"}]}, "the row has tools")):
+                       ({"messages": turns(thinking="hm")}, "leaves out the reasoning"),
+                       ({"messages": turns(), "tools": [{"name": "f"}]}, "has no place for tools")):
         result = train(expandft, write_chat_config(tmp_path, chat_model, [row]))
         assert result.rc == 2 and words in result.stderr, result.stderr
 
@@ -151,7 +139,7 @@ def test_generate_hints_at_the_template_and_reads_it_with_any_line_ends(expandft
     (chat_model / "chat_template.jinja").write_bytes(b"\xef\xbb\xbf" + windows)
     marked = expandft("generate", "--model", chat_model, "--chat", "--prompt", "Hi", "--device", "cpu")
     assert marked.rc == 2 and "byte order mark" in marked.stderr
-    (chat_model / "chat_template.jinja").write_text("{{ messages }}")  # unknown: no misleading hint
+    (chat_model / "chat_template.jinja").write_text("{{ messages")  # unusable: no misleading hint
     assert "--chat" not in ask(expandft, chat_model)[0].stderr
 
 

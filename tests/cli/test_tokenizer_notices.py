@@ -46,6 +46,6 @@ def test_chats_need_special_tokens_in_texts(expandft, model, tmp_path):
         {"split_special_tokens": True, "chat_template": "x", "bos_token": "<s>", "eos_token": "</s>"}))
     rows = tmp_path / "rows.jsonl"
     rows.write_text(json.dumps({"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}) + "\n")
-    config = write_config(tmp_path, model, data__train="rows.jsonl", data__validation=None, data__chat_format="chatml")
+    config = write_config(tmp_path, model, data__train="rows.jsonl", data__validation=None, data__chat_template="chatml")
     result = expandft("train", "--config", config, "--dry-run")
     assert result.rc == 2 and "split_special_tokens" in result.stderr, result.stderr

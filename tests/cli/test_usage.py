@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-COMMANDS = ["expand", "train", "eval", "merge", "unmerge", "import", "generate", "score", "tokenize", "inspect",
+COMMANDS = ["expand", "train", "eval", "merge", "unmerge", "import", "generate", "score", "tokenize", "chat-preview", "inspect",
             "validate", "tasks", "schema"]
 
 

@@ -1,18 +1,40 @@
-#include "chat/chat_recognition.h"
-#include "chat/chat_template.h"
+#include "chat/model_chat.h"
 #include "fuzz.h"
+#include "tokenizer/json_tokenizer.h"
 
 using namespace expandft;
 
-// The chat template of a model: in tokenizer_config.json, or in a file of its own. It is recognised
-// or refused, and never run.
+namespace {
+
+JsonTokenizer letters() {
+  const Json file = {{"model",
+                      {{"type", "BPE"},
+                       {"vocab", {{"a", 0}, {"q", 1}}},
+                       {"merges", Json::array()},
+                       {"unk_token", nullptr}}}};
+  return {file.dump(), "fuzz", {}};
+}
+
+}  // namespace
+
+// The chat template of a model: in tokenizer_config.json, or in a file of its own. It is run on a
+// conversation, and its answers are found.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const fuzz::Folder with_config, with_template;
+  static const JsonTokenizer tokenizer = letters();
   with_config.write("tokenizer_config.json", fuzz::as_text(data, size));
   with_template.write("chat_template.jinja", fuzz::as_text(data, size));
+  Conversation conversation;
+  conversation.messages = Json::array(
+      {{{"role", "user"}, {"content", "q"}}, {{"role", "assistant"}, {"content", "a"}}});
+  conversation.learned = {false, true};
   for (const fuzz::Folder* folder : {&with_config, &with_template}) {
     fuzz::expect_input_error([&] {
-      if (const auto found = read_chat_template(folder->path())) recognise_chat_template(*found);
+      const ModelChat chat(folder->path(), "auto", tokenizer);
+      const RenderedChat rendered = chat.render(conversation, {}, "fuzz");
+      for (const AnswerSpan& answer : rendered.answers) {
+        if (answer.begin > answer.end || answer.end > rendered.text.size()) std::abort();
+      }
     });
   }
   return 0;

@@ -61,7 +61,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view bytes = fuzz::as_text(data, size);
   DatasetOptions options{.path = folder.write("rows.jsonl", bytes), .max_length = 16};
   options.model = folder.path();
-  options.chat_format = "zephyr";
+  options.chat_template = "zephyr";
   read(options, tokenizer);
   options.prompt = "{question}";
   options.completion = "{answer.0}";

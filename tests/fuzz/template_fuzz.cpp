@@ -1,5 +1,5 @@
 #include "base/utf8.h"
-#include "data/template.h"
+#include "data/rows/template.h"
 #include "fuzz.h"
 #include "tasks/harness_filters.h"
 

@@ -39,7 +39,7 @@ void SplittingSteps::read_split(const Json& step) {
 }
 
 void SplittingSteps::read(const Json& step) {
-  constexpr const char* kGpt2 =
+  constexpr const char* kByteLevel =
       R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
   const std::string type = step.is_object() ? step.value("type", "") : "";
   if (is_byte_level_) {
@@ -51,7 +51,7 @@ void SplittingSteps::read(const Json& step) {
   } else if (type == "Digits" && step.value("individual_digits", false)) {
     patterns_.emplace_back(R"(\p{N})");
   } else if (type == "ByteLevel" && !step.value("add_prefix_space", true)) {
-    if (step.value("use_regex", true)) patterns_.emplace_back(kGpt2);
+    if (step.value("use_regex", true)) patterns_.emplace_back(kByteLevel);
     is_byte_level_ = true;
   } else {
     is_known_ = false;

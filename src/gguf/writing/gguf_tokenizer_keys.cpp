@@ -2,12 +2,16 @@
 
 #include "base/error.h"
 #include "chat/chat_template.h"
+#include "gguf/gguf_chat_templates.h"
 #include "gguf/pre_tokenizers.h"
 
+#include <algorithm>
 #include <array>
 #include <optional>
+#include <string_view>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 namespace expandft {
 namespace {
@@ -34,6 +38,18 @@ std::optional<std::string> named_text(const Json& config, const char* name) {
   return token.is_string() ? std::optional(token.get<std::string>()) : std::nullopt;
 }
 
+/// The name that llama.cpp's converter gives a chat template: "_" for each other character.
+std::string gguf_template_name(std::string_view name) {
+  std::string kept;
+  for (const char c : name) {
+    const bool is_plain =
+        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    const bool is_further_byte = (static_cast<unsigned char>(c) & 0xC0) == 0x80;  // of UTF-8
+    if (!is_further_byte) kept += is_plain ? c : '_';
+  }
+  return kept;
+}
+
 class TokenizerKeys {
  public:
   TokenizerKeys(const TokenizerToWrite& from, GgufMetadata& metadata)
@@ -55,6 +71,7 @@ class TokenizerKeys {
   void write_vocabulary();
   void write_ids();
   void write_additions();
+  void write_chat_templates();
   std::optional<std::int64_t> id_of(const char* name) const;
   std::optional<std::int64_t> id_in_json(const std::string& text) const;
   /// What the files say: the post-processor, else tokenizer_config.json; nothing if they do not.
@@ -148,6 +165,29 @@ bool TokenizerKeys::adds_space() const {
   return !ids.empty() && from_.tokenizer.token(ids.front()).starts_with("▁");
 }
 
+void TokenizerKeys::write_chat_templates() {
+  const std::vector<ChatTemplate> templates = read_chat_templates(from_.directory);
+  if (templates.empty()) return;
+  std::vector<std::string> names;
+  for (std::size_t i = 1; i < templates.size(); ++i) {
+    const ChatTemplate& other = templates[i];
+    const std::string name = gguf_template_name(other.name);
+    const bool is_taken = std::ranges::find(names, name) != names.end();
+    if (is_taken || !is_chat_template_name(name)) {
+      throw input_error("the chat template " + json_excerpt(Json(other.name)) +
+                            " would have the name " + json_excerpt(Json(name)) +
+                            " in a GGUF file, which " +
+                            (is_taken ? "another one has" : "no template can have"),
+                        other.where, "rename the template");
+    }
+    metadata_.add_text(gguf_chat_template_key(name), other.text);
+    names.push_back(name);
+  }
+  // The converter's order is that of a Python set, which is another one every time.
+  if (!names.empty()) metadata_.add_texts(kGgufChatTemplates, names);
+  metadata_.add_text(kGgufChatTemplate, templates.front().text);
+}
+
 void TokenizerKeys::write() {
   // Llama's converter writes what tokenizer_config.json says before the rest, Gemma's its own rule
   // at the end.
@@ -158,9 +198,7 @@ void TokenizerKeys::write() {
   write_vocabulary();
   write_ids();
   write_additions();
-  if (const auto chat = read_chat_template(from_.directory)) {
-    metadata_.add_text("tokenizer.chat_template", chat->text);
-  }
+  write_chat_templates();
   if (is_sentencepiece_ && !adds && !is_stated) {
     metadata_.add_flag("tokenizer.ggml.add_space_prefix", false);
   }

@@ -20,7 +20,7 @@ struct TokenizerToWrite {
 };
 
 /// The keys "tokenizer.…" in the order of llama.cpp's converter: the vocabulary, the ids of named
-/// tokens, what is added to texts, the chat template. Where the tokenizer does something else than
+/// tokens, what is added to texts, the chat templates. Where the tokenizer does something else than
 /// llama.cpp does without a key, the key is written.
 void add_tokenizer_keys(const TokenizerToWrite& from, GgufMetadata& metadata);
 

@@ -73,8 +73,8 @@ std::vector<std::string_view> split_words(std::string_view text, std::int64_t mo
     const char* const end = parts[kept - 1].data() + parts[kept - 1].size();
     const std::string_view rest =
         python_lstrip(text.substr(0, static_cast<std::size_t>(end - text.data())));
-    parts.erase(parts.begin(), parts.begin() + static_cast<std::ptrdiff_t>(kept));
-    parts.insert(parts.begin(), rest);
+    parts[kept - 1] = rest;
+    parts.erase(parts.begin(), parts.begin() + static_cast<std::ptrdiff_t>(kept) - 1);
   } else {
     const auto begin = static_cast<std::size_t>(parts[count].data() - text.data());
     parts.resize(count);

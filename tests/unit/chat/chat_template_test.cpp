@@ -1,153 +1,103 @@
+// Where chat templates are found: in a model's files, by the tokenizer's tokens, or by name.
 #include "chat/chat_template.h"
 
 #include "base/expect_error.h"
 #include "base/temp_directory.h"
 #include "catch.h"
-#include "chat/chat_formats.h"
-#include "chat/chat_recognition.h"
-#include "config/run_config.h"
+#include "chat/model_chat.h"
+
+#include <algorithm>
 
 using namespace expandft;
 using expandft::testing::TempDirectory;
 
 namespace {
 
-const fs::path kTemplates = fs::path(EXPANDFT_TEST_DATA) / "golden" / "chat" / "templates";
+const fs::path kGoldenFolder = fs::path(EXPANDFT_TEST_DATA) / "golden";
 
 std::string published(const std::string& name) {
-  return read_file(kTemplates / (name + ".jinja"));
-}
-
-std::string replaced(std::string text, const std::string& from, const std::string& to) {
-  const std::size_t at = text.find(from);
-  REQUIRE(at != text.npos);
-  return text.replace(at, from.size(), to);
-}
-
-ChatFormat recognised(const std::string& text) {
-  return recognise_chat_template({text, "t.jinja"});
+  return read_file(kGoldenFolder / "chat" / "templates" / (name + ".jinja"));
 }
 
 // A directory with Mistral's tokenizer and the given files.
 struct TemplateModel : TempDirectory {
   explicit TemplateModel(const std::string& tokenizer = "mistral-v1") {
-    fs::copy_file(kTemplates.parent_path().parent_path() / "tokenizers" / (tokenizer + ".model"),
+    fs::copy_file(kGoldenFolder / "tokenizers" / (tokenizer + ".model"),
                   path() / "tokenizer.model");
   }
-  ChatFormat format(const std::string& name = "auto") const {
-    return chat_format_of(path(), name, *Tokenizer::load(path()));
+  /// The text of a question and an answer, as the chosen template writes them.
+  std::string text(const std::string& choice = "auto", const Json& tools = nullptr) const {
+    const auto tokenizer = Tokenizer::load(path());
+    const ModelChat chat(path(), choice, *tokenizer);
+    Conversation conversation;
+    conversation.context.tools = tools;
+    conversation.messages = Json::array(
+        {{{"role", "user"}, {"content", "q"}}, {{"role", "assistant"}, {"content", "a"}}});
+    conversation.learned = {false, true};
+    return chat.render(conversation, {}, "d:1").text;
   }
 };
 
+/// Writes the answers' content and "</s>" after a word.
+std::string marked(const std::string& word) {
+  return "{{ tools if tools else '' }}{% for m in messages %}{{ '" + word +
+         " ' ~ m.content ~ eos_token }}{% endfor %}";
+}
+
 }  // namespace
-
-TEST_CASE("every published template is recognised", "[chat]") {
-  const std::vector<std::pair<const char*, const char*>> expected = {
-      {"gemma", "gemma-no-system"},
-      {"gemma3", "gemma"},
-      {"llama2", "llama2"},
-      {"llama3", "llama3"},
-      {"llama3.1", "llama3.1"},
-      {"llama3.2", "llama3.1"},
-      {"mistral-v0.1", "mistral-v0.1"},
-      {"mistral-v0.2", "mistral-v0.2"},
-      {"mistral-v1", "mistral"},
-      {"mistral-v3", "mistral-v3-trim"},
-      {"mistral-nemo", "mistral-nemo"},
-      {"chatml", "chatml"},
-      {"qwen2", "chatml"},
-      {"qwen2.5", "chatml"},
-      {"qwen2.5-escapes", "chatml"},
-      {"smollm2", "chatml"},
-      {"zephyr", "zephyr"},
-      {"qwen3", "qwen3"},
-      {"qwen3-2507", "chatml"},
-      {"phi3", "phi3"},
-      {"phi3-small", "phi3"},
-      {"phi3.5", "phi3.5"},
-      {"phi3-first", "phi3-first"},
-      {"phi3-medium", "phi3-first"},
-  };
-  for (const auto& [name, format] : expected) {
-    INFO(name);
-    CHECK(recognised(published(name)).name == format);
-  }
-  std::size_t files = 0;
-  for (const auto& entry : fs::directory_iterator(kTemplates)) {
-    files += entry.path().extension() == ".jinja" ? 1 : 0;
-  }
-  CHECK(files == expected.size());
-}
-
-TEST_CASE("details of a template are read from it", "[chat]") {
-  CHECK_FALSE(recognised(published("chatml")).default_system);
-  CHECK_FALSE(recognised(published("qwen3-2507")).default_system);
-  CHECK(recognised(published("qwen2")).default_system == "You are a helpful assistant.");
-  CHECK(recognised(published("qwen2.5")).default_system ==
-        "You are Qwen, created by Alibaba Cloud. You are a helpful assistant.");
-  CHECK(recognised(replaced(published("qwen2"), "You are a helpful assistant.", "Be brief"))
-            .default_system == "Be brief");
-  CHECK(recognised(published("phi3-first")).start == "{bos}");
-  CHECK(recognised(published("phi3-medium")).start.empty());
-  CHECK(recognised("{{ bos_token }}" + published("chatml")).start == "{bos}");
-  CHECK_FALSE(recognised(published("mistral-v3")).name == "mistral-v3");
-  CHECK(recognised(replaced(published("mistral-v3"), "message[\"content\"]|trim + eos_token",
-                            "message[\"content\"] + eos_token"))
-            .name == "mistral-v3");
-}
-
-TEST_CASE("an unknown template is refused", "[chat]") {
-  const auto refuse = [](const std::string& text, const std::vector<std::string>& parts) {
-    INFO(text);
-    expect_input_error([&] { recognised(text); }, parts);
-  };
-  refuse("{% for m in messages %}<|foo|>{{ m }}[INST]<|foo|>{% endfor %}",
-         {"is not a known one", "<|foo|>, [INST]", "t.jinja", "data.template", "data.chat_format"});
-  refuse("", {"names no tokens"});
-  // Known ones with a detail changed.
-  refuse(replaced(published("gemma"), "message['content'] | trim", "message['content']"),
-         {"<start_of_turn>"});
-  refuse(replaced(published("chatml"), "message['content']", "message['content'] | trim"),
-         {"<|im_start|>"});
-  refuse(replaced(published("llama3"), "{% if add_generation_prompt %}", "{% if true %}"),
-         {"<|start_header_id|>"});
-  refuse(replaced(published("llama3.1"), "December 2023", "March 2031"), {"<|start_header_id|>"});
-  refuse(replaced(published("phi3"), "{{ eos_token }}", ""), {"<|system|>"});
-  refuse(replaced(published("qwen3"), "reasoning_content.strip('\\n')", "reasoning_content"),
-         {"<tool_call>"});
-  for (const std::string text : {"You\\x27re kind", "You ' + name", "\\\\nabla"}) {
-    refuse(replaced(published("qwen2"), "You are a helpful assistant.", text),
-           {"default system text"});
-  }
-  refuse(replaced(published("zephyr"), "eos_token }}\n{% elif", "eos_token }}{% elif"),
-         {"<|user|>"});
-}
 
 TEST_CASE("a template in a malformed file is refused", "[chat]") {
   const auto refuse = [](const std::string& config, const std::vector<std::string>& parts) {
     const TemplateModel model;
     model.write("tokenizer_config.json", config);
     INFO(config);
-    expect_input_error([&] { model.format(); }, parts);
+    expect_input_error([&] { model.text(); }, parts);
   };
   refuse(R"({"chat_template": 3})", {"expected a text", "tokenizer_config.json: chat_template"});
   refuse(R"({"chat_template": []})", {"none named \"default\""});
   refuse(R"({"chat_template": [{"name": "rag", "template": "x"}]})", {"none named \"default\""});
   refuse(R"({"chat_template": ["x"]})", {"\"name\" and \"template\""});
   refuse(R"({"chat_template": [{"name": "default", "template": 1}]})", {"\"name\" and"});
-  refuse(R"({"chat_template": "x"})", {"is not a known one", "tokenizer_config.json"});
+  refuse(R"({"chat_template": [{"name": 1, "template": "x"}]})", {"\"name\" and"});
+  refuse(R"({"chat_template": "{% if %}"})", {"tokenizer_config.json: chat_template:1:"});
   refuse(R"({"chat_template": null})",
-         {"there is none", "chat_template.jinja", "data.chat_format"});
+         {"there is none", "chat_template.jinja", "data.chat_template"});
   refuse("{}", {"there is none"});
 }
 
 TEST_CASE("a template that is not UTF-8 is refused, and does not reach the message", "[chat]") {
   const TemplateModel model;
   model.write("chat_template.jinja", "{{ \"\xff\" }}");
-  expect_input_error([&] { model.format(); }, {"not UTF-8, at byte 4", "chat_template.jinja"});
+  expect_input_error([&] { model.text(); }, {"not UTF-8, at byte 4", "chat_template.jinja"});
 }
 
-TEST_CASE("line ends do not matter to recognition", "[chat]") {
+TEST_CASE("a model's templates are read in transformers' order", "[chat]") {
+  const TemplateModel model;
+  const auto names = [&] {
+    std::string all;
+    for (const ChatTemplate& one : read_chat_templates(model.path())) {
+      all += one.name + "=" + one.text + " ";
+    }
+    return all;
+  };
+  CHECK(names().empty());
+  CHECK(read_chat_templates("").empty());
+  model.write("chat_template.json", R"({"chat_template": "old"})");
+  CHECK(names() == "default=old ");
+  model.write("tokenizer_config.json",
+              R"({"chat_template": [{"name": "tool_use", "template": "t"},)"
+              R"( {"name": "default", "template": "d"}]})");
+  CHECK(names() == "default=d tool_use=t ");
+  model.write("chat_template.jinja", "jinja");
+  CHECK(names() == "default=jinja ");
+  fs::create_directory(model.path() / "additional_chat_templates");
+  model.write("additional_chat_templates/rag.jinja", "r");
+  model.write("additional_chat_templates/a.jinja", "a");
+  model.write("additional_chat_templates/notes.txt", "no template");
+  CHECK(names() == "default=jinja a=a rag=r ");
+}
+
+TEST_CASE("line ends do not matter to a template", "[chat]") {
   const std::string text = published("zephyr");  // line ends are part of its output
   REQUIRE(text.find('\n') != text.npos);
   for (const std::string end : {"\n", "\r\n", "\r"}) {
@@ -155,10 +105,9 @@ TEST_CASE("line ends do not matter to recognition", "[chat]") {
     for (const char c : text) source += c == '\n' ? end : std::string(1, c);
     const TemplateModel model;
     const auto is_read = [&] {
-      const auto found = read_chat_template(model.path());
-      REQUIRE(found);
-      CHECK(found->text == text);
-      CHECK(recognise_chat_template(*found).name == "zephyr");
+      const auto found = read_chat_templates(model.path());
+      REQUIRE(found.size() == 1);
+      CHECK(found[0].text == text);
     };
     model.write("chat_template.json", Json{{"chat_template", source}}.dump());
     is_read();
@@ -176,39 +125,39 @@ TEST_CASE("a template with a byte order mark is refused", "[chat]") {
   const std::string source = "\uFEFF" + published("zephyr");
   const TemplateModel model;
   model.write("tokenizer_config.json", Json{{"chat_template", source}}.dump());
-  expect_input_error([&] { model.format(); }, {"byte order mark", "tokenizer_config.json"});
+  expect_input_error([&] { model.text(); }, {"byte order mark", "tokenizer_config.json"});
   model.write("chat_template.jinja", source);
-  expect_input_error([&] { model.format(); }, {"byte order mark", "chat_template.jinja"});
+  expect_input_error([&] { model.text(); }, {"byte order mark", "chat_template.jinja"});
 }
 
-TEST_CASE("without a template the tokenizer's tokens decide the format", "[chat]") {
-  CHECK(TemplateModel("gemma-test").format("auto").name == "gemma");
+TEST_CASE("without a template the tokenizer's tokens decide", "[chat]") {
+  CHECK(TemplateModel("gemma-test").text().find("<start_of_turn>model\na") != std::string::npos);
   const TemplateModel chatml;
   chatml.write("added_tokens.json", R"({"<|im_start|>": 32000, "<|im_end|>": 32001})");
-  CHECK(chatml.format().name == "chatml");
+  CHECK(chatml.text().starts_with("<|im_start|>user\nq"));
   const TemplateModel llama3;
   llama3.write("added_tokens.json", R"({"<|start_header_id|>": 32000, "<|eot_id|>": 32001})");
-  CHECK(llama3.format().name == "llama3");
+  CHECK(llama3.text().find("<|start_header_id|>user") != std::string::npos);
 }
 
-TEST_CASE("a format can be named", "[chat]") {
+TEST_CASE("a template can be named: the model's, a built-in one or a file", "[chat]") {
   const TemplateModel model;
-  model.write("tokenizer_config.json", R"({"chat_template": "not known"})");
-  const ChatFormat format = model.format("mistral");
-  CHECK(format.start == "<s>");
-  CHECK(format.answer_end == "</s>");
-  expect_input_error([&] { model.format("chatml"); },
-                     {"chatml", "\"<|im_end|>\"", "not a token of the model's tokenizer"});
-  expect_input_error([&] { model.format("chatmk"); },
-                     {"no chat format \"chatmk\"", "did you mean \"chatml\"?"});
-}
+  model.write("chat_template.jinja", marked("own"));
+  fs::create_directory(model.path() / "additional_chat_templates");
+  model.write("additional_chat_templates/tool_use.jinja", marked("tools"));
+  model.write("additional_chat_templates/rag.jinja", marked("rag"));
+  CHECK(model.text() == "own q</s>own a</s>");
+  CHECK(model.text("rag") == "rag q</s>rag a</s>");
+  CHECK(model.text("mistral").starts_with("<s> [INST] q [/INST]"));
+  CHECK(model.text(model.write("other.jinja", marked("file")).string()) == "file q</s>file a</s>");
+  // Rows with tools have a template of their own, unless one is named.
+  const Json tools = Json::array({{{"name", "f"}}});
+  CHECK(model.text("auto", tools) == "[{'name': 'f'}]tools q</s>tools a</s>");
+  CHECK(model.text("auto", Json::array()) == "own q</s>own a</s>");
+  CHECK(model.text("rag", tools) == "[{'name': 'f'}]rag q</s>rag a</s>");
 
-TEST_CASE("the config's choices are formats", "[chat]") {
-  const Json schema = run_config_schema();
-  const Json& choices = schema["properties"]["data"]["properties"]["chat_format"]["enum"];
-  REQUIRE(choices.size() > 5);
-  for (const Json& name : choices) {
-    INFO(name);
-    CHECK((name == "auto" || find_chat_format(name.get<std::string>()) != nullptr));
-  }
+  expect_input_error([&] { model.text("chatmk"); },
+                     {"no chat template \"chatmk\"", "did you mean \"chatml\"?"});
+  expect_input_error([&] { model.text("chatml"); },
+                     {"no special token", "message 2", "<|im_end|>", "data.chat_template"});
 }

@@ -299,5 +299,44 @@ TEST_CASE("Companion files are those that exist", "[model_directory]") {
   model.write("notes.txt", "");
   fs::create_directory(model / "merges.txt");
   CHECK(ModelDirectory::open(model.path()).companion_files() ==
-        std::vector<fs::path>{model / "tokenizer.json", model / "generation_config.json"});
+        std::vector<fs::path>{"tokenizer.json", "generation_config.json"});
+}
+
+TEST_CASE("The folder of further chat templates goes with a model", "[model_directory]") {
+  const Model model;
+  const fs::path folder = kChatTemplateFolder;
+  fs::create_directories(model / folder / "more.jinja");
+  model.write("chat_template.jinja", "default");
+  model.write(folder / "tool_use.jinja", "tools");
+  model.write(folder / "rag.jinja", "documents");
+  model.write(folder / "notes.txt", "");
+  const ModelDirectory opened = ModelDirectory::open(model.path());
+  CHECK(opened.companion_files() == std::vector<fs::path>{"chat_template.jinja",
+                                                          folder / "rag.jinja",
+                                                          folder / "tool_use.jinja"});
+  const TempDirectory copy;
+  write_model_files(copy.path(), weights(), "{}", opened);
+  for (const fs::path& file : opened.companion_files()) {
+    CHECK(read_file(copy / file.string()) == read_file(model / file.string()));
+  }
+  CHECK_FALSE(fs::exists(copy / (folder / "notes.txt").string()));
+}
+
+TEST_CASE("A companion is not written into a directory that is gone", "[model_directory]") {
+  const TempDirectory directory;
+  const fs::path gone = directory / "gone";
+  const Error error =
+      error_of([&] { write_companion(gone, fs::path(kChatTemplateFolder) / "a.jinja", "a"); });
+  CHECK(error.code() == ExitCode::kFailed);
+  CHECK_FALSE(fs::exists(gone));
+}
+
+TEST_CASE("A chat template that links out of the directory is refused", "[model_directory]") {
+  const Model model;
+  const testing::TempDirectory elsewhere;
+  write_file_atomically(elsewhere / "secret", "{}");
+  const fs::path link = model / kChatTemplateFolder / "a.jinja";
+  fs::create_directory(link.parent_path());
+  fs::create_symlink(elsewhere / "secret", link);
+  check_input_error(model.error(), "leads out of the directory", link);
 }

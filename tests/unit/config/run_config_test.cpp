@@ -78,7 +78,7 @@ TEST_CASE("every key reaches its member", "[config]") {
     "data": {"train": "t.jsonl", "validation": "v.jsonl",
              "template": {"prompt": "{q}", "completion": "{a}"},
              "max_length": 64, "packing": false, "train_on_prompt": true,
-             "chat_format": "chatml"},
+             "chat_template": "chatml"},
     "training": {"max_steps": 1e3, "batch_size": 16.0, "micro_batch_size": 3,
                  "learning_rate": 1, "lr_scheduler": "linear", "warmup": 100,
                  "min_lr_ratio": 0.1, "weight_decay": 0.01, "beta1": 0, "beta2": 0.5,
@@ -106,7 +106,7 @@ TEST_CASE("every key reaches its member", "[config]") {
   CHECK(run.data.max_length == 64);
   CHECK_FALSE(run.data.packing);
   CHECK(run.data.train_on_prompt);
-  CHECK(run.data.chat_format == "chatml");
+  CHECK(run.data.chat_template == "chatml");
   const TrainingConfig& training = run.training;
   CHECK(training.max_steps == 1000);
   CHECK_FALSE(training.epochs);
@@ -149,7 +149,7 @@ TEST_CASE("every key reaches its member", "[config]") {
   }
   SECTION("it has every key, in the order of the schema") {
     CHECK(config.resolved.begin().key() == "model");
-    CHECK(config.value_sources.size() == 61);
+    CHECK(config.value_sources.size() == 62);
     const Json schema = run_config_schema();
     std::vector<std::string> in_schema, in_config;
     for (const auto& [key, unused] : schema["properties"].items()) in_schema.push_back(key);
@@ -491,5 +491,5 @@ TEST_CASE("value_sources are described a line each, aligned", "[config]") {
   CHECK(has(text, "(command line)\n"));
   CHECK(has(text, "data.template.prompt                   \"Q:\\n{q}\""));
   CHECK(has(text, "data.template.completion               \" {a}\""));
-  CHECK(std::count(text.begin(), text.end(), '\n') == 61);
+  CHECK(std::count(text.begin(), text.end(), '\n') == 62);
 }

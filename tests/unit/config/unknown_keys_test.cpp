@@ -112,7 +112,7 @@ TEST_CASE("keys of other tools point to ours, with what has to be converted", "[
            {"use_gradient_checkpointing", "\"training.gradient_checkpointing\""},
            {"clip_grad_norm", "\"training.max_grad_norm\""},
            {"finetuning_type", "\"method\": \"lora\", \"full\""},
-           {"template", "\"data.chat_format\" or \"data.template\""},
+           {"template", "\"data.chat_template\" or \"data.template\""},
            {"adapter", "\"method\""},
            {"wandb_project", "metrics.jsonl"},
            {"load_in_4bit", "not quantized"},

@@ -2,8 +2,8 @@
 #include "base/expect_error.h"
 #include "base/temp_directory.h"
 #include "catch.h"
-#include "data/chat_rows.h"
 #include "data/dataset.h"
+#include "data/rows/chat_rows.h"
 
 using namespace expandft;
 using expandft::testing::TempDirectory;
@@ -17,7 +17,7 @@ struct ChatData : TempDirectory {
   DatasetOptions options;
   std::unique_ptr<const Tokenizer> tokenizer;
 
-  explicit ChatData(std::string_view rows, const std::string& format = "chatml") {
+  explicit ChatData(std::string_view rows, const std::string& chat_template = "chatml") {
     fs::copy_file(fs::path(EXPANDFT_DATA) / "stories260K" / "tokenizer.model",
                   path() / "tokenizer.model");
     write("added_tokens.json",
@@ -25,7 +25,7 @@ struct ChatData : TempDirectory {
     tokenizer = Tokenizer::load(path());
     options.path = write("d.jsonl", rows);
     options.model = path();
-    options.chat_format = format;
+    options.chat_template = chat_template;
   }
   Dataset load() const { return load_dataset(options, *tokenizer); }
   std::string text(const Example& example, bool learned) const {
@@ -38,8 +38,8 @@ struct ChatData : TempDirectory {
 };
 
 void refuse(const std::string& rows, const std::vector<std::string>& parts,
-            const std::string& format = "chatml") {
-  const ChatData data(rows, format);
+            const std::string& chat_template = "chatml") {
+  const ChatData data(rows, chat_template);
   INFO(rows);
   expect_input_error([&] { data.load(); }, parts);
 }
@@ -111,7 +111,7 @@ TEST_CASE("answers can be excluded from training", "[dataset][chat]") {
     refuse(with("Tim", "\"weight\": " + other), {"d.jsonl:1", "messages.2.weight is " + other});
   }
   refuse(with("Tim", R"("weight": 1, "train": false)"), {"messages.2", "train", "contradicts"});
-  for (const std::string key : {"train_detail", "loss_scale", "thinking", "function_call"}) {
+  for (const std::string key : {"train_detail", "loss_scale", "refusal", "images"}) {
     refuse(with("Tim", "\"" + key + "\": [1]"), {"d.jsonl:1", "messages.2 has " + key});
   }
   // For a question the switch can only repeat the rule.
@@ -240,18 +240,19 @@ TEST_CASE("a conversation that is too long loses its oldest exchanges", "[datase
 
 TEST_CASE("the parts of a conversation that can be kept", "[chat]") {
   const auto roles_left = [](const std::string& roles) {
-    std::vector<ChatMessage> messages;
+    Conversation conversation;
     for (const char c : roles) {
-      messages.push_back({c == 's'   ? ChatRole::kSystem
-                          : c == 'u' ? ChatRole::kUser
-                                     : ChatRole::kAssistant,
-                          ""});
+      conversation.messages.push_back({{"role", c == 's'   ? "system"
+                                                : c == 'u' ? "user"
+                                                           : "assistant"},
+                                       {"content", ""}});
+      conversation.learned.push_back(c == 'a');
     }
     std::string all;
-    for (const std::size_t begin : later_beginnings(messages)) {
+    for (const std::size_t begin : later_beginnings(conversation)) {
       if (!all.empty()) all += ' ';
-      for (const ChatMessage& kept : beginning_at(messages, begin)) {
-        all += kept.role == ChatRole::kSystem ? 's' : kept.role == ChatRole::kUser ? 'u' : 'a';
+      for (const Json& kept : beginning_at(conversation, begin).messages) {
+        all += kept["role"].get<std::string>().at(0);
       }
     }
     return all;
@@ -293,8 +294,10 @@ TEST_CASE("conversations that cannot be read are refused with their place", "[da
   refuse(R"({"conversations": {}})", {"d.jsonl:1", "\"conversations\" is of type object"});
   refuse(R"({"messages": ["x"]})", {"d.jsonl:1", "messages.0 is of type string"});
   refuse(row({message("user", "a"), message("narrator", "b")}),
-         {"d.jsonl:1", "messages.1.role is \"narrator\"", "system, user, assistant"});
-  refuse(row({message("tool", "a")}), {"messages.0.role is \"tool\"", "tools"});
+         {"d.jsonl:1", "messages.1.role is \"narrator\"",
+          "system, developer, user, assistant, tool, function"});
+  refuse(row({message("tool", "a"), message("assistant", "b")}),
+         {"d.jsonl:1", "message 1", "tool", "built-in template chatml"});
   refuse(R"({"messages": [{"content": "a"}]})", {"d.jsonl:1", "messages.0 has no role"});
   refuse(R"({"messages": [{"role": 3, "content": "a"}]})", {"messages.0 has no role"});
   refuse(R"({"messages": [{"role": "user"}]})", {"d.jsonl:1", "messages.0 has no content"});
@@ -306,11 +309,11 @@ TEST_CASE("conversations that cannot be read are refused with their place", "[da
          {"messages.0.content has a part without text"});
   refuse(R"({"messages": [{"role": "user", "content": ["x"]}]})", {"a part without text"});
   refuse(R"({"messages": [{"role": "assistant", "content": "", "tool_calls": [1]}]})",
-         {"d.jsonl:1", "messages.0 has tool_calls"});
-  refuse(R"({"messages": [{"role": "assistant", "content": "", "reasoning_content": "x"}]})",
-         {"messages.0 has reasoning_content"});
+         {"d.jsonl:1", "messages.0.tool_calls.0 has no name"});
+  refuse(R"({"messages": [{"role": "user", "content": "", "reasoning_content": "x"}]})",
+         {"messages.0 has reasoning_content", "only answers"});
   refuse(R"({"conversations": [{"from": "human"}]})", {"conversations.0 has no value"});
-  refuse(good, {"no chat format \"gemmma\"", "data.chat_format"}, "gemmma");
+  refuse(good, {"no chat template \"gemmma\"", "chat template"}, "gemmma");
 }
 
 TEST_CASE("roles in an order that the format forbids are refused", "[dataset][chat]") {
@@ -323,12 +326,141 @@ TEST_CASE("roles in an order that the format forbids are refused", "[dataset][ch
     refuse(row({message("assistant", "a")}), {"d.jsonl:1", "message 1 is the assistant's"}, format);
     refuse(row({message("user", "a"), message("assistant", "a"), message("system", "b")}),
            {"d.jsonl:1", "message 3 is the system's", "only the first"}, format);
-    refuse(row({message("system", "b")}), {"needs a user message"}, format);
   }
   refuse(row({message("system", "s"), message("user", "a"), message("assistant", "b")}),
          {"d.jsonl:1", "message 1 is the system's", "does not allow", "first user message"},
          "gemma-no-system");
   CHECK(ChatData(two, "chatml").load().examples.size() == 1);
+}
+
+namespace {
+
+/// Writes tools, calls, results and reasoning, and drops the reasoning of earlier answers.
+const char* const kThinkingTemplate =
+    "{% if tools %}<|im_start|>tools\n{{ tools | tojson }}<|im_end|>\n{% endif %}"
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n"
+    "{% if m.reasoning_content and loop.last %}<think>{{ m.reasoning_content }}</think>{% endif %}"
+    "{{ m.content or '' }}"
+    "{% for c in m.tool_calls %}<call>{{ c.function | tojson }}</call>{% endfor %}"
+    "<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
+
+struct ToolData : ChatData {
+  explicit ToolData(std::string_view rows) : ChatData(rows, "auto") {
+    write("chat_template.jinja", kThinkingTemplate);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("tool calls and their results are written and learned", "[dataset][chat]") {
+  const std::string expected_call = R"(<call>{"name": "add", "arguments": {"a": 1.5}}</call>)";
+  const std::string tools = R"([{"type": "function", "function": {"name": "add"}}])";
+  const std::string turns =
+      R"({"role": "user", "content": "Add"}, {"role": "assistant", "content": null, "tool_calls":)";
+  const std::string result =
+      R"(}, {"role": "tool", "name": "add", "content": "2"}, {"role": "assistant", "content": "Two"}])";
+  const std::string text = R"("[{\"name\": \"add\"}]")";
+  for (
+      const std::string& line :
+      {R"({"tools": )" + tools + R"(, "messages": [)" + turns +
+           R"([{"id": "x", "type": "function", "function": {"name": "add", "arguments": {"a": 1.5}}}])" +
+           result + "}",
+       R"({"functions": [{"name": "add"}], "messages": [)" + turns +
+           R"([{"name": "add", "arguments": "{\"a\": 1.5}"}])" + result + "}",
+       R"({"tools": )" + text + R"(, "conversations": [{"from": "human", "value": "Add"},)" +
+           R"({"from": "function_call", "value": "{\"name\": \"add\", \"arguments\": {\"a\": 1.5}}"},)" +
+           R"({"from": "observation", "value": "2"}, {"from": "gpt", "value": "Two"}]})"}) {
+    INFO(line);
+    const ToolData data(line);
+    const Dataset dataset = data.load();
+    REQUIRE(dataset.examples.size() == 1);
+    CHECK(data.text(dataset.examples[0], false) ==
+          "<|im_start|>tools\n" + std::string(tools) + "<|im_end|>\n<|im_start|>user\nAdd" +
+              "<|im_end|>\n<|im_start|>assistant\n" + expected_call +
+              "<|im_end|>\n<|im_start|>tool\n2<|im_end|>\n<|im_start|>assistant\nTwo<|im_end|>\n");
+    CHECK(data.text(dataset.examples[0], true) == expected_call + "<|im_end|>Two<|im_end|>");
+    CHECK(dataset.notices.empty());
+  }
+}
+
+TEST_CASE("an answer whose reasoning later turns drop is learned as it was written",
+          "[dataset][chat]") {
+  const std::string rows =
+      R"({"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b", )"
+      R"("reasoning_content": "hm"}, {"role": "user", "content": "c"}, )"
+      R"({"role": "assistant", "content": "d", "thinking": "so"}, )"
+      R"({"role": "user", "content": "e"}, {"role": "assistant", "content": "f"}]})";
+  ToolData data(rows);
+  const Dataset dataset = data.load();
+  REQUIRE(dataset.examples.size() == 3);
+  CHECK(data.text(dataset.examples[0], true) == "f<|im_end|>");
+  CHECK(data.text(dataset.examples[1], true) == "<think>so</think>d<|im_end|>");
+  CHECK(data.text(dataset.examples[2], true) == "<think>hm</think>b<|im_end|>");
+  CHECK(data.text(dataset.examples[2], false).ends_with("b<|im_end|>\n"));
+  CHECK(dataset.report.rows == 1);
+  CHECK(dataset.report.conversations == 1);
+  CHECK(dataset.report.split_rows == 1);
+  CHECK(dataset.report.examples == 3);
+  // What precedes the answers is learned once.
+  data.options.train_on_prompt = true;
+  const Dataset prompts = data.load();
+  CHECK(prompts.examples.size() == 3);
+  CHECK(data.text(prompts.examples[1], true) == "<think>so</think>d<|im_end|>");
+}
+
+TEST_CASE("what a template would leave out is refused", "[dataset][chat]") {
+  const std::string turns = message("user", "Hi") + ", " + message("assistant", "Ho");
+  refuse(R"({"tools": [{"name": "f"}], "messages": [)" + turns + "]}",
+         {"d.jsonl:1", "built-in template chatml", "no place for tools", "data.chat_template"});
+  refuse(R"({"messages": [)" + message("user", "Hi") +
+             R"(, {"role": "assistant", "content": "Ho", "reasoning_content": "hm"}]})",
+         {"d.jsonl:1", "leaves out the reasoning of message 2", "remove the field"});
+  refuse(R"({"messages": [)" + message("user", "Hi") +
+             R"(, {"role": "assistant", "content": "Ho", "tool_calls": [{"name": "add"}]}]})",
+         {"d.jsonl:1", "message 2 has tool calls", "built-in template chatml"});
+  ChatData data(
+      row({message("system", "Be kind"), message("user", "Hi"), message("assistant", "Ho")}),
+      "auto");
+  data.write("chat_template.jinja",
+             "{% for m in messages %}{% if m.role != 'system' %}{{ m.content }}<|im_end|>"
+             "{% endif %}{% endfor %}");
+  expect_input_error([&] { data.load(); }, {"d.jsonl:1", "leaves out the text of message 1",
+                                            "chat_template.jinja", "user message"});
+}
+
+TEST_CASE("parts of rows with tools that cannot be read are refused", "[dataset][chat]") {
+  const std::string turns = message("user", "Hi") + ", " + message("assistant", "Ho");
+  const auto refuse_field = [&](const std::string& field, const std::vector<std::string>& parts) {
+    refuse("{" + field + R"(, "messages": [)" + turns + "]}", parts);
+  };
+  refuse_field(R"("tools": {"name": "f"})", {"\"tools\" is of type object", "a list"});
+  refuse_field(R"("tools": ["f"])", {"tools.0 is of type string", "JSON schema"});
+  refuse_field(R"("tools": "[{]")", {"d.jsonl:1: tools"});
+  refuse_field(R"("chat_template_kwargs": [1])", {"\"chat_template_kwargs\" is of type array"});
+  refuse_field(R"("chat_template_kwargs": {"tools": []})", {"chat_template_kwargs has tools"});
+  const auto refuse_calls = [&](const std::string& calls, const std::vector<std::string>& parts) {
+    refuse(R"({"messages": [{"role": "assistant", "content": "", "tool_calls": )" + calls + "}]}",
+           parts);
+  };
+  refuse_calls(R"({"name": "f"})", {"messages.0.tool_calls is of type object", "list of calls"});
+  refuse_calls(R"([{"function": {}}])", {"messages.0.tool_calls.0 has no name"});
+  refuse_calls(R"([{"name": "f", "arguments": [1]}])", {"arguments is of type array", "an object"});
+  refuse_calls(R"([{"name": "f", "arguments": "{a"}])", {"messages.0.tool_calls.0.arguments"});
+  refuse(R"({"conversations": [{"from": "function_call", "value": "call f"}]})",
+         {"conversations.0.value"});
+  refuse(
+      R"({"messages": [{"role": "assistant", "content": "a", "reasoning": "b", "thinking": "c"}]})",
+      {"messages.0 has reasoning and thinking, which differ"});
+}
+
+TEST_CASE("a row can set its template's switches", "[dataset][chat]") {
+  ChatData data(R"({"chat_template_kwargs": {"style": "short"}, "messages": [)" +
+                    message("user", "Hi") + ", " + message("assistant", "Ho") + "]}",
+                "auto");
+  data.write("chat_template.jinja",
+             "{{ style }}{% for m in messages %}{{ m.content }}<|im_end|>{% endfor %}");
+  CHECK(data.text(data.load().examples.at(0), false) == "shortHi<|im_end|>Ho<|im_end|>");
 }
 
 TEST_CASE("conversations without anything to learn are counted and named", "[dataset][chat]") {

@@ -40,7 +40,7 @@ struct MixedSources : TempDirectory {
     write("text.txt", "Once upon a time there was a little girl." + words(2000));
     write("more.txt", "Lily saw a cat.");
     run.model = path();
-    run.data.chat_format = "llama2";
+    run.data.chat_template = "llama2";
   }
   Dataset load(std::int64_t max_length, double weight = 1) {
     run.data.max_length = max_length;

@@ -46,7 +46,7 @@ struct Loaded {
 Loaded load_on(int threads, const fs::path& file, const Tokenizer& tokenizer) {
   const Dataset dataset = load_dataset({.path = file,
                                         .max_length = 160,
-                                        .chat_format = "llama2",
+                                        .chat_template = "llama2",
                                         .piece_bytes = 1 << 14,
                                         .threads = threads},
                                        tokenizer);

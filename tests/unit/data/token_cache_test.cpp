@@ -108,8 +108,8 @@ TEST_CASE("whatever changes ids or marks gives another entry", "[token_cache]") 
   expect_miss("max_length");
   data.options.train_on_prompt = true;
   expect_miss("train_on_prompt");
-  data.options.chat_format = "chatml";
-  expect_miss("chat_format");
+  data.options.chat_template = "chatml";
+  expect_miss("chat_template");
   data.options.completion = " {completion}";
   expect_miss("a template");
   data.options.prompt = "a {prompt}";

@@ -71,7 +71,7 @@ TEST_CASE("generation ends with the token for which is_enough returns true") {
   const Generation generation = generate(model.decoder, {1}, greedy);
   CHECK(generation.tokens == std::vector<TokenId>(all.begin(), all.begin() + 5));
   CHECK(generation.stop == StopReason::kEnough);
-  CHECK(stop_text(generation.stop) == "enough");
+  CHECK(stop_text(generation.stop) == "stop");
 }
 
 TEST_CASE("generation stops when the model has no more positions") {

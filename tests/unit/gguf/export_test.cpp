@@ -102,7 +102,7 @@ std::vector<float> numbers_of(const TensorSource& tensor) {
 }
 
 /// A model with stories260K's tokenizer, which has 512 tokens.
-ModelToExport model_of(const std::string& type, const Json& further = Json::object()) {
+ModelToExport exported_model(const std::string& type, const Json& further = Json::object()) {
   Json config = tiny_config(type, further);
   if (!further.contains("vocab_size")) config["vocab_size"] = 512;
   config["bos_token_id"] = 1;
@@ -151,7 +151,7 @@ TEST_CASE("A file of each architecture is read as the model that was written", "
   for (const auto& [type, further] : models) {
     INFO(type << " " << further.dump());
     const TempDirectory folder;
-    const GgufExport gguf(model_of(type, further), GgufType::kF32);
+    const GgufExport gguf(exported_model(type, further), GgufType::kF32);
     CHECK(gguf.is_exact());
     const fs::path path = folder.path() / "m.gguf";
     gguf.write(path);
@@ -174,6 +174,43 @@ TEST_CASE("A file of each architecture is read as the model that was written", "
   }
 }
 
+TEST_CASE("Chat templates are written as llama.cpp's converter writes them", "[gguf]") {
+  const TempDirectory folder;
+  const fs::path model = folder.path() / "model", others = model / "additional_chat_templates";
+  fs::create_directories(others);
+  fs::copy(fs::path(EXPANDFT_DATA) / "stories260K" / "tokenizer.model", model);
+  ModelToExport exported = exported_model("llama");
+  exported.tokenizer = model;
+  const auto written = [&] {
+    GgufExport(exported, GgufType::kF32).write(folder.path() / "m.gguf");
+    return GgufFile::open(folder.path() / "m.gguf");
+  };
+  const std::string key = "tokenizer.chat_template";
+  CHECK_FALSE(written().has(key));
+  write_file_atomically(model / "chat_template.jinja", "default text");
+  CHECK(written().text(key) == "default text");
+  CHECK_FALSE(written().has(key + "s"));
+  write_file_atomically(others / "tool_use.jinja", "text for tools");
+  write_file_atomically(others / "a-é.jinja", "another text");
+  const GgufFile file = written();
+  CHECK(*file.texts(key + "s") == GgufTexts{"a__", "tool_use"});
+  CHECK(file.text(key) == "default text");
+  CHECK(file.text(key + ".a__") == "another text");
+  CHECK(file.text(key + ".tool_use") == "text for tools");
+  const std::string bytes = read_file(folder.path() / "m.gguf");
+  CHECK(bytes.find("another text") < bytes.find("text for tools"));
+  CHECK(bytes.find("text for tools") < bytes.find(key + "s"));
+  CHECK(bytes.find(key + "s") < bytes.find("default text"));
+  fs::create_directory(folder.path() / "scratch");
+  check_gguf_parts(folder.path() / "m.gguf", GgufExport(exported, GgufType::kF32),
+                   folder.path() / "scratch");
+
+  write_file_atomically(others / "a_é.jinja", "");
+  expect_input_error(written, {"would have the name \"a__\"", "another one has"});
+  fs::rename(others / "a_é.jinja", others / "default.jinja");
+  expect_input_error(written, {"\"default\"", "no template can have", "default.jinja"});
+}
+
 TEST_CASE("Norms, biases and rows that are not whole blocks keep a plain type", "[gguf]") {
   CHECK(type_of_tensor("blk.0.attn_q.weight", {64, 64}, GgufType::kQ8_0) == GgufType::kQ8_0);
   CHECK(type_of_tensor("blk.0.ffn_down.weight", {64, 172}, GgufType::kQ4_0) == GgufType::kF16);
@@ -184,7 +221,7 @@ TEST_CASE("Norms, biases and rows that are not whole blocks keep a plain type", 
 TEST_CASE("Rounded numbers are those that a reader finds", "[gguf]") {
   for (const GgufType type : {GgufType::kF16, GgufType::kBF16, GgufType::kQ8_0, GgufType::kQ4_0}) {
     const TempDirectory folder;
-    const GgufExport gguf(model_of("llama"), type);
+    const GgufExport gguf(exported_model("llama"), type);
     CHECK_FALSE(gguf.is_exact());
     const fs::path path = folder.path() / "m.gguf";
     gguf.write(path);
@@ -202,7 +239,7 @@ TEST_CASE("What GGUF cannot hold is refused by name", "[gguf]") {
   const auto refuses = [](const std::string& type, const Json& further,
                           const std::vector<std::string>& parts) {
     INFO(type << " " << further.dump());
-    expect_input_error([&] { GgufExport(model_of(type, further), GgufType::kF32); }, parts);
+    expect_input_error([&] { GgufExport(exported_model(type, further), GgufType::kF32); }, parts);
   };
   refuses("mistral", {{"sliding_window", 64}}, {"windowed attention", "mistral", "\"llama\""});
   refuses("qwen3", {{"attention_bias", true}}, {"biases of queries", "qwen3"});
@@ -235,7 +272,7 @@ TEST_CASE("What GGUF cannot hold is refused by name", "[gguf]") {
 
 TEST_CASE("Tensors that do not fit are refused by name", "[gguf]") {
   const auto with = [](const TensorSource& tensor) {
-    ModelToExport model = model_of("llama");
+    ModelToExport model = exported_model("llama");
     model.tensors.push_back(tensor);
     return model;
   };
@@ -249,13 +286,13 @@ TEST_CASE("Tensors that do not fit are refused by name", "[gguf]") {
   expect_input_error([&] { GgufExport(with(packed), GgufType::kF32); }, {"U8", "gate_proj"});
   // Not of the decoder: left out.
   const GgufExport gguf(with(source("vision_tower.x.weight", {1, 1}, {1})), GgufType::kF32);
-  CHECK(gguf.bytes() == GgufExport(model_of("llama"), GgufType::kF32).bytes());
+  CHECK(gguf.bytes() == GgufExport(exported_model("llama"), GgufType::kF32).bytes());
 }
 
 TEST_CASE("Numbers that a type cannot hold are refused by their row", "[gguf]") {
   const TempDirectory folder;
   const auto write = [&](float number, GgufType type) {
-    ModelToExport model = model_of("llama");
+    ModelToExport model = exported_model("llama");
     std::vector<float> numbers(512 * 32, 0);
     numbers[3 * 32] = number;
     model.tensors.front() = source("model.embed_tokens.weight", {512, 32}, numbers);
@@ -269,7 +306,7 @@ TEST_CASE("Numbers that a type cannot hold are refused by their row", "[gguf]") 
 }
 
 TEST_CASE("Phi-3's window is named: llama.cpp computes without it", "[gguf]") {
-  const GgufExport gguf(model_of("phi3", {{"sliding_window", 32}}), GgufType::kF32);
+  const GgufExport gguf(exported_model("phi3", {{"sliding_window", 32}}), GgufType::kF32);
   REQUIRE(gguf.notices().size() == 1);
   CHECK(has(gguf.notices().front().what, "window of 32 tokens"));
 }

@@ -4,6 +4,7 @@
 #include "base/temp_directory.h"
 #include "catch.h"
 #include "gguf/gguf_bytes.h"
+#include "gguf/gguf_chat_templates.h"
 #include "gguf/import.h"
 #include "tokenizer/tokenizer.h"
 
@@ -91,6 +92,63 @@ TEST_CASE("The chat template, and every token that ends a turn, come along", "[g
   for (const TextFile& text : gguf_tokenizer_files(file, "llama")) files[text.name] = text.bytes;
   CHECK(files.at("chat_template.jinja") == "{{ messages }}");
   CHECK(parse_json(files.at("generation_config.json"), "g").at("eos_token_id") == Json({5, 4}));
+}
+
+TEST_CASE("Every chat template becomes a file", "[gguf]") {
+  const auto files_of = [](const GgufBytes& bytes) {
+    const TempDirectory folder;
+    std::map<std::string, std::string> files;
+    for (const TextFile& text : gguf_chat_template_files(opened(folder, bytes))) {
+      files[text.name] = text.bytes;
+    }
+    return files;
+  };
+  using Files = std::map<std::string, std::string>;
+  const std::string key = "tokenizer.chat_template", folder = "additional_chat_templates/";
+  CHECK(files_of(GgufBytes()).empty());
+  CHECK(files_of(GgufBytes()
+                     .text(key + ".rag", "R")
+                     .text(key + ".tool_use", "T")
+                     .texts(key + "s", {"tool_use", "rag"})
+                     .text(key, "D")) == Files{{"chat_template.jinja", "D"},
+                                               {folder + "rag.jinja", "R"},
+                                               {folder + "tool_use.jinja", "T"}});
+  // llama.cpp finds a template by its key, and takes that for tools where there is no default.
+  CHECK(files_of(GgufBytes().text(key + ".tool_use", "T")) ==
+        Files{{"chat_template.jinja", "T"}, {folder + "tool_use.jinja", "T"}});
+  CHECK(files_of(GgufBytes().text(key + ".rag", "R").texts(key + "s", {"rag"})) ==
+        Files{{folder + "rag.jinja", "R"}});
+}
+
+TEST_CASE("An import has the folder of chat templates", "[gguf]") {
+  const TempDirectory folder;
+  write_gguf_tokenizer(opened(folder, byte_level("gpt-2")
+                                          .text("tokenizer.chat_template", "D")
+                                          .text("tokenizer.chat_template.tool_use", "T")),
+                       folder.path());
+  CHECK(read_file(folder / "chat_template.jinja") == "D");
+  CHECK(read_file(folder / "additional_chat_templates/tool_use.jinja") == "T");
+}
+
+TEST_CASE("Chat templates that cannot be files are refused by name", "[gguf]") {
+  const auto refuse = [](const GgufBytes& bytes, const std::vector<std::string>& parts) {
+    const TempDirectory folder;
+    const GgufFile file = opened(folder, bytes);
+    expect_input_error([&] { gguf_chat_template_files(file); }, parts);
+  };
+  const std::string key = "tokenizer.chat_template", names = "tokenizer.chat_templates";
+  refuse(GgufBytes().text(key, "D").texts(names, {"rag"}),
+         {"missing, but tokenizer.chat_templates names it", key + ".rag"});
+  const std::vector<std::string> unusable{"../rag", "a/b", "",        ".",
+                                          "a b",    "ä",   "default", std::string(101, 'x')};
+  for (const std::string& name : unusable) {
+    INFO(name);
+    const std::string what = "found a chat template named " + json_excerpt(Json(name));
+    refuse(GgufBytes().texts(names, {name}).text(key + "." + name, "T"), {what, names});
+    refuse(GgufBytes().text(key + "." + name, "T"), {what, key + "."});
+  }
+  refuse(GgufBytes().text(names, "rag"), {"array of texts", names});
+  refuse(GgufBytes().u32(key + ".rag", 7), {"a text", key + ".rag"});
 }
 
 TEST_CASE("Tokenizers that are not known are refused by name", "[gguf]") {

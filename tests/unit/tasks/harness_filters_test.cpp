@@ -2,7 +2,7 @@
 
 #include "base/expect_error.h"
 #include "catch.h"
-#include "data/template.h"
+#include "data/rows/template.h"
 
 #include <string>
 #include <vector>

@@ -95,3 +95,32 @@ TEST_CASE("a stop text across tokens is found, and nothing without one", "[stop_
   CHECK(found_stop(*tokenizer, ids, {}) == -1);
   CHECK(found_stop(*tokenizer, ids, {""}) == -1);
 }
+
+TEST_CASE("a text ends before a stop text, and shows nothing that may begin one",
+          "[generated_text]") {
+  const auto tokenizer = Tokenizer::load(fs::path(EXPANDFT_DATA) / "stories260K");
+  const auto streamed = [&](const std::string& text, const std::vector<std::string>& stops) {
+    StoppedStream stream(*tokenizer, /*continuation=*/false, stops);
+    std::vector<std::string> shown;
+    for (const TokenId id : tokenizer->encode(text)) {
+      shown.push_back(stream.push(id));
+      if (stream.stopped()) break;
+    }
+    shown.push_back(stream.finish());
+    std::string whole;
+    for (const std::string& piece : shown) {
+      whole += piece;
+      CHECK(text.starts_with(whole));
+    }
+    return std::pair(whole, stream.stopped());
+  };
+  const std::string text = "Once upon a time\n\nthere was a dog.";
+  CHECK(streamed(text, {}) == std::pair(text, false));
+  CHECK(streamed(text, {"\n"}) == std::pair<std::string, bool>("Once upon a time", true));
+  CHECK(streamed(text, {"dog", "\n\nthere"}) ==
+        std::pair<std::string, bool>("Once upon a time", true));
+  CHECK(streamed(text, {"dog.!", ""}) == std::pair(text, false));
+  CHECK(streamed(text, {"Once"}) == std::pair<std::string, bool>("", true));
+  CHECK(streamed(text, {"me\n\nth", "a time\n"}) ==
+        std::pair<std::string, bool>("Once upon ", true));
+}

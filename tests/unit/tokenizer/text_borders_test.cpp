@@ -3,8 +3,9 @@
 #include "tokenizer/text_borders.h"
 
 #include "catch.h"
+#include "chat/builtin_templates.h"
 #include "chat/chat_encoding.h"
-#include "chat/chat_formats.h"
+#include "chat/model_chat.h"
 #include "data/example_builder.h"
 #include "golden_tokenizers.h"
 
@@ -155,24 +156,31 @@ TEST_CASE("conversations have the ids and marks that encoding them whole gives",
   const auto tokenizer = golden_tokenizer(name);
   const Borderless whole(*tokenizer);
   TextMaker maker(*tokenizer, 13);
-  int formats = 0;
-  for (ChatFormat format : chat_formats()) {
-    const auto text_of = [&](std::optional<TokenId> id) { return id ? tokenizer->token(*id) : ""; };
-    format = with_tokens(format, text_of(tokenizer->bos()), text_of(tokenizer->eos()));
-    if (tokenizer->encode(format.answer_end, {.continuation = true}).size() != 1) continue;
-    ++formats;
-    CAPTURE(format.name);
+  int templates = 0;
+  for (const BuiltinTemplate& one : builtin_templates()) {
+    const ModelChat chat("", one.name, *tokenizer);
+    if (chat.end_tokens().size() != 1) continue;
+    ++templates;
+    CAPTURE(one.name);
     for (int i = 0; i < 60; ++i) {
-      std::vector<ChatMessage> messages;
+      Conversation conversation;
       for (std::size_t turn = 0; turn < 2 * (1 + maker.below(4)); ++turn) {
-        messages.push_back({turn % 2 == 0 ? ChatRole::kUser : ChatRole::kAssistant, maker.next(4)});
+        const bool asks = turn % 2 == 0;
+        conversation.messages.push_back(
+            {{"role", asks ? "user" : "assistant"}, {"content", maker.next(4)}});
+        conversation.learned.push_back(!asks);
       }
-      const RenderedChat chat = render_chat(format, messages, "test");
-      const Example example = encode_chat(chat, format, false, *tokenizer);
-      CAPTURE(chat.text);
-      CHECK(example.tokens == tokenizer->encode(chat.text));
-      CHECK(example.learned == encode_chat(chat, format, false, whole).learned);
+      const RenderedChat rendered = chat.render(conversation, {}, "test");
+      const Example example = encode_chat(rendered, false, *tokenizer);
+      CAPTURE(rendered.text);
+      CHECK(example.tokens == tokenizer->encode(rendered.text));
+      CHECK(example.learned == encode_chat(rendered, false, whole).learned);
+      // The same places without the tokens that end answers.
+      RenderedChat endless = rendered;
+      for (AnswerSpan& answer : endless.answers) answer.end_size = 0;
+      CHECK(encode_chat(endless, false, *tokenizer).learned ==
+            encode_chat(endless, false, whole).learned);
     }
   }
-  CHECK(formats > 0);
+  CHECK(templates > 0);
 }

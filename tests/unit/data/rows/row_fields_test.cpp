@@ -130,10 +130,14 @@ TEST_CASE("fields that change the context are refused by name", "[rows]") {
   const std::string chat = R"({"messages": [{"role": "user", "content": "a"}], )";
   const std::string tools = R"([{"name": "f"}])";
   for (const std::string& form : {prompt, kInstructionRow + ", ", chat}) {
-    for (const char* key : {"tools", "functions", "documents", "images", "audios"}) {
+    for (const char* key : {"documents", "images", "audios"}) {
       refuse_row(form + "\"" + key + "\": " + tools + "}", {std::string("the row has ") + key});
     }
-    refuse_row(form + R"("tools": "[{\"name\": \"f\"}]"})", {"the row has tools"});
+    if (form != chat) {
+      refuse_row(form + "\"tools\": " + tools + "}", {"the row has tools", "rows with messages"});
+      refuse_row(form + "\"functions\": " + tools + "}", {"the row has functions"});
+      refuse_row(form + R"("tools": "[{\"name\": \"f\"}]"})", {"the row has tools"});
+    }
     refuse_row(form + R"("weight": 0.5})", {"the row's weight is 0.5", "source with a weight"});
     refuse_row(form + R"("weight": 0})", {"the row's weight is 0"});
     refuse_row(form + R"("label": false})", {"label is false"});

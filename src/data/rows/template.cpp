@@ -1,4 +1,4 @@
-#include "data/template.h"
+#include "data/rows/template.h"
 
 #include "base/error.h"
 #include "base/numbers.h"

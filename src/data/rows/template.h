@@ -1,7 +1,7 @@
 #pragma once
 
 #include "base/json.h"
-#include "data/template_filters.h"
+#include "data/rows/template_filters.h"
 
 #include <string>
 #include <string_view>
@@ -13,9 +13,9 @@ namespace expandft {
 /// A place names a field, or with dots a field or list item inside it: {answer.text}, {choices.0}.
 /// A field whose own name has dots takes precedence. "{{" and "}}" stand for braces.
 ///
-/// The templates of tasks have filters (data/template_filters.h), which change a field's value from
-/// left to right: {question|strip}. A place without a field, {|strip}, changes all the text before
-/// it. Elsewhere "|" is a character of the field's name.
+/// The templates of tasks have filters (data/rows/template_filters.h), which change a field's value
+/// from left to right: {question|strip}. A place without a field, {|strip}, changes all the text
+/// before it. Elsewhere "|" is a character of the field's name.
 class TextTemplate {
  public:
   /// `where` names the template in messages: "run.json: data.template.prompt". `filters`: what its

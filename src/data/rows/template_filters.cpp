@@ -1,4 +1,4 @@
-#include "data/template_filters.h"
+#include "data/rows/template_filters.h"
 
 #include "base/error.h"
 #include "base/numbers.h"

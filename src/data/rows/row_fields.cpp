@@ -1,4 +1,4 @@
-#include "data/row_fields.h"
+#include "data/rows/row_fields.h"
 
 #include "base/error.h"
 #include "base/numbers.h"
@@ -26,15 +26,15 @@ const Names& read_by(RowForm form) {
       {RowForm::kPrompt, {"prompt", "completion"}},
       {RowForm::kInstruction,
        {"instruction", "input", "output", "history", "system", "system_prompt", "system_message"}},
-      {RowForm::kChat, {"system", "system_prompt", "system_message"}},
+      {RowForm::kChat,
+       {"system", "system_prompt", "system_message", "tools", "functions", "chat_template_kwargs"}},
       {RowForm::kText, {"text"}},
   };
   return all.at(form);
 }
 
 const char* const kToolsHint =
-    "conversations with tools are not supported in this version: write them into the messages as "
-    "the model does, or remove these rows";
+    "tools belong to rows with messages, and calls to the assistant's messages there";
 const char* const kTextHint = "training uses text only: remove these rows";
 const char* const kPlaceHint =
     "put it into the prompt, or define with data.template how a row becomes text";
@@ -75,9 +75,10 @@ const std::vector<Refused>& refused_in(RowForm form) {
 }
 
 const std::vector<Refused>& refused_in_messages() {
-  static const char* const hint = "remove it, or write it into the message as the model does";
   static const std::vector<Refused> all = {
-      {{"reasoning_content", "reasoning", "thinking", "refusal", "tool_call_id"}, hint},
+      {{"reasoning_content", "reasoning", "thinking"}, "only answers have reasoning: remove it"},
+      {{"tool_call_id"}, "only a tool's message has one: remove it"},
+      {{"refusal"}, "remove it, or write it into the message as the model does"},
       {{"train_detail", "training_detail", "loss_scale", "loss_weight", "loss_mask", "mask"},
        "a message is learned or not, as a whole: \"weight\" 0 or 1, or \"train\" true or false"},
   };
