@@ -1,27 +1,14 @@
+#include "byte_tokenizer.h"
 #include "chat/model_chat.h"
 #include "fuzz.h"
-#include "tokenizer/json_tokenizer.h"
 
 using namespace expandft;
-
-namespace {
-
-JsonTokenizer letters() {
-  const Json file = {{"model",
-                      {{"type", "BPE"},
-                       {"vocab", {{"a", 0}, {"q", 1}}},
-                       {"merges", Json::array()},
-                       {"unk_token", nullptr}}}};
-  return {file.dump(), "fuzz", {}};
-}
-
-}  // namespace
 
 // The chat template of a model: in tokenizer_config.json, or in a file of its own. It is run on a
 // conversation, and its answers are found.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const fuzz::Folder with_config, with_template;
-  static const JsonTokenizer tokenizer = letters();
+  static const JsonTokenizer tokenizer = fuzz::byte_tokenizer();
   with_config.write("tokenizer_config.json", fuzz::as_text(data, size));
   with_template.write("chat_template.jinja", fuzz::as_text(data, size));
   Conversation conversation;
