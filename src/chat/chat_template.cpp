@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/utf8.h"
+#include "jinja/values/source.h"
 
 #include <algorithm>
 #include <string_view>
@@ -19,16 +20,7 @@ std::string template_text(std::string_view source, const std::string& where) {
         "into every conversation",
         where, "save it as UTF-8 without one");
   }
-  std::string text;
-  text.reserve(source.size());
-  for (std::size_t i = 0; i < source.size(); ++i) {
-    if (source[i] != '\r') {
-      text += source[i];
-    } else if (source.substr(i + 1, 1) != "\n") {
-      text += '\n';
-    }
-  }
-  return text;
+  return jinja::with_line_feeds(source);
 }
 
 std::vector<ChatTemplate> templates_in(const fs::path& file) {
@@ -90,7 +82,7 @@ std::vector<ChatTemplate> read_chat_templates(const fs::path& directory) {
   const fs::path jinja = directory / "chat_template.jinja";
   if (fs::exists(jinja, ignored)) {
     std::vector<ChatTemplate> templates = {read_chat_template_file(jinja)};
-    for (ChatTemplate& other : additional_templates(directory / "additional_chat_templates")) {
+    for (ChatTemplate& other : additional_templates(directory / kChatTemplateFolder)) {
       templates.push_back(std::move(other));
     }
     return templates;

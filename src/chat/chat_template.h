@@ -13,6 +13,9 @@ inline constexpr const char* kChatTemplateHint =
     "name a template (data.chat_template in a run config, --chat-template of generate): a file, or "
     "a built-in one such as chatml; or define with data.template how a row becomes text";
 
+/// Templates besides the default one lie in this folder of a model, as NAME.jinja.
+inline constexpr const char* kChatTemplateFolder = "additional_chat_templates";
+
 /// The Jinja text of a chat template, and its place for messages.
 struct ChatTemplate {
   std::string text, where;

@@ -28,6 +28,11 @@ inline bool has_role(const Json& message, const char* role) {
   return found != message.end() && *found == role;
 }
 
+/// Whether it is a system message, by either of its roles.
+inline bool is_system(const Json& message) {
+  return has_role(message, "system") || has_role(message, "developer");
+}
+
 /// A message's content if it is a text, or "".
 inline std::string content_of(const Json& message) {
   const auto found = message.find("content");
@@ -43,14 +48,19 @@ inline std::string reasoning_of(const Json& message) {
   return "";
 }
 
+/// The first elements of a list.
+inline Json first_of(const Json& list, std::size_t count) {
+  Json first = Json::array();
+  for (std::size_t i = 0; i < count; ++i) first.push_back(list[i]);
+  return first;
+}
+
 /// The conversation's first messages.
 inline Conversation first_messages(const Conversation& conversation, std::size_t count) {
-  Conversation first{.context = conversation.context};
-  for (std::size_t i = 0; i < count; ++i) {
-    first.messages.push_back(conversation.messages[i]);
-    first.learned.push_back(conversation.learned[i]);
-  }
-  return first;
+  const auto begin = conversation.learned.begin();
+  return {.messages = first_of(conversation.messages, count),
+          .learned = {begin, begin + static_cast<std::ptrdiff_t>(count)},
+          .context = conversation.context};
 }
 
 }  // namespace expandft

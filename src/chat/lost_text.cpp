@@ -10,8 +10,9 @@ namespace expandft {
 namespace {
 
 /// What a tool or a call has under "function", or else itself.
-Json function_of(const Json& value) {
-  if (!value.is_object()) return Json::object();
+const Json& function_of(const Json& value) {
+  static const Json none = Json::object();
+  if (!value.is_object()) return none;
   return value.contains("function") && value["function"].is_object() ? value["function"] : value;
 }
 
@@ -46,7 +47,7 @@ void check_calls(const Json& message, std::size_t at, const ConversationTemplate
   if (calls == message.end() || !calls->is_array()) return;
   const char* const hint = "name a template that writes tool calls with data.chat_template";
   for (const Json& call : *calls) {
-    const Json function = function_of(call);
+    const Json& function = function_of(call);
     const std::string name = name_of(function);
     if (!is_written(name, text)) fail(at, "the call of " + name, conversation, where, hint);
     if (!function.contains("arguments") || !function["arguments"].is_object()) continue;
@@ -77,9 +78,8 @@ bool writes(const ConversationTemplate& conversation, const Conversation& given,
   constexpr std::size_t kShort = 8;
   const std::string content = content_of(given.messages[at]);
   const std::string stripped(python_strip(content));
-  const bool is_system =
-      has_role(given.messages[at], "system") || has_role(given.messages[at], "developer");
-  if (!is_system || stripped.empty() || stripped.size() > kShort) return is_written(content, text);
+  const bool is_short = !stripped.empty() && stripped.size() <= kShort;
+  if (!is_short || !is_system(given.messages[at])) return is_written(content, text);
   Json changed = given.messages;
   changed[at]["content"] = "expandft-" + stripped;
   const std::string other = conversation.render(changed, false, given.context, where).text;
@@ -97,11 +97,11 @@ void check_nothing_is_lost(const ConversationTemplate& conversation, const Conve
     const std::string content = content_of(message);
     // Templates take reasoning out of a content: what is left cannot be compared.
     if (ends_reasoning(content) || writes(conversation, given, i, text, where)) continue;
-    const bool is_system = has_role(message, "system") || has_role(message, "developer");
     fail(i, "the text", conversation, where,
-         is_system ? "put it into a user message, or name a template that writes system messages "
-                     "with data.chat_template"
-                   : "name another template with data.chat_template");
+         is_system(message)
+             ? "put it into a user message, or name a template that writes system messages "
+               "with data.chat_template"
+             : "name another template with data.chat_template");
   }
 }
 

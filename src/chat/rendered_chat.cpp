@@ -14,9 +14,10 @@ struct Place {
   std::size_t begin = 0, end = 0;
 };
 
-/// Tokens that are not marked as special can end a turn too: "<|end|>", "[/INST]".
-bool looks_special(const std::string& token) {
+/// Whether a token can end a turn: one that is special, or that looks so ("<|end|>", "[/INST]").
+bool is_mark(TokenId id, const std::string& token, const Tokenizer& tokenizer) {
   constexpr std::size_t kShortest = 3;
+  if (!token.empty() && tokenizer.is_special(id)) return true;
   if (token.size() < kShortest) return false;
   return (token.front() == '<' && token.back() == '>') ||
          (token.front() == '[' && token.back() == ']');
@@ -26,7 +27,7 @@ bool looks_special(const std::string& token) {
 std::optional<Place> first_special_token(std::string_view text, const Tokenizer& tokenizer) {
   for (const TokenId id : tokenizer.encode(text, {.continuation = true})) {
     const std::string token = tokenizer.token(id);
-    if (token.empty() || (!tokenizer.is_special(id) && !looks_special(token))) continue;
+    if (!is_mark(id, token, tokenizer)) continue;
     const std::size_t at = text.find(token);
     if (at == text.npos) continue;
     if (!python_strip(text.substr(0, at)).empty()) return std::nullopt;
@@ -39,7 +40,7 @@ std::optional<Place> last_special_token(std::string_view text, const Tokenizer& 
   const std::vector<TokenId> ids = tokenizer.encode(text, {.continuation = true});
   for (std::size_t i = ids.size(); i-- > 0;) {
     const std::string token = tokenizer.token(ids[i]);
-    if (token.empty() || (!tokenizer.is_special(ids[i]) && !looks_special(token))) continue;
+    if (!is_mark(ids[i], token, tokenizer)) continue;
     const std::size_t at = text.rfind(token);
     if (at != text.npos) return Place{at, at + token.size()};
   }
@@ -119,11 +120,7 @@ class AnswerFinder {
     return text;
   }
 
-  Json first(std::size_t count) const {
-    Json messages = Json::array();
-    for (std::size_t i = 0; i < count; ++i) messages.push_back(given_.messages[i]);
-    return messages;
-  }
+  Json first(std::size_t count) const { return first_of(given_.messages, count); }
 
   std::size_t beginning(std::size_t message, const std::string& through) const {
     if (message == 0) return first_beginning(through);

@@ -1,7 +1,7 @@
 #include "checkpoint/links.h"
 
 #include "base/error.h"
-#include "checkpoint/model_directory.h"
+#include "chat/chat_template.h"
 #include "config/hub_cache.h"
 
 #include <algorithm>

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/wording.h"
+#include "chat/chat_template.h"
 #include "checkpoint/links.h"
 #include "checkpoint/weight_files.h"
 #include "config/hub_cache.h"

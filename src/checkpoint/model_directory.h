@@ -53,9 +53,6 @@ class ModelDirectory {
   mutable std::map<std::pair<std::string, std::string>, bool> equal_;  // cached results
 };
 
-/// Templates besides the default one lie in this folder of a model, as NAME.jinja.
-inline constexpr const char* kChatTemplateFolder = "additional_chat_templates";
-
 /// Writes a file of a model, by its path in the model's directory, which is there. A folder in it
 /// is created.
 void write_companion(const fs::path& directory, const fs::path& file, std::string_view bytes);

@@ -1,5 +1,4 @@
 #include "base/error.h"
-#include "base/temporary_storage.h"
 #include "base/wording.h"
 #include "cli/output.h"
 #include "cli/preview_source.h"
@@ -9,7 +8,7 @@
 #include "gguf/import.h"
 #include "pages/chat_page.h"
 #include "report/terminal.h"
-#include "runtime/signals.h"
+#include "run/open_model.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -33,18 +32,6 @@ struct ChatPreviewOptions {
   PreviewRange range = {.from = 1, .count = 3};
   bool tokens = false, json = false;
   std::string html;
-};
-
-/// The files of a GGUF model that rows need. Its import would have the weights, too.
-struct UnpackedTokenizer {
-  SignalWatch watch;
-  TemporaryFolder folder;
-  SignalCleanup cleanup;
-
-  explicit UnpackedTokenizer(const std::string& file)
-      : cleanup(watch, [this] { folder.remove(); }) {
-    write_gguf_tokenizer(GgufFile::open(file), folder.path());
-  }
 };
 
 /// "row 2 (line 3), sequence 1 of 2: 57 tokens, 12 learned; 8 tokens dropped to fit 64"
@@ -165,7 +152,7 @@ ExitCode run_chat_preview(const ChatPreviewOptions& options, const ProcessOption
   DatasetOptions& data = source.data;
   std::optional<UnpackedTokenizer> unpacked;
   if (is_gguf_file(source.model)) unpacked.emplace(source.model);
-  data.model = unpacked ? unpacked->folder.path() : fs::path(found_model(source.model));
+  data.model = unpacked ? unpacked->folder() : fs::path(found_model(source.model));
   const auto tokenizer = Tokenizer::load(data.model);
   report_notices(tokenizer->notices(), process);
 

@@ -4,6 +4,7 @@
 #include "cli/options.h"
 #include "config/run_config.h"
 #include "data/data_files.h"
+#include "data/sources.h"
 
 #include <algorithm>
 
@@ -11,13 +12,6 @@
 
 namespace expandft {
 namespace {
-
-void use_template(const TemplateConfig& text_template, const std::string& key,
-                  DatasetOptions& data) {
-  data.prompt = text_template.prompt;
-  data.completion = text_template.completion;
-  data.template_key = key;
-}
 
 /// The file as the run reads it; without a name the first file of the run's data.
 PreviewSource source_of_run(const PreviewSourceOptions& options) {
@@ -31,7 +25,7 @@ PreviewSource source_of_run(const PreviewSourceOptions& options) {
     index = static_cast<std::size_t>(found - sources.begin());
   }
   const bool is_of_run = index < sources.size();
-  PreviewSource source{run.model.string(), {.path = options.file}};
+  PreviewSource source{run.model.string(), dataset_options(run.data, options.file)};
   DatasetOptions& data = source.data;
   if (options.file.empty()) {
     try {
@@ -41,10 +35,6 @@ PreviewSource source_of_run(const PreviewSourceOptions& options) {
     }
     spdlog::info("data.train begins with {}", data.path.string());
   }
-  data.max_length = run.data.max_length;
-  data.train_on_prompt = run.data.train_on_prompt;
-  data.chat_template = run.data.chat_template;
-  data.train_on_empty_reasoning = run.data.train_on_empty_reasoning;
   if (is_of_run && sources[index].text_template) {
     use_template(*sources[index].text_template,
                  source_key("data.train", sources, index) + ".template", data);

@@ -5,7 +5,6 @@
 #include "data/rows/chat_rows.h"
 
 #include <algorithm>
-#include <functional>
 #include <utility>
 
 namespace expandft {
@@ -143,19 +142,17 @@ bool learns(const Conversation& conversation) {
   return false;
 }
 
-/// Of a conversation that is too long: the part from the earliest start from which the rest fits,
-/// or else from the last one.
-Conversation shortened(const Conversation& conversation,
-                       const std::function<bool(const Conversation&)>& fits) {
+}  // namespace
+
+Conversation RowEncoder::shortened(const Conversation& conversation, const ModelChat& chat,
+                                   const std::string& where) const {
   const std::vector<std::size_t> begins = later_beginnings(conversation);
   if (begins.empty()) return conversation;
   const auto begin = std::partition_point(begins.begin(), begins.end(), [&](std::size_t at) {
-    return !fits(beginning_at(conversation, at));
+    return tokens_of(beginning_at(conversation, at), chat, where) > max_length_;
   });
   return beginning_at(conversation, begin != begins.end() ? *begin : begins.back());
 }
-
-}  // namespace
 
 EncodedRow RowEncoder::encode_part(const Conversation& conversation, const ModelChat& chat,
                                    bool is_part, const std::string& where,
@@ -174,9 +171,7 @@ EncodedRow RowEncoder::encode_part(const Conversation& conversation, const Model
   rewritten = encode(conversation);
   const std::size_t whole = encoded.example.tokens.size();
   if (whole > max_length_) {
-    encode(shortened(conversation, [&](const Conversation& part) {
-      return tokens_of(part, chat, where) <= max_length_;
-    }));
+    encode(shortened(conversation, chat, where));
     encoded.truncated_tokens = whole - encoded.example.tokens.size();
   }
   if (encoded.example.tokens.size() > max_length_) {
@@ -201,9 +196,7 @@ std::vector<EncodedRow> RowEncoder::encode(Conversation conversation, const Mode
   if (conversation.messages.size() > kMany && learns(conversation)) {
     const std::size_t whole = tokens_of(conversation, chat, where);
     if (whole > max_length_) {
-      conversation = shortened(conversation, [&](const Conversation& part) {
-        return tokens_of(part, chat, where) <= max_length_;
-      });
+      conversation = shortened(conversation, chat, where);
       dropped = whole - tokens_of(conversation, chat, where);
     }
   }

@@ -64,6 +64,10 @@ class RowEncoder {
   std::size_t encode_with_earlier(const RenderedRow& row, EncodedRow& encoded) const;
   std::size_t tokens_of(const Conversation& conversation, const ModelChat& chat,
                         const std::string& where) const;
+  /// Of a conversation that is too long: the part from the earliest start from which the rest
+  /// fits, or else from the last one.
+  Conversation shortened(const Conversation& conversation, const ModelChat& chat,
+                         const std::string& where) const;
   EncodedRow encode_part(const Conversation& conversation, const ModelChat& chat, bool is_part,
                          const std::string& where, std::vector<std::size_t>& rewritten) const;
 

@@ -42,6 +42,21 @@ bool has_rows(const std::vector<FoundSource>& sources) {
 
 }  // namespace
 
+DatasetOptions dataset_options(const DataConfig& data, const fs::path& file) {
+  return {.path = file,
+          .max_length = data.max_length,
+          .train_on_prompt = data.train_on_prompt,
+          .chat_template = data.chat_template,
+          .train_on_empty_reasoning = data.train_on_empty_reasoning};
+}
+
+void use_template(const TemplateConfig& text_template, const std::string& key,
+                  DatasetOptions& options) {
+  options.prompt = text_template.prompt;
+  options.completion = text_template.completion;
+  options.template_key = key;
+}
+
 Dataset load_sources(
     const std::vector<DataSource>& sources, const std::string& key, const RunConfig& run,
     const Tokenizer& tokenizer,
@@ -54,23 +69,16 @@ Dataset load_sources(
   for (const auto& [source, at, files] : found) {
     SourceReport report{.path = source.path, .weight = source.weight};
     for (const fs::path& file : files) {
-      DatasetOptions options{.path = file,
-                             .max_length = data.max_length,
-                             .train_on_prompt = data.train_on_prompt,
-                             .model = run.model_directory,
-                             .chat_template = data.chat_template,
-                             .train_on_empty_reasoning = data.train_on_empty_reasoning,
-                             .threads = threads,
-                             .cache = cache};
+      DatasetOptions options = dataset_options(data, file);
+      options.model = run.model_directory;
+      options.threads = threads;
+      options.cache = cache;
       const bool is_rows = data_form(file) != DataForm::kPlainText;
       if (source.text_template) {
-        options.prompt = source.text_template->prompt;
-        options.completion = source.text_template->completion;
-        options.template_key = at + ".template";
+        use_template(*source.text_template, at + ".template", options);
         report.has_template = true;
       } else if (data.text_template && (is_rows || !rows_have_template)) {
-        options.prompt = data.text_template->prompt;
-        options.completion = data.text_template->completion;
+        use_template(*data.text_template, "data.template", options);
         report.has_template = true;
       }
       report.rows += append_dataset(options, tokenizer, whole);

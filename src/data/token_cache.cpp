@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/partial_path.h"
 #include "base/version.h"
+#include "chat/chat_template.h"
 #include "data/data_files.h"
 
 #include <algorithm>
@@ -55,7 +56,7 @@ std::vector<fs::path> files_beside_weights(const fs::path& folder) {
   for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
     if (entry.is_regular_file() && !is_weights(entry.path())) files.push_back(entry.path());
   }
-  const fs::path more = folder / "additional_chat_templates";
+  const fs::path more = folder / kChatTemplateFolder;
   if (fs::is_directory(more)) {
     for (const fs::directory_entry& entry : fs::directory_iterator(more)) {
       if (entry.is_regular_file()) files.push_back(entry.path());

@@ -1,7 +1,7 @@
 #include "gguf/gguf_chat_templates.h"
 
 #include "base/json.h"
-#include "checkpoint/model_directory.h"
+#include "chat/chat_template.h"
 
 #include <algorithm>
 #include <optional>

@@ -4,7 +4,6 @@
 #include "base/error.h"
 #include "base/file_lock.h"
 #include "base/hash.h"
-#include "base/temporary_storage.h"
 #include "config/hub_cache.h"
 #include "families/model_config.h"
 #include "gguf/import.h"
@@ -12,7 +11,6 @@
 #include "methods/lora.h"
 #include "run/make_model.h"
 #include "runtime/device.h"
-#include "runtime/signals.h"
 
 #include <chrono>
 #include <system_error>
@@ -158,15 +156,15 @@ std::vector<TokenId> end_tokens(const ModelDirectory& directory, const Tokenizer
   return ids;
 }
 
+UnpackedTokenizer::UnpackedTokenizer(const fs::path& file)
+    : cleanup_(watch_, [this] { folder_.remove(); }) {
+  write_gguf_tokenizer(GgufFile::open(file), folder_.path());
+}
+
 std::unique_ptr<const Tokenizer> open_tokenizer(const std::string& model) {
   if (!is_gguf_file(model)) return Tokenizer::load(found_model(model));
-  const SignalWatch watch;
-  const TemporaryFolder folder;
-  SignalCleanup cleanup(watch, [&folder] { folder.remove(); });
-  write_gguf_tokenizer(GgufFile::open(model), folder.path());
-  auto tokenizer = Tokenizer::load(folder.path());
-  cleanup.finish();
-  return tokenizer;
+  const UnpackedTokenizer unpacked(model);
+  return Tokenizer::load(unpacked.folder());
 }
 
 LoadedModel load_model(const ModelSource& named, const ProcessOptions& options,

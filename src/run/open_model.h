@@ -1,10 +1,12 @@
 #pragma once
 
+#include "base/temporary_storage.h"
 #include "checkpoint/model_directory.h"
 #include "config/run_config.h"
 #include "model/adaptation.h"
 #include "model/decoder.h"
 #include "run/process_options.h"
+#include "runtime/signals.h"
 #include "tokenizer/tokenizer.h"
 
 #include <memory>
@@ -41,6 +43,19 @@ ModelSource found_model(ModelSource source);
 /// (the base) to 1 (as trained). Input errors as attach_adapter's and attach_lora's.
 std::unique_ptr<Adaptation> attach(Decoder& decoder, const ModelDirectory& base,
                                    const fs::path& adapter, const Strength& strength);
+
+/// The tokenizer's files of a GGUF file, without the weights of its import. They lie in a temporary
+/// folder, which goes with the object, or when a signal ends the process.
+class UnpackedTokenizer {
+ public:
+  explicit UnpackedTokenizer(const fs::path& file);
+  const fs::path& folder() const { return folder_.path(); }
+
+ private:
+  SignalWatch watch_;
+  TemporaryFolder folder_;
+  SignalCleanup cleanup_;
+};
 
 /// The tokenizer of a model directory, of a hub name (find_model), or of a GGUF file, of which only
 /// the vocabulary is needed. Of a GGUF file the tokenizer is that of its import.

@@ -303,8 +303,7 @@ Conversation beginning_at(const Conversation& conversation, std::size_t begin) {
   Conversation kept{.context = conversation.context};
   for (std::size_t i = 0; i < conversation.messages.size(); ++i) {
     const Json& message = conversation.messages[i];
-    const bool is_system = has_role(message, "system") || has_role(message, "developer");
-    if (i < begin && !is_system) continue;
+    if (i < begin && !is_system(message)) continue;
     kept.messages.push_back(message);
     kept.learned.push_back(conversation.learned[i]);
   }

@@ -6,6 +6,19 @@
 
 namespace expandft::jinja {
 
+std::string with_line_feeds(std::string_view text) {
+  std::string lines;
+  lines.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '\r') {
+      lines += text[i];
+    } else if (text.substr(i + 1, 1) != "\n") {
+      lines += '\n';
+    }
+  }
+  return lines;
+}
+
 Source::Source(std::string_view source, std::string template_name)
     : name(std::move(template_name)) {
   constexpr std::size_t kMostBytes = std::size_t{4} << 20;
@@ -17,14 +30,7 @@ Source::Source(std::string_view source, std::string template_name)
   if (const std::size_t at = find_invalid_utf8(source); at != source.npos) {
     throw input_error("the template is not UTF-8, at byte " + std::to_string(at), name);
   }
-  text.reserve(source.size());
-  for (std::size_t i = 0; i < source.size(); ++i) {
-    if (source[i] != '\r') {
-      text += source[i];
-    } else if (source.substr(i + 1, 1) != "\n") {
-      text += '\n';
-    }
-  }
+  text = with_line_feeds(source);
   if (text.ends_with('\n')) text.pop_back();
 }
 

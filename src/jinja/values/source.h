@@ -8,6 +8,9 @@
 
 namespace expandft::jinja {
 
+/// The text with LF for CR LF and CR.
+std::string with_line_feeds(std::string_view text);
+
 /// A template's text as Jinja reads it: CR LF and CR become LF, and one line end at the end is
 /// dropped. Offsets of tokens and nodes are bytes of `text`.
 struct Source {

@@ -2,6 +2,7 @@
 
 #include "base/temp_directory.h"
 #include "catch.h"
+#include "chat/chat_template.h"
 #include "checkpoint/safetensors_bytes.h"
 #include "checkpoint/weight_files.h"
 
