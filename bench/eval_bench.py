@@ -4,8 +4,9 @@
     scripts/bench-eval --data DIR --rows 100 --write
     scripts/bench-eval --model DIR --data DIR --rows 200
 
-Each round runs both programs in turn on the same rows with the same threads: expandft once per task in float32, the
-harness once for each batch size of --batch-sizes and each of --dtypes; for each task, its best one counts. The model
+Each round runs both programs in turn on the same rows with the same threads: expandft once per task in each of
+--precisions, the harness once for each batch size of --batch-sizes and each of --dtypes; for each task, the best of
+each counts. The model
 is that of --model, or a random one of 15 M weights. The time of both is that from reading the rows to the metrics,
 without loading the model; the table also has the time of expandft's whole process. Prints a Markdown table; --write
 also puts it between the markers in docs/performance.md. Fails if the two do not find the same log-likelihoods in
@@ -50,6 +51,7 @@ def parse_arguments():
     parser.add_argument("--tasks", default=",".join(eval_inputs.TASKS))
     parser.add_argument("--batch-sizes", default="1,16,auto", help="batch sizes of the harness")
     parser.add_argument("--dtypes", default="float32", help="dtypes of the harness's model")
+    parser.add_argument("--precisions", default="float32", help="precisions of expandft, float32 among them")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--pause", type=float, default=1.0, help="seconds between runs")
@@ -60,6 +62,9 @@ def parse_arguments():
     options.tasks, options.batch_sizes = options.tasks.split(","), options.batch_sizes.split(",")
     # What the harness is run with; float32 first.
     options.ways = [(size, dtype) for dtype in options.dtypes.split(",") for size in options.batch_sizes]
+    options.precisions = options.precisions.split(",")
+    if "float32" not in options.precisions:
+        parser.error("--precisions must have float32, in which log-likelihoods are compared")
     for name in options.tasks:
         if name not in eval_inputs.TASKS:
             parser.error(f"{name!r} found, expected one of {', '.join(eval_inputs.TASKS)}")
@@ -88,11 +93,11 @@ def prepare(options):
     return model, data, rows
 
 
-def run_expandft(task, model, data, options):
+def run_expandft(task, precision, model, data, options):
     """(seconds of the evaluation, of the process, log-likelihoods in the rows' order)."""
     examples = data / f"{task}.examples.jsonl"
     command = [options.binary, "eval", "--model", model, "--tasks", task, "--task-data", data, "--no-cache",
-               "--examples", examples, "--device", "cpu", "--precision", "float32", "--threads", options.threads]
+               "--examples", examples, "--device", "cpu", "--precision", precision, "--threads", options.threads]
     start = time.monotonic()
     programs.run_measured(command, options.threads, data / "expandft.log")
     seconds = time.monotonic() - start
@@ -125,18 +130,22 @@ def check_same(task, ours, theirs):
 
 
 def measure(options):
-    """Seconds of each round: {task: […]} for expandft's evaluation and for its whole process; {task: {way: […]}} for the harness; rows by task."""
+    """Seconds of each round: {task: {precision: […]}} for expandft's evaluation and for its whole process; {task: {way: […]}} for the harness; rows by task."""
     model, data, rows = prepare(options)
-    ours, whole = ({task: [] for task in options.tasks} for _ in range(2))
+    ours, whole = ({task: {precision: [] for precision in options.precisions} for task in options.tasks} for _ in range(2))
     theirs = {task: {way: [] for way in options.ways} for task in options.tasks}
     for number in range(1, options.rounds + 1):
         found = {}
         for task in options.tasks:
-            programs.settle(options.pause)
-            seconds, process, found[task] = run_expandft(task, model, data, options)
-            ours[task].append(seconds)
-            whole[task].append(process)
-            print(f"round {number}, {task}, expandft: {seconds:.2f} s, whole process {process:.2f} s", file=sys.stderr)
+            for precision in options.precisions:
+                programs.settle(options.pause)
+                seconds, process, log_probs = run_expandft(task, precision, model, data, options)
+                if precision == "float32":
+                    found[task] = log_probs
+                ours[task][precision].append(seconds)
+                whole[task][precision].append(process)
+                print(f"round {number}, {task}, expandft, {precision}: {seconds:.2f} s, whole process {process:.2f} s",
+                      file=sys.stderr)
         for size, dtype in options.ways:
             programs.settle(options.pause)
             seconds, log_probs, process = run_harness(size, dtype, model, data, options)
@@ -152,19 +161,20 @@ def measure(options):
 
 def table(ours, whole, theirs, rows, options):
     name = options.model.resolve().name if options.model else "random15M"
-    lines = [f"{device.machine()} {name}, {options.threads} threads, float32; seconds, median (least–most) of "
-             f"{options.rounds} rounds.", "",
-             "| task | rows | expandft | lm-evaluation-harness | its best batch size and dtype | harness / expandft | "
-             "expandft, whole process |", "|---|---|---|---|---|---|---|"]
+    lines = [f"{device.machine()} {name}, {options.threads} threads; seconds, median (least–most) of {options.rounds} "
+             f"round{'s' if options.rounds > 1 else ''}.", "",
+             "| task | rows | expandft | its precision | lm-evaluation-harness | its batch size and dtype | "
+             "harness / expandft | expandft, whole process |", "|---|---|---|---|---|---|---|---|"]
     totals = [0.0, 0.0]
     for task in options.tasks:
-        best = min(theirs[task], key=lambda way: statistics.median(theirs[task][way]))
-        medians = statistics.median(ours[task]), statistics.median(theirs[task][best])
+        own, best = (min(times, key=lambda way, times=times: statistics.median(times[way]))
+                     for times in (ours[task], theirs[task]))
+        medians = statistics.median(ours[task][own]), statistics.median(theirs[task][best])
         totals = [total + median for total, median in zip(totals, medians)]
-        lines.append(f"| {task} | {rows[task]} | {tables.spread(ours[task], 2)} | "
+        lines.append(f"| {task} | {rows[task]} | {tables.spread(ours[task][own], 2)} | {own} | "
                      f"{tables.spread(theirs[task][best], 2)} | {', '.join(best)} | {medians[1] / medians[0]:.1f} | "
-                     f"{statistics.median(whole[task]):.2f} |")
-    lines.append(f"| all | {sum(rows.values())} | {totals[0]:.2f} | {totals[1]:.2f} | | {totals[1] / totals[0]:.1f} | |")
+                     f"{statistics.median(whole[task][own]):.2f} |")
+    lines.append(f"| all | {sum(rows.values())} | {totals[0]:.2f} | | {totals[1]:.2f} | | {totals[1] / totals[0]:.1f} | |")
     return "\n".join(lines)
 
 
