@@ -45,7 +45,8 @@ void check_calls(const Json& message, std::size_t at, const ConversationTemplate
                  std::string_view text, const std::string& where) {
   const auto calls = message.find("tool_calls");
   if (calls == message.end() || !calls->is_array()) return;
-  const char* const hint = "name a template that writes tool calls with data.chat_template";
+  const char* const hint =
+      "name a template that writes tool calls with data.chat_template, or --chat-template";
   for (const Json& call : *calls) {
     const Json& function = function_of(call);
     const std::string name = name_of(function);
@@ -67,7 +68,8 @@ void check_tools(const Json& tools, const ConversationTemplate& conversation, st
   for (const Json& tool : tools) {
     if (conversation.mentions("tools") && is_written(name_of(function_of(tool)), text)) continue;
     throw input_error("the chat template (" + conversation.where() + ") has no place for tools",
-                      where, "name a template that has one with data.chat_template");
+                      where,
+                      "name a template that has one with data.chat_template, or --chat-template");
   }
 }
 
@@ -100,8 +102,8 @@ void check_nothing_is_lost(const ConversationTemplate& conversation, const Conve
     fail(i, "the text", conversation, where,
          is_system(message)
              ? "put it into a user message, or name a template that writes system messages "
-               "with data.chat_template"
-             : "name another template with data.chat_template");
+               "with data.chat_template, or --chat-template"
+             : "name another template with data.chat_template, or --chat-template");
   }
 }
 
@@ -114,7 +116,7 @@ void check_nothing_is_lost(const ConversationTemplate& conversation, const Conve
     if (is_written(reasoning, chat.text)) continue;
     fail(i, "the reasoning", conversation, where,
          "remove the field to learn the answer alone, or name a template that writes reasoning "
-         "with data.chat_template");
+         "with data.chat_template, or --chat-template");
   }
 }
 

@@ -10,49 +10,12 @@
 namespace expandft {
 namespace {
 
-struct Place {
-  std::size_t begin = 0, end = 0;
-};
-
-/// Whether a token can end a turn: one that is special, or that looks so ("<|end|>", "[/INST]").
-bool is_mark(TokenId id, const std::string& token, const Tokenizer& tokenizer) {
-  constexpr std::size_t kShortest = 3;
-  if (!token.empty() && tokenizer.is_special(id)) return true;
-  if (token.size() < kShortest) return false;
-  return (token.front() == '<' && token.back() == '>') ||
-         (token.front() == '[' && token.back() == ']');
-}
-
-/// The special token with which the text begins, but for white space.
-std::optional<Place> first_special_token(std::string_view text, const Tokenizer& tokenizer) {
-  for (const TokenId id : tokenizer.encode(text, {.continuation = true})) {
-    const std::string token = tokenizer.token(id);
-    if (!is_mark(id, token, tokenizer)) continue;
-    const std::size_t at = text.find(token);
-    if (at == text.npos) continue;
-    if (!python_strip(text.substr(0, at)).empty()) return std::nullopt;
-    return Place{at, at + token.size()};
-  }
-  return std::nullopt;
-}
-
-std::optional<Place> last_special_token(std::string_view text, const Tokenizer& tokenizer) {
-  const std::vector<TokenId> ids = tokenizer.encode(text, {.continuation = true});
-  for (std::size_t i = ids.size(); i-- > 0;) {
-    const std::string token = tokenizer.token(ids[i]);
-    if (!is_mark(ids[i], token, tokenizer)) continue;
-    const std::size_t at = text.rfind(token);
-    if (at != text.npos) return Place{at, at + token.size()};
-  }
-  return std::nullopt;
-}
-
 [[noreturn]] void fail(std::size_t message, const std::string& why, const std::string& where) {
   throw input_error("what the assistant wrote in message " + std::to_string(message + 1) +
                         " cannot be told from the chat template's text: " + why,
                     where,
                     "mark answers in the template with {% generation %}, or name another one with "
-                    "data.chat_template");
+                    "data.chat_template, or --chat-template");
 }
 
 [[noreturn]] void fail_endless(std::size_t message, std::string_view answer,
@@ -64,7 +27,7 @@ std::optional<Place> last_special_token(std::string_view text, const Tokenizer& 
                         json_excerpt(std::string(end)),
                     where,
                     "without one the model never learns to stop; name the chat template that the "
-                    "model was trained with: data.chat_template");
+                    "model was trained with: data.chat_template, or --chat-template");
 }
 
 /// Finds the answers in a conversation by rendering the conversations that end before and after
@@ -87,7 +50,7 @@ class AnswerFinder {
     const std::string own = is_last ? "" : rendered(message + 1);
     const std::string& through = is_last ? text_ : own;
     std::size_t begin = beginning(message, through);
-    const Place token = ending(message, begin, through);
+    const TextPlace token = ending(message, begin, through);
     if (!rules.learns_empty_reasoning && !has_reasoning(given_.messages[message])) {
       const std::string_view whole = through;
       begin +=
@@ -152,7 +115,7 @@ class AnswerFinder {
   }
 
   /// The place of the token that ends the turn.
-  Place ending(std::size_t message, std::size_t begin, const std::string& through) const {
+  TextPlace ending(std::size_t message, std::size_t begin, const std::string& through) const {
     const std::string_view answer = std::string_view(through).substr(begin);
     if (end_ && answer.ends_with(end_->token + end_->finish)) {
       const std::size_t end = through.size() - end_->finish.size();
@@ -226,53 +189,6 @@ RenderedChat with_generation(const ConversationTemplate& conversation,
 }
 
 }  // namespace
-
-std::optional<AnswerEnd> answer_end_of(const ConversationTemplate& conversation,
-                                       const Tokenizer& tokenizer) {
-  const std::string answer = "expandft-answer";
-  Json messages = Json::array(
-      {{{"role", "user"}, {"content", "question"}}, {{"role", "assistant"}, {"content", answer}}});
-  const auto text_after = [&] {
-    const std::string text = conversation.render(messages, false, {}, conversation.where()).text;
-    const std::size_t at = text.rfind(answer);
-    if (at == text.npos) {
-      throw input_error("the chat template does not write the assistant's content",
-                        conversation.where());
-    }
-    return text.substr(at + answer.size());
-  };
-  const std::string last = text_after();
-  messages.push_back({{"role", "user"}, {"content", "question"}});
-  const std::string before_question = text_after();
-  const auto differs = std::ranges::mismatch(last, before_question).in1;
-  // What a conversation ends with may follow the turn's end: "<|end|>\n<|endoftext|>".
-  const std::string both(last.begin(), differs);
-  auto token = last_special_token(both, tokenizer);
-  if (!token) token = last_special_token(last, tokenizer);
-  if (!token) {
-    const auto next = first_special_token(before_question, tokenizer);
-    if (!next) return std::nullopt;
-    return AnswerEnd{before_question.substr(next->begin, next->end - next->begin), "", true};
-  }
-  return AnswerEnd{last.substr(token->begin, token->end - token->begin), last.substr(token->end)};
-}
-
-std::string call_end_of(const ConversationTemplate& conversation, const Tokenizer& tokenizer) {
-  const std::string name = "expandft_call";
-  const Json function = {{"name", name}, {"arguments", Json::object()}};
-  const Json calls =
-      Json::array({{{"id", "call00000"}, {"type", "function"}, {"function", function}}});
-  const Json messages =
-      Json::array({{{"role", "user"}, {"content", "question"}},
-                   {{"role", "assistant"}, {"content", ""}, {"tool_calls", calls}}});
-  const std::string text = conversation.render(messages, false, {}, conversation.where()).text;
-  const std::size_t at = text.rfind(name);
-  if (at == text.npos) return "";
-  const std::string_view after = std::string_view(text).substr(at + name.size());
-  const auto last = last_special_token(after, tokenizer);
-  const bool ends = last && python_strip(after.substr(last->end)).empty();
-  return ends ? std::string(after.substr(last->begin, last->end - last->begin)) : "";
-}
 
 RenderedChat render_conversation(const ConversationTemplate& conversation,
                                  const std::optional<AnswerEnd>& end, const Conversation& given,

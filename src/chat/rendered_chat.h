@@ -1,34 +1,15 @@
 #pragma once
 
+#include "chat/answer_end.h"
 #include "chat/conversation_template.h"
 #include "tokenizer/tokenizer.h"
 
 #include <cstddef>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace expandft {
-
-/// How a chat template ends the assistant's turn.
-struct AnswerEnd {
-  std::string token;   // the text of the special token that the model writes last: "<|im_end|>"
-  std::string finish;  // what follows it at the end of a conversation: "\n"
-  /// Whether the template writes the token only before the next turn (Apertus, GLM): then it is
-  /// added to a conversation that ends with an answer.
-  bool begins_next_turn = false;
-};
-
-/// Found by rendering an answer at the end of a conversation, and before another question. Nothing
-/// if the template writes no special token after an answer in either. Input errors: the template
-/// refuses a question and an answer, or does not write the answer.
-std::optional<AnswerEnd> answer_end_of(const ConversationTemplate& conversation,
-                                       const Tokenizer& tokenizer);
-
-/// The text of the special token that ends a turn of tool calls, or "" if there is none. Input
-/// errors: the template refuses calls.
-std::string call_end_of(const ConversationTemplate& conversation, const Tokenizer& tokenizer);
 
 /// Bytes [begin, end) of a rendered conversation: what the model writes in one assistant turn, with
 /// the special token that ends it. `end_size` is that token's length, or 0 if the turn has none.
