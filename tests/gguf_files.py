@@ -29,12 +29,27 @@ MODELS = {
     "phi3": ("phi3", "phi3", {}),
     "phi3-long": ("phi3", "phi3", dict(num_attention_heads=8, rope_parameters=LONG_ROPE,
                                        original_max_position_embeddings=32)),
+    "granite": ("granite", "granite", dict(embedding_multiplier=3.0, attention_multiplier=0.3, residual_multiplier=0.4,
+                                           logits_scaling=0.6)),
+    # Queries grow at positions 8 and 16.
+    "ministral3": ("ministral3", "mistral3", dict(head_dim=24, rope_parameters=dict(
+        rope_type="yarn", rope_theta=10000.0, factor=16.0, original_max_position_embeddings=8, beta_fast=32.0,
+        beta_slow=1.0, mscale=1.0, mscale_all_dim=1.0, llama_4_scaling_beta=0.5))),
+    "mistral-small": ("mistral", "mistral3", dict(head_dim=24, sliding_window=None)),
+    # No RoPE in the fourth layer.
+    "smollm3": ("smollm3", "smollm3", dict(num_hidden_layers=5)),
     "gemma": ("gemma", "gemma", dict(head_dim=24, tie_word_embeddings=True)),
     "gemma2": ("gemma2", "gemma2", dict(head_dim=24, sliding_window=16, query_pre_attn_scalar=24,
                                         tie_word_embeddings=True)),
     "gemma3": ("gemma3_text", "gemma3", dict(head_dim=24, sliding_window=16, num_hidden_layers=7,
                                              query_pre_attn_scalar=24, tie_word_embeddings=True)),
 }
+# What MODELS need besides, so that llama.cpp computes them as transformers does.
+WRITABLE = {"llama3-rope": dict(head_dim=128), "gemma2": dict(num_hidden_layers=4)}
+# Read, not written.
+READ_ONLY = ("ministral3", "mistral-small")
+# Whose queries and keys are in llama.cpp's order of rows.
+PERMUTED = ("llama", "mistral3", "granite", "smollm3")
 TYPES = {name: getattr(Type, name) for name in
          ("F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K")}
 
@@ -68,9 +83,9 @@ def gguf_arrays(name, model):
         if key == "lm_head.weight" and config.tie_word_embeddings:
             continue
         array = tensor.numpy()
-        if architecture == "llama" and ".q_proj." in key:
+        if architecture in PERMUTED and ".q_proj." in key:
             array = permute(array, config.num_attention_heads)
-        if architecture == "llama" and ".k_proj." in key:
+        if architecture in PERMUTED and ".k_proj." in key:
             array = permute(array, config.num_key_value_heads)
         if architecture.startswith("gemma") and key.endswith("norm.weight"):
             array = array + 1
@@ -119,13 +134,21 @@ def add_config(writer, name, config):
     writer.add_key_length(head_dim)
     writer.add_value_length(head_dim)
     writer.add_vocab_size(config.vocab_size)
-    if architecture in ("llama", "phi3"):
+    if architecture in (*PERMUTED, "phi3"):
         writer.add_rope_dimension_count(head_dim)
     if "rope_theta" in rope:
         writer.add_rope_freq_base(rope["rope_theta"])
     if rope.get("rope_type") == "linear":
         writer.add_rope_scaling_type(gguf.RopeScalingType.LINEAR)
         writer.add_rope_scaling_factor(rope["factor"])
+    if rope.get("rope_type") == "yarn":
+        writer.add_rope_scaling_type(gguf.RopeScalingType.YARN)
+        writer.add_rope_scaling_factor(rope["factor"])
+        writer.add_rope_scaling_orig_ctx_len(rope["original_max_position_embeddings"])
+        writer.add_rope_scaling_yarn_beta_fast(rope["beta_fast"])
+        writer.add_rope_scaling_yarn_beta_slow(rope["beta_slow"])
+        writer.add_rope_scaling_yarn_log_mul(rope["mscale_all_dim"])
+        writer.add_attn_temperature_scale(rope["llama_4_scaling_beta"])
     if rope.get("rope_type") == "longrope":
         writer.add_rope_scaling_orig_ctx_len(rope["original_max_position_embeddings"])
         scale = config.max_position_embeddings / rope["original_max_position_embeddings"]
@@ -133,6 +156,11 @@ def add_config(writer, name, config):
             math.sqrt(1 + math.log(scale) / math.log(rope["original_max_position_embeddings"])))
     if getattr(config, "sliding_window", None):
         writer.add_sliding_window(config.sliding_window)
+    if architecture == "granite":
+        writer.add_attention_scale(config.attention_multiplier)
+        writer.add_embedding_scale(config.embedding_multiplier)
+        writer.add_residual_scale(config.residual_multiplier)
+        writer.add_logit_scale(config.logits_scaling)
     if architecture == "gemma2":
         writer.add_attn_logit_softcapping(config.attn_logit_softcapping)
         writer.add_final_logit_softcapping(config.final_logit_softcapping)

@@ -19,12 +19,12 @@ struct UnmergeOptions {
 
 ExitCode run_unmerge(UnmergeOptions options) {
   if (is_gguf_file(options.model)) {
-    throw input_error("found a GGUF file, expected a merged directory", options.model,
-                      "merge base and adapter into a directory, and unmerge that");
+    unmerge_gguf_model(options.model, {options.output, options.existing, {options.model}});
+  } else {
+    options.model = found_model(options.model);
+    unmerge_model(ModelDirectory::open(options.model),
+                  {options.output, options.existing, {options.model}});
   }
-  options.model = found_model(options.model);
-  unmerge_model(ModelDirectory::open(options.model),
-                {options.output, options.existing, {options.model}});
   Summary summary;
   summary.line("unmerged", "every tensor is the base's, byte for byte (fingerprint checked)");
   summary.line("written to", options.output);
@@ -42,7 +42,9 @@ void setup_unmerge(CLI::App& app, Context& context) {
                   "expandft unmerge --model runs/mathqa/merged --output base");
   command->group("Make");
   const auto options = std::make_shared<UnmergeOptions>();
-  command->add_option("--model", options->model, "Merged model")->type_name("DIR")->required();
+  command->add_option("--model", options->model, "Merged model, as a directory or a GGUF file")
+      ->type_name("MODEL")
+      ->required();
   command->add_option("--output", options->output, "Where to write the base")
       ->type_name("DIR")
       ->required();

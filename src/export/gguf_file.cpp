@@ -20,8 +20,6 @@
 namespace expandft {
 namespace {
 
-constexpr const char* kInfoKey = "expandft.info";
-
 GgufType resolved_type(GgufNumberType type, const ModelDirectory& base) {
   switch (type) {
     case GgufNumberType::kF32:
@@ -110,7 +108,7 @@ GgufCheck check_file(const fs::path& written, const GgufExport& gguf, const Logi
 
 bool is_our_gguf_file(const fs::path& file) {
   try {
-    return GgufFile::open(file).has(kInfoKey);
+    return GgufFile::open(file).has(kGgufInfoKey);
   } catch (const Error&) {
     return false;
   }
@@ -140,7 +138,7 @@ GgufExport folded_gguf(const ModelDirectory& base, const DecoderSpec& spec, cons
   ModelToExport model = model_to_export(base, spec, name);
   model.config = folded_config(base.config(), folding, spec);
   model.tensors = fold(base, spec, folding, copies);
-  model.info = {{kInfoKey, merged_info_json(merged_info(base, spec, folding)).dump()}};
+  model.info = {{kGgufInfoKey, merged_info_json(merged_info(base, spec, folding)).dump()}};
   return {std::move(model), resolved_type(type, base)};
 }
 
@@ -150,7 +148,7 @@ GgufExport tuned_gguf(const ModelDirectory& base, const Decoder& decoder,
   ModelToExport model = model_to_export(base, decoder.spec(), name);
   model.config = tuned_config(base.config(), decoder.spec(), layers);
   model.tensors = tuned_tensors(base, decoder, layers);
-  model.info = {{kInfoKey, tuned_info_json(model_name(base.path()), strength).dump()}};
+  model.info = {{kGgufInfoKey, tuned_info_json(model_name(base.path()), strength).dump()}};
   return {std::move(model), resolved_type(type, base)};
 }
 

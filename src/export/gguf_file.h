@@ -12,7 +12,10 @@
 
 namespace expandft {
 
-// Models as GGUF files. The key "expandft.info" holds what expandft.json says of a directory.
+// Models as GGUF files.
+
+/// The key that holds what expandft.json says of a directory.
+inline constexpr const char* kGgufInfoKey = "expandft.info";
 
 /// Whether expandft wrote the GGUF file at a path. False for what cannot be read.
 bool is_our_gguf_file(const fs::path& file);

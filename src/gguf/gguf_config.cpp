@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 namespace expandft {
 namespace {
@@ -24,6 +25,9 @@ struct Architecture {
 constexpr Architecture kArchitectures[] = {
     {"llama", "llama", "LlamaForCausalLM", "hidden_act", "silu"},
     {"deci", kDeciModelType, "DeciLMForCausalLM", "hidden_act", "silu"},
+    {"mistral3", "ministral3", "Ministral3ForCausalLM", "hidden_act", "silu"},
+    {"granite", "granite", "GraniteForCausalLM", "hidden_act", "silu"},
+    {"smollm3", "smollm3", "SmolLM3ForCausalLM", "hidden_act", "silu"},
     {"qwen2", "qwen2", "Qwen2ForCausalLM", "hidden_act", "silu"},
     {"qwen3", "qwen3", "Qwen3ForCausalLM", "hidden_act", "silu"},
     {"phi3", "phi3", "Phi3ForCausalLM", "hidden_act", "silu"},
@@ -51,6 +55,8 @@ class GgufConfigWriter {
   std::int64_t rows_of(const std::string& tensor) const;
   void write_sizes();
   void write_windows();
+  void write_multipliers();
+  void write_query_growth();
   void refuse_what_changes_results();
   void name_unread();
 
@@ -147,6 +153,62 @@ void GgufConfigWriter::write_windows() {
   }
 }
 
+/// Ministral 3's YaRN, and how its queries grow. A model of this architecture whose queries do not
+/// grow is a Mistral Small 3.
+void GgufConfigWriter::write_query_growth() {
+  const auto growth = keys_.number("attention.temperature_scale");
+  const auto fast = keys_.number("rope.scaling.yarn_beta_fast"),
+             slow = keys_.number("rope.scaling.yarn_beta_slow");
+  const double multiplier = keys_.number("rope.scaling.yarn_log_multiplier").value_or(0);
+  if (!growth || *growth == 0) {
+    config_["model_type"] = "mistral";
+    config_["architectures"] = {"MistralForCausalLM"};
+    config_["sliding_window"] = nullptr;
+    if (multiplier != 0) keys_.refuse("rope.scaling.yarn_log_multiplier", "expected 0 or none");
+    return;
+  }
+  Json rope = config_.value("rope_scaling", Json::object());
+  if (rope.value("rope_type", "") != "yarn") {
+    keys_.refuse("rope.scaling.type",
+                 "expected yarn, which models with attention.temperature_scale have");
+  }
+  if (multiplier != 1) keys_.refuse("rope.scaling.yarn_log_multiplier", "expected 1");
+  rope.update({{"rope_theta", config_["rope_theta"]},
+               {"beta_fast", fast.value_or(32)},
+               {"beta_slow", slow.value_or(1)},
+               {"mscale", 1.0},
+               {"mscale_all_dim", 1.0},
+               {"llama_4_scaling_beta", *growth}});
+  config_.erase("rope_scaling");
+  config_.erase("rope_theta");
+  config_["rope_parameters"] = std::move(rope);
+}
+
+/// Granite's. As in llama.cpp, one that is missing or 0 changes nothing, and scores are divided by
+/// the root of a head's size; the divisor of logits is required.
+void GgufConfigWriter::write_multipliers() {
+  const auto given = [this](const char* name) {
+    const auto number = keys_.number(name);
+    if (number && *number < 0) keys_.refuse(name, "expected a number above 0");
+    return number && *number > 0 ? number : std::nullopt;
+  };
+  const auto heads = config_["num_attention_heads"].get<std::int64_t>();
+  const std::int64_t dim =
+      config_.value("head_dim", config_["hidden_size"].get<std::int64_t>() / heads);
+  config_["attention_multiplier"] =
+      given("attention.scale").value_or(1 / std::sqrt(static_cast<double>(dim)));
+  config_["embedding_multiplier"] = given("embedding_scale").value_or(1);
+  config_["residual_multiplier"] = given("residual_scale").value_or(1);
+  const auto divisor = given("logit_scale");
+  if (!divisor) keys_.refuse("logit_scale", "expected a number above 0");
+  config_["logits_scaling"] = *divisor;
+  // llama.cpp takes this key for a switch in this architecture.
+  constexpr const char* kSwitch = "rope.scaling.finetuned";
+  if (!file_.boolean(keys_.key(kSwitch)).value_or(true)) {
+    keys_.refuse(kSwitch, "found false, which is a model without RoPE: it is not supported");
+  }
+}
+
 void GgufConfigWriter::refuse_what_changes_results() {
   for (const char* const name :
        {"expert_count", "expert_used_count", "embedding_length_per_layer_input",
@@ -179,7 +241,12 @@ Json GgufConfigWriter::write(const std::string& dtype) {
   write_windows();
   const bool has_bias = file_.tensors().contains("blk.0.attn_q.bias");
   if (name_ != "qwen2" && name_ != "phi3") config_["attention_bias"] = has_bias;
-  if (name_ == "llama") config_["mlp_bias"] = file_.tensors().contains("blk.0.ffn_up.bias");
+  if (name_ == "llama" || name_ == "granite") {
+    config_["mlp_bias"] = file_.tensors().contains("blk.0.ffn_up.bias");
+  }
+  if (name_ == "granite") write_multipliers();
+  if (name_ == "mistral3") write_query_growth();
+  if (name_ == "smollm3") config_["no_rope_layer_interval"] = 4;  // whatever the file says
   if (name_ == "qwen2" || name_ == "qwen3") config_["use_sliding_window"] = false;
   config_["tie_word_embeddings"] = !file_.tensors().contains("output.weight");
   if (architecture_.has_query_scalar) {
@@ -225,7 +292,9 @@ std::string known_architectures() {
 std::string gguf_model_type(const GgufFile& file) {
   const std::string name = file.text("general.architecture").value_or("");
   const Architecture* const found = find_architecture(name);
-  return found == nullptr ? name : std::string(found->model_type);
+  if (found == nullptr) return name;
+  const bool grows = file.number("mistral3.attention.temperature_scale").value_or(0) != 0;
+  return name == "mistral3" && !grows ? "mistral" : std::string(found->model_type);
 }
 
 Json gguf_model_config(const GgufFile& file, const std::string& dtype, Notices& notices) {

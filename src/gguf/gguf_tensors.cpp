@@ -70,7 +70,9 @@ std::optional<std::string> transformers_name(const std::string& name, const Json
 Change change_of(const std::string& name, const Json& config) {
   Change change;
   const std::string type = config.at("model_type").get<std::string>();
-  const bool is_permuted = type == "llama" || type == kDeciModelType;
+  constexpr std::array<std::string_view, 6> kPermuted{"llama",   "mistral", "ministral3",
+                                                      "granite", "smollm3", kDeciModelType};
+  const bool is_permuted = std::ranges::find(kPermuted, type) != kPermuted.end();
   if (is_permuted && name.find(".attn_q.") != name.npos) {
     change.permuted_heads = config.at("num_attention_heads").get<std::int64_t>();
   } else if (is_permuted && name.find(".attn_k.") != name.npos) {

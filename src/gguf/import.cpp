@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "checkpoint/model_directory.h"
+#include "families/model_config.h"
 #include "gguf/gguf_config.h"
 #include "gguf/gguf_tensors.h"
 
@@ -74,6 +75,7 @@ void GgufImport::write(const fs::path& directory) const {
   write_sharded_safetensors(directory, tensors, kMaxShardBytes);
   for (const TextFile& text : tokenizer) write_companion(directory, text.name, text.bytes);
   write_file_atomically(directory / "config.json", config_text(config));
+  write_import_notices(directory, notices);
 }
 
 void write_gguf_tokenizer(const GgufFile& file, const fs::path& directory) {

@@ -5,6 +5,7 @@
 #include "export/gguf_output.h"
 #include "export/model_card.h"
 #include "export/unmerge.h"
+#include "export/unmerge_gguf.h"
 #include "export/verification.h"
 #include "families/model_config.h"
 #include "growth/attach.h"
@@ -219,6 +220,15 @@ void unmerge_model(const ModelDirectory& merged, const ModelTarget& target) {
   target.check(bytes);
   ModelOutput base(target.output, bytes, target.existing);
   write_unmerged(base.path(), merged);
+  base.commit();
+}
+
+void unmerge_gguf_model(const fs::path& merged, const ModelTarget& target) {
+  const GgufImport file = open_merged_gguf(merged);
+  const std::uint64_t bytes = 2 * file.bytes();  // the import, and the base made from it
+  target.check(bytes);
+  ModelOutput base(target.output, bytes, target.existing);
+  write_unmerged_gguf(base.path(), file);
   base.commit();
 }
 

@@ -87,5 +87,7 @@ void import_model(const GgufImport& import, const ModelTarget& target);
 /// Takes the base back out of a merged model, byte for byte. Input error for models that expandft
 /// did not merge, or whose merge rounded.
 void unmerge_model(const ModelDirectory& merged, const ModelTarget& target);
+/// The same from a merged GGUF file; errors of open_merged_gguf and write_unmerged_gguf.
+void unmerge_gguf_model(const fs::path& merged, const ModelTarget& target);
 
 }  // namespace expandft

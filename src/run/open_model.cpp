@@ -23,7 +23,7 @@ namespace expandft {
 namespace {
 
 /// Part of every import's name. Raised when an import of the same file would be different.
-constexpr std::uint64_t kImportFormat = 2;
+constexpr std::uint64_t kImportFormat = 3;
 constexpr Dtype kImportDtype = Dtype::kBF16;
 
 std::string content_hash(const GgufFile& file) {
@@ -60,7 +60,6 @@ void wait_for(const fs::path& lock) {
 void import_into(const fs::path& place, const fs::path& model) {
   spdlog::info("{}: importing it once, as bfloat16", model.string());
   const GgufImport import = GgufImport::open(model, kImportDtype);
-  for (const Notice& notice : import.notices) spdlog::warn("{}", notice_text(notice));
   import_model(import, {place, AtomicDirectory::Existing::kRefuse, {model}});
 }
 

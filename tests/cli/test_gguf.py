@@ -221,3 +221,19 @@ def test_tokenize_prints_ids_and_pieces(expandft, stories, tmp_path):
     assert json.loads(without_newline.stdout)["ids"] != ids
     assert expandft("tokenize", "--model", stories, tmp_path / "missing").rc == 2
     assert expandft("tokenize", "--model", tmp_path, text).rc == 2
+
+
+def test_what_is_not_known_in_a_file_is_named_by_every_command(expandft, tmp_path, stories):
+    file, ids = tmp_path / "odd.gguf", tmp_path / "ids.json"
+    gguf_files.write_gguf(file, "llama-tied", AutoModelForCausalLM.from_pretrained(stories), stories / "tokenizer.model",
+                          extra=lambda writer: writer.add_uint32("llama.hidden_trick", 3))
+    ids.write_text(json.dumps(IDS))
+    for _ in range(2):  # when it is imported, and from the import
+        result = expandft("score", "--model", file, "--ids", ids, "--device", "cpu")
+        assert result.rc == 0 and result.stderr.count('"llama.hidden_trick" is not known') == 1, result.stderr
+    result = expandft("score", "--model", file, "--ids", ids, "--device", "cpu", "--strict")
+    assert result.rc == 2 and "llama.hidden_trick" in result.stderr
+    result = expandft("import", file, "--output", tmp_path / "m")
+    assert result.rc == 0 and result.stderr.count("llama.hidden_trick") == 1
+    result = expandft("score", "--model", tmp_path / "m", "--ids", ids, "--device", "cpu")
+    assert result.rc == 0 and result.stderr.count("llama.hidden_trick") == 1

@@ -10,7 +10,7 @@ import torch
 from gguf import GGMLQuantizationType as Type
 from safetensors.torch import load_file, save_file
 from training import train, write_config
-from transformers import LlamaTokenizer
+from transformers import AutoModelForCausalLM, LlamaTokenizer
 
 import gguf_files
 
@@ -257,10 +257,49 @@ def test_models_that_gguf_cannot_hold_are_refused_before_any_work(expandft, tmp_
     assert not (tmp_path / "out").exists() and not (tmp_path / "m.gguf").exists()
 
 
-def test_a_file_is_not_unmerged(expandft, tmp_path, stories):
-    run(expandft, "expand", "--model", stories, "--layers", "all", "--output", tmp_path / "m.gguf")
-    result = expandft("unmerge", "--model", tmp_path / "m.gguf", "--output", tmp_path / "base")
-    assert result.rc == 2 and "found a GGUF file, expected a merged directory" in result.stderr
+def unmerged(expandft, file, output, rc=0):
+    result = expandft("unmerge", "--model", file, "--output", output)
+    assert result.rc == rc, result.stderr
+    return result
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_base_comes_back_out_of_a_file(expandft, tmp_path, stories, trained, dtype):
+    base, adapter = tmp_path / "base", trained
+    shutil.copytree(stories, base)
+    if dtype is torch.bfloat16:
+        tensors = {name: tensor.to(dtype) for name, tensor in load_file(base / "model.safetensors").items()}
+        save_file(tensors, base / "model.safetensors", metadata={"format": "pt"})
+        adapter = tmp_path / "out16/adapter"
+        train(expandft, write_config(tmp_path, base, training__max_steps=3, evaluation=None,
+                                     output=str(tmp_path / "out16")))
+    run(expandft, "merge", "--model", base, "--adapter", adapter, "--output", tmp_path / "m.gguf")
+    unmerged(expandft, tmp_path / "m.gguf", tmp_path / "again")
+    assert (tmp_path / "again/config.json").read_bytes() == (base / "config.json").read_bytes()
+    before, after = (load_file(folder / "model.safetensors") for folder in (base, tmp_path / "again"))
+    assert before.keys() == after.keys()
+    for name, tensor in before.items():
+        assert tensor.dtype == after[name].dtype == dtype and torch.equal(tensor, after[name]), name
+    assert not {"imported", "expandft.json"} & {path.name for path in tmp_path.glob("again/*")}
+
+
+def test_files_that_hold_no_base_are_named(expandft, tmp_path, stories, trained):
+    merge = ["merge", "--model", stories, "--adapter", trained, "--output"]
+    run(expandft, *merge, tmp_path / "q8.gguf", "--gguf-type", "Q8_0")
+    result = unmerged(expandft, tmp_path / "q8.gguf", tmp_path / "base", rc=2)
+    assert "rounded to Q8_0; expected F32 or BF16" in result.stderr and "q8.gguf" in result.stderr
+    run(expandft, *merge, tmp_path / "half.gguf", "--strength", "0.5")
+    result = unmerged(expandft, tmp_path / "half.gguf", tmp_path / "base", rc=2)
+    assert "cannot be undone bit for bit" in result.stderr and "half.gguf" in result.stderr
+    # Its numbers are rounded, which the types do not show.
+    run(expandft, *merge, tmp_path / "bf16.gguf", "--gguf-type", "BF16")
+    result = unmerged(expandft, tmp_path / "bf16.gguf", tmp_path / "base", rc=1)
+    assert "the restored model is not the base" in result.stderr and "GGUF" in result.stderr
+    # Of another program.
+    other = tmp_path / "other.gguf"
+    gguf_files.write_gguf(other, "llama-tied", AutoModelForCausalLM.from_pretrained(stories), stories / "tokenizer.model")
+    assert "not merged by expandft" in unmerged(expandft, other, tmp_path / "base", rc=2).stderr
+    assert not (tmp_path / "base").exists()
 
 
 def test_a_failure_leaves_nothing(expandft, tmp_path, tiny_model):

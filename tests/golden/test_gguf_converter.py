@@ -67,7 +67,9 @@ def parts(path):
         name, start = text(), at
         at += 4 + 8 * struct.unpack_from("<I", data, at)[0] + 12
         infos.append((name, data[start:at]))
-    return [(key, value) for key, value in entries if not key.startswith(NAMES)], infos, data[at + -at % 32:]
+    # Of Gemma the converter writes an id for code completion, whatever the vocabulary has there.
+    left_out = (*NAMES, *(["tokenizer.ggml.eot_token_id"] if b"gemma.block_count" in data[:1 << 12] else []))
+    return [(key, value) for key, value in entries if not key.startswith(left_out)], infos, data[at + -at % 32:]
 
 
 def compare(expandft, tmp_path, base, kind, *arguments):
@@ -93,17 +95,10 @@ def test_the_trained_llama(expandft, tmp_path, stories, kind):
     compare(expandft, tmp_path, stories, kind, "--layers", "all")
 
 
-SETTINGS = {
-    "llama3-rope": dict(head_dim=128, rope_parameters=dict(gguf_files.ROPE_LLAMA3, rope_theta=500000.0,
-                                                           original_max_position_embeddings=8192)),
-    "gemma2": dict(num_hidden_layers=4),
-}
-
-
-@pytest.mark.parametrize("name", gguf_files.MODELS)
+@pytest.mark.parametrize("name", sorted(set(gguf_files.MODELS) - set(gguf_files.READ_ONLY)))
 @pytest.mark.parametrize("kind", ["F32", "Q8_0"])
 def test_each_architecture(expandft, tmp_path, stories, name, kind):
-    source = gguf_files.make_source(name, **SETTINGS.get(name, {}))
+    source = gguf_files.make_source(name, **gguf_files.WRITABLE.get(name, {}))
     source.save_pretrained(tmp_path / "base")
     shutil.copy(stories / "tokenizer.model", tmp_path / "base")
     compare(expandft, tmp_path, tmp_path / "base", kind, "--layers", "all")

@@ -1,6 +1,6 @@
 """Merged models in llama.cpp: converted to GGUF, they give transformers' logits of the base.
 
-Needs the package llama_cpp, and in $LLAMA_CPP_DIR a llama.cpp source tree with convert_hf_to_gguf.py. The source
+Needs the package llama_cpp, and in $EXPANDFT_LLAMA_CPP a llama.cpp source tree with convert_hf_to_gguf.py. The source
 package of llama-cpp-python contains one, as vendor/llama.cpp.
 """
 
@@ -15,10 +15,12 @@ import pytest
 import torch
 from transformers import LlamaForCausalLM, LlamaTokenizer
 
+import gguf_files
+
 llama_cpp = pytest.importorskip("llama_cpp", reason="llama.cpp is not installed (pip install llama-cpp-python)")
-CONVERTER = Path(os.environ.get("LLAMA_CPP_DIR", "")) / "convert_hf_to_gguf.py"
+CONVERTER = Path(os.environ.get("EXPANDFT_LLAMA_CPP", "")) / "convert_hf_to_gguf.py"
 if not CONVERTER.is_file():
-    pytest.skip("$LLAMA_CPP_DIR holds no convert_hf_to_gguf.py", allow_module_level=True)
+    pytest.skip("$EXPANDFT_LLAMA_CPP holds no convert_hf_to_gguf.py", allow_module_level=True)
 
 IDS = [1, 403, 407, 261, 378, 432, 440, 383, 285, 268, 426, 338, 267, 337, 411, 503, 32, 511, 264, 310]
 LLAMA3_ROPE = dict(rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0,
@@ -62,6 +64,21 @@ def logits_in_llama_cpp(file):
                             type_v=llama_cpp.GGML_TYPE_F32, flash_attn=False, verbose=False)
     model.eval(IDS)
     return torch.from_numpy(numpy.array(model.scores[:len(IDS)]))
+
+
+@pytest.mark.parametrize("name", sorted(set(gguf_files.MODELS) - set(gguf_files.READ_ONLY)))
+def test_files_that_expandft_writes(expandft, tmp_path, stories, name):
+    """A file of each architecture gives the logits that transformers computes with the base."""
+    # Windows of 16 are cut into by these 20 tokens.
+    source = gguf_files.make_source(name, **gguf_files.WRITABLE.get(name, {}))
+    source.save_pretrained(tmp_path / "base")
+    shutil.copy(stories / "tokenizer.model", tmp_path / "base")
+    file = tmp_path / "grown.gguf"
+    result = expandft("expand", "--model", tmp_path / "base", "--output", file, "--layers", "all", "--device", "cpu")
+    assert result.rc == 0, result.stderr
+    with torch.no_grad():
+        expected = source(torch.tensor([IDS])).logits[0]
+    torch.testing.assert_close(logits_in_llama_cpp(file), expected, atol=2e-3, rtol=0)
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -55,17 +55,19 @@ std::optional<std::int64_t> window_of(const DecoderSpec& spec, std::int64_t laye
 std::string difference_of(const DecoderSpec& a, const DecoderSpec& b) {
   if (a.vocab != b.vocab || a.hidden != b.hidden || a.layers != b.layers) return "sizes";
   if (a.heads != b.heads || a.kv_heads != b.kv_heads || a.head_dim != b.head_dim ||
-      a.rotary_dim != b.rotary_dim) {
+      a.attention(0).rotary_dim != b.attention(0).rotary_dim) {
     return "sizes of heads";
   }
   if (a.max_positions != b.max_positions) return "context";
   if (!is_near(a.norm_eps, b.norm_eps)) return "epsilon of norms";
   if (!is_near(a.query_scale, b.query_scale)) return "scale of queries";
   if (!is_near(a.embedding_scale, b.embedding_scale)) return "scale of embeddings";
+  if (!is_near(a.residual_scale, b.residual_scale)) return "scale of residuals";
+  if (!is_near(a.logit_scale, b.logit_scale)) return "scale of logits";
   if (!is_near(a.attention_softcap, b.attention_softcap)) return "soft cap of attention";
   if (!is_near(a.logit_softcap, b.logit_softcap)) return "soft cap of logits";
   if (a.activation != b.activation) return "activation";
-  if (a.norm_adds_one != b.norm_adds_one || a.norms_after_blocks != b.norms_after_blocks ||
+  if (a.norm != b.norm || a.norms_after_blocks != b.norms_after_blocks ||
       a.query_key_norm != b.query_key_norm) {
     return "norms";
   }

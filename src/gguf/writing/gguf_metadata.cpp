@@ -3,10 +3,12 @@
 #include "gguf/writing/quantize.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdio>
 #include <numbers>
 #include <span>
+#include <string_view>
 #include <utility>
 
 namespace expandft {
@@ -43,6 +45,7 @@ class ModelKeys {
     size("attention.value_length", spec_.head_dim);
   }
   void write_window();
+  void write_multipliers();
 
   const DecoderSpec& spec_;
   const GgufTarget& target_;
@@ -60,7 +63,14 @@ void ModelKeys::write_rope() {
   }
 }
 
-/// Llama, Qwen and Gemma 3.
+void ModelKeys::write_multipliers() {
+  number("attention.scale", spec_.query_scale);
+  number("embedding_scale", spec_.embedding_scale);
+  number("residual_scale", spec_.residual_scale);
+  number("logit_scale", 1 / spec_.logit_scale);
+}
+
+/// Llama and its like, Qwen and Gemma 3.
 void ModelKeys::write_usual() {
   size("block_count", spec_.layers);
   size("context_length", spec_.max_positions);
@@ -80,14 +90,18 @@ void ModelKeys::write_usual() {
     number("rope.freq_base", rope_.theta);
   }
   number("attention.layer_norm_rms_epsilon", spec_.norm_eps);
-  const bool is_stated =
-      target_.architecture != "qwen2" || spec_.head_dim * spec_.heads != spec_.hidden;
+  // As the converter, which writes what config.json states: these families' classes do not have it.
+  constexpr std::array<std::string_view, 3> kUnstated{"qwen2", "granite", "smollm3"};
+  const bool is_stated = std::ranges::find(kUnstated, target_.architecture) == kUnstated.end() ||
+                         spec_.head_dim * spec_.heads != spec_.hidden;
   if (is_stated) write_head_sizes();
   metadata_.add_size("general.file_type", file_type_);
-  if (target_.architecture == "llama") {
+  const bool is_llama_like = target_.permutes;
+  if (is_llama_like) {
     size("vocab_size", spec_.vocab);
     size("rope.dimension_count", spec_.head_dim);
   }
+  if (target_.architecture == "granite") write_multipliers();
   if (target_.architecture == "gemma3") {
     if (spec_.logit_softcap) number("final_logit_softcapping", *spec_.logit_softcap);
     write_window();
@@ -134,7 +148,7 @@ void ModelKeys::write_phi3() {
   size("attention.head_count", spec_.heads);
   size("attention.head_count_kv", spec_.kv_heads);
   number("attention.layer_norm_rms_epsilon", spec_.norm_eps);
-  size("rope.dimension_count", spec_.rotary_dim);
+  size("rope.dimension_count", spec_.attention(0).rotary_dim);
   number("rope.freq_base", rope_.theta);
   metadata_.add_size("general.file_type", file_type_);
   size("attention.sliding_window", spec_.attention(0).window.value_or(0));

@@ -22,6 +22,8 @@ struct TargetRules {
   bool has_llama3_rope = false, has_long_rope = false, has_yarn = false, has_linear = false;
   bool has_own_head = true;
   bool caps_attention = false, caps_logits = false;
+  bool has_multipliers = false;
+  std::int64_t unrotated_period = 0;  // every n-th layer has no RoPE; 0: each has
 };
 
 constexpr TargetRules kTargets[] = {
@@ -38,6 +40,20 @@ constexpr TargetRules kTargets[] = {
      .permutes = true,
      .has_yarn = true,
      .has_linear = true},
+    {.family = "granite",
+     .architecture = "granite",
+     .permutes = true,
+     .has_query_bias = true,
+     .has_other_biases = true,
+     .has_yarn = true,
+     .has_linear = true,
+     .has_multipliers = true},
+    {.family = "smollm3",
+     .architecture = "smollm3",
+     .permutes = true,
+     .has_yarn = true,
+     .has_linear = true,
+     .unrotated_period = 4},
     {.family = kDeciModelType, .architecture = "deci", .permutes = true, .has_llama3_rope = true},
     {.family = "qwen2",
      .architecture = "qwen2",
@@ -110,7 +126,13 @@ class TargetCheck {
     const bool is_largest = rules_.largest_layers == spec_.layers;
     const std::int64_t scalar = is_largest ? spec_.hidden / spec_.heads : spec_.head_dim;
     const double expected = 1 / std::sqrt(static_cast<double>(scalar));
-    if (std::abs(spec_.query_scale - expected) > 1e-9 * expected) {
+    if (!rules_.has_multipliers && (spec_.residual_scale != 1 || spec_.logit_scale != 1)) {
+      refuse("multipliers");
+    }
+    if (rules_.has_multipliers && spec_.head_dim * spec_.heads != spec_.hidden) {
+      refuse("heads of another size than hidden_size / num_attention_heads");
+    }
+    if (!rules_.has_multipliers && std::abs(spec_.query_scale - expected) > 1e-9 * expected) {
       refuse("a query_pre_attn_scalar other than " + std::to_string(scalar));
     }
     if (spec_.attention_softcap.has_value() != rules_.caps_attention) {
@@ -140,7 +162,13 @@ class TargetCheck {
   }
 
   void check_rope() const {
-    if (spec_.rotary_dim != spec_.head_dim && !rules_.has_long_rope) {
+    for (std::int64_t i = 0; i < spec_.layers; ++i) {
+      const std::int64_t period = rules_.unrotated_period;
+      if (spec_.attention(i).rotates != (period == 0 || (i + 1) % period != 0)) {
+        refuse("RoPE in these layers");
+      }
+    }
+    if (spec_.attention(0).rotary_dim != spec_.head_dim && !rules_.has_long_rope) {
       refuse("RoPE over a part of each head");
     }
     for (const AttentionKind& kind : spec_.attention_kinds) {
@@ -172,6 +200,9 @@ class TargetCheck {
         }
         case RopeScaling::kLongRope:
           if (!rules_.has_long_rope) refuse("LongRoPE");
+          break;
+        case RopeScaling::kProportional:
+          refuse("proportional RoPE");
       }
       if (rules_.architecture != "gemma3" && rope != spec_.attention_kinds.front().rope) {
         refuse("RoPE that differs between layers");
