@@ -16,11 +16,15 @@ import warnings
 from pathlib import Path
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AutoConfig
 from transformers.utils import logging
 
+from reference import auto_class
+
 BASES = ["gqa", "bias", "llama3-rope", "linear-rope", "mistral", "gemma", "gemma2", "gemma3", "gemma3-nested",
-         "gemma3-multimodal", "qwen2", "qwen3", "phi3"]
+         "gemma3-multimodal", "qwen2", "qwen3", "phi3", "ministral", "ministral3", "seed-oss", "cwm", "internlm3",
+         "smollm3-windows", "vaultgemma", "granite", "mistral3", "llava", "smolvlm", "qwen2-vl", "qwen2-5-vl", "qwen3-vl",
+         "gemma4", "gemma4-unified"]
 ABSENT = {"absent": True}  # instead of a value: removes the field
 FAMILIES = ["llama", "mistral", "gemma", "gemma2", "gemma3_text", "gemma3", "qwen2", "qwen3", "phi3"]
 LENGTHS = (40, 12)  # longer and shorter than every window and LongRoPE's original context
@@ -235,7 +239,8 @@ def edited(config, edit):
 def log_probs(directory, ids):
     """The log-probability of each next token; None if transformers refuses the config or a weight is missing."""
     try:
-        model, report = AutoModelForCausalLM.from_pretrained(
+        config = json.loads(Path(directory, "config.json").read_text())
+        model, report = auto_class(config).from_pretrained(
             directory, dtype=torch.float32, attn_implementation="eager", trust_remote_code=False, output_loading_info=True)
         if report["missing_keys"] or report["mismatched_keys"]:
             return None

@@ -16,9 +16,17 @@ import math
 import torch
 from torch import nn
 from torch.nn import functional
+from transformers import AutoModelForCausalLM, AutoModelForImageTextToText
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
 PROJECTIONS = ("gate_proj", "up_proj", "down_proj")
 NO_TARGET = -100
+
+
+def auto_class(config):
+    """The class of transformers that loads a model with this config.json, with its head."""
+    causal = config["model_type"] in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+    return AutoModelForCausalLM if causal else AutoModelForImageTextToText
 
 
 class UnfusedMlp(nn.Module):

@@ -95,6 +95,15 @@ AdapterInfo read_adapter_info(const Json& config, const std::string& where) {
   return info;
 }
 
+/// The width of a layer's copies: that of the config, or twice as much.
+std::int64_t width_of(const AdapterInfo& info, std::int64_t layer,
+                      const std::map<std::string, TensorView>& tensors) {
+  const auto gate = tensors.find(copy_tensor_name(layer, "gate_proj", 1, "weight"));
+  const bool is_wide = gate != tensors.end() && !gate->second.shape.empty() &&
+                       gate->second.shape.front() == 2 * info.intermediate_size;
+  return is_wide ? 2 * info.intermediate_size : info.intermediate_size;
+}
+
 void check_tensors(const AdapterInfo& info, const std::map<std::string, TensorView>& tensors,
                    const std::string& where) {
   std::set<std::string> known;
@@ -107,8 +116,9 @@ void check_tensors(const AdapterInfo& info, const std::map<std::string, TensorVi
           where, "the adapter is damaged: copy it again");
     }
   };
-  const std::int64_t h = info.hidden_size, p = info.intermediate_size;
+  const std::int64_t h = info.hidden_size;
   for (const std::int64_t layer : info.layers) {
+    const std::int64_t p = width_of(info, layer, tensors);
     for (std::int64_t copy = 1; copy < info.copies; ++copy) {
       check(copy_tensor_name(layer, "gate_proj", copy, "weight"), {p, h}, true);
       check(copy_tensor_name(layer, "up_proj", copy, "weight"), {p, h}, true);

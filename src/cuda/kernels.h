@@ -24,13 +24,14 @@ struct ConstRows {
   std::int64_t stride = 0;
 };
 
-/// y = x·r·w with r = rsqrt(mean(x²) + eps), which is stored in rstd (rows), and x·r rounded first.
-/// With `adds_one`, y = x·r·(1 + w), rounded only at the end.
+/// With `rounds_first`, y = x·r·w with r = rsqrt(mean(x²) + eps), which is stored in rstd (rows),
+/// and x·r rounded before; otherwise y = x·r·(w + added), rounded only at the end.
 struct NormForward {
   Number number;
   std::int64_t rows = 0, columns = 0;
   float eps = 0;
-  bool adds_one = false;
+  bool rounds_first = true;
+  float added = 0;  // to the weights
   ConstRows x;
   const void* weight = nullptr;  // (columns)
   void* y = nullptr;             // contiguous
@@ -42,7 +43,7 @@ void launch_norm(const NormForward& norm, cudaStream_t stream);
 struct NormBackward {
   Number number;
   std::int64_t rows = 0, columns = 0;
-  bool adds_one = false;
+  float added = 0;  // to the weights
   ConstRows dy, x;
   const void* weight = nullptr;
   const float* rstd = nullptr;

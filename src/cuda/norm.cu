@@ -32,7 +32,7 @@ __global__ void norm_kernel(NormForward n) {
     P out;
 #pragma unroll
     for (int i = 0; i < kWidth; ++i) {
-      out.set(i, n.adds_one ? a.at(i) * r * (w.at(i) + 1.0F) : rounded<T>(a.at(i) * r) * w.at(i));
+      out.set(i, n.rounds_first ? rounded<T>(a.at(i) * r) * w.at(i) : a.at(i) * r * (w.at(i) + n.added));
     }
     out.store(y + j);
   }
@@ -50,13 +50,13 @@ __global__ void norm_backward_kernel(NormBackward n) {
   T* dx = static_cast<T*>(n.dx) + row * n.columns;
   const int columns = static_cast<int>(n.columns), step = static_cast<int>(blockDim.x) * kWidth;
   const int first = static_cast<int>(threadIdx.x) * kWidth;
-  const float r = n.rstd[row], one = n.adds_one ? 1.0F : 0.0F;
+  const float r = n.rstd[row];
 
   float products = 0;
   for (int j = first; j < columns; j += step) {
     const P d = P::load(dy + j), a = P::load(x + j), w = P::load(weight + j);
 #pragma unroll
-    for (int i = 0; i < kWidth; ++i) products += d.at(i) * (w.at(i) + one) * (a.at(i) * r);
+    for (int i = 0; i < kWidth; ++i) products += d.at(i) * (w.at(i) + n.added) * (a.at(i) * r);
   }
   const float projection = row_sum(products) / static_cast<float>(columns);
   for (int j = first; j < columns; j += step) {
@@ -64,7 +64,7 @@ __global__ void norm_backward_kernel(NormBackward n) {
     P out;
 #pragma unroll
     for (int i = 0; i < kWidth; ++i) {
-      out.set(i, (d.at(i) * (w.at(i) + one) - a.at(i) * r * projection) * r);
+      out.set(i, (d.at(i) * (w.at(i) + n.added) - a.at(i) * r * projection) * r);
     }
     out.store(dx + j);
   }

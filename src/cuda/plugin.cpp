@@ -70,9 +70,9 @@ bool are_matrices(const at::Tensor& first, const at::Tensor& second) {
 }
 
 std::tuple<at::Tensor, at::Tensor> rms_norm_forward(const at::Tensor& x, const at::Tensor& weight,
-                                                    double eps, bool adds_one) {
+                                                    double eps, std::int64_t rule) {
   const auto number = number_of(x, weight);
-  if (!number || !suits_norm(x, weight)) return plain::rms_norm_forward(x, weight, eps, adds_one);
+  if (!number || !suits_norm(x, weight)) return plain::rms_norm_forward(x, weight, eps, rule);
   const Queue queue(x);
   const at::Tensor in = with_dense_rows(x), w = weight.contiguous();
   at::Tensor y = at::empty(x.sizes(), x.options());
@@ -83,7 +83,8 @@ std::tuple<at::Tensor, at::Tensor> rms_norm_forward(const at::Tensor& x, const a
                                  .rows = rstd.numel(),
                                  .columns = x.size(-1),
                                  .eps = static_cast<float>(eps),
-                                 .adds_one = adds_one,
+                                 .rounds_first = rounds_first(rule),
+                                 .added = added_to_weight(rule),
                                  .x = from(in),
                                  .weight = w.const_data_ptr(),
                                  .y = y.mutable_data_ptr(),
@@ -92,11 +93,11 @@ std::tuple<at::Tensor, at::Tensor> rms_norm_forward(const at::Tensor& x, const a
 }
 
 at::Tensor rms_norm_backward(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& weight,
-                             const at::Tensor& rstd, bool adds_one) {
+                             const at::Tensor& rstd, std::int64_t rule) {
   const auto number = number_of(x, dy, weight);
   if (!number || !suits_norm(x, weight) || dy.sizes() != x.sizes() ||
       rstd.scalar_type() != at::kFloat || rstd.numel() != x.numel() / x.size(-1)) {
-    return plain::rms_norm_backward(dy, x, weight, rstd, adds_one);
+    return plain::rms_norm_backward(dy, x, weight, rstd, rule);
   }
   const Queue queue(x);
   const at::Tensor grad = with_dense_rows(dy), in = with_dense_rows(x), w = weight.contiguous();
@@ -105,7 +106,7 @@ at::Tensor rms_norm_backward(const at::Tensor& dy, const at::Tensor& x, const at
   queue(launch_norm_backward, NormBackward{.number = *number,
                                            .rows = r.numel(),
                                            .columns = x.size(-1),
-                                           .adds_one = adds_one,
+                                           .added = added_to_weight(rule),
                                            .dy = from(grad),
                                            .x = from(in),
                                            .weight = w.const_data_ptr(),

@@ -95,7 +95,7 @@ bool is_reversible(const Folding& folding) {
 std::int64_t folded_width(const Folding& folding, const DecoderSpec& spec, std::int64_t layer) {
   const bool one_width = folding.layout == Layout::kNative || folding.layout == Layout::kPadded;
   const std::int64_t copies = one_width || folding.plan.grows(layer) ? folding.plan.copies : 1;
-  const std::int64_t width = copies * spec.intermediate;
+  const std::int64_t width = copies * spec.width(layer);
   return folding.layout == Layout::kDeci ? deci_width(width) : width;
 }
 
@@ -184,7 +184,7 @@ Json folded_config(const Json& base_config, const Folding& folding, const Decode
     config["architectures"] = {name};
     config["auto_map"] = {{"AutoModelForCausalLM", std::string(kModelingModule) + "." + name}};
   } else {
-    decoder_config(config)["intermediate_size"] = widths.front();
+    decoder_config(config)["intermediate_size"] = folding.plan.copies * spec.intermediate;
   }
   return config;
 }

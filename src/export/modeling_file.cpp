@@ -13,11 +13,34 @@ namespace {
 
 /// The class of transformers that AutoModelForCausalLM loads for a family.
 constexpr std::pair<std::string_view, std::string_view> kStockClasses[] = {
-    {"llama", "LlamaForCausalLM"},        {"mistral", "MistralForCausalLM"},
-    {"gemma", "GemmaForCausalLM"},        {"gemma2", "Gemma2ForCausalLM"},
-    {"gemma3_text", "Gemma3ForCausalLM"}, {"gemma3", "Gemma3ForConditionalGeneration"},
-    {"qwen2", "Qwen2ForCausalLM"},        {"qwen3", "Qwen3ForCausalLM"},
+    {"llama", "LlamaForCausalLM"},
+    {"mistral", "MistralForCausalLM"},
+    {"gemma", "GemmaForCausalLM"},
+    {"gemma2", "Gemma2ForCausalLM"},
+    {"gemma3_text", "Gemma3ForCausalLM"},
+    {"gemma3", "Gemma3ForConditionalGeneration"},
+    {"qwen2", "Qwen2ForCausalLM"},
+    {"qwen3", "Qwen3ForCausalLM"},
     {"phi3", "Phi3ForCausalLM"},
+    {"ministral", "MinistralForCausalLM"},
+    {"ministral3", "Ministral3ForCausalLM"},
+    {"seed_oss", "SeedOssForCausalLM"},
+    {"internlm3", "LlamaForCausalLM"},
+    {"iquestcoder", "LlamaForCausalLM"},
+    {"cwm", "CwmForCausalLM"},
+    {"smollm3", "SmolLM3ForCausalLM"},
+    {"gemma4_text", "Gemma4ForCausalLM"},
+    {"gemma4", "Gemma4ForConditionalGeneration"},
+    {"gemma4_unified_text", "Gemma4UnifiedForCausalLM"},
+    {"gemma4_unified", "Gemma4UnifiedForConditionalGeneration"},
+    {"vaultgemma", "VaultGemmaForCausalLM"},
+    {"granite", "GraniteForCausalLM"},
+    {"mistral3", "Mistral3ForConditionalGeneration"},
+    {"llava", "LlavaForConditionalGeneration"},
+    {"smolvlm", "SmolVLMForConditionalGeneration"},
+    {"qwen2_vl", "Qwen2VLForConditionalGeneration"},
+    {"qwen2_5_vl", "Qwen2_5_VLForConditionalGeneration"},
+    {"qwen3_vl", "Qwen3VLForConditionalGeneration"},
 };
 
 /// {stock}: the class above; {expanded}: the derived class.
@@ -36,10 +59,10 @@ from transformers import {stock}
 class {expanded}({stock}):
     def __init__(self, config):
         super().__init__(config)
-        config = deepcopy(config.get_text_config())
-        layers = self.get_decoder().layers
-        for layer, config.intermediate_size in zip(layers, config.layer_intermediate_sizes, strict=True):
-            layer.mlp = type(layer.mlp)(config)
+        text = deepcopy(config.get_text_config())
+        widths = getattr(text, "layer_intermediate_sizes", None) or config.layer_intermediate_sizes
+        for layer, text.intermediate_size in zip(self.get_decoder().layers, widths, strict=True):
+            layer.mlp = type(layer.mlp)({arguments})
         self.post_init()
 )py";
 
@@ -59,8 +82,10 @@ std::string modeling_class(const DecoderSpec& spec) {
 }
 
 std::string modeling_file(const DecoderSpec& spec) {
+  // Gemma 4's MLPs are told their place, of which all but the first may double the width.
+  const char* const arguments = spec.layer_scale ? "text, 0" : "text";
   return fmt::format(kModelingText, fmt::arg("stock", stock_class(spec)),
-                     fmt::arg("expanded", modeling_class(spec)));
+                     fmt::arg("expanded", modeling_class(spec)), fmt::arg("arguments", arguments));
 }
 
 }  // namespace expandft

@@ -84,6 +84,10 @@ std::vector<TensorSource> tuned_tensors(const ModelDirectory& base, const Decode
       if (!name.starts_with(prefix)) continue;
       const std::string part = name.substr(prefix.size()), new_name = names.layer(index, part);
       const auto found = changed.find(part);
+      if (layers[i].is_added && part == "layer_scalar") {  // of a layer that begins as the identity
+        out.push_back(source_of(new_name, at::ones(view.shape), view.dtype));
+        continue;
+      }
       if (found == changed.end()) {
         out.push_back(source_of(new_name, view));
         continue;
@@ -112,6 +116,23 @@ Json tuned_config(const Json& base, const DecoderSpec& spec,
     // Older names of a rule that would contradict it.
     decoder.erase("sliding_window_pattern");
     decoder.erase("_sliding_window_pattern");
+  }
+  if (decoder.contains("per_layer_config")) {
+    Json sizes = Json::object();
+    for (std::int64_t i = 0; i < spec.layers; ++i) {
+      const AttentionKind& kind = spec.attention(i);
+      if (kind.head_dim == spec.head_dim && kind.kv_heads == spec.kv_heads) continue;
+      sizes[std::to_string(i)] = {{"head_dim", kind.head_dim},
+                                  {"num_key_value_heads", kind.kv_heads}};
+    }
+    decoder["per_layer_config"] = sizes;
+  }
+  if (std::ranges::any_of(spec.attention_kinds, [](const auto& kind) { return !kind.rotates; })) {
+    Json rotated = Json::array();
+    for (std::int64_t i = 0; i < spec.layers; ++i) {
+      rotated.push_back(spec.attention(i).rotates ? 1 : 0);
+    }
+    decoder["no_rope_layers"] = rotated;
   }
   return config;
 }

@@ -44,7 +44,7 @@ struct Merged {
 TensorSource unfolded(const std::string& name, const TensorView& view, const Merged& merged,
                       const std::map<std::string, TensorView>& lost) {
   const MlpTensor which = merged.folded.at(name);
-  const std::int64_t own = merged.info.intermediate_size;
+  const std::int64_t own = merged.base.width(which.layer);
   Shape shape = view.shape;
   shape.at(static_cast<std::size_t>(which.dim())) = own * which.sections();
   const double back = which.is_down() && merged.folding().plan.grows(which.layer)
@@ -122,7 +122,7 @@ std::map<std::string, TensorView> read_remainder(const Merged& merged) {
                     "lists of the same length, of I64 and " +
                     std::string(safetensors_name(down.dtype)));
     }
-    const std::int64_t numbers = down.shape[0] * info.intermediate_size;
+    const std::int64_t numbers = down.shape[0] * merged.base.width(layer);
     const at::Tensor indices = mapped_tensor(index->second);
     if (indices.numel() > 0 &&
         (indices.min().item<std::int64_t>() < 0 || indices.max().item<std::int64_t>() >= numbers)) {
@@ -174,7 +174,7 @@ std::uint64_t padding_bytes(const ModelDirectory& merged) {
   for (const auto& [name, which] : mlp_tensors(base)) {
     if (!merged.has(name)) continue;
     const bool grew = std::ranges::binary_search(info.layers, which.layer);
-    const std::int64_t own = info.intermediate_size * (grew ? info.copies : 1);
+    const std::int64_t own = base.width(which.layer) * (grew ? info.copies : 1);
     const TensorView& view = merged.tensor(name);
     const std::int64_t width =
         view.shape.at(static_cast<std::size_t>(which.dim())) / which.sections();

@@ -11,7 +11,8 @@ constexpr std::int64_t kMultiple = 256;
 constexpr const char* kBlocks = "block_configs";
 
 bool rope_is_known(const RopeSpec& rope) {
-  return rope.scaling == RopeScaling::kNone || rope.scaling == RopeScaling::kLlama3;
+  return rope.query_growth == 0 &&
+         (rope.scaling == RopeScaling::kNone || rope.scaling == RopeScaling::kLlama3);
 }
 
 /// Whether a part of a block exists and computes what Llama's does.
@@ -42,12 +43,19 @@ std::string deci_obstacle(const DecoderSpec& spec) {
   if (spec.fused_projections) return "fused projections";
   if (spec.qkv_bias || spec.output_bias || spec.mlp_bias) return "biases";
   if (spec.query_key_norm) return "norms of queries and keys";
-  if (spec.norm_adds_one || spec.norms_after_blocks) return "norms of another kind";
+  if (spec.norm == NormRule::kScaleByOnePlus || spec.norms_after_blocks ||
+      spec.mlp_norm != DecoderSpec().mlp_norm)
+    return "norms of another kind";
   if (spec.attention_softcap || spec.logit_softcap) return "soft caps";
   if (spec.embedding_scale != 1.0) return "scaled embeddings";
+  if (spec.residual_scale != 1.0 || spec.logit_scale != 1.0) return "scaled residuals or logits";
+  if (spec.query_scale != 1.0 / std::sqrt(static_cast<double>(spec.head_dim))) {
+    return "another scale of queries";
+  }
   if (spec.activation != Activation::kSilu) return "an activation other than SiLU";
   if (spec.attention_kinds.size() != 1 || spec.attention(0).window) return "windowed attention";
-  if (!rope_is_known(spec.attention(0).rope) || spec.rotary_dim != spec.head_dim) {
+  if (!spec.attention(0).rotates) return "attention without RoPE";
+  if (!rope_is_known(spec.attention(0).rope) || spec.attention(0).rotary_dim != spec.head_dim) {
     return "RoPE that is scaled in another way than Llama 3's";
   }
   // llama.cpp's converter does not read head_dim.

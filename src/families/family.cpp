@@ -1,6 +1,8 @@
 #include "families/family.h"
 
 #include "base/error.h"
+#include "families/family_table.h"
+#include "families/multimodal.h"
 
 #include <algorithm>
 #include <cstdint>
@@ -8,102 +10,35 @@
 namespace expandft {
 namespace {
 
-constexpr RopeRules kLocalRope = {
-    .theta_key = "rope_local_base_freq", .scaled = false, .by_layer_type = true};
-
-constexpr Family kFamilies[] = {
-    {.model_type = "llama",
-     .defaults = R"({"max_position_embeddings": 2048, "rms_norm_eps": 1e-6, "hidden_act": "silu"})",
-     .qkv_bias = Bias::kByConfig,
-     .output_bias = Bias::kByConfig,
-     .mlp_bias = Bias::kByConfig},
-    {.model_type = "mistral",
-     .defaults = R"({"max_position_embeddings": 131072, "rms_norm_eps": 1e-6,
-                     "hidden_act": "silu", "num_key_value_heads": 8, "sliding_window": 4096})",
-     .windows = WindowRule::kAll},
-    {.model_type = "gemma",
-     .defaults = R"({"max_position_embeddings": 8192, "rms_norm_eps": 1e-6, "head_dim": 256,
-                     "num_key_value_heads": 16, "hidden_act": "gelu_pytorch_tanh",
-                     "tie_word_embeddings": true})",
-     .qkv_bias = Bias::kByConfig,
-     .output_bias = Bias::kByConfig,
-     .gelu_means_tanh = true,
-     .scales_embedding = true,
-     .norm_adds_one = true},
-    {.model_type = "gemma2",
-     .defaults = R"({"max_position_embeddings": 8192, "rms_norm_eps": 1e-6, "head_dim": 256,
-                     "num_key_value_heads": 4, "hidden_activation": "gelu_pytorch_tanh", "tie_word_embeddings": true,
-                     "query_pre_attn_scalar": 256, "sliding_window": 4096,
-                     "attn_logit_softcapping": 50.0, "final_logit_softcapping": 30.0})",
-     .windows = WindowRule::kAllButEach,
-     .qkv_bias = Bias::kByConfig,
-     .output_bias = Bias::kByConfig,
-     .activation_key = "hidden_activation",
-     .scales_embedding = true,
-     .norm_adds_one = true,
-     .norms_after_blocks = true,
-     .query_pre_attn_scalar = true,
-     .attention_softcap = true,
-     .logit_softcap = true},
-    // The text part of published multimodal checkpoints states little more than what differs from
-    // these defaults.
-    {.model_type = "gemma3_text",
-     .defaults = R"({"vocab_size": 262208, "hidden_size": 2304, "intermediate_size": 9216,
-                     "num_hidden_layers": 26, "num_attention_heads": 8, "num_key_value_heads": 4,
-                     "max_position_embeddings": 131072, "rms_norm_eps": 1e-6, "head_dim": 256,
-                     "hidden_activation": "gelu_pytorch_tanh", "tie_word_embeddings": true,
-                     "query_pre_attn_scalar": 256, "sliding_window": 4096,
-                     "bos_token_id": 2, "eos_token_id": 1})",
-     .rope = {.default_theta = 1e6, .by_layer_type = true},
-     .window_rope = kLocalRope,
-     .windows = WindowRule::kAllButEach,
-     .window_period = 6,
-     .reads_window_period = true,
-     .qkv_bias = Bias::kByConfig,
-     .output_bias = Bias::kByConfig,
-     .activation_key = "hidden_activation",
-     .scales_embedding = true,
-     .norm_adds_one = true,
-     .norms_after_blocks = true,
-     .query_key_norm = true,
-     .query_pre_attn_scalar = true,
-     .logit_softcap = true},
-    {.model_type = "qwen2",
-     .defaults = R"({"max_position_embeddings": 32768, "rms_norm_eps": 1e-6, "hidden_act": "silu",
-                     "num_key_value_heads": 32, "sliding_window": 4096, "max_window_layers": 28})",
-     .windows = WindowRule::kFromLayer,
-     .qkv_bias = Bias::kAlways},
-    {.model_type = "qwen3",
-     .defaults = R"({"max_position_embeddings": 32768, "rms_norm_eps": 1e-6, "hidden_act": "silu",
-                     "num_key_value_heads": 32, "head_dim": 128, "sliding_window": 4096, "max_window_layers": 28})",
-     .windows = WindowRule::kFromLayer,
-     .qkv_bias = Bias::kByConfig,
-     .output_bias = Bias::kByConfig,
-     .query_key_norm = true},
-    {.model_type = "phi3",
-     .defaults = R"({"max_position_embeddings": 4096, "original_max_position_embeddings": 4096,
-                     "rms_norm_eps": 1e-5, "hidden_act": "silu"})",
-     .rope = {.partial = true, .long_rope_only = true},
-     .windows = WindowRule::kAll,
-     .fused_projections = true},
-};
-
 /// The windowed layers by the family's rule, for configs without layer_types.
 std::vector<bool> windowed_by_rule(const ConfigFields& fields, const Family& family,
-                                   const DecoderSpec& spec, bool has_window) {
-  const auto count = static_cast<std::size_t>(spec.layers);
-  if (family.windows == WindowRule::kAll) return std::vector<bool>(count, has_window);
+                                   const std::vector<bool>& rotated, bool has_window) {
+  const std::size_t count = rotated.size();
   std::vector<bool> windowed(count, false);
-  if (family.windows == WindowRule::kFromLayer) {
-    const std::int64_t first = fields.whole_number("max_window_layers");
-    for (std::int64_t i = first; has_window && i < spec.layers; ++i) {
-      windowed[static_cast<std::size_t>(i)] = true;
+  switch (family.windows) {
+    case WindowRule::kNone:
+      break;
+    case WindowRule::kAll:
+    case WindowRule::kAllOrTypes:
+      windowed.assign(count, has_window);
+      break;
+    case WindowRule::kUnrotated:
+      for (std::size_t i = 0; i < count; ++i) windowed[i] = has_window && !rotated[i];
+      break;
+    case WindowRule::kFromLayer: {
+      const auto first = static_cast<std::size_t>(fields.whole_number("max_window_layers"));
+      for (std::size_t i = first; has_window && i < count; ++i) windowed[i] = true;
+      break;
     }
-  } else if (family.windows == WindowRule::kAllButEach) {
-    std::int64_t period = family.window_period;
-    if (family.reads_window_period) period = fields.integer("sliding_window_pattern", period);
-    for (std::size_t i = 0; i < count; ++i) {
-      windowed[i] = (i + 1) % static_cast<std::size_t>(period) != 0;
+    case WindowRule::kAllButFirst:
+    case WindowRule::kAllButEach: {
+      std::int64_t period = family.window_period;
+      if (family.reads_window_period) period = fields.integer("sliding_window_pattern", period);
+      const std::size_t shift = family.windows == WindowRule::kAllButEach ? 1 : 0;
+      for (std::size_t i = 0; i < count; ++i) {
+        windowed[i] = (i + shift) % static_cast<std::size_t>(period) != 0;
+      }
+      break;
     }
   }
   return windowed;
@@ -116,19 +51,48 @@ const Family& find_family(std::string_view model_type, const std::string& where)
   if (found != std::end(kFamilies)) return *found;
   std::string known;
   for (const Family& family : kFamilies) known += std::string(family.model_type) + ", ";
-  throw input_error("field \"model_type\" is \"" + std::string(model_type) +
-                        "\"; expected one of " + known + "gemma3",
-                    where, "other families are not supported");
+  for (const Multimodal& wrapper : multimodal_types()) {
+    known += std::string(wrapper.model_type) + ", ";
+  }
+  known.resize(known.size() - 2);
+  throw input_error(
+      "field \"model_type\" is \"" + std::string(model_type) + "\"; expected one of " + known,
+      where, "other families are not supported");
+}
+
+std::vector<bool> rotated_layers(const ConfigFields& fields, const Family& family,
+                                 const DecoderSpec& spec) {
+  const auto count = static_cast<std::size_t>(spec.layers);
+  std::vector<bool> rotated(count, true);
+  if (!family.has_unrotated_layers) return rotated;
+  constexpr const char* kLayers = "no_rope_layers";
+  const std::int64_t interval = fields.integer("no_rope_layer_interval", 4);
+  if (!fields.has(kLayers)) {
+    for (std::int64_t i = interval - 1; i < spec.layers; i += interval) {
+      rotated[static_cast<std::size_t>(i)] = false;
+    }
+    return rotated;
+  }
+  const Json& flags = fields.object().at(kLayers);
+  const auto is_flag = [](const Json& flag) { return flag == 0 || flag == 1; };
+  // The list may be longer than the model.
+  if (!flags.is_array() || flags.size() < count || !std::ranges::all_of(flags, is_flag)) {
+    fields.refuse(kLayers, "0 (no RoPE) or 1 for each of the " + std::to_string(count) + " layers");
+  }
+  for (std::size_t i = 0; i < count; ++i) rotated[i] = flags[i] == 1;
+  return rotated;
 }
 
 std::vector<bool> windowed_layers(const ConfigFields& fields, const Family& family,
-                                  DecoderSpec& spec) {
-  const auto count = static_cast<std::size_t>(spec.layers);
-  const bool by_switch = family.windows == WindowRule::kFromLayer;  // off by default
+                                  const std::vector<bool>& rotated, DecoderSpec& spec) {
+  const std::size_t count = rotated.size();
+  const bool by_switch = family.windows == WindowRule::kFromLayer ||
+                         family.windows == WindowRule::kUnrotated;  // off by default
   const bool is_on = !by_switch || fields.boolean("use_sliding_window", false);
   const bool has_window = family.windows != WindowRule::kNone && fields.has("sliding_window") &&
                           fields.integer("sliding_window") > 0 && is_on;
-  std::vector<bool> windowed = windowed_by_rule(fields, family, spec, has_window);
+  std::vector<bool> windowed = windowed_by_rule(fields, family, rotated, has_window);
+  if (family.last_layer_is_full) windowed.back() = false;
   constexpr const char* kTypes = "layer_types";
   if (!fields.has(kTypes)) return windowed;
 
@@ -141,8 +105,15 @@ std::vector<bool> windowed_layers(const ConfigFields& fields, const Family& fami
     }
     windowed[i] = types[i] == kSlidingAttention;
   }
+  if (family.last_layer_is_full && windowed.back()) {
+    windowed.back() = false;
+    spec.add_notice(
+        {"the last layer has full attention, and not what \"layer_types\" says, as in "
+         "transformers",
+         fields.where(), "state \"full_attention\" for it"});
+  }
   const bool reads_types =
-      family.windows == WindowRule::kFromLayer || family.windows == WindowRule::kAllButEach;
+      family.windows != WindowRule::kNone && family.windows != WindowRule::kAll;
   if (!reads_types && windowed != by_rule) {
     fields.refuse(kTypes, "the same type for all layers: this family has no mixed types");
   }

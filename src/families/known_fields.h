@@ -118,6 +118,7 @@ inline constexpr HarmlessField kHarmlessFields[] = {
     {"resid_pdrop", FieldKind::kDropout},
     {"embd_pdrop", FieldKind::kDropout},
     {"hidden_dropout", FieldKind::kDropout},
+    {"residual_dropout", FieldKind::kDropout},
 };
 
 struct ArithmeticField {

@@ -1,166 +1,33 @@
 #include "families/model_config.h"
 
+#include "base/error.h"
+#include "base/files.h"
 #include "families/config_fields.h"
 #include "families/deci.h"
+#include "families/decoder_config.h"
 #include "families/family.h"
+#include "families/multimodal.h"
 #include "families/tensor_names.h"
 #include "families/unread_fields.h"
-
-#include <algorithm>
-#include <cmath>
-#include <optional>
-#include <string_view>
-#include <utility>
 
 namespace expandft {
 namespace {
 
-std::optional<Activation> activation_named(const std::string& name, const Family& family) {
-  if (name == "silu" || name == "swish") return Activation::kSilu;
-  if (name == "gelu_pytorch_tanh" || name == "gelu_new") return Activation::kGeluTanh;
-  if (name == "gelu") return family.gelu_means_tanh ? Activation::kGeluTanh : Activation::kGelu;
-  return {};
-}
+constexpr const char* kImportNoticesFile = "expandft_import.json";
 
-Activation read_activation(const ConfigFields& fields, const Family& family, DecoderSpec& spec) {
-  const char* const key = family.activation_key;
-  const auto activation = activation_named(fields.text(key, ""), family);
-  if (!activation) fields.refuse(key, "\"silu\", \"gelu_pytorch_tanh\" or \"gelu\"");
-  // Published Gemma configs have both keys; transformers reads only one of them.
-  const char* const other =
-      std::string_view(key) == "hidden_act" ? "hidden_activation" : "hidden_act";
-  const bool agrees =
-      !fields.has(other) || activation_named(fields.text(other, ""), family) == activation;
-  if (!agrees) {
-    spec.add_notice({std::string("field \"") + other + "\" contradicts \"" + key +
-                         "\": the latter is used, as in transformers",
-                     fields.where(), "remove the wrong one"});
-  }
-  return *activation;
-}
-
-void read_layer_widths(const ConfigFields& fields, DecoderSpec& spec) {
-  if (!fields.has(kLayerWidthsKey)) return;
-  const std::string expected =
-      "a positive integer for each of the " + std::to_string(spec.layers) + " layers";
-  const Json& widths = fields.object().at(kLayerWidthsKey);
-  if (!widths.is_array() || std::ssize(widths) != spec.layers) {
-    fields.refuse(kLayerWidthsKey, expected);
-  }
-  for (const Json& width : widths) {
-    if (!width.is_number_integer() || width < 1 || width > (std::int64_t{1} << 31)) {
-      fields.refuse(kLayerWidthsKey, expected);
+void add_import_notices(const fs::path& file, DecoderSpec& spec) {
+  if (!is_file(file)) return;
+  const Json list = read_json(file);
+  const auto text = [&](const Json& notice, const char* key) {
+    if (!notice.is_object() || !notice.contains(key) || !notice[key].is_string()) {
+      throw input_error("expected a list of objects with what, where and hint", file.string(),
+                        "the import is damaged: make it again");
     }
-    spec.layer_widths.push_back(width.get<std::int64_t>());
+    return notice[key].get<std::string>();
+  };
+  for (const Json& notice : list) {
+    spec.add_notice({text(notice, "what"), text(notice, "where"), text(notice, "hint")});
   }
-}
-
-void read_sizes(const ConfigFields& fields, DecoderSpec& spec) {
-  constexpr std::int64_t kMostLayers = 10'000;  // each costs memory; the deepest models have 200
-  spec.vocab = fields.integer("vocab_size");
-  spec.hidden = fields.integer("hidden_size");
-  spec.layers = fields.integer("num_hidden_layers");
-  if (spec.layers > kMostLayers) fields.refuse("num_hidden_layers", "at most 10000 layers");
-  spec.intermediate = fields.integer("intermediate_size");
-  spec.heads = fields.integer("num_attention_heads");
-  spec.kv_heads = fields.optional_integer("num_key_value_heads").value_or(spec.heads);
-  const std::string heads = std::to_string(spec.heads);
-  if (spec.heads % spec.kv_heads != 0) {
-    fields.refuse("num_key_value_heads", "a divisor of num_attention_heads (" + heads + ")");
-  }
-  const auto head_dim = fields.optional_integer("head_dim");
-  if (!head_dim && spec.hidden % spec.heads != 0) {
-    fields.refuse("hidden_size", "a multiple of num_attention_heads (" + heads + ")");
-  }
-  spec.head_dim = head_dim.value_or(spec.hidden / spec.heads);
-  if (spec.head_dim % 2 != 0) fields.refuse("head_dim", "an even number: RoPE turns pairs");
-  spec.max_positions = fields.integer("max_position_embeddings");
-}
-
-void read_attention(const ConfigFields& fields, const Family& family, DecoderSpec& spec) {
-  const std::vector<bool> windowed = windowed_layers(fields, family, spec);
-  const bool some = std::ranges::count(windowed, true) > 0;
-  const bool all = std::ranges::count(windowed, false) == 0;
-  if (family.window_rope)
-    fields.has(family.window_rope->theta_key);  // counts as read even if no layer is windowed
-  fields.has(family.rope.theta_key);
-  if (!all)
-    spec.attention_kinds.push_back({read_rope(fields, family.rope, kFullAttention, spec), {}});
-  if (some) {
-    const RopeRules& rules = family.window_rope ? *family.window_rope : family.rope;
-    spec.attention_kinds.push_back(
-        {read_rope(fields, rules, kSlidingAttention, spec), fields.integer("sliding_window")});
-  }
-  for (const bool w : windowed) spec.kind_of_layer.push_back(w && !all ? 1 : 0);
-
-  const std::int64_t scalar =
-      family.query_pre_attn_scalar ? fields.integer("query_pre_attn_scalar") : spec.head_dim;
-  spec.query_scale = 1.0 / std::sqrt(static_cast<double>(scalar));
-  if (family.attention_softcap) {
-    spec.attention_softcap = fields.optional_number("attn_logit_softcapping");
-  }
-}
-
-bool read_bias(const ConfigFields& fields, Bias rule, const char* key) {
-  if (rule == Bias::kByConfig) return fields.boolean(key, false);
-  if (rule == Bias::kNever && fields.has(key) && fields.boolean(key, false)) {
-    fields.refuse(key, "false: this family does not have these biases");
-  }
-  return rule == Bias::kAlways;
-}
-
-/// Input error unless is_causal is true or absent: transformers takes every other value, even null,
-/// for false.
-void check_causal(const ConfigFields& fields) {
-  if (!fields.boolean("is_causal", true)) {
-    fields.refuse("is_causal", "true: only causal attention is supported");
-  }
-}
-
-/// Reads the fields of a decoder, with the defaults of its family filled in. Input errors for
-/// values that are not supported. Fields it does not read are left to judge_unread_fields.
-DecoderSpec read_decoder(const ConfigFields& fields, const Family& family) {
-  DecoderSpec spec;
-  spec.family = family.model_type;
-  check_causal(fields);
-  read_sizes(fields, spec);
-  read_layer_widths(fields, spec);
-  read_attention(fields, family, spec);
-  spec.norm_eps = fields.number("rms_norm_eps");
-  spec.activation = read_activation(fields, family, spec);
-  spec.norm_adds_one = family.norm_adds_one;
-  spec.norms_after_blocks = family.norms_after_blocks;
-  spec.query_key_norm = family.query_key_norm;
-  spec.fused_projections = family.fused_projections;
-  if (family.scales_embedding) {
-    spec.embedding_scale = std::sqrt(static_cast<double>(spec.hidden));
-  }
-  if (family.logit_softcap) spec.logit_softcap = fields.optional_number("final_logit_softcapping");
-  spec.qkv_bias = read_bias(fields, family.qkv_bias, "attention_bias");
-  spec.output_bias = family.output_bias == Bias::kByConfig && spec.qkv_bias;
-  spec.mlp_bias = read_bias(fields, family.mlp_bias, "mlp_bias");
-  spec.tied = fields.boolean("tie_word_embeddings", false);
-  spec.bos = fields.token("bos_token_id");
-  spec.eos = fields.token("eos_token_id");
-  fields.has("model_type");
-  return spec;
-}
-
-/// Fields that may be null although the family has a default: null means none.
-constexpr std::string_view kNullable[] = {"sliding_window", "attn_logit_softcapping",
-                                          "final_logit_softcapping", "bos_token_id",
-                                          "eos_token_id"};
-
-/// The family's defaults, overridden by the fields of `config`.
-ConfigFields with_defaults(const ConfigFields& config, const Family& family) {
-  Json merged = Json::parse(family.defaults);
-  for (const auto& [key, value] : config.object().items()) {
-    if (value.is_null() && merged.contains(key) && std::ranges::count(kNullable, key) == 0) {
-      config.refuse(key.c_str(), merged.at(key).type_name());
-    }
-    merged[key] = value;
-  }
-  return {std::move(merged), config.where()};
 }
 
 /// A model that consists only of a decoder.
@@ -174,46 +41,79 @@ DecoderSpec read_plain(const ConfigFields& config, const std::string& type) {
   return spec;
 }
 
-/// The text part of a multimodal Gemma 3. The other parts describe the image encoder.
-DecoderSpec read_multimodal(const ConfigFields& outer) {
-  const ConfigFields inner = outer.inside("text_config");
-  const std::string type = inner.text("model_type", "gemma3_text");
-  if (type != "gemma3_text") inner.refuse("model_type", "\"gemma3_text\"");
-  const Family& family = find_family(type, inner.where());
-  const ConfigFields fields = with_defaults(inner, family);
-  DecoderSpec spec = read_decoder(fields, family);
-  // transformers reads this from the outer object only.
-  const bool inner_tied = spec.tied;
-  spec.tied = outer.boolean("tie_word_embeddings", true);
-  if (spec.tied != inner_tied) {
-    spec.add_notice(
-        {"field \"tie_word_embeddings\" is not the same inside \"text_config\" and "
-         "outside, which is used",
-         outer.where(), "remove the wrong one"});
+/// Reads the fields of a multimodal config that do not concern the text part: they describe images
+/// and what stands for them.
+void read_image_fields(const ConfigFields& fields) {
+  for (const char* key : {"vision_config", "audio_config", "projector_hidden_act",
+                          "vision_feature_layer", "vision_feature_select_strategy",
+                          "multimodal_projector_bias", "ignore_index", "vocab_size"}) {
+    fields.has(key);
   }
-  if (spec.logit_softcap) {
+  for (const char* key :
+       {"mm_tokens_per_image", "image_seq_length", "spatial_merge_size", "scale_factor"}) {
+    fields.optional_integer(key);
+  }
+  for (const char* key :
+       {"image_token_index", "boi_token_index", "eoi_token_index", "image_token_id", "boi_token_id",
+        "eoi_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id",
+        "vision_token_id", "audio_token_id", "boa_token_id", "eoa_token_id", "eoa_token_index",
+        "bos_token_id", "eos_token_id"}) {
+    fields.token(key);
+  }
+}
+
+/// Sets spec.tied, where `inner` is what the text part's own object says.
+void read_outer_tie(const ConfigFields& outer, const ConfigFields& inner, const Multimodal& type,
+                    DecoderSpec& spec) {
+  constexpr const char* kTied = "tie_word_embeddings";
+  const bool inner_tied = spec.tied;
+  spec.tied = outer.boolean(kTied, type.tied) || (type.ties_inside && inner_tied);
+  if (spec.tied == inner_tied || !inner.has(kTied)) return;
+  spec.add_notice({std::string("field \"") + kTied +
+                       "\" is not the same inside \"text_config\" and outside, which is used",
+                   outer.where(), "remove the wrong one"});
+}
+
+/// The text part of a multimodal model.
+DecoderSpec read_multimodal(const ConfigFields& outer, const Multimodal& type) {
+  const bool is_flat = type.has_flat_config && !outer.has("text_config");
+  const ConfigFields inner = is_flat ? outer : outer.inside("text_config");
+  const std::string usual(type.text_type);
+  const std::string text_type = is_flat ? usual : inner.text("model_type", usual);
+  if (text_type != usual && !type.any_text_type) inner.refuse("model_type", "\"" + usual + "\"");
+  const Family& family = find_family(text_type, inner.where());
+  const ConfigFields fields =
+      with_defaults(inner, family, text_type == usual ? type.text_defaults : "{}");
+  DecoderSpec spec = read_decoder(fields, family);
+  read_outer_tie(outer, inner, type, spec);
+  if (type.drops_logit_softcap && spec.logit_softcap) {
     spec.logit_softcap.reset();
     spec.add_notice(
         {"field \"final_logit_softcapping\" has no effect in a multimodal model, as in "
          "transformers",
          inner.where(), ""});
   }
+  if (is_flat) read_image_fields(fields);
   judge_unread_fields(fields, spec);
+  if (is_flat) return spec;
 
   check_causal(outer);
   outer.has("model_type");
-  if (outer.has("vision_config")) outer.inside("vision_config");
-  outer.optional_integer("mm_tokens_per_image");
-  for (const char* key :
-       {"image_token_index", "boi_token_index", "eoi_token_index", "image_token_id", "boi_token_id",
-        "eoi_token_id", "bos_token_id", "eos_token_id"}) {
-    outer.token(key);
-  }
+  read_image_fields(outer);
   judge_unread_fields(outer, spec);
   return spec;
 }
 
 }  // namespace
+
+void write_import_notices(const fs::path& directory, const Notices& notices) {
+  if (notices.empty()) return;
+  Json list = Json::array();
+  for (const auto& [what, where, hint] : notices) {
+    list.push_back({{"what", what}, {"where", where}, {"hint", hint}});
+  }
+  write_file_atomically(directory / kImportNoticesFile, list.dump(2) + "\n");
+}
 
 Json& decoder_config(Json& config) {
   const bool multimodal = config.contains("text_config") && config["text_config"].is_object();
@@ -223,7 +123,8 @@ Json& decoder_config(Json& config) {
 DecoderSpec read_spec(const Json& config, const std::string& where) {
   const ConfigFields fields(config, where);
   const std::string type = fields.text("model_type", "");
-  DecoderSpec spec = type == "gemma3" ? read_multimodal(fields) : read_plain(fields, type);
+  const Multimodal* const multimodal = find_multimodal(type);
+  DecoderSpec spec = multimodal ? read_multimodal(fields, *multimodal) : read_plain(fields, type);
   spec.family = type;
   return spec;
 }
@@ -233,6 +134,7 @@ DecoderSpec read_spec(const ModelDirectory& directory) {
   spec.names = find_tensor_names(directory);
   check_head(directory, spec);
   name_unused_tensors(directory, spec);
+  add_import_notices(directory.path() / kImportNoticesFile, spec);
   return spec;
 }
 

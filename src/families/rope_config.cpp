@@ -72,9 +72,10 @@ void read_yarn(const ConfigFields& scaling, const RopeRules& rules, const Decode
 }
 
 /// LongRoPE (arXiv 2402.13753).
-void read_long_rope(const ConfigFields& scaling, const DecoderSpec& spec, RopeSpec& rope) {
+void read_long_rope(const ConfigFields& scaling, const DecoderSpec& spec, std::int64_t rotary_dim,
+                    RopeSpec& rope) {
   rope.scaling = RopeScaling::kLongRope;
-  const auto pairs = static_cast<std::size_t>(spec.rotary_dim / 2);
+  const auto pairs = static_cast<std::size_t>(rotary_dim / 2);
   rope.short_factor = scaling.numbers("short_factor", pairs);
   rope.long_factor = scaling.numbers("long_factor", pairs);
   rope.factor = scaling.optional_number("factor").value_or(context_ratio(rope, spec));
@@ -85,21 +86,40 @@ void read_long_rope(const ConfigFields& scaling, const DecoderSpec& spec, RopeSp
                                      : std::sqrt(1 + std::log(rope.factor) / std::log(original)));
 }
 
-/// Sets spec.rotary_dim.
-void read_rotary_share(const ConfigFields& config, const ConfigFields& scaling,
-                       const RopeRules& rules, DecoderSpec& spec) {
+/// partial_rotary_factor, up to 1.
+double read_partial_factor(const ConfigFields& config, const ConfigFields& scaling, bool is_known) {
   constexpr const char* kPartial = "partial_rotary_factor";
   const ConfigFields& partial = scaling.has(kPartial) ? scaling : config;
   const double share =
-      rules.partial ? partial.number(kPartial, 1.0) : partial.optional_number(kPartial).value_or(1);
-  if (share > 1 || (share != 1 && !rules.partial)) {
+      is_known ? partial.number(kPartial, 1.0) : partial.optional_number(kPartial).value_or(1);
+  if (share > 1 || (share != 1 && !is_known)) {
     partial.refuse(kPartial,
-                   rules.partial ? "a number up to 1" : "1.0: this family rotates whole heads");
+                   is_known ? "a number up to 1" : "1.0: this family rotates whole heads");
   }
-  spec.rotary_dim = static_cast<std::int64_t>(static_cast<double>(spec.head_dim) * share);
-  if (spec.rotary_dim % 2 != 0 || spec.rotary_dim == 0) {
-    partial.refuse(kPartial, "a share of head_dim that is an even number: RoPE turns pairs");
+  return share;
+}
+
+/// How many numbers of each head turn.
+std::int64_t read_rotary_dim(const ConfigFields& config, const ConfigFields& scaling,
+                             const RopeRules& rules, std::int64_t head_dim) {
+  const double share = read_partial_factor(config, scaling, rules.partial);
+  const auto rotary_dim = static_cast<std::int64_t>(static_cast<double>(head_dim) * share);
+  if (rotary_dim % 2 != 0 || rotary_dim == 0) {
+    const ConfigFields& partial = scaling.has("partial_rotary_factor") ? scaling : config;
+    partial.refuse("partial_rotary_factor",
+                   "a share of head_dim that is an even number: RoPE turns pairs");
   }
+  return rotary_dim;
+}
+
+/// Gemma 4's RoPE of full attention: the slow pairs do not turn.
+void read_proportional(const ConfigFields& config, const ConfigFields& scaling,
+                       std::int64_t head_dim, RopeSpec& rope) {
+  rope.scaling = RopeScaling::kProportional;
+  rope.factor = scaling.number("factor", 1.0);
+  const double share = read_partial_factor(config, scaling, true);
+  rope.turned_pairs =
+      static_cast<std::int64_t>(std::floor(share * static_cast<double>(head_dim) / 2));
 }
 
 /// "rope_type", or "type" in older configs.
@@ -113,6 +133,10 @@ std::string read_type(const ConfigFields& scaling, const RopeRules& rules, Decod
          scaling.where(), kRemoveOne});
   }
   if (rules.long_rope_only && (type == "su" || type == "yarn")) type = "longrope";
+  if (rules.multi_axis) {
+    for (const char* key : {"mrope_section", "mrope_interleaved"}) scaling.has(key);
+    if (type == "mrope") type = "default";
+  }
   return type;
 }
 
@@ -123,9 +147,22 @@ Notice contradiction(const ConfigFields& config) {
       config.where(), kRemoveOne};
 }
 
-/// Reads an object of RoPE parameters, and the related fields outside of it in the config.
+void read_query_growth(const ConfigFields& scaling, const DecoderSpec& spec, RopeSpec& rope) {
+  constexpr const char* kOriginal = "original_max_position_embeddings";
+  rope.query_growth = scaling.number("llama_4_scaling_beta");
+  if (!scaling.has(kOriginal)) {
+    scaling.refuse(kOriginal, "a number of tokens: \"llama_4_scaling_beta\" depends on it");
+  }
+  const auto positions = scaling.optional_integer("max_position_embeddings");
+  if (positions && *positions != spec.max_positions) {
+    scaling.refuse("max_position_embeddings", std::to_string(spec.max_positions) + ", as outside");
+  }
+}
+
+/// Reads an object of RoPE parameters, and the related fields outside of it in the config. Sets
+/// kind.rotary_dim.
 RopeSpec read_scaling(const ConfigFields& config, const ConfigFields& scaling,
-                      const RopeRules& rules, DecoderSpec& spec) {
+                      const RopeRules& rules, AttentionKind& kind, DecoderSpec& spec) {
   RopeSpec rope;
   const double outside = config.number(rules.theta_key, rules.default_theta);
   rope.theta = scaling.number("rope_theta", outside);
@@ -134,7 +171,10 @@ RopeSpec read_scaling(const ConfigFields& config, const ConfigFields& scaling,
                          "\" differs from \"rope_theta\" inside, which is used",
                      config.where(), kRemoveOne});
   }
-  read_rotary_share(config, scaling, rules, spec);
+  const std::string type = read_type(scaling, rules, spec);
+  const bool is_proportional = rules.proportional && type == "proportional";
+  kind.rotary_dim =
+      is_proportional ? kind.head_dim : read_rotary_dim(config, scaling, rules, kind.head_dim);
 
   constexpr const char* kOriginal = "original_max_position_embeddings";
   const bool beside = !rules.by_layer_type && config.has(kOriginal);
@@ -146,9 +186,10 @@ RopeSpec read_scaling(const ConfigFields& config, const ConfigFields& scaling,
              "\" differs from the one inside: the outer one is used, as in transformers",
          config.where(), kRemoveOne});
   }
-  const std::string type = read_type(scaling, rules, spec);
   if (type == "longrope") {
-    read_long_rope(scaling, spec, rope);
+    read_long_rope(scaling, spec, kind.rotary_dim, rope);
+  } else if (is_proportional) {
+    read_proportional(config, scaling, kind.head_dim, rope);
   } else if (type == "linear" && !rules.long_rope_only) {
     rope.scaling = RopeScaling::kLinear;
     rope.factor = scaling.number("factor");
@@ -167,6 +208,7 @@ RopeSpec read_scaling(const ConfigFields& config, const ConfigFields& scaling,
             : "\"default\", \"dynamic\", \"linear\", \"llama3\", \"yarn\" or \"longrope\"",
         "other kinds of RoPE scaling are not supported");
   }
+  if (rules.query_growth) read_query_growth(scaling, spec, rope);
   if (const auto unread = scaling.unread(); !unread.empty()) {
     spec.add_notice({quoted_list(unread) + ": ignored for RoPE of type \"" + type + "\"",
                      scaling.where(),
@@ -178,7 +220,7 @@ RopeSpec read_scaling(const ConfigFields& config, const ConfigFields& scaling,
 /// The parameters of a family that nests them by type of layer. The older rope_scaling overrides
 /// those of the full-attention layers.
 RopeSpec read_nested(const ConfigFields& config, const RopeRules& rules,
-                     const std::string& layer_type, DecoderSpec& spec) {
+                     const std::string& layer_type, AttentionKind& kind, DecoderSpec& spec) {
   const ConfigFields parameters = object_in(config, kParameters);
   const ConfigFields older = object_in(config, kScaling);
   check_nesting(config, kParameters, parameters, true);
@@ -189,11 +231,26 @@ RopeSpec read_nested(const ConfigFields& config, const RopeRules& rules,
                      "\"sliding_attention\""});
   }
   const ConfigFields own = object_in(parameters, layer_type.c_str());
-  if (!rules.scaled || older.object().empty()) return read_scaling(config, own, rules, spec);
+  if (!rules.scaled || older.object().empty()) return read_scaling(config, own, rules, kind, spec);
   Json both = own.object();
   both.update(older.object());
-  const RopeSpec rope = read_scaling(config, {both, older.where()}, rules, spec);
-  if (!own.object().empty() && rope != read_scaling(config, own, rules, spec)) {
+  const RopeSpec rope = read_scaling(config, {both, older.where()}, rules, kind, spec);
+  if (!own.object().empty() && rope != read_scaling(config, own, rules, kind, spec)) {
+    spec.add_notice(contradiction(config));
+  }
+  return rope;
+}
+
+/// The parameters of a family that has the same in all layers.
+RopeSpec read_flat(const ConfigFields& config, const RopeRules& rules, AttentionKind& kind,
+                   DecoderSpec& spec) {
+  const ConfigFields parameters = object_in(config, kParameters);
+  const ConfigFields older = object_in(config, kScaling);
+  check_nesting(config, kParameters, parameters, false);
+  check_nesting(config, kScaling, older, false);
+  if (older.object().empty()) return read_scaling(config, parameters, rules, kind, spec);
+  const RopeSpec rope = read_scaling(config, older, rules, kind, spec);
+  if (!parameters.object().empty() && rope != read_scaling(config, parameters, rules, kind, spec)) {
     spec.add_notice(contradiction(config));
   }
   return rope;
@@ -201,19 +258,10 @@ RopeSpec read_nested(const ConfigFields& config, const RopeRules& rules,
 
 }  // namespace
 
-RopeSpec read_rope(const ConfigFields& config, const RopeRules& rules,
-                   const std::string& layer_type, DecoderSpec& spec) {
-  if (rules.by_layer_type) return read_nested(config, rules, layer_type, spec);
-  const ConfigFields parameters = object_in(config, kParameters);
-  const ConfigFields older = object_in(config, kScaling);
-  check_nesting(config, kParameters, parameters, false);
-  check_nesting(config, kScaling, older, false);
-  if (older.object().empty()) return read_scaling(config, parameters, rules, spec);
-  const RopeSpec rope = read_scaling(config, older, rules, spec);
-  if (!parameters.object().empty() && rope != read_scaling(config, parameters, rules, spec)) {
-    spec.add_notice(contradiction(config));
-  }
-  return rope;
+void read_rope(const ConfigFields& config, const RopeRules& rules, const std::string& layer_type,
+               AttentionKind& kind, DecoderSpec& spec) {
+  kind.rope = rules.by_layer_type ? read_nested(config, rules, layer_type, kind, spec)
+                                  : read_flat(config, rules, kind, spec);
 }
 
 }  // namespace expandft

@@ -4,6 +4,7 @@
 #include "base/wording.h"
 #include "checkpoint/model_directory.h"
 #include "families/decoder_spec.h"
+#include "families/multimodal.h"
 
 #include <utility>
 
@@ -15,6 +16,7 @@ constexpr std::pair<const char*, const char*> kPrefixes[] = {
     {"model.", "lm_head.weight"},
     {"model.language_model.", "lm_head.weight"},
     {"language_model.model.", "language_model.lm_head.weight"},
+    {"model.text_model.", "lm_head.weight"},
 };
 
 }  // namespace
@@ -50,11 +52,9 @@ void check_head(const ModelDirectory& directory, DecoderSpec& spec) {
 void name_unused_tensors(const ModelDirectory& directory, DecoderSpec& spec) {
   std::vector<std::string> unknown;
   for (const auto& [name, view] : directory.tensors()) {
-    const bool of_images =
-        spec.family == "gemma3" && (name.find("vision_tower.") != name.npos ||
-                                    name.find("multi_modal_projector.") != name.npos);
     const bool is_derived = name.ends_with(".rotary_emb.inv_freq");  // from the config
-    if (!spec.names.holds(name) && !of_images && !is_derived) unknown.push_back(name);
+    if (spec.names.holds(name) || is_derived || is_of_other_part(spec.family, name)) continue;
+    unknown.push_back(name);
   }
   if (unknown.empty()) return;
   spec.add_notice({std::to_string(unknown.size()) +

@@ -15,6 +15,10 @@ struct TensorNames {
 
   std::string embedding() const { return body + "embed_tokens.weight"; }
   std::string final_norm() const { return body + "norm.weight"; }
+  /// Of the layers' own inputs: their embedding, the projection of the stream, and its norm.
+  std::string layer_embedding() const { return body + "embed_tokens_per_layer.weight"; }
+  std::string layer_projection() const { return body + "per_layer_model_projection.weight"; }
+  std::string layer_projection_norm() const { return body + "per_layer_projection_norm.weight"; }
   /// layer(3, "mlp.gate_proj.weight") is "model.layers.3.mlp.gate_proj.weight".
   std::string layer(std::int64_t index, const std::string& part) const {
     return body + "layers." + std::to_string(index) + "." + part;
@@ -23,7 +27,8 @@ struct TensorNames {
   bool holds(const std::string& name) const {
     const std::string stem = head.substr(0, head.rfind('.') + 1);
     return name.starts_with(body + "layers.") || name.starts_with(body + "norm.") ||
-           name.starts_with(body + "embed_tokens.") || name.starts_with(stem);
+           name.starts_with(body + "embed_tokens") || name.starts_with(body + "per_layer_") ||
+           name.starts_with(stem);
   }
   bool operator==(const TensorNames&) const = default;
 };

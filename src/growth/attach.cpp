@@ -27,6 +27,9 @@ void check_sizes(const AdapterDirectory& adapter, const ModelDirectory& base) {
   check("hidden_size", info.hidden_size, spec.hidden);
   check("intermediate_size", info.intermediate_size, spec.intermediate);
   for (const std::int64_t layer : info.layers) {
+    const Shape& gate =
+        adapter.tensors().at(copy_tensor_name(layer, "gate_proj", 1, "weight")).shape;
+    check("MLP width", gate.front(), spec.width(layer));
     for (std::int64_t copy = 1; copy < info.copies; ++copy) {
       for (const char* projection : {"gate_proj", "up_proj"}) {
         const std::string name = copy_tensor_name(layer, projection, copy, "bias");

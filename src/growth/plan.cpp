@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/wording.h"
 #include "families/deci.h"
+#include "families/multimodal.h"
 
 #include <spdlog/fmt/fmt.h>
 
@@ -21,6 +22,15 @@ std::string index_ranges(const std::vector<std::int64_t>& indices) {
     i = last + 1;
   }
   return out;
+}
+
+/// A tensor of a multimodal model whose older name transformers 5 changes when it loads the model
+/// with its own class, and with no other; empty if there is none.
+std::string tensor_renamed_on_loading(const DecoderSpec& spec) {
+  const TensorNames plain;
+  if (!spec.tied && spec.names.head != plain.head) return spec.names.head;
+  const bool is_multimodal = find_multimodal(spec.family) != nullptr;
+  return is_multimodal && spec.names.body == plain.body ? spec.names.embedding() : "";
 }
 
 }  // namespace
@@ -54,6 +64,14 @@ Layout resolve_layout(Layout layout, const ExpansionPlan& plan, const DecoderSpe
                                   plan.layers.size(), spec.layers),
                       "layout", "use layout \"padded\", or expand \"all\" layers");
   }
+  if (const std::string renamed = tensor_renamed_on_loading(spec);
+      layout == Layout::kRemoteCode && !renamed.empty()) {
+    throw input_error("layout \"remote-code\" cannot hold this " + spec.family +
+                          " model: transformers renames \"" + renamed +
+                          "\" for classes of its own only",
+                      "layout",
+                      "use layout \"padded\", or save the base with transformers 5 first");
+  }
   if (layout == Layout::kDeci) {
     if (const std::string obstacle = deci_obstacle(spec); !obstacle.empty()) {
       throw input_error("layout \"deci\" cannot hold this " + spec.family +
@@ -64,25 +82,38 @@ Layout resolve_layout(Layout layout, const ExpansionPlan& plan, const DecoderSpe
   return layout;
 }
 
+std::int64_t layer_embedding_numbers(const DecoderSpec& spec) {
+  return spec.layer_input_vocab * spec.layers * spec.layer_input;
+}
+
 std::int64_t count_parameters(const DecoderSpec& spec) {
   const std::int64_t h = spec.hidden;
-  const std::int64_t q = spec.heads * spec.head_dim, kv = spec.kv_heads * spec.head_dim;
-  const std::int64_t attention = 2 * h * q + 2 * h * kv + (spec.qkv_bias ? q + 2 * kv : 0) +
-                                 (spec.output_bias ? h : 0) +
-                                 (spec.query_key_norm ? 2 * spec.head_dim : 0);
   const std::int64_t norms = (spec.norms_after_blocks ? 4 : 2) * h;
-  std::int64_t mlps = 0;
+  std::int64_t layers = 0;
   for (std::int64_t i = 0; i < spec.layers; ++i) {
+    const AttentionKind& kind = spec.attention(i);
+    const std::int64_t q = spec.heads * kind.head_dim;
+    const bool shares = spec.shares_keys(i);
+    const std::int64_t kv =
+        shares ? 0 : (kind.values_are_keys ? 1 : 2) * kind.kv_heads * kind.head_dim;
+    const std::int64_t own = spec.layer_input;  // gate, projection and norm
     const std::int64_t p = spec.width(i);
-    mlps += 3 * h * p + (spec.mlp_bias ? 2 * p + h : 0);
+    layers += 2 * h * q + h * kv + (spec.qkv_bias ? q + kv : 0) + (spec.output_bias ? h : 0) +
+              (spec.query_key_norm ? (shares ? 1 : 2) * kind.head_dim : 0) + norms +
+              (spec.layer_scale ? 1 : 0) + 2 * h * own + (own > 0 ? h : 0) + 3 * h * p +
+              (spec.mlp_bias ? 2 * p + h : 0);
   }
-  return (spec.tied ? 1 : 2) * spec.vocab * h + spec.layers * (attention + norms) + mlps + h;
+  const std::int64_t projected = spec.layer_input * (spec.layers * h + 1);
+  return (spec.tied ? 1 : 2) * spec.vocab * h + layers + h + projected +
+         layer_embedding_numbers(spec);
 }
 
 std::int64_t count_new_parameters(const ExpansionPlan& plan, const DecoderSpec& spec) {
-  const std::int64_t copy =
-      3 * spec.hidden * spec.intermediate + (spec.mlp_bias ? 2 * spec.intermediate : 0);
-  return static_cast<std::int64_t>(plan.layers.size()) * (plan.copies - 1) * copy;
+  std::int64_t copies = 0;
+  for (const std::int64_t layer : plan.layers) {
+    copies += 3 * spec.hidden * spec.width(layer) + (spec.mlp_bias ? 2 * spec.width(layer) : 0);
+  }
+  return (plan.copies - 1) * copies;
 }
 
 std::int64_t count_trained_parameters(const ExpansionPlan& plan, const DecoderSpec& spec) {

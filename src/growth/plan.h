@@ -33,6 +33,8 @@ Layout resolve_layout(Layout layout, const ExpansionPlan& plan, const DecoderSpe
 
 /// Parameters of the decoder; a tied embedding is counted once.
 std::int64_t count_parameters(const DecoderSpec& spec);
+/// Those of them that embed the layers' own inputs: they stay in the file, of which rows are read.
+std::int64_t layer_embedding_numbers(const DecoderSpec& spec);
 /// Parameters of the added copies.
 std::int64_t count_new_parameters(const ExpansionPlan& plan, const DecoderSpec& spec);
 /// Parameters of the added copies, and of the originals if they train.

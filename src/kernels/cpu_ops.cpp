@@ -53,7 +53,7 @@ Strided<T> into(const at::Tensor& x, std::int64_t row) {
 }  // namespace
 
 std::tuple<at::Tensor, at::Tensor> rms_norm_forward(const at::Tensor& x, const at::Tensor& weight,
-                                                    double eps, bool adds_one) {
+                                                    double eps, std::int64_t rule) {
   const auto run = [&]<typename T>() {
     const at::Tensor in = x.contiguous(), w = weight.contiguous();
     const std::int64_t columns = x.size(-1), rows = in.numel() / columns;
@@ -65,7 +65,8 @@ std::tuple<at::Tensor, at::Tensor> rms_norm_forward(const at::Tensor& x, const a
       kernels<T>().norm({.rows = end - begin,
                          .columns = columns,
                          .eps = static_cast<float>(eps),
-                         .adds_one = adds_one,
+                         .rounds_first = rounds_first(rule),
+                         .added = added_to_weight(rule),
                          .x = numbers<T>(in) + begin * columns,
                          .weight = numbers<T>(w),
                          .y = mutable_numbers<T>(y) + begin * columns,
@@ -74,11 +75,11 @@ std::tuple<at::Tensor, at::Tensor> rms_norm_forward(const at::Tensor& x, const a
     return std::tuple(y, rstd);
   };
   return with_stored_type(common_dtype(x, weight), run,
-                          [&] { return plain::rms_norm_forward(x, weight, eps, adds_one); });
+                          [&] { return plain::rms_norm_forward(x, weight, eps, rule); });
 }
 
 at::Tensor rms_norm_backward(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& weight,
-                             const at::Tensor& rstd, bool adds_one) {
+                             const at::Tensor& rstd, std::int64_t rule) {
   const auto run = [&]<typename T>() {
     const at::Tensor grad = dy.contiguous(), in = x.contiguous(), w = weight.contiguous();
     const std::int64_t columns = x.size(-1), rows = in.numel() / columns;
@@ -86,7 +87,7 @@ at::Tensor rms_norm_backward(const at::Tensor& dy, const at::Tensor& x, const at
     for_rows(rows, columns, [&](std::int64_t begin, std::int64_t end) {
       kernels<T>().norm_backward({.rows = end - begin,
                                   .columns = columns,
-                                  .adds_one = adds_one,
+                                  .added = added_to_weight(rule),
                                   .dy = numbers<T>(grad) + begin * columns,
                                   .x = numbers<T>(in) + begin * columns,
                                   .weight = numbers<T>(w),
@@ -96,7 +97,7 @@ at::Tensor rms_norm_backward(const at::Tensor& dy, const at::Tensor& x, const at
     return dx;
   };
   return with_stored_type(common_dtype(dy, x, weight), run,
-                          [&] { return plain::rms_norm_backward(dy, x, weight, rstd, adds_one); });
+                          [&] { return plain::rms_norm_backward(dy, x, weight, rstd, rule); });
 }
 
 at::Tensor rotate(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin, bool back) {

@@ -32,10 +32,9 @@ class Operator<Result(Arguments...)> {
 }  // namespace
 
 TORCH_LIBRARY(expandft, library) {
+  library.def("rms_norm_forward(Tensor x, Tensor weight, float eps, int rule) -> (Tensor, Tensor)");
   library.def(
-      "rms_norm_forward(Tensor x, Tensor weight, float eps, bool adds_one) -> (Tensor, Tensor)");
-  library.def(
-      "rms_norm_backward(Tensor dy, Tensor x, Tensor weight, Tensor rstd, bool adds_one) -> "
+      "rms_norm_backward(Tensor dy, Tensor x, Tensor weight, Tensor rstd, int rule) -> "
       "Tensor");
   library.def("rotate(Tensor x, Tensor cos, Tensor sin, bool back) -> Tensor");
   library.def("gated_activation(Tensor gate, Tensor up, int activation) -> Tensor");
@@ -74,16 +73,16 @@ TORCH_LIBRARY_IMPL(expandft, CPU, library) {
 }
 
 std::pair<at::Tensor, at::Tensor> rms_norm_forward(const at::Tensor& x, const at::Tensor& weight,
-                                                   double eps, bool adds_one) {
+                                                   double eps, NormRule rule) {
   static const Operator<decltype(plain::rms_norm_forward)> op("expandft::rms_norm_forward");
-  auto [y, rstd] = op(x, weight, eps, adds_one);
+  auto [y, rstd] = op(x, weight, eps, static_cast<std::int64_t>(rule));
   return {std::move(y), std::move(rstd)};
 }
 
 at::Tensor rms_norm_backward(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& weight,
-                             const at::Tensor& rstd, bool adds_one) {
+                             const at::Tensor& rstd, NormRule rule) {
   static const Operator<decltype(plain::rms_norm_backward)> op("expandft::rms_norm_backward");
-  return op(dy, x, weight, rstd, adds_one);
+  return op(dy, x, weight, rstd, static_cast<std::int64_t>(rule));
 }
 
 at::Tensor rotate(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin, bool back) {

@@ -16,13 +16,12 @@ namespace expandft {
 // loaded, and otherwise plain ATen (plain_ops.h).
 
 /// Root-mean-square norm over the last dimension (arXiv 1910.07467): x (…, h), weight (h) ->
-/// y like x, and rsqrt(mean(x²) + eps) (…, 1) in fp32. With `adds_one`, multiplies by 1 + weight.
-/// rms_norm.h says where it rounds.
+/// y like x, and rsqrt(mean(x²) + eps) (…, 1) in fp32.
 std::pair<at::Tensor, at::Tensor> rms_norm_forward(const at::Tensor& x, const at::Tensor& weight,
-                                                   double eps, bool adds_one);
+                                                   double eps, NormRule rule);
 /// The gradient with respect to x.
 at::Tensor rms_norm_backward(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& weight,
-                             const at::Tensor& rstd, bool adds_one);
+                             const at::Tensor& rstd, NormRule rule);
 
 /// Rotates the pairs (i, i + half) of each head of x (N, heads, head_dim), forwards or `back`, by
 /// angles whose cos and sin are (N, half).

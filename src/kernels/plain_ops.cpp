@@ -32,19 +32,19 @@ at::Tensor row_log_softmax(const at::Tensor& logits) {
 }  // namespace
 
 std::tuple<at::Tensor, at::Tensor> rms_norm_forward(const at::Tensor& x, const at::Tensor& weight,
-                                                    double eps, bool adds_one) {
+                                                    double eps, std::int64_t rule) {
   const at::Tensor wide = x.to(at::kFloat);
   const at::Tensor rstd = wide.square().mean(-1, /*keepdim=*/true).add_(eps).rsqrt_();
   at::Tensor normed = wide * rstd;
-  if (adds_one) return {normed.mul_(weight.to(at::kFloat) + 1).to(x.scalar_type()), rstd};
-  return {normed.to(x.scalar_type()).mul_(weight), rstd};
+  if (rounds_first(rule)) return {normed.to(x.scalar_type()).mul_(weight), rstd};
+  return {normed.mul_(weight.to(at::kFloat) + added_to_weight(rule)).to(x.scalar_type()), rstd};
 }
 
 // With n = x·r: dx = r·(g − n·mean(g·n)), where g = dy·w (or dy·(1 + w)).
 at::Tensor rms_norm_backward(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& weight,
-                             const at::Tensor& rstd, bool adds_one) {
+                             const at::Tensor& rstd, std::int64_t rule) {
   const at::Tensor wide = dy.to(at::kFloat), normed = x.to(at::kFloat) * rstd;
-  at::Tensor g = adds_one ? wide * (weight.to(at::kFloat) + 1) : wide * weight;
+  at::Tensor g = wide * (weight.to(at::kFloat) + added_to_weight(rule));
   const at::Tensor projection = (g * normed).mean(-1, /*keepdim=*/true);
   return g.addcmul_(normed, projection, -1).mul_(rstd).to(x.scalar_type());
 }

@@ -1,20 +1,35 @@
 #pragma once
 
+#include "families/decoder_spec.h"
+
 #include <cstdint>
 #include <optional>
 #include <tuple>
 
 #include <ATen/ATen.h>
 
+namespace expandft {
+
+/// What the kernels of norms need to know of a NormRule.
+inline bool rounds_first(std::int64_t rule) {
+  return rule == static_cast<std::int64_t>(NormRule::kRoundThenScale);
+}
+inline float added_to_weight(std::int64_t rule) {
+  return rule == static_cast<std::int64_t>(NormRule::kScaleByOnePlus) ? 1.0F : 0.0F;
+}
+
+}  // namespace expandft
+
 namespace expandft::plain {
 
 // The operators of fused_ops.h in plain ATen, for any device and dtype. The kernels are tested
-// against them. Signatures are those of the dispatcher; `activation` is an Activation.
+// against them. Signatures are those of the dispatcher; `rule` is a NormRule,
+// `activation` an Activation.
 
 std::tuple<at::Tensor, at::Tensor> rms_norm_forward(const at::Tensor& x, const at::Tensor& weight,
-                                                    double eps, bool adds_one);
+                                                    double eps, std::int64_t rule);
 at::Tensor rms_norm_backward(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& weight,
-                             const at::Tensor& rstd, bool adds_one);
+                             const at::Tensor& rstd, std::int64_t rule);
 at::Tensor rotate(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin, bool back);
 at::Tensor gated_activation(const at::Tensor& gate, const at::Tensor& up, std::int64_t activation);
 std::tuple<at::Tensor, at::Tensor, at::Tensor> gated_activation_backward(const at::Tensor& grad,

@@ -1,5 +1,7 @@
 #include "methods/llama_pro.h"
 
+#include "base/error.h"
+
 #include <algorithm>
 #include <string>
 #include <utility>
@@ -19,12 +21,19 @@ bool begins_at_zero(const std::string& part, const DecoderSpec& spec) {
 
 std::unique_ptr<TrainedWeights> add_layers(Decoder& decoder,
                                            const std::vector<std::int64_t>& layers) {
+  if (decoder.spec().shares_keys_from || decoder.spec().layer_input > 0) {
+    throw input_error(
+        "the method \"llama-pro\" cannot add layers to a model whose layers share keys and "
+        "values, or have inputs of their own",
+        "method", "use \"new\", which widens layers");
+  }
   auto weights = std::make_unique<TrainedWeights>();
   std::int64_t added = 0;
   for (const std::int64_t layer : layers) {
     const DecoderSpec& spec = decoder.spec();
     const std::int64_t source = layer + added, place = source + 1;
     LayerWeights copy = decoder.weights().layers.at(static_cast<std::size_t>(source));
+    if (copy.output_scale.defined()) copy.output_scale = at::ones_like(copy.output_scale);
     for_each_tensor(copy, spec, [&](const std::string& part, at::Tensor& tensor) {
       const std::string name = spec.names.layer(place, part);
       const std::int64_t all_layers = spec.layers + std::ssize(layers) - added;  // in the end
@@ -33,8 +42,8 @@ std::unique_ptr<TrainedWeights> add_layers(Decoder& decoder,
         tensor = weights->add(name, tensor, {}, depth);
       } else {
         const bool is_norm = spec.norms_after_blocks;
-        const at::Tensor zero =
-            at::full_like(tensor, is_norm && spec.norm_adds_one ? -1 : 0, at::kFloat);
+        const at::Tensor zero = at::full_like(
+            tensor, is_norm && spec.norm == NormRule::kScaleByOnePlus ? -1 : 0, at::kFloat);
         tensor = weights->add(name, zero, zero, depth);
       }
     });

@@ -5,7 +5,6 @@
 #include "model/gradient_checkpointing.h"
 #include "model/layer_shards.h"
 #include "model/loss.h"
-#include "model/rms_norm.h"
 #include "model/rope.h"
 
 #include <algorithm>
@@ -13,14 +12,6 @@
 
 namespace expandft {
 namespace {
-
-/// angles_of(rope) for the RoPE of each kind of attention.
-template <typename AnglesOf>
-std::vector<RopeAngles> layer_angles(const DecoderSpec& spec, AnglesOf angles_of) {
-  std::vector<RopeAngles> angles;
-  for (const AttentionKind& kind : spec.attention_kinds) angles.push_back(angles_of(kind.rope));
-  return angles;
-}
 
 const char* non_finite_hint(at::ScalarType dtype) {
   switch (dtype) {
@@ -78,8 +69,34 @@ at::Tensor Decoder::embed(const at::Tensor& ids) const {
   return scaled_embedding(at::embedding(weights_.embedding, ids).to(dtype_), spec_);
 }
 
+at::Tensor Decoder::checkpointed_layer(std::int64_t layer, const at::Tensor& x,
+                                       std::shared_ptr<const Attend> attend,
+                                       const LayerInputs& inputs) const {
+  const std::int64_t source = spec_.key_layer(layer);
+  const auto place = static_cast<std::size_t>(layer);
+  LayerTensors kept{x};
+  if (source != layer) {
+    const KeysAndValues& shared = inputs.shared.at(source);
+    kept[1] = shared.keys;
+    kept[2] = shared.values;
+  }
+  if (!inputs.own.empty()) kept[3] = inputs.own.at(place);
+  const auto again = [this, layer, place, source,
+                      attend = std::move(attend)](const LayerTensors& tensors) {
+    LayerInputs same;
+    if (tensors[1].defined()) same.shared[source] = {tensors[1], tensors[2]};
+    if (tensors[3].defined()) {
+      same.own.resize(place + 1);
+      same.own[place] = tensors[3];
+    }
+    return decoder_layer(spec_, layer, weights_.layers[place], mlp(layer), tensors[0], *attend,
+                         same);
+  };
+  return checkpointed(again, kept);
+}
+
 at::Tensor Decoder::run_layers(std::int64_t begin, std::int64_t end, at::Tensor x,
-                               const Attend& attend) const {
+                               const Attend& attend, LayerInputs& inputs) const {
   const bool with_gradients = at::GradMode::is_enabled();
   const std::int64_t checkpointed_from = with_gradients ? checkpointed_from_.value_or(end) : end;
   const auto kept = checkpointed_from < end ? std::make_shared<const Attend>(attend) : nullptr;
@@ -92,24 +109,24 @@ at::Tensor Decoder::run_layers(std::int64_t begin, std::int64_t end, at::Tensor 
                        : with_gradients ? std::nullopt
                                         : std::optional<std::int64_t>(0));
     }
-    const auto run = [this, i](const at::Tensor& entering, const Attend& with) {
-      return decoder_layer(spec_, i, weights_.layers[static_cast<std::size_t>(i)], mlp(i), entering,
-                           with);
-    };
-    x = i < checkpointed_from
-            ? run(in, attend)
-            : checkpointed([run, kept](const at::Tensor& again) { return run(again, *kept); }, in);
+    // A layer that gives keys and values to later ones has more than one result.
+    x = i < checkpointed_from || is_key_source(spec_, i)
+            ? decoder_layer(spec_, i, weights_.layers[static_cast<std::size_t>(i)], mlp(i), in,
+                            attend, inputs)
+            : checkpointed_layer(i, in, kept, inputs);
     if (shards_) x = held_in_backward(shards_, i, !in.requires_grad(), x);
   }
   return x;
 }
 
 at::Tensor Decoder::final_norm(const at::Tensor& x) const {
-  return rms_norm(x, weights_.final_norm, spec_.norm_eps, spec_.norm_adds_one);
+  return head_input(spec_, x, weights_.final_norm);
 }
 
 at::Tensor Decoder::forward(const at::Tensor& ids, const Attend& attend) const {
-  return final_norm(run_layers(0, spec_.layers, embed(ids), attend));
+  const at::Tensor x = embed(ids);
+  LayerInputs inputs{own_inputs(spec_, weights_.layer_inputs, ids, x), {}};
+  return final_norm(run_layers(0, spec_.layers, x, attend, inputs));
 }
 
 at::Tensor Decoder::hidden(const TokenTensors& tokens) const {
@@ -118,13 +135,49 @@ at::Tensor Decoder::hidden(const TokenTensors& tokens) const {
 
 at::Tensor Decoder::hidden(const TokenTensors& tokens, std::int64_t layer,
                            const at::Tensor& states) const {
+  LayerInputs inputs;
+  if (spec_.layer_input > 0) {
+    inputs.own = own_inputs(spec_, weights_.layer_inputs, tokens.ids, embed(tokens.ids));
+  }
+  std::int64_t column = spec_.hidden;
+  const auto next = [&](const AttentionKind& kind) {
+    const std::int64_t numbers = kind.kv_heads * kind.head_dim;
+    column += numbers;
+    return states.narrow(1, column - numbers, numbers)
+        .reshape({states.size(0), kind.kv_heads, kind.head_dim});
+  };
+  for (const std::int64_t source : spec_.key_sources()) {
+    if (source >= layer) continue;
+    const AttentionKind& kind = spec_.attention(source);
+    const at::Tensor keys = next(kind);
+    inputs.shared[source] = {keys, next(kind)};
+  }
+  const at::Tensor x =
+      column == spec_.hidden ? states : states.narrow(1, 0, spec_.hidden).contiguous();
   return final_norm(
-      run_layers(layer, spec_.layers, states, batch_attention(spec_, tokens, dtype_)));
+      run_layers(layer, spec_.layers, x, batch_attention(spec_, tokens, dtype_), inputs));
+}
+
+std::int64_t Decoder::state_width(std::int64_t layer) const {
+  std::int64_t width = spec_.hidden;
+  for (const std::int64_t source : spec_.key_sources()) {
+    const AttentionKind& kind = spec_.attention(source);
+    if (source < layer) width += 2 * kind.kv_heads * kind.head_dim;
+  }
+  return width;
 }
 
 at::Tensor Decoder::states_before(std::int64_t layer, const TokenTensors& tokens) const {
   const c10::NoGradGuard no_grad;
-  return run_layers(0, layer, embed(tokens.ids), batch_attention(spec_, tokens, dtype_));
+  const at::Tensor x = embed(tokens.ids);
+  LayerInputs inputs{own_inputs(spec_, weights_.layer_inputs, tokens.ids, x), {}};
+  std::vector<at::Tensor> parts{
+      run_layers(0, layer, x, batch_attention(spec_, tokens, dtype_), inputs)};
+  for (const auto& [source, shared] : inputs.shared) {
+    parts.push_back(shared.keys.flatten(1));
+    parts.push_back(shared.values.flatten(1));
+  }
+  return parts.size() == 1 ? parts.front() : at::cat(parts, 1);
 }
 
 at::Tensor Decoder::hidden(const at::Tensor& ids, KvCache& cache) const {
@@ -139,14 +192,16 @@ at::Tensor Decoder::hidden(const at::Tensor& ids, KvCache& cache) const {
     cache = KvCache(spec_);
     return hidden(all, cache).narrow(0, before, n);
   }
-  const std::vector<RopeAngles> angles = layer_angles(spec_, [&](const RopeSpec& rope) {
-    return rope_angles(rope, spec_.rotary_dim, length, n, weights_.embedding.options(), dtype_);
+  const std::vector<RopeAngles> angles = attention_angles(spec_, [&](const AttentionKind& kind) {
+    return rope_angles(kind.rope, kind.rotary_dim, length, n, weights_.embedding.options(), dtype_);
   });
   const at::Tensor out = forward(
       ids, [&](std::int64_t layer, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
         const RopeAngles& turn = angles[spec_.kind_of_layer[static_cast<std::size_t>(layer)]];
-        const KvCache::View all = cache.append(layer, apply_rope(k, turn), v);
-        return cached_attention(apply_rope(q, turn), all.keys, all.values,
+        const std::int64_t source = spec_.key_layer(layer);
+        const KvCache::View all = source == layer ? cache.append(layer, apply_rope(k, turn), v)
+                                                  : cache.appended(source, n);
+        return cached_attention(apply_rope_to_queries(q, turn), all.keys, all.values,
                                 attention_options(spec_, layer));
       });
   cache.advance(ids);
@@ -155,15 +210,15 @@ at::Tensor Decoder::hidden(const at::Tensor& ids, KvCache& cache) const {
 
 at::Tensor Decoder::hidden(const TokenTensors& tokens, BatchCache& cache) const {
   const c10::NoGradGuard no_grad;
-  const std::vector<RopeAngles> angles = layer_angles(spec_, [&](const RopeSpec& rope) {
-    return rope_angles(rope, spec_.rotary_dim, tokens.positions, tokens.offsets, dtype_);
+  const std::vector<RopeAngles> angles = attention_angles(spec_, [&](const AttentionKind& kind) {
+    return rope_angles(kind.rope, kind.rotary_dim, tokens.positions, tokens.offsets, dtype_);
   });
   const at::Tensor out = forward(tokens.ids, [&](std::int64_t layer, const at::Tensor& q,
                                                  const at::Tensor& k, const at::Tensor& v) {
     const RopeAngles& turn = angles[spec_.kind_of_layer[static_cast<std::size_t>(layer)]];
     const at::Tensor keys = apply_rope(k, turn);
-    cache.fill(layer, keys, v, tokens.offsets);
-    return causal_attention(apply_rope(q, turn), keys, v, tokens.offsets,
+    if (!spec_.shares_keys(layer)) cache.fill(layer, keys, v, tokens.offsets);
+    return causal_attention(apply_rope_to_queries(q, turn), keys, v, tokens.offsets,
                             attention_options(spec_, layer));
   });
   cache.filled(tokens.offsets);
@@ -172,8 +227,8 @@ at::Tensor Decoder::hidden(const TokenTensors& tokens, BatchCache& cache) const 
 
 at::Tensor Decoder::hidden(const BranchedTensors& tokens) const {
   const c10::NoGradGuard no_grad;
-  const std::vector<RopeAngles> angles = layer_angles(spec_, [&](const RopeSpec& rope) {
-    return rope_angles(rope, spec_.rotary_dim, tokens.positions, tokens.offsets, dtype_);
+  const std::vector<RopeAngles> angles = attention_angles(spec_, [&](const AttentionKind& kind) {
+    return rope_angles(kind.rope, kind.rotary_dim, tokens.positions, tokens.offsets, dtype_);
   });
   const at::Tensor like = at::empty({0}, weights_.embedding.options().dtype(dtype_));
   std::vector<SeenTokens> seen;  // for each kind of attention
@@ -183,7 +238,7 @@ at::Tensor Decoder::hidden(const BranchedTensors& tokens) const {
   return forward(tokens.ids, [&](std::int64_t layer, const at::Tensor& q, const at::Tensor& k,
                                  const at::Tensor& v) {
     const std::size_t kind = spec_.kind_of_layer[static_cast<std::size_t>(layer)];
-    return group_attention(apply_rope(q, angles[kind]), apply_rope(k, angles[kind]), v,
+    return group_attention(apply_rope_to_queries(q, angles[kind]), apply_rope(k, angles[kind]), v,
                            tokens.offsets, seen[kind], attention_options(spec_, layer));
   });
 }
@@ -192,8 +247,8 @@ at::Tensor Decoder::hidden(const at::Tensor& ids, BatchCache& cache) const {
   const c10::NoGradGuard no_grad;
   std::vector<std::int64_t> lengths = cache.lengths();
   for (std::int64_t& length : lengths) ++length;
-  const std::vector<RopeAngles> angles = layer_angles(spec_, [&](const RopeSpec& rope) {
-    return newest_rope_angles(rope, spec_.rotary_dim, cache.positions(), lengths, dtype_);
+  const std::vector<RopeAngles> angles = attention_angles(spec_, [&](const AttentionKind& kind) {
+    return newest_rope_angles(kind.rope, kind.rotary_dim, cache.positions(), lengths, dtype_);
   });
   cache.make_room();
   std::vector<SeenTokens> seen;  // for each kind of attention
@@ -201,9 +256,12 @@ at::Tensor Decoder::hidden(const at::Tensor& ids, BatchCache& cache) const {
   const at::Tensor out = forward(
       ids, [&](std::int64_t layer, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
         const std::size_t kind = spec_.kind_of_layer[static_cast<std::size_t>(layer)];
-        const BatchCache::View all = cache.append(layer, apply_rope(k, angles[kind]), v);
-        return one_token_attention(apply_rope(q, angles[kind]), all.keys, all.values, seen[kind],
-                                   attention_options(spec_, layer));
+        const std::int64_t source = spec_.key_layer(layer);
+        const BatchCache::View all = source == layer
+                                         ? cache.append(layer, apply_rope(k, angles[kind]), v)
+                                         : cache.appended(source);
+        return one_token_attention(apply_rope_to_queries(q, angles[kind]), all.keys, all.values,
+                                   seen[kind], attention_options(spec_, layer));
       });
   cache.advance();
   return out;

@@ -60,13 +60,15 @@ class Decoder {
   /// The lowest trainable layer must be `layer` or above it.
   void checkpoint_from(std::int64_t layer) { checkpointed_from_ = layer; }
 
-  /// The last hidden states, after the final norm: (N, h).
+  /// The last hidden states, after the final norm and the scale of logits: (N, h).
   at::Tensor hidden(const TokenTensors& tokens) const;
-  /// The same, from the states (N, h) that enter `layer`: bit for bit the same if they are the
-  /// states_before of these tokens.
+  /// The same, from the states (N, state_width) that enter `layer`: bit for bit the same if they
+  /// are the states_before of these tokens.
   at::Tensor hidden(const TokenTensors& tokens, std::int64_t layer, const at::Tensor& states) const;
-  /// The hidden states that enter `layer` (N, h). No gradients.
+  /// What enters `layer` (N, state_width(layer)): the hidden states, then the keys and values of
+  /// lower layers that `layer` and higher ones use. No gradients.
   at::Tensor states_before(std::int64_t layer, const TokenTensors& tokens) const;
+  std::int64_t state_width(std::int64_t layer) const;
   /// hidden() of the next tokens (n) of the sequence in `cache`. No gradients.
   at::Tensor hidden(const at::Tensor& ids, KvCache& cache) const;
   /// hidden() of whole sequences, which fill an empty `cache`. No gradients.
@@ -80,7 +82,7 @@ class Decoder {
 
   /// The sum of the negative log-likelihoods (nats) of the batch's targets; differentiable.
   at::Tensor loss(const TokenTensors& tokens) const;
-  /// The same, from the states (N, h) that enter `layer`.
+  /// The same, from the states_before of `layer`.
   at::Tensor loss(const TokenTensors& tokens, std::int64_t layer, const at::Tensor& states) const;
   /// The log-probability of each target (M), fp32, in the order of tokens.target_rows. No
   /// gradients.
@@ -95,8 +97,12 @@ class Decoder {
   /// The input of the first layer.
   at::Tensor embed(const at::Tensor& ids) const;
   /// Layers [begin, end).
-  at::Tensor run_layers(std::int64_t begin, std::int64_t end, at::Tensor x,
-                        const Attend& attend) const;
+  at::Tensor run_layers(std::int64_t begin, std::int64_t end, at::Tensor x, const Attend& attend,
+                        LayerInputs& inputs) const;
+  /// One layer of which only the inputs are kept for backward.
+  at::Tensor checkpointed_layer(std::int64_t layer, const at::Tensor& x,
+                                std::shared_ptr<const Attend> attend,
+                                const LayerInputs& inputs) const;
   at::Tensor final_norm(const at::Tensor& x) const;
   at::Tensor loss_of(const at::Tensor& hidden, const TokenTensors& tokens) const;
 

@@ -54,7 +54,6 @@ struct GatedMlpFunction : torch::autograd::Function<GatedMlpFunction> {
   }
 };
 
-/// act(gate) ⊙ up, for MLPs whose projections are computed separately (LoRA).
 struct GatedActivationFunction : torch::autograd::Function<GatedActivationFunction> {
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& gate, const at::Tensor& up,
                             std::int64_t activation) {
@@ -74,14 +73,17 @@ struct GatedActivationFunction : torch::autograd::Function<GatedActivationFuncti
 
 }  // namespace
 
+at::Tensor gated_product(const at::Tensor& gate, const at::Tensor& up, Activation activation) {
+  return GatedActivationFunction::apply(gate, up, static_cast<std::int64_t>(activation));
+}
+
 at::Tensor gated_mlp(const at::Tensor& x, const MlpWeights& weights, Activation activation) {
   const at::ScalarType dtype = x.scalar_type();
   const auto bias = [&](const Linear& linear) {
     return linear.bias.defined() ? std::optional(linear.bias.to(dtype)) : std::nullopt;
   };
   if (weights.gate.update || weights.up.update || weights.down.update) {
-    const at::Tensor inner = GatedActivationFunction::apply(weights.gate(x), weights.up(x),
-                                                            static_cast<std::int64_t>(activation));
+    const at::Tensor inner = gated_product(weights.gate(x), weights.up(x), activation);
     return Linear{weights.down.weight, {}, weights.down.update}(inner);
   }
   return GatedMlpFunction::apply(

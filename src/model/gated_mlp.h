@@ -13,6 +13,9 @@ namespace expandft {
 /// nor computed.
 at::Tensor gated_mlp(const at::Tensor& x, const MlpWeights& weights, Activation activation);
 
+/// act(gate) ⊙ up, both (N, p), differentiable in both: for projections that are computed apart.
+at::Tensor gated_product(const at::Tensor& gate, const at::Tensor& up, Activation activation);
+
 /// The feed-forward block of a layer, which methods of training can replace.
 class Mlp {
  public:

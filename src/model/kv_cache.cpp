@@ -25,15 +25,24 @@ KvCache::View KvCache::append(std::int64_t layer, const at::Tensor& keys,
   View& room = layers_[static_cast<std::size_t>(layer)];
   store(room.keys, length_, keys);
   store(room.values, length_, values);
-  const std::int64_t total = length_ + keys.size(0);
-  return {room.keys.narrow(0, 0, total), room.values.narrow(0, 0, total)};
+  return appended(layer, keys.size(0));
+}
+
+KvCache::View KvCache::appended(std::int64_t layer, std::int64_t n) const {
+  const View& room = layers_[static_cast<std::size_t>(layer)];
+  return {room.keys.narrow(0, 0, length_ + n), room.values.narrow(0, 0, length_ + n)};
 }
 
 BatchCache::BatchCache(const DecoderSpec& spec, std::int64_t sequences, std::int64_t capacity,
                        const at::TensorOptions& options)
-    : keys_(at::empty({spec.layers, sequences, capacity, spec.kv_heads, spec.head_dim}, options)),
-      values_(at::empty_like(keys_)),
-      reads_rows_(uses_rows(keys_, spec.attention_softcap)) {
+    : reads_rows_(uses_rows(at::empty({0}, options), spec.attention_softcap)) {
+  for (std::int64_t i = 0; i < spec.layers; ++i) {
+    const AttentionKind& kind = spec.attention(i);
+    const std::int64_t heads = spec.shares_keys(i) ? 0 : kind.kv_heads;  // of its own
+    for (auto* all : {&keys_, &values_}) {
+      all->push_back(at::empty({sequences, capacity, heads, kind.head_dim}, options));
+    }
+  }
   places_.resize(static_cast<std::size_t>(sequences));
   std::iota(places_.begin(), places_.end(), std::int64_t{0});
   set_lengths(std::vector<std::int64_t>(static_cast<std::size_t>(sequences), 0));
@@ -45,12 +54,14 @@ std::int64_t BatchCache::longest() const {
 
 void BatchCache::set_lengths(std::vector<std::int64_t> lengths) {
   lengths_ = std::move(lengths);
-  positions_ = at::tensor(lengths_, at::kLong).to(keys_.device());
+  positions_ = at::tensor(lengths_, at::kLong).to(keys_.front().device());
 }
 
 void BatchCache::fill(std::int64_t layer, const at::Tensor& keys, const at::Tensor& values,
                       const std::vector<std::int64_t>& offsets) {
-  const at::Tensor k = keys_.select(0, layer), v = values_.select(0, layer);
+  const auto of = static_cast<std::size_t>(layer);
+  const at::Tensor& k = keys_[of];
+  const at::Tensor& v = values_[of];
   if (!reads_rows_) {
     // No token attends to what follows the end of its sequence, but with a mask a weight of 0 times
     // NaN is NaN, so the unused part is set to zero.
@@ -75,24 +86,29 @@ void BatchCache::filled(const std::vector<std::int64_t>& offsets) {
 void BatchCache::make_room() {
   const std::int64_t full = capacity();
   if (longest() < full) return;
-  for (at::Tensor* all : {&keys_, &values_}) {
-    std::vector<std::int64_t> sizes = all->sizes().vec();
-    sizes[2] = 2 * full;
-    const at::Tensor larger = at::zeros(sizes, all->options());
-    larger.narrow(2, 0, full).copy_(*all);
-    *all = larger;
+  for (auto* all : {&keys_, &values_}) {
+    for (at::Tensor& room : *all) {
+      std::vector<std::int64_t> sizes = room.sizes().vec();
+      sizes[1] = 2 * full;
+      const at::Tensor larger = at::zeros(sizes, room.options());
+      larger.narrow(1, 0, full).copy_(room);
+      room = larger;
+    }
   }
 }
 
 BatchCache::View BatchCache::append(std::int64_t layer, const at::Tensor& keys,
                                     const at::Tensor& values) {
   const at::Tensor places = at::tensor(places_, positions_.options());
-  const auto put = [&](at::Tensor& all, const at::Tensor& newest) {
-    at::Tensor room = all.select(0, layer);
-    room.index_put_({places, positions_}, newest);
-    return room;
+  const auto put = [&](std::vector<at::Tensor>& all, const at::Tensor& newest) {
+    at::Tensor& room = all[static_cast<std::size_t>(layer)];
+    return room.index_put_({places, positions_}, newest);
   };
   return {put(keys_, keys), put(values_, values)};
+}
+
+BatchCache::View BatchCache::appended(std::int64_t layer) const {
+  return {keys_[static_cast<std::size_t>(layer)], values_[static_cast<std::size_t>(layer)]};
 }
 
 SeenTokens BatchCache::seen(std::optional<std::int64_t> window) const {
@@ -129,9 +145,10 @@ void BatchCache::keep(const std::vector<std::int64_t>& sequences) {
   if (reads_rows_) {
     places_ = std::move(places);
   } else {
-    const at::Tensor kept = at::tensor(sequences, at::kLong).to(keys_.device());
-    keys_ = keys_.index_select(1, kept);
-    values_ = values_.index_select(1, kept);
+    const at::Tensor kept = at::tensor(sequences, at::kLong).to(keys_.front().device());
+    for (auto* all : {&keys_, &values_}) {
+      for (at::Tensor& room : *all) room = room.index_select(0, kept);
+    }
     places_.resize(sequences.size());
   }
   set_lengths(std::move(lengths));

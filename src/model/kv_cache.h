@@ -23,6 +23,8 @@ class KvCache {
   };
   /// Appends the new tokens' keys and values (n, kv_heads, dim) to a layer and returns all of them.
   View append(std::int64_t layer, const at::Tensor& keys, const at::Tensor& values);
+  /// The same of a layer that has appended its `n` new tokens in this pass.
+  View appended(std::int64_t layer, std::int64_t n) const;
   /// Call this once all layers have appended their new tokens, whose ids (n) are given.
   void advance(const at::Tensor& ids) {
     ids_.push_back(ids);
@@ -66,6 +68,8 @@ class BatchCache {
   /// Appends the newest token's keys and values (sequences, kv_heads, dim) to a layer. The result
   /// holds the tokens that seen() names.
   View append(std::int64_t layer, const at::Tensor& keys, const at::Tensor& values);
+  /// The same of a layer that has appended its newest token in this pass.
+  View appended(std::int64_t layer) const;
   /// What the newest token of each sequence sees, itself included.
   SeenTokens seen(std::optional<std::int64_t> window) const;
   /// Call this once all layers have appended their token.
@@ -76,11 +80,11 @@ class BatchCache {
 
  private:
   std::int64_t longest() const;
-  std::int64_t capacity() const { return keys_.size(2); }
+  std::int64_t capacity() const { return keys_.front().size(1); }
   void set_lengths(std::vector<std::int64_t> lengths);
 
-  at::Tensor keys_, values_;  // (layers, places, capacity, kv_heads, dim)
-  bool reads_rows_;           // uses_rows
+  std::vector<at::Tensor> keys_, values_;  // of each layer: (places, capacity, kv_heads, dim)
+  bool reads_rows_;                        // uses_rows
   std::vector<std::int64_t> lengths_;
   std::vector<std::int64_t> places_;  // of each sequence; without reads_rows_ 0, 1, 2, …
   at::Tensor positions_;              // lengths_ on the device

@@ -12,10 +12,10 @@ using torch::autograd::variable_list;
 
 struct RmsNormFunction : torch::autograd::Function<RmsNormFunction> {
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x, const at::Tensor& weight,
-                            double eps, bool adds_one) {
-    auto [y, rstd] = rms_norm_forward(x, weight, eps, adds_one);
+                            double eps, NormRule rule) {
+    auto [y, rstd] = rms_norm_forward(x, weight, eps, rule);
     ctx->save_for_backward({x, weight, rstd});
-    ctx->saved_data["adds_one"] = adds_one;
+    ctx->saved_data["rule"] = static_cast<std::int64_t>(rule);
     return y;
   }
 
@@ -24,7 +24,8 @@ struct RmsNormFunction : torch::autograd::Function<RmsNormFunction> {
     const at::Tensor &x = saved[0], &weight = saved[1], &rstd = saved[2], &dy = grads[0];
     at::Tensor dx, dweight;
     if (ctx->needs_input_grad(0)) {
-      dx = rms_norm_backward(dy, x, weight, rstd, ctx->saved_data["adds_one"].toBool());
+      dx = rms_norm_backward(dy, x, weight, rstd,
+                             static_cast<NormRule>(ctx->saved_data["rule"].toInt()));
     }
     if (ctx->needs_input_grad(1)) {
       const at::Tensor normed = x.to(at::kFloat) * rstd;
@@ -36,8 +37,8 @@ struct RmsNormFunction : torch::autograd::Function<RmsNormFunction> {
 
 }  // namespace
 
-at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps, bool adds_one) {
-  return RmsNormFunction::apply(x, weight.to(x.scalar_type()), eps, adds_one);
+at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps, NormRule rule) {
+  return RmsNormFunction::apply(x, weight.to(x.scalar_type()), eps, rule);
 }
 
 }  // namespace expandft

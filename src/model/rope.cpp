@@ -65,7 +65,24 @@ RopeAngles cos_and_sin(const at::Tensor& angles, const RopeSpec& spec, at::Scala
   const auto scaled = [&](at::Tensor x) {
     return (spec.attention_factor == 1 ? x : x.mul_(spec.attention_factor)).to(dtype);
   };
-  return {scaled(angles.cos()), scaled(angles.sin())};
+  return {scaled(angles.cos()), scaled(angles.sin()), {}};
+}
+
+/// The factors of queries at `positions` (N), in sequences of at most `longest` tokens; undefined
+/// where all are 1. Computed in fp32 and then cast.
+at::Tensor query_scale(const RopeSpec& spec, const at::Tensor& positions, std::int64_t longest,
+                       at::ScalarType dtype) {
+  if (spec.query_growth == 0 || longest <= spec.original_max_positions) return {};
+  const at::Tensor times = positions.div(spec.original_max_positions, "floor").to(at::kFloat);
+  return times.log1p_().mul_(spec.query_growth).add_(1).to(dtype).view({-1, 1, 1});
+}
+
+std::int64_t longest_of(const std::vector<std::int64_t>& offsets) {
+  std::int64_t longest = 0;
+  for (std::size_t i = 0; i + 1 < offsets.size(); ++i) {
+    longest = std::max(longest, offsets[i + 1] - offsets[i]);
+  }
+  return longest;
 }
 
 }  // namespace
@@ -90,6 +107,9 @@ std::vector<double> rope_frequencies(const RopeSpec& spec, std::int64_t dim, std
       case RopeScaling::kYarn:
         frequencies.push_back(yarn_interpolated(plain, pair, spec, size));
         break;
+      case RopeScaling::kProportional:
+        frequencies.push_back(i < spec.turned_pairs ? plain / spec.factor : 0.0);
+        break;
       case RopeScaling::kLongRope:
         frequencies.push_back(plain / (length > spec.original_max_positions
                                            ? spec.long_factor.at(place)
@@ -108,7 +128,9 @@ bool same_frequencies(const RopeSpec& spec, std::int64_t before, std::int64_t af
 RopeAngles rope_angles(const RopeSpec& spec, std::int64_t dim, const at::Tensor& positions,
                        const std::vector<std::int64_t>& offsets, at::ScalarType dtype) {
   if (spec.scaling != RopeScaling::kLongRope) {
-    return cos_and_sin(angles_of(spec, dim, positions, 0), spec, dtype);
+    RopeAngles out = cos_and_sin(angles_of(spec, dim, positions, 0), spec, dtype);
+    out.query_scale = query_scale(spec, positions, longest_of(offsets), dtype);
+    return out;
   }
   std::vector<at::Tensor> angles;
   for (std::size_t i = 0; i + 1 < offsets.size(); ++i) {
@@ -121,13 +143,17 @@ RopeAngles rope_angles(const RopeSpec& spec, std::int64_t dim, const at::Tensor&
 RopeAngles rope_angles(const RopeSpec& spec, std::int64_t dim, std::int64_t length, std::int64_t n,
                        const at::TensorOptions& options, at::ScalarType dtype) {
   const at::Tensor positions = at::arange(length - n, length, options.dtype(at::kLong));
-  return cos_and_sin(angles_of(spec, dim, positions, length), spec, dtype);
+  RopeAngles out = cos_and_sin(angles_of(spec, dim, positions, length), spec, dtype);
+  out.query_scale = query_scale(spec, positions, length, dtype);
+  return out;
 }
 
 RopeAngles newest_rope_angles(const RopeSpec& spec, std::int64_t dim, const at::Tensor& positions,
                               const std::vector<std::int64_t>& lengths, at::ScalarType dtype) {
   if (spec.scaling != RopeScaling::kLongRope) {
-    return cos_and_sin(angles_of(spec, dim, positions, 0), spec, dtype);
+    RopeAngles out = cos_and_sin(angles_of(spec, dim, positions, 0), spec, dtype);
+    out.query_scale = query_scale(spec, positions, std::ranges::max(lengths), dtype);
+    return out;
   }
   std::vector<at::Tensor> angles;
   for (std::size_t i = 0; i < lengths.size(); ++i) {
@@ -137,8 +163,13 @@ RopeAngles newest_rope_angles(const RopeSpec& spec, std::int64_t dim, const at::
   return cos_and_sin(at::cat(angles), spec, dtype);
 }
 
-at::Tensor apply_rope(const at::Tensor& x, const RopeAngles& angles) {
-  return RopeFunction::apply(x, angles.cos, angles.sin);
+at::Tensor apply_rope(const at::Tensor& keys, const RopeAngles& angles) {
+  return angles.cos.defined() ? RopeFunction::apply(keys, angles.cos, angles.sin) : keys;
+}
+
+at::Tensor apply_rope_to_queries(const at::Tensor& queries, const RopeAngles& angles) {
+  const at::Tensor turned = apply_rope(queries, angles);
+  return angles.query_scale.defined() ? turned * angles.query_scale : turned;
 }
 
 }  // namespace expandft

@@ -17,9 +17,10 @@ std::vector<double> rope_frequencies(const RopeSpec& spec, std::int64_t dim, std
 bool same_frequencies(const RopeSpec& spec, std::int64_t before, std::int64_t after);
 
 /// Rotations of tokens: cos and sin of the angles, each (N, dim / 2), computed in fp32 and then
-/// cast.
+/// cast. Undefined for layers without position embedding.
 struct RopeAngles {
   at::Tensor cos, sin;
+  at::Tensor query_scale;  // (N, 1, 1): multiplies queries; undefined: 1
 };
 
 /// The angles of a pack of sequences, whose tokens are at positions (N): sequence i is tokens
@@ -35,8 +36,10 @@ RopeAngles rope_angles(const RopeSpec& spec, std::int64_t dim, std::int64_t leng
 RopeAngles newest_rope_angles(const RopeSpec& spec, std::int64_t dim, const at::Tensor& positions,
                               const std::vector<std::int64_t>& lengths, at::ScalarType dtype);
 
-/// Rotates the first `dim` numbers of each head of x (N, heads, head_dim) by the angles of its
-/// token, in pairs (i, i + dim/2). Differentiable in x.
-at::Tensor apply_rope(const at::Tensor& x, const RopeAngles& angles);
+/// Rotates the first `dim` numbers of each head of keys (N, heads, head_dim) by the angles of their
+/// token, in pairs (i, i + dim/2). Differentiable.
+at::Tensor apply_rope(const at::Tensor& keys, const RopeAngles& angles);
+/// The same for queries, which it also scales.
+at::Tensor apply_rope_to_queries(const at::Tensor& queries, const RopeAngles& angles);
 
 }  // namespace expandft

@@ -2,7 +2,6 @@
 
 #include "families/model_config.h"
 #include "model/loss.h"
-#include "model/rms_norm.h"
 
 namespace expandft {
 
@@ -19,14 +18,15 @@ at::Tensor StreamedDecoder::hidden(const TokenTensors& tokens, const MakeMlp& ma
   WeightLoader loader(directory_, spec_, dtype_, device_, replacement_);
   const Attend attend = batch_attention(spec_, tokens, dtype_);
   at::Tensor x = scaled_embedding(loader.embedding_rows(tokens.ids), spec_);
+  LayerInputs inputs{own_inputs(spec_, loader.layer_inputs(), tokens.ids, x), {}};
   for (std::int64_t i = 0; i < spec_.layers; ++i) {
     const LayerWeights layer = loader.layer(i);
     const std::unique_ptr<Mlp> mlp =
         make_mlp ? make_mlp(i, layer.mlp) : std::make_unique<DenseMlp>(layer.mlp, spec_.activation);
-    x = decoder_layer(spec_, i, layer, *mlp, x, attend);
+    x = decoder_layer(spec_, i, layer, *mlp, x, attend, inputs);
     directory_.release();
   }
-  x = rms_norm(x, loader.final_norm(), spec_.norm_eps, spec_.norm_adds_one);
+  x = head_input(spec_, x, loader.final_norm());
   loader.head_rows(0, 1);  // checks it and marks it as used
   loader.check_all_used();
   return x;

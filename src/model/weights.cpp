@@ -111,11 +111,22 @@ void WeightLoader::check_all_used() const {
   }
 }
 
-AttentionWeights WeightLoader::attention(const std::string& prefix) {
+AttentionWeights WeightLoader::attention(std::int64_t index) {
+  const std::string prefix = spec_.names.layer(index, "self_attn.");
+  const AttentionKind& kind = spec_.attention(index);
   const std::int64_t h = spec_.hidden;
-  const std::int64_t queries = spec_.heads * spec_.head_dim, keys = spec_.kv_heads * spec_.head_dim;
+  const std::int64_t queries = spec_.heads * kind.head_dim, keys = kind.kv_heads * kind.head_dim;
   AttentionWeights out;
   out.o = linear(prefix + "o_proj", h, queries, spec_.output_bias);
+  if (spec_.shares_keys(index)) {
+    out.q = linear(prefix + "q_proj", queries, h, spec_.qkv_bias);
+    // Some checkpoints store what no layer uses.
+    for (const char* idle :
+         {"k_proj.weight", "k_proj.bias", "v_proj.weight", "v_proj.bias", "k_norm.weight"}) {
+      asked_.insert(prefix + idle);
+    }
+    return out;
+  }
   if (spec_.fused_projections) {
     const Linear qkv = linear(prefix + "qkv_proj", queries + 2 * keys, h, spec_.qkv_bias);
     out.q = rows(qkv, 0, queries);
@@ -124,7 +135,7 @@ AttentionWeights WeightLoader::attention(const std::string& prefix) {
   } else {
     out.q = linear(prefix + "q_proj", queries, h, spec_.qkv_bias);
     out.k = linear(prefix + "k_proj", keys, h, spec_.qkv_bias);
-    out.v = linear(prefix + "v_proj", keys, h, spec_.qkv_bias);
+    if (!kind.values_are_keys) out.v = linear(prefix + "v_proj", keys, h, spec_.qkv_bias);
   }
   return out;
 }
@@ -148,13 +159,29 @@ MlpWeights WeightLoader::mlp(std::int64_t index) {
 LayerWeights WeightLoader::layer(std::int64_t index) {
   LayerWeights out;
   for_each_norm(out, spec_, [&](const std::string& name, at::Tensor& norm) {
+    if (name == "self_attn.k_norm" && spec_.shares_keys(index)) return;
     const bool of_heads = name.starts_with("self_attn.");
     norm = tensor(spec_.names.layer(index, name + ".weight"),
-                  {of_heads ? spec_.head_dim : spec_.hidden});
+                  {of_heads ? spec_.attention(index).head_dim : spec_.hidden});
   });
-  out.attention = attention(spec_.names.layer(index, "self_attn."));
+  if (spec_.layer_scale) out.output_scale = tensor(spec_.names.layer(index, "layer_scalar"), {1});
+  out.attention = attention(index);
   out.mlp = mlp(index);
+  if (const std::int64_t own = spec_.layer_input; own > 0) {
+    const std::string prefix = spec_.names.layer(index, "per_layer_");
+    out.input_gate = linear(prefix + "input_gate", own, spec_.hidden, false);
+    out.input_projection = linear(prefix + "projection", spec_.hidden, own, false);
+  }
   return out;
+}
+
+LayerInputWeights WeightLoader::layer_inputs() {
+  if (spec_.layer_input == 0) return {};
+  const std::int64_t numbers = spec_.layers * spec_.layer_input;
+  const TensorNames& names = spec_.names;
+  const TensorView& view = checked(names.layer_embedding(), {spec_.layer_input_vocab, numbers});
+  return {mapped_tensor(view), tensor(names.layer_projection(), {numbers, spec_.hidden}),
+          tensor(names.layer_projection_norm(), {spec_.layer_input})};
 }
 
 DecoderWeights load_weights(const ModelDirectory& directory, const DecoderSpec& spec,
@@ -169,6 +196,7 @@ DecoderWeights load_weights(const ModelDirectory& directory, const DecoderSpec& 
     take_layer(weights.layers.back());
     directory.release();
   }
+  weights.layer_inputs = loader.layer_inputs();
   weights.final_norm = loader.final_norm();
   weights.head = spec.tied ? weights.embedding : loader.head();
   loader.check_all_used();

@@ -20,6 +20,7 @@ struct MlpWeights {
 };
 
 struct AttentionWeights {
+  // v is undefined where values are keys; both are where the layer uses those of another.
   Linear q, k, v, o;
 };
 
@@ -27,8 +28,18 @@ struct LayerWeights {
   at::Tensor attention_norm, mlp_norm;              // (h): before the blocks
   at::Tensor after_attention_norm, after_mlp_norm;  // (h): after them, or undefined
   at::Tensor query_norm, key_norm;                  // (head_dim), or undefined
+  at::Tensor output_scale;                          // (1), or undefined; never trained
+  Linear input_gate, input_projection;              // (P, h), (h, P): of the layer's own input
+  at::Tensor input_norm;                            // (h): after them
   AttentionWeights attention;
   MlpWeights mlp;
+};
+
+/// What makes the layers' own inputs, of P numbers for each of L layers; undefined if they have
+/// none. Frozen by every method.
+struct LayerInputWeights {
+  at::Tensor embedding;         // (V, L·P), in the file's dtype, mapped: rows are read as needed
+  at::Tensor projection, norm;  // (L·P, h), (P)
 };
 
 struct DecoderWeights {
@@ -36,6 +47,7 @@ struct DecoderWeights {
   std::vector<LayerWeights> layers;
   at::Tensor final_norm;  // (h)
   at::Tensor head;        // (V, h); the embedding itself when tied
+  LayerInputWeights layer_inputs;
 };
 
 /// Calls visit(name, tensor) for each defined tensor of a layer, with its name within the layer,
@@ -43,7 +55,7 @@ struct DecoderWeights {
 /// names.
 template <typename Weights, typename Visit>
 void for_each_tensor(Weights& layer, const DecoderSpec& spec, Visit visit);
-/// The same for linear maps: visit("mlp.gate_proj", linear).
+/// The same for linear maps that are defined: visit("mlp.gate_proj", linear).
 template <typename Weights, typename Visit>
 void for_each_linear(Weights& layer, Visit visit);
 /// The same for norms: visit("input_layernorm", weight).
@@ -81,6 +93,7 @@ class WeightLoader {
 
   at::Tensor embedding() { return tensor(spec_.names.embedding(), {spec_.vocab, spec_.hidden}); }
   LayerWeights layer(std::int64_t index);
+  LayerInputWeights layer_inputs();
   at::Tensor final_norm() { return tensor(spec_.names.final_norm(), {spec_.hidden}); }
   /// Rows of the embedding by token id (N): (N, h).
   at::Tensor embedding_rows(const at::Tensor& ids);
@@ -97,7 +110,7 @@ class WeightLoader {
   at::Tensor replaced(const std::string& name) const;
   at::Tensor tensor(const std::string& name, const Shape& shape);
   Linear linear(const std::string& prefix, std::int64_t out, std::int64_t in, bool bias);
-  AttentionWeights attention(const std::string& prefix);
+  AttentionWeights attention(std::int64_t index);
   MlpWeights mlp(std::int64_t index);
 
   const ModelDirectory& directory_;
@@ -111,34 +124,36 @@ class WeightLoader {
 template <typename Weights, typename Visit>
 void for_each_linear(Weights& layer, Visit visit) {
   visit("self_attn.q_proj", layer.attention.q);
-  visit("self_attn.k_proj", layer.attention.k);
-  visit("self_attn.v_proj", layer.attention.v);
+  if (layer.attention.k.weight.defined()) visit("self_attn.k_proj", layer.attention.k);
+  if (layer.attention.v.weight.defined()) visit("self_attn.v_proj", layer.attention.v);
   visit("self_attn.o_proj", layer.attention.o);
   visit("mlp.gate_proj", layer.mlp.gate);
   visit("mlp.up_proj", layer.mlp.up);
   visit("mlp.down_proj", layer.mlp.down);
+  if (layer.input_gate.weight.defined()) {
+    visit("per_layer_input_gate", layer.input_gate);
+    visit("per_layer_projection", layer.input_projection);
+  }
 }
 
 template <typename Weights, typename Visit>
 void for_each_norm(Weights& layer, const DecoderSpec& spec, Visit visit) {
   visit("input_layernorm", layer.attention_norm);
-  if (spec.norms_after_blocks) {
-    visit("post_attention_layernorm", layer.after_attention_norm);
-    visit("pre_feedforward_layernorm", layer.mlp_norm);
-    visit("post_feedforward_layernorm", layer.after_mlp_norm);
-  } else {
-    visit("post_attention_layernorm", layer.mlp_norm);
-  }
+  if (spec.norms_after_blocks) visit("post_attention_layernorm", layer.after_attention_norm);
+  visit(spec.mlp_norm, layer.mlp_norm);
+  if (spec.norms_after_blocks) visit("post_feedforward_layernorm", layer.after_mlp_norm);
   if (spec.query_key_norm) {
     visit("self_attn.q_norm", layer.query_norm);
     visit("self_attn.k_norm", layer.key_norm);
   }
+  if (spec.layer_input > 0) visit("post_per_layer_input_norm", layer.input_norm);
 }
 
 template <typename Weights, typename Visit>
 void for_each_tensor(Weights& layer, const DecoderSpec& spec, Visit visit) {
-  for_each_norm(layer, spec,
-                [&](const std::string& name, auto& norm) { visit(name + ".weight", norm); });
+  for_each_norm(layer, spec, [&](const std::string& name, auto& norm) {
+    if (norm.defined()) visit(name + ".weight", norm);  // a layer without keys has no norm of them
+  });
   for_each_linear(layer, [&](const std::string& name, auto& linear) {
     visit(name + ".weight", linear.weight);
     if (linear.bias.defined()) visit(name + ".bias", linear.bias);

@@ -115,7 +115,8 @@ MicroBatchLimits limits_of(const RunConfig& run, const MicroBatchSources& source
   if (training.cache_prefix == CachePrefix::kMemory && sources.method.frozen_layers > 0) {
     constexpr double kDefaultLimit = 4e9;
     const auto element = static_cast<double>(at::elementSize(decoder.dtype()));
-    const double states = element * static_cast<double>(tokens * decoder.spec().hidden);
+    const double states =
+        element * static_cast<double>(tokens * decoder.state_width(sources.method.frozen_layers));
     limits.fixed_bytes += std::min(states, training.cache_prefix_limit
                                                ? static_cast<double>(*training.cache_prefix_limit)
                                                : kDefaultLimit);

@@ -9,7 +9,8 @@ namespace {
 
 /// The mean over the layers. Embedding, head and final norm are not divided among ranks.
 double layer_parameters(const DecoderSpec& spec) {
-  const std::int64_t ends = (spec.tied ? 1 : 2) * spec.vocab * spec.hidden + spec.hidden;
+  const std::int64_t ends =
+      (spec.tied ? 1 : 2) * spec.vocab * spec.hidden + spec.hidden + layer_embedding_numbers(spec);
   return static_cast<double>(count_parameters(spec) - ends) / static_cast<double>(spec.layers);
 }
 
@@ -18,7 +19,8 @@ double layer_parameters(const DecoderSpec& spec) {
 /// its MLP gate, up and the input.
 double kept_numbers(const DecoderSpec& spec, std::int64_t layer, std::int64_t copies) {
   const std::int64_t norms = (spec.norms_after_blocks ? 6 : 4) * spec.hidden;
-  const std::int64_t attention = 2 * (spec.heads + spec.kv_heads) * spec.head_dim;
+  const AttentionKind& kind = spec.attention(layer);
+  const std::int64_t attention = 2 * (spec.heads + kind.kv_heads) * kind.head_dim;
   return static_cast<double>(norms + attention + copies * (2 * spec.width(layer) + spec.hidden));
 }
 
@@ -29,7 +31,8 @@ std::vector<MemoryItem> state_memory(const DecoderSpec& spec, std::int64_t train
   const auto element = static_cast<double>(layout.element_bytes);
   const auto ranks = static_cast<double>(layout.ranks);
   const auto trained = static_cast<double>(trained_parameters);
-  const double base = element * static_cast<double>(count_parameters(spec));
+  const double base =
+      element * static_cast<double>(count_parameters(spec) - layer_embedding_numbers(spec));
   std::vector<MemoryItem> items;
   if (layout.shard_base && layout.ranks > 1) {
     const double layer = element * layer_parameters(spec);

@@ -157,7 +157,7 @@ at::Tensor PrefixCache::states(const ExampleGroup& examples) {
   // Pinned for a GPU, where the copy then does not block.
   const auto options =
       at::TensorOptions().dtype(decoder_.dtype()).pinned_memory(decoder_.device().is_cuda());
-  const at::Tensor out = at::empty({tokens, decoder_.spec().hidden}, options);
+  const at::Tensor out = at::empty({tokens, decoder_.state_width(layers_)}, options);
   std::map<std::uint32_t, at::Tensor> computed;  // groups by index, in this call
   ExampleGroup rest;                             // examples that are not kept
   std::vector<at::Tensor> rest_rows;
@@ -213,8 +213,8 @@ PrefixLayouts plan_prefix_caches(const RunConfig& run, const Decoder& decoder,
   constexpr std::uint64_t kInMemory = 4'000'000'000, kOnDisk = 32'000'000'000;
   const std::uint64_t limit =
       run.training.cache_prefix_limit.value_or(kind == CachePrefix::kDisk ? kOnDisk : kInMemory);
-  const std::uint64_t token_bytes =
-      static_cast<std::uint64_t>(decoder.spec().hidden) * at::elementSize(decoder.dtype());
+  const std::uint64_t token_bytes = static_cast<std::uint64_t>(decoder.state_width(frozen_layers)) *
+                                    at::elementSize(decoder.dtype());
   PrefixLayouts out;
   if (retention != nullptr) {
     out.retention = plan_cache("retention text", retention->text(), retention->first_groups(),

@@ -211,6 +211,17 @@ def model_config_seeds():
         "unread": as_bytes({**llama, "is_causal": True, "pad_token_id": -1, "attention_dropout": 0.1, "use_cache": "true",
                             "hidden_activation": "gelu", "num_experts": 0, "nobody_knows": {"a": [1]}, "head_dim": None}),
         "not-causal": as_bytes({**llama, "is_causal": None}),
+        "smollm3": as_bytes({**llama, "model_type": "smollm3", "no_rope_layers": [1, 0, 1, 1, 0], "sliding_window": 9,
+                             "use_sliding_window": True}),
+        "granite": as_bytes({**llama, "model_type": "granite", "embedding_multiplier": 12.0, "logits_scaling": 8.0}),
+        "ministral3": as_bytes({"model_type": "mistral3", "text_config": {**llama, "model_type": "ministral3"}}),
+        "internlm3": as_bytes({**llama, "model_type": "internlm3", "qkv_bias": True, "bias": True}),
+        "qwen2-vl": as_bytes({**llama, "model_type": "qwen2_vl", "vision_config": {},
+                              "rope_scaling": {"type": "mrope", "mrope_section": [1, 1, 2]}}),
+        "gemma4": as_bytes({"model_type": "gemma4_text", "num_hidden_layers": 12, "num_kv_shared_layers": 5,
+                            "use_double_wide_mlp": True, "use_bidirectional_attention": None}),
+        "gemma4-layers": as_bytes({"model_type": "gemma4_unified", "text_config": {
+            "num_hidden_layers": 6, "per_layer_config": {"05": {"head_dim": 512, "num_key_value_heads": 1}, "77": {}}}}),
         "blocks": as_bytes({**llama, "model_type": "nemotron-nas", "block_configs": [
             {"attention": {"n_heads_in_group": 2}, "ffn": {"ffn_mult": 6.0, "sparsify": None}}] * 5}),
     }

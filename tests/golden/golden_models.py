@@ -6,7 +6,6 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import AutoModelForCausalLM
 
 MODELS = Path(__file__).parent / "models"
 NAMES = sorted(directory.name for directory in MODELS.iterdir() if directory.is_dir())
@@ -14,7 +13,7 @@ NAMES = sorted(directory.name for directory in MODELS.iterdir() if directory.is_
 STORED_APART = ["gqa", "bias", "gemma3-multimodal", "phi3"]
 
 sys.path.append(str(Path(__file__).parents[2] / "scripts/golden"))
-from reference import flat_logits  # noqa: E402
+from reference import auto_class, flat_logits  # noqa: E402
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
@@ -35,7 +34,7 @@ def golden(name):
 
 def load_in_transformers(directory):
     """The model in stock transformers, float32, no remote code; every tensor must be used."""
-    model, report = AutoModelForCausalLM.from_pretrained(
+    model, report = auto_class(read_config(directory)).from_pretrained(
         directory, dtype=torch.float32, attn_implementation="eager", trust_remote_code=False,
         output_loading_info=True)
     assert {kind: found for kind, found in report.items() if found} == {}

@@ -95,7 +95,7 @@ void norm(const NormForward<T>& n) {
     n.rstd[i] = r;
     for_vectors(n.columns, [&](std::int64_t j, std::int64_t count) EXPANDFT_INLINE_LAMBDA {
       const Floats normed = take(x + j, count) * r, w = take(n.weight + j, count);
-      put(y + j, n.adds_one ? normed * (w + 1.0F) : rounded_to(y, normed) * w, count);
+      put(y + j, n.rounds_first ? rounded_to(y, normed) * w : normed * (w + n.added), count);
     });
   }
 }
@@ -103,18 +103,17 @@ void norm(const NormForward<T>& n) {
 // With n = x·r: dx = r·(g − n·mean(g·n)), where g = dy·w (or dy·(1 + w)).
 template <typename T>
 void norm_backward(const NormBackward<T>& n) {
-  const float one = n.adds_one ? 1.0F : 0.0F;
   for (std::int64_t i = 0; i < n.rows; ++i) {
     const T *dy = n.dy + i * n.columns, *x = n.x + i * n.columns;
     T* dx = n.dx + i * n.columns;
     const float r = n.rstd[i];
     const float products =
         row_sum(n.columns, [&](std::int64_t j, std::int64_t count) EXPANDFT_INLINE_LAMBDA {
-          return take(dy + j, count) * (take(n.weight + j, count) + one) * take(x + j, count);
+          return take(dy + j, count) * (take(n.weight + j, count) + n.added) * take(x + j, count);
         });
     const float projection = products * r * r / static_cast<float>(n.columns);
     for_vectors(n.columns, [&](std::int64_t j, std::int64_t count) EXPANDFT_INLINE_LAMBDA {
-      const Floats g = take(dy + j, count) * (take(n.weight + j, count) + one);
+      const Floats g = take(dy + j, count) * (take(n.weight + j, count) + n.added);
       put(dx + j, (g - take(x + j, count) * projection) * r, count);
     });
   }

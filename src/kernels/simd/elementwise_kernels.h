@@ -34,13 +34,14 @@ struct GatedBackward {
 };
 
 /// Root-mean-square norm of contiguous rows: y = x·r·w with r = rsqrt(mean(x²) + eps), which is
-/// stored in rstd (rows). x·r is rounded to T before it is multiplied by w; with `adds_one`,
-/// y = x·r·(1 + w) is rounded once.
+/// stored in rstd (rows). With `rounds_first`, x·r is rounded to T before it is multiplied by w;
+/// otherwise y = x·r·(w + added) is rounded once.
 template <typename T>
 struct NormForward {
   std::int64_t rows = 0, columns = 0;
   float eps = 0;
-  bool adds_one = false;
+  bool rounds_first = true;
+  float added = 0;  // to the weights
   const T *x = nullptr, *weight = nullptr;
   T* y = nullptr;
   float* rstd = nullptr;
@@ -50,7 +51,7 @@ struct NormForward {
 template <typename T>
 struct NormBackward {
   std::int64_t rows = 0, columns = 0;
-  bool adds_one = false;
+  float added = 0;  // to the weights
   const T *dy = nullptr, *x = nullptr, *weight = nullptr;
   const float* rstd = nullptr;
   T* dx = nullptr;

@@ -33,16 +33,18 @@ TEST_CASE("norms on a GPU", "[gpu]") {
   if (!gpu_is_there()) return;
   REQUIRE(operators_without_cuda().empty());
   const at::ScalarType dtype = GENERATE(from_range(std::begin(kDtypes), std::end(kDtypes)));
-  const bool adds_one = GENERATE(false, true);
+  const NormRule rule =
+      GENERATE(NormRule::kRoundThenScale, NormRule::kScaleByOnePlus, NormRule::kScaleThenRound);
+  const auto number = static_cast<std::int64_t>(rule);
   const Random random(dtype);
   const auto check = [&](const at::Tensor& x, const at::Tensor& dy, const at::Tensor& weight) {
-    CAPTURE(x.sizes(), x.strides(), dtype, adds_one);
-    const auto [y, rstd] = rms_norm_forward(x, weight, 1e-6, adds_one);
-    const auto [plain_y, plain_rstd] = plain::rms_norm_forward(x, weight, 1e-6, adds_one);
+    CAPTURE(x.sizes(), x.strides(), dtype, rule);
+    const auto [y, rstd] = rms_norm_forward(x, weight, 1e-6, rule);
+    const auto [plain_y, plain_rstd] = plain::rms_norm_forward(x, weight, 1e-6, number);
     CHECK(difference(y, plain_y) < 1);
     CHECK(difference(rstd, plain_rstd) < 1);
-    CHECK(difference(rms_norm_backward(dy, x, weight, rstd, adds_one),
-                     plain::rms_norm_backward(dy, x, weight, rstd, adds_one)) < 1);
+    CHECK(difference(rms_norm_backward(dy, x, weight, rstd, rule),
+                     plain::rms_norm_backward(dy, x, weight, rstd, number)) < 1);
   };
   // One warp and one block for each row, whole packs and odd widths, rows longer than a block.
   for (const std::int64_t columns : {7, 64, 255, 256, 513, 4096, 8191, 40000}) {
@@ -162,7 +164,7 @@ TEST_CASE("other dtypes go to plain ATen on a GPU", "[gpu]") {
   CHECK(at::equal(gated_activation(x, up, Activation::kSilu), plain::gated_activation(x, up, 0)));
   const at::Tensor weight = random({16}).to(at::kFloat);
   const at::Tensor narrow = x.to(at::kBFloat16);
-  CHECK(at::equal(rms_norm_forward(narrow, weight, 1e-6, true).first,
+  CHECK(at::equal(rms_norm_forward(narrow, weight, 1e-6, NormRule::kScaleByOnePlus).first,
                   std::get<0>(plain::rms_norm_forward(narrow, weight, 1e-6, true))));
 }
 

@@ -70,11 +70,13 @@ TEST_CASE("config.json of the layout remote-code, read back") {
   CHECK(found.family == spec.family);
   CHECK(found.intermediate == spec.intermediate);
   for (std::int64_t i = 0; i < spec.layers; ++i) {
-    CHECK(found.width(i) == (i == 1 ? 2 : 1) * spec.intermediate);
+    CHECK(found.width(i) == (i == 1 ? 2 : 1) * spec.width(i));
   }
   const std::string name = modeling_class(spec);
   CHECK(config.at("auto_map") == Json{{"AutoModelForCausalLM", "modeling_expandft." + name}});
-  const std::string stock = base.config().at("architectures").at(0);
+  // InternLM 3 is a Llama in transformers.
+  const std::string stated = base.config().at("architectures").at(0);
+  const std::string stock = stated == "InternLM3ForCausalLM" ? "LlamaForCausalLM" : stated;
   CHECK(name == "Expanded" + stock);
   CHECK(has(modeling_file(spec), "class " + name + "(" + stock + "):"));
   CHECK(has(modeling_file(spec), kLayerWidthsKey));

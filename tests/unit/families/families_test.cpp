@@ -338,6 +338,233 @@ TEST_CASE("windowed layers follow the family's rule") {
   CHECK(windowed(config) == "-----");
   config["use_sliding_window"] = true;
   CHECK(windowed(config) == "---ww");
+  config["model_type"] = "cwm";
+  CHECK(windowed(config) == "-www-");
+  config["model_type"] = "smollm3";
+  config["no_rope_layers"] = {1, 0, 1, 0, 1};
+  CHECK(windowed(config) == "-w-w-");
+  config["use_sliding_window"] = false;
+  CHECK(windowed(config) == "-----");
+  config.erase("no_rope_layers");
+  config["model_type"] = "ministral";
+  CHECK(windowed(config) == "wwwww");
+  config["layer_types"] = {"full_attention", "sliding_attention", "full_attention",
+                           "sliding_attention", "full_attention"};
+  CHECK(windowed(config) == "-w-w-");
+}
+
+TEST_CASE("SmolLM3 has layers without RoPE") {
+  const auto rotated = [](const Json& config) {
+    const DecoderSpec spec = read_spec(config, "config.json");
+    std::string layers;
+    for (std::int64_t i = 0; i < spec.layers; ++i) layers += spec.attention(i).rotates ? 'r' : '-';
+    return layers;
+  };
+  Json config = llama_json();
+  CHECK(rotated(config) == "rrrrr");
+  config["model_type"] = "smollm3";
+  CHECK(rotated(config) == "rrr-r");
+  config["no_rope_layer_interval"] = 2;
+  CHECK(rotated(config) == "r-r-r");
+  config["no_rope_layers"] = {0, 1, 1, 1, 0, 1};
+  CHECK(rotated(config) == "-rrr-");
+  for (const Json& wrong :
+       {Json{1, 1, 1, 1}, Json{1, 1, 1, 1, 2}, Json("1"), Json{1, 1, 1, 1, "0"}}) {
+    config["no_rope_layers"] = wrong;
+    CHECK_THAT(message_of(config), has_text("no_rope_layers") && has_text("5 layers"));
+  }
+}
+
+TEST_CASE("Ministral 3 scales queries by position, and has YaRN by default") {
+  Json config = llama_json();
+  config["model_type"] = "ministral3";
+  config["head_dim"] = 8;
+  config.erase("rope_theta");
+  const RopeSpec rope = read_spec(config, "").attention(0).rope;
+  CHECK(rope.scaling == RopeScaling::kYarn);
+  CHECK(rope.theta == 1e6);
+  CHECK(rope.factor == 16);
+  CHECK(rope.attention_factor == 1);
+  CHECK(rope.original_max_positions == 16384);
+  CHECK(rope.query_growth == 0.1);
+
+  config["rope_parameters"] = nullptr;
+  CHECK(read_spec(config, "").attention(0).rope == rope);
+  config["rope_parameters"] = {{"rope_type", "default"}, {"rope_theta", 1e6}};
+  CHECK_THAT(message_of(config), has_text("llama_4_scaling_beta"));
+  config["rope_parameters"]["llama_4_scaling_beta"] = 0.1;
+  CHECK_THAT(message_of(config), has_text("original_max_position_embeddings"));
+  config["rope_parameters"]["original_max_position_embeddings"] = 16;
+  config["rope_parameters"]["max_position_embeddings"] = 5;
+  CHECK_THAT(message_of(config), has_text("max_position_embeddings"));
+}
+
+TEST_CASE("Granite's multipliers are read, and only its") {
+  Json config = llama_json();
+  config["model_type"] = "granite";
+  const DecoderSpec plain = read_spec(config, "");
+  CHECK(plain.query_scale == 1);
+  CHECK(plain.logit_scale == 1);
+  config["embedding_multiplier"] = 12;
+  config["attention_multiplier"] = 0.015625;
+  config["residual_multiplier"] = 0.22;
+  config["logits_scaling"] = 8.0;
+  const DecoderSpec spec = read_spec(config, "");
+  CHECK(spec.embedding_scale == 12);
+  CHECK_FALSE(spec.rounds_embedding_scale);
+  CHECK(spec.query_scale == 0.015625);
+  CHECK(spec.residual_scale == 0.22);
+  CHECK(spec.logit_scale == 0.125);
+  config["logits_scaling"] = 0;
+  CHECK_THAT(message_of(config), has_text("logits_scaling"));
+  config["logits_scaling"] = 8.0;
+  config["model_type"] = "llama";
+  CHECK_THAT(message_of(config), has_text("multiplier"));
+}
+
+TEST_CASE("biases that families name in their own way") {
+  Json config = llama_json();
+  config["model_type"] = "seed_oss";
+  CHECK(read_spec(config, "").qkv_bias);
+  CHECK_FALSE(read_spec(config, "").output_bias);
+  config["attention_out_bias"] = true;
+  CHECK(read_spec(config, "").output_bias);
+
+  config = llama_json();
+  config["model_type"] = "internlm3";
+  config["qkv_bias"] = true;
+  CHECK_THAT(message_of(config), has_text("mlp_bias") && has_text("attention_bias"));
+  config["bias"] = true;
+  const DecoderSpec spec = read_spec(config, "");
+  CHECK(spec.qkv_bias);
+  CHECK(spec.output_bias);
+  CHECK(spec.mlp_bias);
+  config["attention_bias"] = false;
+  CHECK_THAT(message_of(config), has_text("qkv_bias") && has_text("attention_bias"));
+}
+
+TEST_CASE("the text part of multimodal models is read") {
+  const Json sizes = {{"vocab_size", 512},
+                      {"hidden_size", 64},
+                      {"intermediate_size", 172},
+                      {"num_hidden_layers", 5},
+                      {"num_attention_heads", 8}};
+  const auto wrapped = [&](const char* type, Json text) {
+    text.update(sizes);
+    return Json{{"model_type", type}, {"text_config", text}, {"vision_config", Json::object()}};
+  };
+  Json config = wrapped("mistral3", {{"model_type", "ministral3"}, {"head_dim", 8}});
+  CHECK(read_spec(config, "").family == "mistral3");
+  CHECK(read_spec(config, "").attention(0).rope.query_growth == 0.1);
+  CHECK(read_spec(config, "").tied);
+  config["tie_word_embeddings"] = false;
+  CHECK_FALSE(read_spec(config, "").tied);
+  config["text_config"].erase("model_type");
+  CHECK(read_spec(config, "").attention(0).window == 4096);  // Mistral's default
+
+  // Both of its objects can tie the head.
+  config = wrapped("llava", {{"tie_word_embeddings", true}});
+  CHECK(read_spec(config, "").tied);
+  CHECK(notices_of(config).empty());
+  config["text_config"] = {{"model_type", "llama"}, {"vocab_size", 32064}};
+  CHECK(read_spec(config, "").hidden == 4096);
+  config["text_config"]["model_type"] = "mamba";
+  CHECK_THAT(message_of(config), has_text("mamba") && has_text("text_config"));
+
+  config = wrapped("smolvlm", {{"tie_word_embeddings", true}});
+  CHECK_FALSE(read_spec(config, "").tied);
+  CHECK_THAT(notices_of(config), has_text("tie_word_embeddings"));
+
+  config = wrapped("qwen3_vl", {{"model_type", "qwen3"}});
+  CHECK_THAT(message_of(config), has_text("qwen3_vl_text"));
+}
+
+TEST_CASE("Gemma 4's full-attention layers have sizes of their own, in either dialect") {
+  Json config = {{"model_type", "gemma4_text"}, {"hidden_size", 64},
+                 {"num_hidden_layers", 6},      {"num_attention_heads", 4},
+                 {"num_key_value_heads", 2},    {"head_dim", 8},
+                 {"attention_k_eq_v", true},    {"hidden_size_per_layer_input", 0},
+                 {"global_head_dim", 16},       {"num_global_key_value_heads", 1}};
+  const DecoderSpec spec = read_spec(config, "config.json");
+  CHECK(spec.attention(0).head_dim == 8);
+  CHECK(spec.attention(0).kv_heads == 2);
+  CHECK(spec.attention(0).window == 512);
+  CHECK_FALSE(spec.attention(0).values_are_keys);
+  CHECK(spec.attention(5).head_dim == 16);
+  CHECK(spec.attention(5).kv_heads == 1);
+  CHECK(spec.attention(5).rotary_dim == 16);
+  CHECK(spec.attention(5).values_are_keys);
+  CHECK(spec.attention(5).rope.turned_pairs == 2);
+  CHECK(spec.attention_kinds.size() == 2);
+  CHECK(spec.query_scale == 1);
+  CHECK(spec.norm == NormRule::kScaleThenRound);
+
+  Json other = config;
+  other.erase("global_head_dim");
+  other.erase("num_global_key_value_heads");
+  other["per_layer_config"] = {{"05", {{"head_dim", 16}, {"num_key_value_heads", 1}}}};
+  CHECK(read_spec(other, "config.json") == spec);
+  other["per_layer_config"] = {{"05", {{"intermediate_size", 16}}}};
+  CHECK_THAT(message_of(other), has_text("intermediate_size") && has_text("per_layer_config"));
+  other["per_layer_config"] = {{"06", {{"head_dim", 16}}}};
+  CHECK_THAT(message_of(other), has_text("06") && has_text("per_layer_config"));
+
+  // Counts only where keys are values.
+  config["attention_k_eq_v"] = false;
+  CHECK(read_spec(config, "").attention(5).kv_heads == 2);
+  config["layer_types"] = Json::array();
+  for (int i = 0; i < 6; ++i) config["layer_types"].push_back("sliding_attention");
+  CHECK_FALSE(read_spec(config, "").attention(5).window);
+  CHECK_THAT(notices_of(config), has_text("last layer"));
+  config.erase("layer_types");
+
+  for (const auto& [key, value] : {std::pair<const char*, Json>{"num_kv_shared_layers", 6},
+                                   {"enable_moe_block", true},
+                                   {"use_bidirectional_attention", "all"},
+                                   {"num_global_key_value_heads", 3},
+                                   {"global_head_dim", 7}}) {
+    Json wrong = config;
+    wrong["attention_k_eq_v"] = true;
+    wrong[key] = value;
+    CHECK_THAT(message_of(wrong), has_text(key));
+  }
+}
+
+TEST_CASE("Gemma 4's last layers use the keys and values of earlier ones") {
+  Json config = {{"model_type", "gemma4_text"},
+                 {"num_hidden_layers", 12},
+                 {"num_kv_shared_layers", 5},
+                 {"use_double_wide_mlp", false}};
+  const DecoderSpec spec = read_spec(config, "config.json");
+  CHECK(spec.layer_input == 256);  // by default
+  CHECK(spec.layer_input_vocab == 262144);
+  CHECK(spec.key_layer(6) == 6);
+  CHECK(spec.key_layer(7) == 6);
+  CHECK(spec.key_layer(11) == 5);
+  CHECK(spec.key_sources() == std::vector<std::int64_t>{5, 6});
+  CHECK(spec.width(11) == 9216);
+  config["use_double_wide_mlp"] = true;
+  CHECK(read_spec(config, "").width(6) == 9216);
+  CHECK(read_spec(config, "").width(7) == 2 * 9216);
+  config["num_kv_shared_layers"] = 7;  // layers 0 to 4 are all windowed
+  CHECK_THAT(message_of(config), has_text("num_kv_shared_layers") && has_text("each type"));
+}
+
+TEST_CASE("a flat config of Qwen 2 VL is its own text part") {
+  Json config = llama_json();
+  config["model_type"] = "qwen2_vl";
+  config["rope_scaling"] = {{"type", "mrope"}, {"mrope_section", {1, 1, 2}}};
+  config["vision_config"] = {{"depth", 32}};
+  config["vision_token_id"] = 7;
+  config["video_token_id"] = 8;
+  CHECK(notices_of(config).empty());
+  const DecoderSpec spec = read_spec(config, "");
+  CHECK(spec.qkv_bias);
+  CHECK(spec.attention(0).rope.scaling == RopeScaling::kNone);
+  // Not of models that know one axis only.
+  config = llama_json();
+  config["rope_scaling"] = {{"type", "mrope"}, {"mrope_section", {1, 1, 2}}};
+  CHECK_THAT(message_of(config), has_text("mrope"));
 }
 
 }  // namespace

@@ -39,23 +39,25 @@ const auto kOddWidths = {std::int64_t{1},   std::int64_t{7},  std::int64_t{8},  
 
 TEST_CASE("the norm in bfloat16 rounds where the plain path rounds") {
   const std::int64_t width = GENERATE(values(kOddWidths));
-  const bool adds_one = GENERATE(false, true);
+  const NormRule rule =
+      GENERATE(NormRule::kRoundThenScale, NormRule::kScaleByOnePlus, NormRule::kScaleThenRound);
+  const auto number = static_cast<std::int64_t>(rule);
   const double scale = GENERATE(1e-3, 1.0, 1e4);
-  CAPTURE(width, adds_one, scale);
+  CAPTURE(width, number, scale);
   at::manual_seed(1);
   const at::Tensor x = as_stored(at::randn({9, 3, width}) * scale), w = as_stored(at::randn(width));
   const at::Tensor dy = as_stored(at::randn_like(x));
-  const auto [y, rstd] = rms_norm_forward(to_bf16(x), to_bf16(w), 1e-6, adds_one);
-  const auto [exact, exact_rstd] = plain::rms_norm_forward(x, w, 1e-6, adds_one);
+  const auto [y, rstd] = rms_norm_forward(to_bf16(x), to_bf16(w), 1e-6, rule);
+  const auto [exact, exact_rstd] = plain::rms_norm_forward(x, w, 1e-6, number);
   CHECK(rstd.scalar_type() == at::kFloat);
   CHECK((rstd / exact_rstd - 1).abs().max().item<double>() < 1e-6);
-  CHECK(roundings_off(y, exact) < (adds_one ? 1.01 : 2.01));  // Llama's is rounded twice
+  CHECK(roundings_off(y, exact) <
+        (rule == NormRule::kRoundThenScale ? 2.01 : 1.01));  // Llama's is rounded twice
   // The plain path in bfloat16 differs only where fp32 arithmetic moves a number over a boundary.
-  const auto [plain_y, plain_rstd] =
-      plain::rms_norm_forward(to_bf16(x), to_bf16(w), 1e-6, adds_one);
+  const auto [plain_y, plain_rstd] = plain::rms_norm_forward(to_bf16(x), to_bf16(w), 1e-6, number);
   CHECK((y == plain_y).to(at::kFloat).mean().item<double>() > 0.99);
-  const at::Tensor dx = rms_norm_backward(to_bf16(dy), to_bf16(x), to_bf16(w), rstd, adds_one);
-  const at::Tensor exact_dx = plain::rms_norm_backward(dy, x, w, rstd, adds_one);
+  const at::Tensor dx = rms_norm_backward(to_bf16(dy), to_bf16(x), to_bf16(w), rstd, rule);
+  const at::Tensor exact_dx = plain::rms_norm_backward(dy, x, w, rstd, number);
   // Where the two terms of the gradient cancel, their rounding in fp32 remains.
   CHECK(roundings_off(dx, exact_dx, 1e-3 * exact_rstd.max().item<double>()) < 1.01);
 }
@@ -247,7 +249,7 @@ TEST_CASE("NaN passes through the operators in bfloat16") {
   const auto only_first_is_nan = [](const at::Tensor& y) {
     return y.select(0, 0).isnan().all().item<bool>() && !y.select(0, 1).isnan().any().item<bool>();
   };
-  CHECK(only_first_is_nan(rms_norm_forward(x, ones, 1e-6, false).first));
+  CHECK(only_first_is_nan(rms_norm_forward(x, ones, 1e-6, NormRule::kRoundThenScale).first));
   CHECK(only_first_is_nan(gated_activation(x, x, Activation::kSilu)));
   CHECK(only_first_is_nan(gated_activation(x, x, Activation::kGeluTanh)));
 }
@@ -257,7 +259,8 @@ TEST_CASE("tensors of several dtypes take the plain path") {
   const at::Tensor x = at::randn({4, 3, 16}).to(at::kBFloat16), angles = at::randn({4, 8});
   const at::Tensor turned =
       rotate(x, angles.cos().to(at::kBFloat16), angles.sin().to(at::kBFloat16), false);
-  const at::Tensor mixed = rms_norm_forward(x, at::ones({16}), 1e-6, true).first;
+  const at::Tensor mixed =
+      rms_norm_forward(x, at::ones({16}), 1e-6, NormRule::kScaleByOnePlus).first;
   CHECK(turned.scalar_type() == at::kBFloat16);
   CHECK(mixed.equal(std::get<0>(plain::rms_norm_forward(x, at::ones({16}), 1e-6, true))));
 }

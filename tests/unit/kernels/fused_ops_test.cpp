@@ -20,16 +20,18 @@ const auto kWidths = {std::int64_t{1}, std::int64_t{7}, std::int64_t{16}, std::i
 
 TEST_CASE("the fused norm equals plain ATen, forwards and backwards") {
   const std::int64_t width = GENERATE(values(kWidths));
-  const bool adds_one = GENERATE(false, true);
-  CAPTURE(width, adds_one);
+  const NormRule rule =
+      GENERATE(NormRule::kRoundThenScale, NormRule::kScaleByOnePlus, NormRule::kScaleThenRound);
+  const auto number = static_cast<std::int64_t>(rule);
+  CAPTURE(width, number);
   at::manual_seed(1);
   const at::Tensor x = at::randn({9, 3, width}), w = at::randn({width}), dy = at::randn_like(x);
-  const auto [y, rstd] = rms_norm_forward(x, w, 1e-6, adds_one);
-  const auto [plain_y, plain_rstd] = plain::rms_norm_forward(x, w, 1e-6, adds_one);
+  const auto [y, rstd] = rms_norm_forward(x, w, 1e-6, rule);
+  const auto [plain_y, plain_rstd] = plain::rms_norm_forward(x, w, 1e-6, number);
   CHECK(worst(y, plain_y) < 2e-6);
   CHECK(worst(rstd / plain_rstd, at::ones_like(rstd)) < 1e-6);
-  const at::Tensor dx = rms_norm_backward(dy, x, w, rstd, adds_one);
-  const at::Tensor plain_dx = plain::rms_norm_backward(dy, x, w, rstd, adds_one);
+  const at::Tensor dx = rms_norm_backward(dy, x, w, rstd, rule);
+  const at::Tensor plain_dx = plain::rms_norm_backward(dy, x, w, rstd, number);
   CHECK(worst(dx, plain_dx) < 1e-5 * plain_dx.abs().max().item<double>() + 2e-6);
 }
 
@@ -126,10 +128,11 @@ TEST_CASE("fused losses of non-finite logits are non-finite") {
 TEST_CASE("the result of a row does not depend on the other rows") {
   at::manual_seed(5);
   const at::Tensor x = at::randn({300, 172}), w = at::randn({172});
-  const at::Tensor all = rms_norm_forward(x, w, 1e-6, false).first;
+  const at::Tensor all = rms_norm_forward(x, w, 1e-6, NormRule::kRoundThenScale).first;
   const at::Tensor gated = gated_activation(x, x, Activation::kSilu);
   for (const std::int64_t row : {0, 1, 150, 299}) {
-    CHECK(rms_norm_forward(x.narrow(0, row, 1), w, 1e-6, false).first.equal(all.narrow(0, row, 1)));
+    CHECK(rms_norm_forward(x.narrow(0, row, 1), w, 1e-6, NormRule::kRoundThenScale)
+              .first.equal(all.narrow(0, row, 1)));
     const at::Tensor one = x.narrow(0, row, 1);
     CHECK(gated_activation(one, one, Activation::kSilu).equal(gated.narrow(0, row, 1)));
   }

@@ -53,16 +53,30 @@ TEST_CASE("a checkpointed layer is computed once in forward and once more in bac
   const at::Tensor weight = at::full({2}, 3.0).requires_grad_(true);
   const at::Tensor x = at::ones({2}).requires_grad_(true);
   const at::Tensor y = checkpointed(
-      [&](const at::Tensor& in) {
+      [&](const LayerTensors& in) {
         ++calls;
-        return in * weight;
+        return in[0] * weight;
       },
-      x);
+      {x});
   CHECK(calls == 1);
   y.sum().backward();
   CHECK(calls == 2);
   CHECK(at::equal(x.grad(), weight.detach()));
   CHECK(at::equal(weight.grad(), x.detach()));
+}
+
+TEST_CASE("gradients of a checkpointed layer reach all of its inputs") {
+  const at::Tensor x = at::full({2}, 2.0).requires_grad_(true);
+  const at::Tensor y = at::full({2}, 3.0).requires_grad_(true);
+  const at::Tensor constant = at::full({2}, 5.0);
+  const auto layer = [](const LayerTensors& in) {
+    CHECK_FALSE(in[2].defined());
+    return in[0] * in[1] * in[3];
+  };
+  checkpointed(layer, {x, y, {}, constant}).sum().backward();
+  CHECK(at::equal(x.grad(), at::full({2}, 15.0)));
+  CHECK(at::equal(y.grad(), at::full({2}, 10.0)));
+  CHECK_FALSE(constant.grad().defined());
 }
 
 }  // namespace
