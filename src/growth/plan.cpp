@@ -66,11 +66,10 @@ Layout resolve_layout(Layout layout, const ExpansionPlan& plan, const DecoderSpe
   }
   if (const std::string renamed = tensor_renamed_on_loading(spec);
       layout == Layout::kRemoteCode && !renamed.empty()) {
-    throw input_error("layout \"remote-code\" cannot hold this " + spec.family +
-                          " model: transformers renames \"" + renamed +
-                          "\" for classes of its own only",
-                      "layout",
-                      "use layout \"padded\", or save the base with transformers 5 first");
+    throw input_error(
+        "layout \"remote-code\" cannot hold this " + spec.family +
+            " model: transformers renames \"" + renamed + "\" for classes of its own only",
+        "layout", "use layout \"padded\", or save the base with transformers 5 first");
   }
   if (layout == Layout::kDeci) {
     if (const std::string obstacle = deci_obstacle(spec); !obstacle.empty()) {
