@@ -12,14 +12,6 @@
 namespace expandft {
 namespace {
 
-/// The index of a kind of attention in the spec, which gets it if it is new.
-std::size_t place_of(const AttentionKind& kind, DecoderSpec& spec) {
-  const auto found = std::ranges::find(spec.attention_kinds, kind);
-  const auto place = static_cast<std::size_t>(found - spec.attention_kinds.begin());
-  if (found == spec.attention_kinds.end()) spec.attention_kinds.push_back(kind);
-  return place;
-}
-
 /// The sizes of layers in transformers' own dialect: {"05": {"head_dim": 512}, …}.
 void read_layer_sizes(const ConfigFields& all, std::vector<AttentionKind>& layers) {
   for (const auto& [index, value] : all.object().items()) {
@@ -130,19 +122,15 @@ void read_attention(const ConfigFields& fields, const Family& family, DecoderSpe
   // These count as read even if no layer is windowed, or all are.
   fields.has(window_rules.theta_key);
   fields.has(family.rope.theta_key);
-  std::vector<AttentionKind> seen;  // without their RoPE
-  std::vector<std::size_t> places;
+  std::vector<AttentionKind> seen;  // the spec's kinds without their RoPE
   for (AttentionKind& kind : read_layers(fields, family, spec)) {
     const auto found = std::ranges::find(seen, kind);
-    if (found != seen.end()) {
-      spec.kind_of_layer.push_back(places[static_cast<std::size_t>(found - seen.begin())]);
-      continue;
-    }
+    spec.kind_of_layer.push_back(static_cast<std::size_t>(found - seen.begin()));
+    if (found != seen.end()) continue;
     seen.push_back(kind);
     read_rope(fields, kind.window ? window_rules : family.rope,
               kind.window ? kSlidingAttention : kFullAttention, kind, spec);
-    places.push_back(place_of(kind, spec));
-    spec.kind_of_layer.push_back(places.back());
+    spec.attention_kinds.push_back(std::move(kind));
   }
   check_key_sources(fields, spec);
 

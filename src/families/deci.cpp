@@ -43,7 +43,7 @@ std::string deci_obstacle(const DecoderSpec& spec) {
   if (spec.fused_projections) return "fused projections";
   if (spec.qkv_bias || spec.output_bias || spec.mlp_bias) return "biases";
   if (spec.query_key_norm) return "norms of queries and keys";
-  if (spec.norm == NormRule::kScaleByOnePlus || spec.norms_after_blocks ||
+  if (spec.norm != NormRule::kRoundThenScale || spec.norms_after_blocks ||
       spec.mlp_norm != DecoderSpec().mlp_norm)
     return "norms of another kind";
   if (spec.attention_softcap || spec.logit_softcap) return "soft caps";

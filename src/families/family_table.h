@@ -12,6 +12,14 @@ namespace expandft {
 inline constexpr RopeRules kLocalRope = {
     .theta_key = "rope_local_base_freq", .scaled = false, .by_layer_type = true};
 
+inline constexpr std::string_view kMistralDefaults =
+    R"({"max_position_embeddings": 131072, "rms_norm_eps": 1e-6, "hidden_act": "silu",
+        "num_key_value_heads": 8, "sliding_window": 4096})";
+inline constexpr std::string_view kGemma2Defaults =
+    R"({"max_position_embeddings": 8192, "rms_norm_eps": 1e-6, "head_dim": 256,
+        "num_key_value_heads": 4, "hidden_activation": "gelu_pytorch_tanh",
+        "tie_word_embeddings": true, "query_pre_attn_scalar": 256, "sliding_window": 4096,
+        "attn_logit_softcapping": 50.0, "final_logit_softcapping": 30.0})";
 inline constexpr std::string_view kQwen2VlDefaults =
     R"({"vocab_size": 152064, "hidden_size": 8192, "intermediate_size": 29568,
         "num_hidden_layers": 80, "num_attention_heads": 64, "num_key_value_heads": 8,
@@ -71,14 +79,8 @@ inline constexpr Family kFamilies[] = {
      .qkv_bias = Bias::kByConfig,
      .output_bias = Bias::kByConfig,
      .mlp_bias = Bias::kByConfig},
-    {.model_type = "mistral",
-     .defaults = R"({"max_position_embeddings": 131072, "rms_norm_eps": 1e-6,
-                     "hidden_act": "silu", "num_key_value_heads": 8, "sliding_window": 4096})",
-     .windows = WindowRule::kAll},
-    {.model_type = "ministral",
-     .defaults = R"({"max_position_embeddings": 131072, "rms_norm_eps": 1e-6,
-                     "hidden_act": "silu", "num_key_value_heads": 8, "sliding_window": 4096})",
-     .windows = WindowRule::kAllOrTypes},
+    {.model_type = "mistral", .defaults = kMistralDefaults, .windows = WindowRule::kAll},
+    {.model_type = "ministral", .defaults = kMistralDefaults, .windows = WindowRule::kAllOrTypes},
     {.model_type = "ministral3",
      .defaults = R"({"max_position_embeddings": 262144, "rms_norm_eps": 1e-5, "head_dim": 128,
                      "hidden_act": "silu", "num_key_value_heads": 8,
@@ -98,10 +100,7 @@ inline constexpr Family kFamilies[] = {
      .scales_embedding = true,
      .norm = NormRule::kScaleByOnePlus},
     {.model_type = "gemma2",
-     .defaults = R"({"max_position_embeddings": 8192, "rms_norm_eps": 1e-6, "head_dim": 256,
-                     "num_key_value_heads": 4, "hidden_activation": "gelu_pytorch_tanh", "tie_word_embeddings": true,
-                     "query_pre_attn_scalar": 256, "sliding_window": 4096,
-                     "attn_logit_softcapping": 50.0, "final_logit_softcapping": 30.0})",
+     .defaults = kGemma2Defaults,
      .windows = WindowRule::kAllButEach,
      .qkv_bias = Bias::kByConfig,
      .output_bias = Bias::kByConfig,
@@ -114,10 +113,7 @@ inline constexpr Family kFamilies[] = {
      .attention_softcap = true,
      .logit_softcap = true},
     {.model_type = "vaultgemma",
-     .defaults = R"({"max_position_embeddings": 8192, "rms_norm_eps": 1e-6, "head_dim": 256,
-                     "num_key_value_heads": 4, "hidden_activation": "gelu_pytorch_tanh", "tie_word_embeddings": true,
-                     "query_pre_attn_scalar": 256, "sliding_window": 4096,
-                     "attn_logit_softcapping": 50.0, "final_logit_softcapping": 30.0})",
+     .defaults = kGemma2Defaults,
      .windows = WindowRule::kAllButEach,
      .qkv_bias = Bias::kByConfig,
      .output_bias = Bias::kByConfig,
