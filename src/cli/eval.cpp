@@ -38,7 +38,7 @@ std::string tuned_name(const EvalPlan& plan) {
 /// "measured: runs/a/merged at strength 1"
 std::string measured_text(const EvalPlan& plan) {
   std::string text = "measured: " + tuned_name(plan);
-  if (plan.strength) text += " at strength " + strength_text(*plan.strength);
+  if (plan.strength) text += " at strength " + plan.strength->text();
   return text + "\n";
 }
 
@@ -84,7 +84,7 @@ void write_results(const EvalOptions& options, const EvalPlan& plan, const Measu
     write_file_atomically(options.examples, lines);
   }
   const ComparedModels compared{plan.base->model, tuned_name(plan),
-                                plan.strength ? strength_text(*plan.strength) : ""};
+                                plan.strength ? plan.strength->text() : ""};
   if (!options.junit.empty()) {
     write_file_atomically(options.junit, junit_xml(report, compared));
   }

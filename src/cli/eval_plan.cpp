@@ -111,13 +111,12 @@ void adjust(std::vector<TaskConfig>& tasks, const EvalOptions& options) {
 /// A run's merged model may be older than what its config says now.
 void check_strength(const RunConfig& run, EvalPlan& plan) {
   if (!plan.strength || *plan.strength == run.strength) return;
-  plan.notices.push_back(
-      {.what = "the merged model was made at strength " + strength_text(*plan.strength) +
-               ", and the config says " + strength_text(run.strength) +
-               " now: the merged model is measured",
-       .where = plan.tuned.model,
-       .hint = "--adapter " + (run.output / "adapter").string() + " --strength " +
-               strength_text(run.strength) + " measures the other"});
+  plan.notices.push_back({.what = "the merged model was made at strength " + plan.strength->text() +
+                                  ", and the config says " + run.strength.text() +
+                                  " now: the merged model is measured",
+                          .where = plan.tuned.model,
+                          .hint = "--adapter " + (run.output / "adapter").string() +
+                                  " --strength " + run.strength.text() + " measures the other"});
 }
 
 /// The merged model of a run, or an input error that says how to get one.

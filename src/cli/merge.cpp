@@ -28,6 +28,8 @@ struct MergeOptions {
   std::vector<std::string> tasks, max_drop;
   std::vector<fs::path> task_data;
   Strength strength;
+  std::string dial = "uniform";
+  double dial_weight = 1;
   MeasureOptions measure;
   FormatOptions format;
   bool json = false;
@@ -52,16 +54,37 @@ std::vector<TaskConfig> original_tasks(const MergeOptions& options) {
   return find_tasks(names, beside, data);
 }
 
-/// The largest strength within the budget of --max-drop. Exit code 3 when only the base keeps it.
-StrengthSearch search_within_budget(const MergeOptions& options, const ProcessOptions& process) {
+bool dials_layers(const MergeOptions& options) {
+  return options.dial == "layers";
+}
+
+const char* varied(const MergeOptions& options) {
+  return dials_layers(options) ? kFactor : kStrength;
+}
+
+/// "loss 1.912, KL 0.041 from the base".
+std::string dial_text(const DialPoint& point) {
+  return fmt::format("loss {:.4f}, KL {:.4f} from the base", point.loss, point.divergence);
+}
+
+Json dial_json(const DialPoint& point) {
+  return {
+      {"strength", strength_json(point.strength)}, {"loss", point.loss}, {"kl", point.divergence}};
+}
+
+/// The largest factor of `dial` within the budget of --max-drop. Exit code 3 when only the base
+/// keeps it.
+StrengthSearch search_within_budget(const MergeOptions& options, const Strength& dial,
+                                    const ProcessOptions& process) {
   std::vector<TaskConfig> tasks = original_tasks(options);
   apply_limit(options.measure, tasks);
   const DropBudgets budgets = read_budgets(options.max_drop, tasks);
   report_notices(budget_notices(budgets, tasks, "--max-drop"), process);
-  StrengthSearch search = search_strength({.model = options.model, .adapter = options.adapter},
-                                          tasks, budgets, cache_folder(options.measure), process);
+  StrengthSearch search =
+      search_strength({.model = options.model, .adapter = options.adapter}, dial, tasks, budgets,
+                      cache_folder(options.measure), process);
   if (search.strength == 0) {
-    print(strength_table(search));
+    print(strength_table(search, varied(options)));
     flush_output();
     throw Error(ExitCode::kDropped,
                 "no strength of the adapter keeps the budget of " +
@@ -71,7 +94,43 @@ StrengthSearch search_within_budget(const MergeOptions& options, const ProcessOp
   return search;
 }
 
+/// The strength to merge at, and how it was found.
+struct ChosenStrength {
+  Strength strength;
+  std::optional<LayerDial> dial;         // with --dial layers
+  std::optional<StrengthSearch> search;  // with --max-drop
+};
+
+ChosenStrength choose_strength(const MergeOptions& options, const ProcessOptions& process) {
+  ChosenStrength chosen{.strength = options.strength};
+  if (dials_layers(options)) {
+    chosen.dial = dial_layers({.model = options.model, .adapter = options.adapter},
+                              load_run_config(options.config).run, options.dial_weight, process);
+    chosen.strength = chosen.dial->layers.strength;
+  }
+  if (!options.max_drop.empty()) {
+    const Strength full = chosen.strength.at_full();
+    chosen.search = search_within_budget(options, full, process);
+    chosen.strength = full.times(chosen.search->strength);
+  }
+  return chosen;
+}
+
+/// Input error for options that lack each other.
+void check_options(const MergeOptions& options) {
+  const std::string where = "expandft merge";
+  if (dials_layers(options) && options.config.empty()) {
+    throw input_error("--dial layers needs --config: the run config whose data it looks at", where,
+                      "give the config that the adapter was trained with");
+  }
+  if (!options.config.empty() && !dials_layers(options) && options.max_drop.empty()) {
+    throw input_error("--config is used by --max-drop and --dial layers only", where,
+                      "leave it out, or give one of these");
+  }
+}
+
 ExitCode run_merge(MergeOptions options, const ProcessOptions& process) {
+  check_options(options);
   options.model = found_model(options.model);
   options.adapter = found_model(options.adapter);
   const ModelDirectory base = ModelDirectory::open(options.model);
@@ -80,33 +139,38 @@ ExitCode run_merge(MergeOptions options, const ProcessOptions& process) {
   check_adapter(base, options.adapter, options.layout, form);
   ModelTarget target{options.output, options.existing, {options.model, options.adapter}, form};
   if (!options.config.empty()) target.inputs.emplace_back(options.config);
-  std::optional<StrengthSearch> search;
-  if (!options.max_drop.empty()) {
-    target.check(0);  // before the search, which takes long
-    search = search_within_budget(options, process);
-    options.strength = search->strength;
-  }
+  target.check(0);  // before a search, which takes long
+  const auto [strength, dial, search] = choose_strength(options, process);
   const auto [layout, size, written] =
-      merge_adapter(base, options.adapter, options.strength, options.layout, target, process);
+      merge_adapter(base, options.adapter, strength, options.layout, target, process);
 
   if (options.json) {
     Json json = {{"output", options.output},
-                 {"strength", strength_json(options.strength)},
+                 {"strength", strength_json(strength)},
                  {"format", target.form.is_gguf() ? "gguf" : "huggingface"},
                  {"layout", layout_name(layout)},
                  {"weight_bytes", size.bytes},
                  {"padding_bytes", size.zeros},
                  {"as_written",
                   {{"worst_logit_difference", written.worst}, {"largest_logit", written.scale}}}};
-    if (search) json["strengths"] = strength_json(*search);
+    if (dial) {
+      json["dial"] = {{"weight", options.dial_weight},
+                      {"uniform", dial_json(dial->uniform)},
+                      {"layers", dial_json(dial->layers)}};
+    }
+    if (search) json["strengths"] = strength_json(*search, varied(options));
     print_json(json);
     return ExitCode::kDone;
   }
-  if (search) print(strength_table(*search) + "\n");
+  if (search) print(strength_table(*search, varied(options)) + "\n");
   Summary summary;
-  summary.line("merged",
-               fmt::format("{} + {} at strength {}", model_name_and_path(options.model),
-                           model_name_and_path(options.adapter), strength_text(options.strength)));
+  if (dial) {
+    summary.line("all layers alike",
+                 dial_text(dial->uniform) + ", at strength " + dial->uniform.strength.text());
+    summary.line("layer by layer", dial_text(dial->layers));
+  }
+  summary.line("merged", fmt::format("{} + {} at strength {}", model_name_and_path(options.model),
+                                     model_name_and_path(options.adapter), strength.text()));
   summary.line("as written", describe(written));
   summary.line("written to", options.output + " (layout " + layout_name(layout) + ")");
   summary.line("size", describe(size, layout));
@@ -147,6 +211,24 @@ void setup_merge(CLI::App& app, Context& context) {
           ->type_name("X")
           ->allow_extra_args(false)
           ->excludes(strength);
+  CLI::Option* dial =
+      command
+          ->add_option("--dial", options->dial,
+                       "uniform: one strength for all layers. layers: one for each, found by "
+                       "gradient steps on the data of --config: the loss of the new task plus the "
+                       "divergence from the base on the retention text, with all weights frozen. "
+                       "--max-drop then scales what was found")
+          ->type_name("NAME")
+          ->check(one_of({"uniform", "layers"}))
+          ->capture_default_str()
+          ->excludes(strength);
+  command
+      ->add_option("--dial-weight", options->dial_weight,
+                   "Weight of the divergence in --dial layers: more forgets less")
+      ->type_name("X")
+      ->check(in_range(0, 1000))
+      ->capture_default_str()
+      ->needs(dial);
   command->add_option("--tasks", options->tasks, "Original tasks for --max-drop, comma-separated")
       ->type_name("A,B")
       ->delimiter(',')
@@ -154,9 +236,9 @@ void setup_merge(CLI::App& app, Context& context) {
       ->needs(max_drop);
   command
       ->add_option("--config", options->config,
-                   "Run config whose original tasks --max-drop applies to")
-      ->type_name("FILE")
-      ->needs(max_drop);
+                   "Run config whose original tasks --max-drop applies to, and on whose data "
+                   "--dial layers looks")
+      ->type_name("FILE");
   add_task_data_option(*command, options->task_data);
   for (CLI::Option* option : add_measure_options(*command, options->measure)) {
     option->needs(max_drop);

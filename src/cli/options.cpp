@@ -86,13 +86,13 @@ CLI::Option* add_strength_option(CLI::App& command, Strength& strength) {
             if (!parsed) {
               throw CLI::ValidationError(
                   "--strength", "found " + text +
-                                    "; expected a number from 0 to 1, or A:B, from the first layer "
-                                    "to the last");
+                                    "; expected a number from 0 to 1, A:B, from the first layer to "
+                                    "the last, or a list of one for each layer");
             }
             strength = *parsed;
           },
           "How much of the adapter to apply: 0 is the base model, 1 the tuned one; A:B changes "
-          "linearly from A in the first layer to B in the last")
+          "linearly from A in the first layer to B in the last, and A,B,… is one for each layer")
       ->type_name("S")
       ->default_str("1");
 }

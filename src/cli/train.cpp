@@ -71,7 +71,7 @@ std::string outcome_text(const RunConfig& run, const RunResult& result) {
   const bool is_gguf = run.output_form.is_gguf();
   std::string merged = (run.output / (is_gguf ? "merged.gguf" : "merged")).string() + " (";
   if (result.written.layout) merged += "layout " + layout_name(*result.written.layout) + ", ";
-  summary.line("merged", merged + "strength " + strength_text(run.strength) + ")");
+  summary.line("merged", merged + "strength " + run.strength.text() + ")");
   summary.line("size", result.written.size);
   summary.line("report", (run.output / "report.html").string());
   return tasks_text(result.comparison) + summary.text();

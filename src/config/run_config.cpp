@@ -273,10 +273,12 @@ FieldTable run_config_fields(RunConfig& run) {
           "gguf_type", run.output_form.gguf_type,
           {std::begin(kGgufNumberTypeNames), std::end(kGgufNumberTypeNames)},
           "Type of the matrices in the GGUF file; `auto` is the checkpoint's dtype."),
-      strength_field("strength", run.strength,
-                     "Share of the learned change that the merged model contains: 1 is the model "
-                     "as trained, 0 the base. `a:b` varies linearly with depth, from `a` in the "
-                     "first layer to `b` in the last."),
+      strength_field(
+          "strength", run.strength,
+          "Share of the learned change that the merged model contains: 1 is the model "
+          "as trained, 0 the base. `a:b` varies linearly with depth, from `a` in the "
+          "first layer to `b` in the last; a list has one for each layer (`merge --dial layers` "
+          "finds them)."),
       sources_field("data.train", data.train, SourceUse::kTraining,
                     "Text files (`.txt`) or JSON lines (`.jsonl`): a file, a folder, a glob, or a "
                     "list of these, each optionally with its own weight and template.")

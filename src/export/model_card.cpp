@@ -98,15 +98,14 @@ std::string expanded_model_card(const ModelDirectory& base, const DecoderSpec& s
 std::string merged_model_card(const ModelDirectory& base, const DecoderSpec& spec,
                               const Folding& folding, const std::string& adapter) {
   return opening(base, spec, folding, "with an adapter merged") +
-         fmt::format("- Adapter: `{}`, at strength {}.\n", adapter,
-                     strength_text(folding.strength));
+         fmt::format("- Adapter: `{}`, at strength {}.\n", adapter, folding.strength.text());
 }
 
 std::string lora_model_card(const ModelDirectory& base, const std::string& adapter,
                             const Strength& strength) {
   return title(base, "with an adapter merged") +
          fmt::format("Made by expandft from `{}` and the LoRA adapter `{}`, at strength {}.\n",
-                     base_name(base), adapter, strength_text(strength));
+                     base_name(base), adapter, strength.text());
 }
 
 std::string trained_model_card(const TrainedModel& model) {
@@ -119,7 +118,7 @@ std::string trained_model_card(const TrainedModel& model) {
           : title(model.base, "fine-tuned") + fmt::format("Made by expandft from `{}`: {}.\n\n",
                                                           base_name(model.base), model.plan);
   card += fmt::format("- Strength: {} (1 is as trained, 0 the base).\n\n## Training\n\n",
-                      strength_text(run.strength));
+                      run.strength.text());
   card += fmt::format(
       "{} (`\"method\": \"{}\"`)\n\n"
       "- Data: {}, {} in {}\n"

@@ -194,7 +194,7 @@ void write_unmerged(const fs::path& directory, const ModelDirectory& merged) {
   if (!info.reversible) {
     throw input_error("this merge cannot be undone bit for bit: it has " +
                           std::to_string(info.copies) + " copies at strength " +
-                          strength_text(info.strength) +
+                          info.strength.text() +
                           (info.method == Method::kMlp ? ", and its originals were trained"
                                                        : ", so its weights were rounded"),
                       merged.path().string(), "use the base it was made from: " + info.base_model);

@@ -27,13 +27,14 @@ at::Tensor ExpandedMlp::forward(const at::Tensor& x) const {
   const MlpWeights weights = original();
   const at::Tensor base = gated_mlp(x, weights, activation_);
   at::Tensor y = base;
-  if (strength_ != 0) {
+  if (strength_ != 0 || learned_strength_.defined()) {
     const bool of_output = shares_ == CopyShares::kOfOutput;
-    const double share =
-        of_output ? strength_ / static_cast<double>(parts_.copies.size() + 1) : strength_;
+    const double copies = of_output ? static_cast<double>(parts_.copies.size() + 1) : 1.0;
     for (const MlpWeights& copy : parts_.copies) {
       const at::Tensor added = gated_mlp(x, copy, activation_);
-      y = at::add(y, of_output ? added - base : added, share);
+      const at::Tensor change = of_output ? added - base : added;
+      y = learned_strength_.defined() ? y + change * (learned_strength_ / copies)
+                                      : at::add(y, change, strength_ / copies);
     }
   }
   return weights.down.bias.defined() ? y + weights.down.bias.to(y.scalar_type()) : y;

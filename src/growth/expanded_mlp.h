@@ -38,7 +38,13 @@ class ExpandedMlp final : public Mlp {
   ExpandedMlp(Parts parts, Activation activation, CopyShares shares = CopyShares::kOfOutput);
 
   at::Tensor forward(const at::Tensor& x) const override;
-  void set_strength(double strength) { strength_ = strength; }
+  void set_strength(double strength) {
+    strength_ = strength;
+    learned_strength_ = at::Tensor();
+  }
+  /// A strength (0-dimensional) in which the output has gradients, until set_strength. Not where
+  /// the originals train.
+  void learn_strength(const at::Tensor& strength) { learned_strength_ = strength; }
   const Parts& parts() const { return parts_; }
 
  private:
@@ -48,6 +54,7 @@ class ExpandedMlp final : public Mlp {
   Activation activation_;
   CopyShares shares_;
   double strength_ = 1.0;
+  at::Tensor learned_strength_;  // in place of strength_, where it is defined
 };
 
 }  // namespace expandft

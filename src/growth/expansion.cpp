@@ -33,6 +33,14 @@ void Expansion::set_strength(const Strength& strength) const {
   }
 }
 
+bool Expansion::learn_strength(const at::Tensor& layers) const {
+  if (plan_.trains_originals()) return false;
+  for (std::size_t i = 0; i < mlps_.size(); ++i) {
+    mlps_[i]->learn_strength(layers.select(0, plan_.layers[i]));
+  }
+  return true;
+}
+
 std::vector<Parameter> Expansion::parameters() const {
   std::vector<Parameter> out;
   for (std::size_t i = 0; i < mlps_.size(); ++i) {

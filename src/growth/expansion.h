@@ -32,6 +32,7 @@ class Expansion final : public Adaptation {
 
   const ExpansionPlan& plan() const { return plan_; }
   void set_strength(const Strength& strength) const override;
+  bool learn_strength(const at::Tensor& layers) const override;
   std::vector<Parameter> parameters() const override;
 
  private:

@@ -83,8 +83,21 @@ std::vector<std::string> LoraUpdates::target_modules() const {
 void LoraUpdates::set_strength(const Strength& strength) const {
   for (const Update& update : updates_) {
     const double scale = strength.at(update.layer, layers_) * scale_;
-    for (const auto& part : update.parts) part->scale = scale;
+    for (const auto& part : update.parts) {
+      part->scale = scale;
+      part->factor = at::Tensor();
+    }
   }
+}
+
+bool LoraUpdates::learn_strength(const at::Tensor& layers) const {
+  for (const Update& update : updates_) {
+    for (const auto& part : update.parts) {
+      part->scale = scale_;
+      part->factor = layers.select(0, update.layer);
+    }
+  }
+  return true;
 }
 
 std::unique_ptr<LoraUpdates> add_lora(Decoder& decoder, const LoraConfig& config,

@@ -33,6 +33,7 @@ class LoraUpdates final : public Adaptation {
   /// Named as in PEFT (lora_tensor_name).
   std::vector<Parameter> parameters() const override;
   void set_strength(const Strength& strength) const override;
+  bool learn_strength(const at::Tensor& layers) const override;
   const std::vector<Update>& updates() const { return updates_; }
   /// The last part of each module's name, without repetition: "q_proj", …
   std::vector<std::string> target_modules() const;

@@ -25,7 +25,7 @@ void TrainedWeights::set_strength(const Strength& strength) const {
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     const at::Tensor &origin = origins_[i], &trained = trained_[i];
     if (!origin.defined()) continue;
-    const double s = strength.first + (strength.last - strength.first) * depths_[i];
+    const double s = strength.at_depth(depths_[i]);
     parameters_[i].tensor.set_data(s == 1   ? trained
                                    : s == 0 ? origin
                                             : at::lerp(origin.to(at::kFloat), trained, s));

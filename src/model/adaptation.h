@@ -37,6 +37,10 @@ class Adaptation {
   /// 1 is the model as trained, 0 the base bit for bit; a strength can vary linearly over the
   /// decoder's layers. Training runs at strength 1.
   virtual void set_strength(const Strength& strength) const = 0;
+  /// Sets the strength of each layer to a number of a tensor (layers) of fp32, in which the model's
+  /// output then has gradients, until set_strength. False, with nothing changed, for methods that
+  /// cannot: those that train the base's own weights.
+  virtual bool learn_strength(const at::Tensor& /*layers*/) const { return false; }
 };
 
 }  // namespace expandft

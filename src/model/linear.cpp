@@ -39,7 +39,9 @@ at::Tensor Linear::operator()(const at::Tensor& x) const {
   if (!update || update->scale == 0) return y;
   const at::Tensor b = update->b.narrow(0, update->first_row, weight.size(0));
   const at::Tensor inner = LinearFunction::apply(x, update->a.to(dtype), std::nullopt);
-  return at::add(y, LinearFunction::apply(inner, b.to(dtype), std::nullopt), update->scale);
+  const at::Tensor change = LinearFunction::apply(inner, b.to(dtype), std::nullopt);
+  if (update->factor.defined()) return y + change * (update->factor * update->scale);
+  return at::add(y, change, update->scale);
 }
 
 }  // namespace expandft

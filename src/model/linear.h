@@ -13,6 +13,7 @@ struct LowRankUpdate {
   at::Tensor a, b;  // (rank, in), (out of the whole map, rank)
   double scale = 1.0;
   std::int64_t first_row = 0;
+  at::Tensor factor = {};  // of the scale: 0-dimensional, with gradients; undefined: 1
 };
 
 /// y = x·weightᵀ + bias. weight (out, in); bias (out) or undefined. Both may be wider than x (fp32

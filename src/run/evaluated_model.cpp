@@ -80,7 +80,7 @@ void EvaluatedModel::set_strength(const Strength& strength) {
 }
 
 std::string EvaluatedModel::at_strength() const {
-  return source_.adapter ? " at strength " + strength_text(source_.strength) : "";
+  return source_.adapter ? " at strength " + source_.strength.text() : "";
 }
 
 void EvaluatedModel::add_adapter_to_identity() {
@@ -89,7 +89,7 @@ void EvaluatedModel::add_adapter_to_identity() {
   if (!source_.adapter || source_.strength == Strength(0)) return;  // the base, bit for bit
   if (adapter_fingerprint_.empty()) adapter_fingerprint_ = adapter_fingerprint(*source_.adapter);
   identity_["adapter"] = adapter_fingerprint_;
-  identity_["strength"] = strength_text(source_.strength);
+  identity_["strength"] = source_.strength.text();
 }
 
 const Json& EvaluatedModel::identity() {

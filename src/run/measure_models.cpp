@@ -1,15 +1,23 @@
 #include "run/measure_models.h"
 
 #include "base/error.h"
+#include "checkpoint/adapter_directory.h"
+#include "checkpoint/peft_adapter.h"
 #include "evaluation/divergence.h"
 #include "report/progress.h"
 #include "run/evaluated_model.h"
+#include "run/run_base.h"
+#include "run/run_data.h"
+#include "run/run_directory.h"
+#include "runtime/device.h"
 #include "tasks/output_cache.h"
 
 #include <algorithm>
 #include <iterator>
 #include <string>
 #include <utility>
+
+#include <ATen/Parallel.h>
 
 namespace expandft {
 namespace {
@@ -40,6 +48,27 @@ Json divergence_key(EvaluatedModel& base, EvaluatedModel& tuned,
     key["works"].push_back({work.fingerprint(), targets});
   }
   return key;
+}
+
+/// Examples from all over a data set, about kDialTokens in all.
+std::vector<TokenBatch> dial_batches(const Dataset& data) {
+  constexpr std::int64_t kDialTokens = 8192;
+  const std::int64_t stride = std::max<std::int64_t>(1, data.report.tokens / kDialTokens);
+  std::vector<TokenBatch> batches;
+  std::int64_t tokens = 0;
+  for (std::size_t i = 0; i < data.examples.size(); i += static_cast<std::size_t>(stride)) {
+    const Example example = data.examples[i];
+    tokens += std::ssize(example.tokens);
+    if (tokens > kDialTokens && !batches.empty()) break;
+    if (batches.empty() || batches.back().tokens() >= kForwardTokens) batches.emplace_back();
+    batches.back().append(example);
+  }
+  return batches;
+}
+
+/// The lowest layer that an adapter changes.
+std::int64_t first_adapted_layer(const fs::path& adapter) {
+  return is_peft_adapter(adapter) ? 0 : AdapterDirectory::open(adapter).info().layers.front();
 }
 
 }  // namespace
@@ -97,16 +126,46 @@ MeasuredPair compare_models(const ModelSource& base_source, const ModelSource& t
   return measured;
 }
 
-StrengthSearch search_strength(const ModelSource& source, const std::vector<TaskConfig>& tasks,
-                               const DropBudgets& budgets, const std::optional<fs::path>& cache,
+LayerDial dial_layers(const ModelSource& source, RunConfig run, double weight,
+                      const ProcessOptions& options) {
+  run.model_directory = source.model;
+  run.retention.weight = 1;  // the text is needed, whether or not the run used it
+  Problems problems;
+  const std::optional<RunBase> base = open_run_base(run, problems);
+  problems.throw_if_any();
+  RunData data = load_run_data(run, *base->tokenizer, at::get_num_threads());
+  Decoder decoder =
+      load_decoder(base->directory, {.model = source.model, .precision = source.precision},
+                   prepare_device(options));
+  const std::unique_ptr<Adaptation> adaptation =
+      attach(decoder, base->directory, *source.adapter, Strength());
+  const fs::path written = run.output / kSelfTextFile;
+  if (auto texts = self_written_text(run, *base, decoder, *adaptation,
+                                     is_there(written) ? written : fs::path(), RankGroup::alone(),
+                                     options.quiet)) {
+    data.retention = std::move(texts);
+  }
+  const DialTexts texts{
+      .learned = dial_batches(data.validation ? *data.validation : *data.training),
+      .kept = dial_batches(*data.retention)};
+  const DialOptions dial{.weight = weight, .frozen_layers = first_adapted_layer(*source.adapter)};
+  ProgressLine progress(options.quiet);
+  return find_layer_strengths(decoder, *adaptation, texts, dial, [&](std::int64_t step) {
+    progress.counting("finding the strength of each layer", step, dial.steps);
+  });
+}
+
+StrengthSearch search_strength(const ModelSource& source, const Strength& dial,
+                               const std::vector<TaskConfig>& tasks, const DropBudgets& budgets,
+                               const std::optional<fs::path>& cache,
                                const ProcessOptions& options) {
   EvaluatedModel model(source, options);
   report_notices(model.tokenizer().notices(), options);
   const std::vector<PreparedTask> works = model.prepare(tasks, model.spec().max_positions);
   ProgressLine progress(options.quiet);
   return find_strength(
-      [&](double strength) {
-        model.set_strength(strength);
+      [&](double factor) {
+        model.set_strength(dial.times(factor));
         return model.evaluate(works, cache, progress, RankGroup::alone());
       },
       budgets);

@@ -5,6 +5,7 @@
 #include "run/open_model.h"
 #include "tasks/comparison.h"
 #include "tasks/strength_search.h"
+#include "training/layer_dial.h"
 
 #include <optional>
 #include <vector>
@@ -34,10 +35,17 @@ MeasuredPair compare_models(const ModelSource& base, const ModelSource& tuned,
                             const std::optional<fs::path>& cache, const ProcessOptions& options,
                             const RankGroup& group);
 
-/// The largest strength of the source's adapter at which the tasks keep their budgets
+/// The strengths of the source's adapter that find_layer_strengths finds on a run's data: the loss
+/// on rows of its validation data (without any, of its training data), the divergence on its
+/// retention text, about 8192 tokens of each. Errors as open_run_base, load_run_data and
+/// find_layer_strengths.
+LayerDial dial_layers(const ModelSource& source, RunConfig run, double weight,
+                      const ProcessOptions& options);
+
+/// The largest factor of the strengths `dial` at which the tasks keep their budgets
 /// (find_strength); 0 where only the base does.
-StrengthSearch search_strength(const ModelSource& source, const std::vector<TaskConfig>& tasks,
-                               const DropBudgets& budgets, const std::optional<fs::path>& cache,
-                               const ProcessOptions& options);
+StrengthSearch search_strength(const ModelSource& source, const Strength& dial,
+                               const std::vector<TaskConfig>& tasks, const DropBudgets& budgets,
+                               const std::optional<fs::path>& cache, const ProcessOptions& options);
 
 }  // namespace expandft

@@ -106,21 +106,26 @@ std::vector<PreparedTask> RunEvaluation::original_works() const {
 }
 
 ComparisonReport RunEvaluation::compare(const TrainingOutcome& outcome) {
-  if (base_) by_strength_[{0, 0}] = std::move(*base_);
-  if (latest_step_ == outcome.output_step) by_strength_[{1, 1}] = std::move(latest_);
+  if (base_) by_strength_[0] = std::move(*base_);
+  if (latest_step_ == outcome.output_step) by_strength_[1] = std::move(latest_);
   const EvaluationConfig& evaluation = run_.evaluation;
   const Strength& own = run_.strength;
   ComparisonReport report = compare_tasks(at_strength(0), at_strength(own),
                                           evaluation.original_tasks.size(), evaluation.max_drop);
   if (report.originals.empty()) return report;
   spdlog::info("comparing the predictions with the base's");
-  const BaseStates states = [&] {
+  {
     const AtStrength base(model_.adaptation(), 0);
-    return BaseStates(model_.decoder, original_works());
-  }();
-  const AtStrength tuned(model_.adaptation(), own);
-  add_divergences(states.divergences(model_.decoder), report);
+    base_states_.emplace(model_.decoder, original_works());
+  }
+  add_divergences(divergences_at(own), report);
   return report;
+}
+
+std::vector<double> RunEvaluation::divergences_at(const Strength& strength) const {
+  if (!base_states_) return {};
+  const AtStrength set(model_.adaptation(), strength);
+  return base_states_->divergences(model_.decoder);
 }
 
 Json RunEvaluation::strengths() {
@@ -128,23 +133,25 @@ Json RunEvaluation::strengths() {
   if (works_.empty()) return curve;
   std::set<double> strengths = {0};
   const Strength& own = run_.strength;
-  if (own.first == own.last) strengths.insert(own.first);
+  if (const auto everywhere = own.everywhere()) strengths.insert(*everywhere);
   for (const double strength : run_.evaluation.strengths) strengths.insert(strength);
   for (const double strength : strengths) {
-    curve.push_back({{"strength", strength}, {"tasks", results_json(at_strength(strength))}});
+    Json tasks = results_json(at_strength(strength));
+    const std::vector<double> divergences = divergences_at(strength);
+    for (std::size_t i = 0; i < divergences.size(); ++i) tasks[i]["kl"] = divergences[i];
+    curve.push_back({{"strength", strength}, {"tasks", std::move(tasks)}});
   }
   return curve;
 }
 
 const RunEvaluation::Results& RunEvaluation::at_strength(const Strength& strength) {
-  const std::pair key(strength.first, strength.last);
-  const auto found = by_strength_.find(key);
+  const auto found = by_strength_.find(strength);
   if (found != by_strength_.end()) return found->second;
   const AtStrength set(model_.adaptation(), strength);
   Results results = measure(strength == Strength(0)   ? "base"
                             : strength == Strength(1) ? "tuned"
-                                                      : "at strength " + strength_text(strength));
-  return by_strength_[key] = std::move(results);
+                                                      : "at strength " + strength.text());
+  return by_strength_[strength] = std::move(results);
 }
 
 Json RunEvaluation::results_json(const Results& results) const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "evaluation/divergence.h"
 #include "evaluation/evaluate.h"
 #include "run/prepared_run.h"
 #include "tasks/comparison.h"
@@ -25,8 +26,8 @@ class RunEvaluation {
   ComparisonReport compare(const TrainingOutcome& outcome);
   /// The tasks at strength 0, the config's (a line over depth apart), and those of
   /// evaluation.strengths, ascending:
-  /// [{"strength", "tasks": [{"task", "original", "metric", "value", "higher_is_better",
-  /// "loss"}]}]. After compare.
+  /// [{"strength", "tasks": [{"task", "original", "metric", "value", "higher_is_better", "loss",
+  /// and of an original task "kl"}]}]. After compare.
   Json strengths();
 
  private:
@@ -37,6 +38,8 @@ class RunEvaluation {
   const Results& at_strength(const Strength& strength);
   Json results_json(const Results& results) const;
   std::vector<PreparedTask> original_works() const;
+  /// KL(base ‖ model) on each original task, after compare; none without such tasks.
+  std::vector<double> divergences_at(const Strength& strength) const;
 
   const RunConfig& run_;
   const Tokenizer& tokenizer_;
@@ -45,11 +48,11 @@ class RunEvaluation {
   std::vector<PreparedTask> works_;  // the original tasks' first
   std::vector<TokenId> end_tokens_;
   bool quiet_;
-  std::optional<Results> base_;    // measured before the first step
-  Results latest_;                 // … while training
-  std::int64_t latest_step_ = -1;  // and at which step
-  // After training, by the strength in the first and in the last layer.
-  std::map<std::pair<double, double>, Results> by_strength_;
+  std::optional<Results> base_;              // measured before the first step
+  Results latest_;                           // … while training
+  std::int64_t latest_step_ = -1;            // and at which step
+  std::optional<BaseStates> base_states_;    // likewise, of the original tasks
+  std::map<Strength, Results> by_strength_;  // after training
 };
 
 }  // namespace expandft

@@ -61,7 +61,7 @@ RunReport::Facts plan_facts(const PreparedRun& run) {
       {"Method", method_text(run.config.run.method)},
       {"Plan", run.plan()},
       {"Parameters of the base", human_count(static_cast<double>(count_parameters(run.base.spec)))},
-      {"Strength of the merged model", strength_text(run.config.run.strength)}};
+      {"Strength of the merged model", run.config.run.strength.text()}};
   if (run.model.folding) {
     const ExpansionPlan& plan = run.model.folding->plan;
     facts.emplace_back("Layers that grow, counted from 0",
@@ -133,7 +133,7 @@ void write_report_of(const PreparedRun& run, const TrainingOutcome& outcome,
       .comparison = results.comparison,
       .events = read_metrics(output / "metrics.jsonl"),
       .strengths = results.strengths,
-      .strength = own.first == own.last ? std::optional(own.first) : std::nullopt,
+      .strength = own.everywhere(),
       .samples = results.samples,
       .warnings = notice_texts(run.notices),
       .plan = plan_facts(run),

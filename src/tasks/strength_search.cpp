@@ -39,9 +39,9 @@ StrengthSearch find_strength(const std::function<std::vector<TaskResult>(double)
   return search;
 }
 
-std::string strength_table(const StrengthSearch& search) {
+std::string strength_table(const StrengthSearch& search, const std::string& what) {
   using enum Table::Align;
-  std::vector<std::string> head{"strength"};
+  std::vector<std::string> head{what};
   std::vector<Table::Align> align{kRight};
   for (const Comparison& task : search.curve.front().tasks) {
     head.insert(head.end(), {task.task + " " + task.judged().name, "change"});
@@ -65,7 +65,7 @@ std::string strength_table(const StrengthSearch& search) {
   return table.text();
 }
 
-Json strength_json(const StrengthSearch& search) {
+Json strength_json(const StrengthSearch& search, const std::string& what) {
   Json curve = Json::array();
   for (const StrengthPoint& point : search.curve) {
     Json tasks = Json::array();
@@ -76,7 +76,7 @@ Json strength_json(const StrengthSearch& search) {
                        {"relative_change", judged.relative_change.value_or(0)}});
     }
     curve.push_back(
-        {{"strength", point.strength}, {"within_budget", point.within_budget}, {"tasks", tasks}});
+        {{what, point.strength}, {"within_budget", point.within_budget}, {"tasks", tasks}});
   }
   return curve;
 }

@@ -30,10 +30,13 @@ inline constexpr double kStrengthResolution = 0.01;
 StrengthSearch find_strength(const std::function<std::vector<TaskResult>(double)>& evaluate_at,
                              const DropBudgets& budgets);
 
-/// A table for terminals: a line for each strength with the judged metric of each task and its
-/// change.
-std::string strength_table(const StrengthSearch& search);
-/// [{"strength", "within_budget", "tasks": [{"task", its judged metric, "relative_change"}]}]
-Json strength_json(const StrengthSearch& search);
+/// What a search varies: the strength of all layers, or the factor of each layer's own.
+inline constexpr const char* kStrength = "strength";
+inline constexpr const char* kFactor = "factor";
+/// A table for terminals: a line for each strength, called `what`, with the judged metric of each
+/// task and its change.
+std::string strength_table(const StrengthSearch& search, const std::string& what = kStrength);
+/// [{`what`, "within_budget", "tasks": [{"task", its judged metric, "relative_change"}]}]
+Json strength_json(const StrengthSearch& search, const std::string& what = kStrength);
 
 }  // namespace expandft

@@ -86,7 +86,55 @@ def test_a_budget_that_only_the_base_keeps(expandft, stories, forgetful, tmp_pat
     assert not (tmp_path / "merged").exists()
 
 
+def dial(expandft, stories, run, output, *arguments):
+    result = merge(expandft, stories, run, output, "--dial", "layers", "--config", "run.json", "--json", *arguments)
+    assert result.rc == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+def test_a_strength_for_each_layer(expandft, stories, forgetful, tmp_path):
+    found = dial(expandft, stories, forgetful, tmp_path / "merged")
+    uniform, layers = found["dial"]["uniform"], found["dial"]["layers"]
+    assert layers["loss"] + layers["kl"] < uniform["loss"] + uniform["kl"]
+    assert len(found["strength"]) == 5 and all(0 <= x <= 1 for x in found["strength"])
+    assert found["strength"] == layers["strength"] and len(set(found["strength"])) > 1
+    # A greater weight forgets less, and learns less.
+    careful = dial(expandft, stories, forgetful, tmp_path / "careful", "--dial-weight", "8")["dial"]["layers"]
+    assert careful["kl"] < layers["kl"] and careful["loss"] > layers["loss"]
+    # The merged model is what eval measures at these strengths, and it says so.
+    strengths = ",".join(str(x) for x in found["strength"])
+    measure = ["eval", "--tasks", "./stories.json", "--device", "cpu", "--threads", "1", "--json", "-"]
+    merged = expandft(*measure, "--model", tmp_path / "merged", cwd=forgetful)
+    adapter = expandft(*measure, "--model", stories, "--adapter", "out/adapter", "--strength", strengths, cwd=forgetful)
+    assert merged.rc == 0 and adapter.rc == 0, merged.stderr + adapter.stderr
+    first, second = json.loads(merged.stdout), json.loads(adapter.stdout)
+    assert first["strength"] == second["strength"] == found["strength"]
+    loss = [result["tasks"][0]["metrics"]["perplexity"] for result in (first, second)]
+    assert loss[0] == pytest.approx(loss[1], rel=1e-4)
+
+
+def test_the_budget_scales_the_strengths_of_the_layers(expandft, stories, forgetful, tmp_path):
+    found = dial(expandft, stories, forgetful, tmp_path / "merged", "--max-drop", "2%")
+    factors = [point["factor"] for point in found["strengths"] if point["within_budget"]]
+    pattern = found["dial"]["layers"]["strength"]
+    scaled = [max(factors) * x / max(pattern) for x in pattern]
+    assert found["strength"] == pytest.approx(scaled, abs=1.1e-3)
+    assert expandft("eval", "--model", tmp_path / "merged", "--base", stories, "--tasks", forgetful / "stories.json",
+                    "--device", "cpu", "--max-drop", "2%").rc == 0
+
+
+def test_the_strengths_of_another_number_of_layers(expandft, stories, forgetful, tmp_path):
+    result = merge(expandft, stories, forgetful, tmp_path / "merged", "--strength", "0.1,0.2,0.3")
+    assert result.rc == 2 and "3 numbers" in result.stderr and "5 layers" in result.stderr
+    assert not (tmp_path / "merged").exists()
+
+
 @pytest.mark.parametrize(("arguments", "words"), [
+    (["--dial", "layers"], "--config"),
+    (["--dial", "layers", "--config", "run.json", "--strength", "0.5"], "--strength"),
+    (["--dial", "depth", "--config", "run.json"], "layers"),
+    (["--config", "run.json"], "--dial layers"),
+    (["--dial-weight", "2"], "--dial"),
     (["--max-drop", "2%"], "--tasks"),
     (["--max-drop", "much", "--tasks", "./stories.json"], "--max-drop"),
     (["--max-drop", "2%", "--strength", "0.5", "--tasks", "./stories.json"], "--strength"),

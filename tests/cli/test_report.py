@@ -101,6 +101,11 @@ def test_report_shows_skill_forgetting_and_samples(expandft, tmp_path, stories):
     assert "Once &lt;upon&gt;" in text and "Once <upon>" not in text
     summary = json.loads((tmp_path / "out/summary.json").read_text())
     assert [point["strength"] for point in summary["strengths"]] == [0, 0.25, 0.5, 1]
+    original, new = zip(*(point["tasks"] for point in summary["strengths"]))
+    divergence = [task["kl"] for task in original]
+    assert divergence[0] == 0 and divergence == sorted(divergence)
+    assert divergence[-1] == pytest.approx(summary["evaluation"]["original_tasks"][0]["divergence"], rel=1e-6)
+    assert not any("kl" in task for task in new)
     assert summary["samples"][0]["tuned"] in "".join(Page(text).text)
 
 

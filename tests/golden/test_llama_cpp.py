@@ -66,11 +66,20 @@ def logits_in_llama_cpp(file):
     return torch.from_numpy(numpy.array(model.scores[:len(IDS)]))
 
 
+def settings_of(name):
+    settings = gguf_files.WRITABLE.get(name, {})
+    if name == "phi3-long":
+        # llama.cpp chooses the short or long factors by its context, of at least 256 tokens, not by the text.
+        settings = settings | dict(max_position_embeddings=1024, original_max_position_embeddings=256, rope_parameters=gguf_files.LONG_ROPE | dict(
+            original_max_position_embeddings=256))
+    return settings
+
+
 @pytest.mark.parametrize("name", sorted(set(gguf_files.MODELS) - set(gguf_files.READ_ONLY)))
 def test_files_that_expandft_writes(expandft, tmp_path, stories, name):
     """A file of each architecture gives the logits that transformers computes with the base."""
     # Windows of 16 are cut into by these 20 tokens.
-    source = gguf_files.make_source(name, **gguf_files.WRITABLE.get(name, {}))
+    source = gguf_files.make_source(name, **settings_of(name))
     source.save_pretrained(tmp_path / "base")
     shutil.copy(stories / "tokenizer.model", tmp_path / "base")
     file = tmp_path / "grown.gguf"
@@ -78,7 +87,10 @@ def test_files_that_expandft_writes(expandft, tmp_path, stories, name):
     assert result.rc == 0, result.stderr
     with torch.no_grad():
         expected = source(torch.tensor([IDS])).logits[0]
-    torch.testing.assert_close(logits_in_llama_cpp(file), expected, atol=2e-3, rtol=0)
+    # llama.cpp looks GELU up in a table of 16-bit floats.
+    tolerance = 1e-2 if name.startswith("gemma") else 2e-3
+    assert expected.std() > 30 * tolerance, "logits too flat to tell right from wrong"
+    torch.testing.assert_close(logits_in_llama_cpp(file), expected, atol=tolerance, rtol=0)
 
 
 @pytest.mark.parametrize("case", CASES)
