@@ -6,10 +6,10 @@ import pytest
 import torch
 from golden_models import MODELS, NAMES, auto_class, cast_model, read_config
 
-LONG, SHORT = 2000, 600
+LONG, SHORT = 1600, 500
 WINDOW = 300  # much shorter than the texts, and longer than blocks of the kernels
 # Frequencies of RoPE are computed in double precision here, in float32 there. A last bit of one, times a position of
-# 2000, is an angle of 2e-4.
+# 1600, is an angle of 2e-4.
 TOLERANCE = 5e-4
 
 

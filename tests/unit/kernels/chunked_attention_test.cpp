@@ -57,8 +57,9 @@ TEST_CASE("the memory of attention in chunks does not grow with the square of th
     chunked_attention(q, k, v, {0, kTokens}, {.scale = 0.04, .softcap = softcap}).sum().backward();
     if (!q.grad().defined()) _exit(1);
   };
-  // One matrix of scores in fp32 is 256 MiB, and there would be several.
-  CHECK(testing::peak_growth(work) < (std::int64_t{256} << 20));
+  // Queries, keys, values, the result and gradients take 90 MiB, and four fp32 copies 64 MiB. One
+  // matrix of all scores in fp32 would be 256 MiB, and the backward pass would hold four.
+  CHECK(testing::peak_growth(work) < (std::int64_t{384} << 20));
 }
 
 TEST_CASE("attention with large heads on a GPU equals the formula", "[gpu]") {
