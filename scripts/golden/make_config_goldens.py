@@ -11,6 +11,7 @@ import argparse
 import copy
 import json
 import os
+import resource
 import tempfile
 import warnings
 from pathlib import Path
@@ -95,6 +96,9 @@ FOREIGN = {
     "transformers_weights": "other.safetensors", "configuration_files": ["config.4.0.0.json"],
     "text_config": {"hidden_size": 8}, "decoder": {"hidden_size": 8}, "vision_config": {"hidden_size": 8},
 }
+# Without a text_config, multimodal models have billions of parameters. No weights fit them, so an edit that needs more
+# memory than this is refused either way.
+MEMORY = 6 << 30
 BY_DEFAULT = {"is_causal": True}  # fields that transformers reads and no config class has
 
 
@@ -301,6 +305,7 @@ def main():
     logging.disable_progress_bar()
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     for name in arguments.models:
         write_goldens(root / "tests/golden/models" / name, arguments.output)
     size = sum(file.stat().st_size for file in arguments.output.glob("*.json"))

@@ -6,6 +6,7 @@ Needs transformers (the committed files are from 5.24) with tokenizers (0.23).
 
     python scripts/golden/make_json_tokenizer_goldens.py                     # new ids and texts
     python scripts/golden/make_json_tokenizer_goldens.py --train a.txt b.gz  # the tokenizers too
+    python scripts/golden/make_json_tokenizer_goldens.py --only NAME …       # some of them
 """
 
 import argparse
@@ -37,6 +38,12 @@ MORE_TEXTS = [
 
 LLAMA3 = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"
           r"|\s*[\r\n]+|\s+(?!\S)|\s+")
+# Ministral 3 and other models whose vocabulary Mistral AI publishes as tekken.json.
+TEKKEN = (r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+"
+          r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*"
+          r"|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+")
+SEED = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1}| ?[^\s\p{L}\p{N}\r\n]+"
+        r"|\s*[\r\n]+|\s+(?!\S)|\s+")
 QWEN = LLAMA3.replace(r"\p{N}{1,3}", r"\p{N}")
 SPACE_MARK = "▁"
 
@@ -114,6 +121,31 @@ def qwen3(corpus):
     return tokenizer
 
 
+def tekken(corpus):
+    names = ("unk", "s", "/s")
+    tokenizer = train_byte_level(corpus, 700, None, sequence(split(TEKKEN), byte_level()), ignore_merges=True)
+    tokenizer.add_special_tokens([special(f"<{n}>") for n in names] + [special(f"[{n}]") for n in (
+        "INST", "/INST", "SYSTEM_PROMPT", "/SYSTEM_PROMPT", "TOOL_CALLS", "ARGS", "THINK", "/THINK")])
+    tokenizer.post_processor = bos_template("<s>", tokenizer)
+    return tokenizer
+
+
+def seed_oss(corpus):
+    tokenizer = train_byte_level(corpus, 600, None, sequence(split(SEED), byte_level()))
+    tokenizer.add_special_tokens([special(f"<seed:{n}>") for n in ("bos", "pad", "eos", "think")])
+    tokenizer.post_processor = processors.ByteLevel(trim_offsets=False)
+    return tokenizer
+
+
+def granite(corpus):
+    """As StarCoder, GPT-2's with single digits."""
+    steps = sequence(pre_tokenizers.Digits(individual_digits=True), byte_level(regex=True))
+    tokenizer = train_byte_level(corpus, 600, None, steps)
+    tokenizer.add_special_tokens([special(f"<|{n}|>") for n in ("end_of_text", "start_of_role", "end_of_role", "tool_call")])
+    tokenizer.post_processor = processors.ByteLevel(trim_offsets=True)
+    return tokenizer
+
+
 def gpt2(corpus):
     tokenizer = train_byte_level(corpus, 600, None, byte_level(prefix=True, regex=True))
     tokenizer.add_special_tokens([special("<|endoftext|>")])
@@ -149,6 +181,17 @@ def gemma(corpus):
     tokenizer.decoder = marked_decoder(False)
     tokenizer.add_special_tokens([special(n) for n in ("<pad>", "<eos>", "<bos>", "<unk>", "<start_of_turn>", "<end_of_turn>")])
     tokenizer.add_tokens([AddedToken("\n\n", normalized=False), AddedToken(SPACE_MARK * 5, normalized=False)])
+    tokenizer.post_processor = bos_template("<bos>", tokenizer)
+    return tokenizer
+
+
+def gemma4(corpus):
+    tokenizer = train_marked(corpus, 600, ("<pad>", "<eos>", "<bos>", "<unk>", "<mask>"), unk_token="<unk>", fuse_unk=True)
+    tokenizer.normalizer = normalizers.Replace(" ", SPACE_MARK)
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(" ", "merged_with_previous")
+    tokenizer.decoder = marked_decoder(False)
+    tokenizer.add_special_tokens([special(n) for n in (
+        "<pad>", "<eos>", "<bos>", "<unk>", "<mask>", "<|turn>", "<turn|>", "<|channel>", "<channel|>", "<|tool>", "<|think|>")])
     tokenizer.post_processor = bos_template("<bos>", tokenizer)
     return tokenizer
 
@@ -211,6 +254,16 @@ CASES = {
     "deepseek": (deepseek, {}),
     "phi3": (phi3, {"tokenizer_config.json": config(bos_token="<s>", eos_token="<|endoftext|>", unk_token="<unk>", add_bos_token=False)}),
     "gemma": (gemma, {"tokenizer_config.json": config(bos_token="<bos>", eos_token="<eos>", pad_token="<pad>", unk_token="<unk>")}),
+    "gemma4": (gemma4, {"tokenizer_config.json": config(
+        tokenizer_class="GemmaTokenizer", bos_token="<bos>", eos_token="<eos>", pad_token="<pad>", unk_token="<unk>", mask_token="<mask>"),
+        "config.json": {"model_type": "gemma4"}}),
+    "tekken": (tekken, {"tokenizer_config.json": config(
+        tokenizer_class="LlamaTokenizerFast", bos_token="<s>", eos_token="</s>", unk_token="<unk>"), "config.json": {"model_type": "mistral3"}}),
+    "seed-oss": (seed_oss, {"tokenizer_config.json": config(bos_token="<seed:bos>", eos_token="<seed:eos>", pad_token="<seed:pad>"),
+                            "config.json": {"model_type": "seed_oss"}}),
+    "granite": (granite, {"tokenizer_config.json": config(
+        tokenizer_class="GPT2Tokenizer", bos_token="<|end_of_text|>", eos_token="<|end_of_text|>", unk_token="<|end_of_text|>"),
+        "config.json": {"model_type": "granite"}}),
     "metaspace-first": (metaspace_first, {"tokenizer_config.json": config(bos_token="<s>", eos_token="</s>", extra_special_tokens=["two words"])}),
     "metaspace-always": (metaspace_always, {"tokenizer_config.json": config(bos_token="<s>", eos_token="</s>")}),
     "metaspace-never": (metaspace_never, {"tokenizer_config.json": config(eos_token="</s>")}),
@@ -242,8 +295,9 @@ def golden(content, files):
             Path(folder, name).write_text(json.dumps(value))
         tokenizer = AutoTokenizer.from_pretrained(folder)
         alone = Tokenizer.from_file(str(Path(folder, "tokenizer.json")))
-    named = files.get("tokenizer_config.json", {}).get("tokenizer_class") == "LlamaTokenizer"
-    assert type(tokenizer).__name__ == ("LlamaTokenizer" if named else "TokenizersBackend"), type(tokenizer)
+    named = files.get("tokenizer_config.json", {}).get("tokenizer_class")
+    expected = named if named in ("LlamaTokenizer", "GemmaTokenizer") else "TokenizersBackend"
+    assert type(tokenizer).__name__ == expected, type(tokenizer)
     rows = []
     for text in TEXTS + MORE_TEXTS:
         ids = tokenizer.encode(text, add_special_tokens=False)
@@ -273,6 +327,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--train", type=Path, nargs="+", default=[], metavar="TEXT", help="train the tokenizers anew on these files")
     parser.add_argument("--output", type=Path, default=ROOT / "tests/golden/tokenizers/json")
+    parser.add_argument("--only", nargs="+", choices=CASES, default=list(CASES), metavar="NAME", help="of these tokenizers")
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
     corpus = read_corpus(arguments.train)
@@ -282,7 +337,8 @@ def main():
         (arguments.output / name).write_text(text.replace('},{"ids"', '},\n{"ids"') + "\n")
 
     write("texts.json", TEXTS + MORE_TEXTS)
-    for name, (make, files) in CASES.items():
+    for name in arguments.only:
+        make, files = CASES[name]
         if arguments.train:
             content = compact(make(corpus), legacy_merges=name in ("gpt2", "phi3", "gemma"))
         else:

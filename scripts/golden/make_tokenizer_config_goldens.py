@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Writes the golden of tokenizer_config.json: the ids of texts when one of its fields is edited, as
-transformers' AutoTokenizer gives them (the committed file is from 5.24).
+"""Writes the goldens of tokenizer_config.json: the ids of texts when one of its fields is edited, and for
+every type of model with every tokenizer_class, as transformers' AutoTokenizer gives them (the committed files are from
+5.24).
 
     python scripts/golden/make_tokenizer_config_goldens.py
 """
@@ -50,6 +51,14 @@ EDITS = {
     "processor_class": ["P"], "transformers_version": ["4.57.0"], "a_field_of_tomorrow": ["x", 0.5, ["x"], {"x": 1}],
 }
 
+MODEL_TYPES = ["", "llama", "mistral", "ministral", "ministral3", "gemma", "gemma2", "gemma3_text", "gemma4_text",
+               "gemma4_unified_text", "vaultgemma", "qwen2", "qwen3", "phi3", "smollm3", "granite", "seed_oss", "cwm",
+               "internlm3", "iquestcoder", "gemma3", "gemma4", "gemma4_unified", "mistral3", "llava", "smolvlm",
+               "qwen2_vl", "qwen2_5_vl", "qwen3_vl"]
+CLASSES = [None, "PreTrainedTokenizerFast", "TokenizersBackend", "LlamaTokenizerFast", "GemmaTokenizer", "GPT2Tokenizer",
+           "Qwen2TokenizerFast"]
+CLASS_BASES = ["json/llama3", "json/phi3", "json/gemma4"]
+
 
 def files_of(base):
     golden = json.loads((FOLDER / f"{base}.json").read_text())
@@ -64,21 +73,53 @@ def ids_of(folder):
         return "fails"
 
 
-def main():
-    out = {"texts": TEXTS, "bases": {}}
-    for base, changes in BASES.items():
-        model, tokenizer, files = files_of(base)
-        config = files.get("tokenizer_config.json", {}) | changes
+def write_files(folder, base):
+    model, tokenizer, files = files_of(base)
+    for file, value in files.items():
+        (folder / file).write_text(json.dumps(value))
+    if tokenizer:
+        (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
+    else:
+        source = FOLDER / f"{model}.model"
+        source = source if source.is_file() else ROOT / "data" / model / "tokenizer.model"
+        shutil.copy(source, folder / "tokenizer.model")
+    return files.get("tokenizer_config.json", {})
+
+
+def write_classes():
+    """classes.json: for each base the ids that occur, and for each type of model the number of those that each class of
+    CLASSES gives."""
+    out = {"texts": TEXTS, "classes": CLASSES, "bases": {}}
+    for base in CLASS_BASES:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            for file, value in files.items():
-                (folder / file).write_text(json.dumps(value))
-            if tokenizer:
-                (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
-            else:
-                source = FOLDER / f"{model}.model"
-                source = source if source.is_file() else ROOT / "data" / model / "tokenizer.model"
-                shutil.copy(source, folder / "tokenizer.model")
+            config = write_files(folder, base) | {"mask_token": None}
+            found, rows = [], {}
+            for model_type in MODEL_TYPES:
+                (folder / "config.json").write_text(json.dumps({"model_type": model_type} if model_type else {}))
+                rows[model_type] = []
+                for tokenizer_class in CLASSES:
+                    changed = {key: value for key, value in config.items() if key != "tokenizer_class"}
+                    if tokenizer_class:
+                        changed["tokenizer_class"] = tokenizer_class
+                    (folder / "tokenizer_config.json").write_text(json.dumps(changed))
+                    ids = ids_of(folder)
+                    if ids not in found:
+                        found.append(ids)
+                    rows[model_type].append(found.index(ids))
+        out["bases"][base] = {"config": config, "ids": found, "model_types": rows}
+    text = json.dumps(out, ensure_ascii=False, separators=(",", ":"))
+    (FOLDER / "classes.json").write_text(text.replace("],\"", "],\n\"") + "\n")
+
+
+def main():
+    write_classes()
+    out = {"texts": TEXTS, "bases": {}}
+    for base, changes in BASES.items():
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            config = write_files(folder, base) | changes
+
             def edited(**edit):
                 (folder / "tokenizer_config.json").write_text(json.dumps(config | edit))
                 return ids_of(folder)

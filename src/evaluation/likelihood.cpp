@@ -99,8 +99,10 @@ class Packing {
     if (branches_) return decoder.hidden(tokens);
     // Without shared beginnings the faster attention for plain sequences can be used.
     const c10::NoGradGuard no_grad;
-    return decoder.hidden(
-        TokenTensors{.ids = tokens.ids, .positions = tokens.positions, .offsets = tokens.offsets});
+    return decoder.hidden(TokenTensors{.ids = tokens.ids,
+                                       .host_ids = tokens.host_ids,
+                                       .positions = tokens.positions,
+                                       .offsets = tokens.offsets});
   }
 
   const DecoderSpec& spec_;

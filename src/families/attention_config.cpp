@@ -73,18 +73,21 @@ void read_shared_keys_and_inputs(const ConfigFields& fields, DecoderSpec& spec) 
   }
   // Without effect then.
   for (const char* key : {"num_experts", "top_k_experts", "moe_intermediate_size"}) {
-    fields.has(key);
+    if (fields.has(key)) fields.whole_number(key);
   }
 }
 
 /// Input error unless each layer that shares keys and values finds some of its kind.
-void check_key_sources(const ConfigFields& fields, const DecoderSpec& spec) {
+void read_key_sources(const ConfigFields& fields, DecoderSpec& spec) {
   for (std::int64_t i = spec.shares_keys_from.value_or(spec.layers); i < spec.layers; ++i) {
-    if (spec.key_layer(i) < 0) {
+    const std::int64_t source = spec.key_layer(i);
+    if (source < 0) {
       fields.refuse("num_kv_shared_layers",
                     "a number that leaves a layer of each type with keys and values of its own");
     }
+    if (std::ranges::count(spec.key_sources, source) == 0) spec.key_sources.push_back(source);
   }
+  std::ranges::sort(spec.key_sources);
 }
 
 /// What layers have beside their RoPE.
@@ -132,7 +135,7 @@ void read_attention(const ConfigFields& fields, const Family& family, DecoderSpe
               kind.window ? kSlidingAttention : kFullAttention, kind, spec);
     spec.attention_kinds.push_back(std::move(kind));
   }
-  check_key_sources(fields, spec);
+  read_key_sources(fields, spec);
 
   const std::int64_t scalar =
       family.query_pre_attn_scalar ? fields.integer("query_pre_attn_scalar") : spec.head_dim;
@@ -142,7 +145,7 @@ void read_attention(const ConfigFields& fields, const Family& family, DecoderSpe
   }
   if (family.has_vision_attention) {
     constexpr const char* kBoth = "use_bidirectional_attention";
-    if (fields.text(kBoth, "vision") != "vision") {
+    if (fields.has(kBoth) && fields.text(kBoth, "") != "vision") {
       fields.refuse(kBoth, "null or \"vision\": only causal attention is supported");
     }
   }

@@ -131,6 +131,7 @@ void resolve_aliases(const ConfigFields& config, const Family& family, Json& fie
 ConfigFields with_defaults(const ConfigFields& config, const Family& family,
                            std::string_view more) {
   Json merged = Json::parse(family.defaults);
+  merged.update(Json::parse(family.other_defaults));
   merged.update(Json::parse(more));
   // The older dialect overrides the family's rope_parameters, as it does those of a config.
   const Json older = config.object().value("rope_scaling", Json());

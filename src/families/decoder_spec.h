@@ -84,6 +84,8 @@ struct DecoderSpec {
 
   /// Layers from it on have no keys and values of their own: see key_layer.
   std::optional<std::int64_t> shares_keys_from;
+  /// The layers whose keys and values later ones use, ascending.
+  std::vector<std::int64_t> key_sources;
   /// Each layer has an input of its own for each token, of this size; 0: none. The rows of its
   /// embedding are the inputs of all layers.
   std::int64_t layer_input = 0, layer_input_vocab = 0;
@@ -131,16 +133,6 @@ struct DecoderSpec {
     std::int64_t i = *shares_keys_from - 1;
     while (i >= 0 && kind_of_layer[static_cast<std::size_t>(i)] != kind) --i;
     return i;  // config.json is refused if there is none
-  }
-  /// The layers whose keys and values later ones use, ascending.
-  std::vector<std::int64_t> key_sources() const {
-    std::vector<std::int64_t> sources;
-    for (std::int64_t i = shares_keys_from.value_or(layers); i < layers; ++i) {
-      const std::int64_t source = key_layer(i);
-      if (std::ranges::count(sources, source) == 0) sources.push_back(source);
-    }
-    std::ranges::sort(sources);
-    return sources;
   }
 };
 

@@ -36,6 +36,8 @@ struct Family {
   std::string_view model_type;
   /// Values of fields that published checkpoints leave out, as JSON.
   std::string_view defaults = "{}";
+  /// Those in which it differs from another family with the same `defaults`.
+  std::string_view other_defaults = "{}";
   RopeRules rope;
   std::optional<RopeRules> window_rope;  // of windowed layers, if different
   WindowRule windows = WindowRule::kNone;

@@ -26,7 +26,6 @@ inline constexpr std::string_view kQwen2VlDefaults =
         "max_position_embeddings": 32768, "rms_norm_eps": 1e-5, "hidden_act": "silu",
         "sliding_window": 4096, "max_window_layers": 80})";
 
-// Where no layer shares keys and values, and none has inputs of its own.
 inline constexpr std::string_view kGemma4Defaults =
     R"({"vocab_size": 262144, "hidden_size": 2304, "intermediate_size": 9216,
         "num_hidden_layers": 30, "num_attention_heads": 8, "num_key_value_heads": 4,
@@ -39,20 +38,13 @@ inline constexpr std::string_view kGemma4Defaults =
           "full_attention": {"rope_type": "proportional", "partial_rotary_factor": 0.25,
                              "rope_theta": 1e6}}})";
 inline constexpr std::string_view kGemma4UnifiedDefaults =
-    R"({"vocab_size": 262144, "hidden_size": 2304, "intermediate_size": 9216,
-        "num_hidden_layers": 30, "num_attention_heads": 8, "num_key_value_heads": 4,
-        "head_dim": 256, "hidden_activation": "gelu_pytorch_tanh",
-        "max_position_embeddings": 262144, "rms_norm_eps": 1e-6, "tie_word_embeddings": true,
-        "sliding_window": 1024, "hidden_size_per_layer_input": 0, "num_kv_shared_layers": 0,
-        "enable_moe_block": false, "bos_token_id": 2, "eos_token_id": 1,
-        "rope_parameters": {
-          "sliding_attention": {"rope_type": "default", "rope_theta": 1e4},
-          "full_attention": {"rope_type": "proportional", "partial_rotary_factor": 0.25,
-                             "rope_theta": 1e6}}})";
+    R"({"max_position_embeddings": 262144, "sliding_window": 1024,
+        "hidden_size_per_layer_input": 0})";
 
-constexpr Family gemma4(std::string_view model_type, std::string_view defaults) {
+constexpr Family gemma4(std::string_view model_type, std::string_view other_defaults) {
   return {.model_type = model_type,
-          .defaults = defaults,
+          .defaults = kGemma4Defaults,
+          .other_defaults = other_defaults,
           .rope = {.scaled = false, .by_layer_type = true, .proportional = true},
           .windows = WindowRule::kAllButEach,
           .window_period = 6,
@@ -148,7 +140,7 @@ inline constexpr Family kFamilies[] = {
      .mlp_norm = "pre_feedforward_layernorm",
      .query_pre_attn_scalar = true,
      .logit_softcap = true},
-    gemma4("gemma4_text", kGemma4Defaults),
+    gemma4("gemma4_text", "{}"),
     gemma4("gemma4_unified_text", kGemma4UnifiedDefaults),
     {.model_type = "qwen2",
      .defaults = R"({"max_position_embeddings": 32768, "rms_norm_eps": 1e-6, "hidden_act": "silu",

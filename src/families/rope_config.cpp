@@ -115,6 +115,8 @@ std::int64_t read_rotary_dim(const ConfigFields& config, const ConfigFields& sca
 /// Gemma 4's RoPE of full attention: the slow pairs do not turn.
 void read_proportional(const ConfigFields& config, const ConfigFields& scaling,
                        std::int64_t head_dim, RopeSpec& rope) {
+  constexpr const char* kPartial = "partial_rotary_factor";
+  if (scaling.is_null(kPartial)) scaling.refuse(kPartial, "a number up to 1");
   rope.scaling = RopeScaling::kProportional;
   rope.factor = scaling.number("factor", 1.0);
   const double share = read_partial_factor(config, scaling, true);
@@ -173,6 +175,10 @@ RopeSpec read_scaling(const ConfigFields& config, const ConfigFields& scaling,
   }
   const std::string type = read_type(scaling, rules, spec);
   const bool is_proportional = rules.proportional && type == "proportional";
+  if (rules.proportional && !is_proportional && kind.head_dim != spec.head_dim) {
+    // transformers turns as many numbers as the other layers' heads have, and fails.
+    scaling.refuse("rope_type", "\"proportional\" for heads of another size than head_dim");
+  }
   kind.rotary_dim =
       is_proportional ? kind.head_dim : read_rotary_dim(config, scaling, rules, kind.head_dim);
 
@@ -217,6 +223,18 @@ RopeSpec read_scaling(const ConfigFields& config, const ConfigFields& scaling,
   return rope;
 }
 
+/// The nested parameters of a family that has no older dialect: each type of layer states its own.
+RopeSpec read_stated(const ConfigFields& config, const ConfigFields& parameters,
+                     const RopeRules& rules, const std::string& layer_type, AttentionKind& kind,
+                     DecoderSpec& spec) {
+  if (!object_in(config, kScaling).object().empty()) {
+    config.refuse(kScaling, "nothing: this family has \"rope_parameters\"");
+  }
+  const ConfigFields own = parameters.inside(layer_type.c_str());
+  own.number("rope_theta");
+  return read_scaling(config, own, rules, kind, spec);
+}
+
 /// The parameters of a family that nests them by type of layer. The older rope_scaling overrides
 /// those of the full-attention layers.
 RopeSpec read_nested(const ConfigFields& config, const RopeRules& rules,
@@ -230,6 +248,7 @@ RopeSpec read_nested(const ConfigFields& config, const RopeRules& rules,
                      "put parameters of layers inside \"full_attention\" or "
                      "\"sliding_attention\""});
   }
+  if (rules.proportional) return read_stated(config, parameters, rules, layer_type, kind, spec);
   const ConfigFields own = object_in(parameters, layer_type.c_str());
   if (!rules.scaled || older.object().empty()) return read_scaling(config, own, rules, kind, spec);
   Json both = own.object();

@@ -1,5 +1,6 @@
 #include "kernels/attention.h"
 
+#include "kernels/chunked_attention.h"
 #include "kernels/cpu_attention.h"
 #include "kernels/flash_attention.h"
 #include "kernels/plain_attention.h"
@@ -30,14 +31,17 @@ at::Tensor causal_attention(const at::Tensor& q, const at::Tensor& k, const at::
   AttentionOptions options = given;
   if (options.window && *options.window >= longest(offsets))
     options.window.reset();  // hides nothing
-  if (options.softcap) return plain_attention(q, k, v, offsets, options);
+  if (options.softcap) return chunked_attention(q, k, v, offsets, options);
   if (suits_cpu_attention(q)) {
     return cpu_attention(q, k, v, offsets, options.scale, options.window);
   }
   if (suits_flash_attention(q)) {
     return flash_attention(q, k, v, offsets, options.scale, options.window);
   }
-  return plain_attention(q, k, v, offsets, options);
+  // LibTorch's attention would need a mask of all pairs of tokens, or their scores.
+  const bool is_quadratic = options.window || (q.is_cuda() && q.size(2) > kMostFlashDim);
+  if (is_quadratic) return chunked_attention(q, k, v, offsets, options);
+  return plain_attention(q, k, v, offsets, options.scale);
 }
 
 at::Tensor cached_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,

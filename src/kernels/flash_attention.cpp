@@ -98,7 +98,7 @@ bool works_on(at::Device device) {
 bool suits_flash_attention(const at::Tensor& q) {
   const bool is_half = q.scalar_type() == at::kBFloat16 || q.scalar_type() == at::kHalf;
   if (!q.is_cuda() || !is_half || q.size(0) == 0) return false;
-  if (q.size(2) > 256 || q.size(2) % 8 != 0) return false;
+  if (q.size(2) > kMostFlashDim || q.size(2) % 8 != 0) return false;
   static const bool works = works_on(q.device());
   return works;
 }

@@ -8,8 +8,10 @@
 
 namespace expandft {
 
+inline constexpr std::int64_t kMostFlashDim = 256;
+
 /// Whether LibTorch's flash attention supports queries like q (N, heads, dim): on a GPU that it has
-/// kernels for, in bf16 or fp16, with a dim of at most 256 that is a multiple of 8.
+/// kernels for, in bf16 or fp16, with a dim of at most kMostFlashDim that is a multiple of 8.
 bool suits_flash_attention(const at::Tensor& q);
 
 /// causal_attention (attention.h) by flash attention (arXiv 2307.08691), with all sequences in one

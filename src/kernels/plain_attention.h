@@ -10,9 +10,8 @@
 
 namespace expandft {
 
-// Attention by LibTorch's operators, for all cases that cpu_attention and flash_attention do not
-// take: soft caps, other dtypes than fp32 and bf16 on a CPU, dtypes and GPUs without flash
-// attention, caches.
+// LibTorch's attention, for what cpu_attention, flash_attention and chunked_attention leave: fp16
+// on a CPU, fp32 and GPUs without flash attention, caches.
 
 /// Consecutive sequences of one length in a pack, computed in one call.
 struct SequenceRun {
@@ -33,12 +32,9 @@ at::Tensor repeat_heads(const at::Tensor& x, std::int64_t heads);
 at::Tensor visible_tokens(std::int64_t n, std::int64_t length, std::optional<std::int64_t> window,
                           at::Device device);
 
-/// causal_attention. With a soft cap, scores are materialised for a few sequences and one key head
-/// at a time, and recomputed in the backward pass, so only one such piece is ever in memory.
-/// Without one, LibTorch's attention is called for each run.
+/// causal_attention without window and soft cap: LibTorch's attention of each run.
 at::Tensor plain_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                           const std::vector<std::int64_t>& offsets,
-                           const AttentionOptions& options);
+                           const std::vector<std::int64_t>& offsets, double scale);
 
 /// Attention with a given mask. q (batch, heads, n, dim), k and v (batch, heads, L, dim); the mask
 /// broadcasts to (batch, heads, n, L) and is bool (true: seen) or added to the scores; without one

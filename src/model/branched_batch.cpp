@@ -98,9 +98,12 @@ BranchedTensors to_device(const BranchedBatch& batch, at::Device device) {
   const auto tensor = [&](const std::vector<std::int64_t>& numbers) {
     return at::tensor(numbers, at::kLong).to(device);
   };
-  return {.ids = tensor({batch.ids.begin(), batch.ids.end()}),
+  const at::Tensor ids =
+      at::tensor(std::vector<std::int64_t>(batch.ids.begin(), batch.ids.end()), at::kLong);
+  return {.ids = ids.to(device),
           .positions = tensor(batch.positions),
           .branches = tensor(batch.branches),
+          .host_ids = ids,
           .offsets = batch.offsets,
           .rows = batch.rows};
 }

@@ -39,6 +39,7 @@ std::int64_t branched_tokens(const std::vector<std::vector<TokenId>>& sequences)
 /// The batch on a device; offsets stay on the host.
 struct BranchedTensors {
   at::Tensor ids, positions, branches;  // (N), int64
+  at::Tensor host_ids;                  // ids, on the host
   std::vector<std::int64_t> offsets;
   std::vector<BranchRows> rows;
 };

@@ -123,21 +123,22 @@ at::Tensor Decoder::final_norm(const at::Tensor& x) const {
   return head_input(spec_, x, weights_.final_norm);
 }
 
-at::Tensor Decoder::forward(const at::Tensor& ids, const Attend& attend) const {
+at::Tensor Decoder::forward(const at::Tensor& ids, const at::Tensor& host_ids,
+                            const Attend& attend) const {
   const at::Tensor x = embed(ids);
-  LayerInputs inputs{own_inputs(spec_, weights_.layer_inputs, ids, x), {}};
+  LayerInputs inputs{own_inputs(spec_, weights_.layer_inputs, host_ids, x), {}};
   return final_norm(run_layers(0, spec_.layers, x, attend, inputs));
 }
 
 at::Tensor Decoder::hidden(const TokenTensors& tokens) const {
-  return forward(tokens.ids, batch_attention(spec_, tokens, dtype_));
+  return forward(tokens.ids, tokens.host_ids, batch_attention(spec_, tokens, dtype_));
 }
 
 at::Tensor Decoder::hidden(const TokenTensors& tokens, std::int64_t layer,
                            const at::Tensor& states) const {
   LayerInputs inputs;
   if (spec_.layer_input > 0) {
-    inputs.own = own_inputs(spec_, weights_.layer_inputs, tokens.ids, embed(tokens.ids));
+    inputs.own = own_inputs(spec_, weights_.layer_inputs, tokens.host_ids, embed(tokens.ids));
   }
   std::int64_t column = spec_.hidden;
   const auto next = [&](const AttentionKind& kind) {
@@ -146,7 +147,7 @@ at::Tensor Decoder::hidden(const TokenTensors& tokens, std::int64_t layer,
     return states.narrow(1, column - numbers, numbers)
         .reshape({states.size(0), kind.kv_heads, kind.head_dim});
   };
-  for (const std::int64_t source : spec_.key_sources()) {
+  for (const std::int64_t source : spec_.key_sources) {
     if (source >= layer) continue;
     const AttentionKind& kind = spec_.attention(source);
     const at::Tensor keys = next(kind);
@@ -160,7 +161,7 @@ at::Tensor Decoder::hidden(const TokenTensors& tokens, std::int64_t layer,
 
 std::int64_t Decoder::state_width(std::int64_t layer) const {
   std::int64_t width = spec_.hidden;
-  for (const std::int64_t source : spec_.key_sources()) {
+  for (const std::int64_t source : spec_.key_sources) {
     const AttentionKind& kind = spec_.attention(source);
     if (source < layer) width += 2 * kind.kv_heads * kind.head_dim;
   }
@@ -170,7 +171,7 @@ std::int64_t Decoder::state_width(std::int64_t layer) const {
 at::Tensor Decoder::states_before(std::int64_t layer, const TokenTensors& tokens) const {
   const c10::NoGradGuard no_grad;
   const at::Tensor x = embed(tokens.ids);
-  LayerInputs inputs{own_inputs(spec_, weights_.layer_inputs, tokens.ids, x), {}};
+  LayerInputs inputs{own_inputs(spec_, weights_.layer_inputs, tokens.host_ids, x), {}};
   std::vector<at::Tensor> parts{
       run_layers(0, layer, x, batch_attention(spec_, tokens, dtype_), inputs)};
   for (const auto& [source, shared] : inputs.shared) {
@@ -196,7 +197,8 @@ at::Tensor Decoder::hidden(const at::Tensor& ids, KvCache& cache) const {
     return rope_angles(kind.rope, kind.rotary_dim, length, n, weights_.embedding.options(), dtype_);
   });
   const at::Tensor out = forward(
-      ids, [&](std::int64_t layer, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
+      ids, ids,
+      [&](std::int64_t layer, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
         const RopeAngles& turn = angles[spec_.kind_of_layer[static_cast<std::size_t>(layer)]];
         const std::int64_t source = spec_.key_layer(layer);
         const KvCache::View all = source == layer ? cache.append(layer, apply_rope(k, turn), v)
@@ -213,14 +215,15 @@ at::Tensor Decoder::hidden(const TokenTensors& tokens, BatchCache& cache) const 
   const std::vector<RopeAngles> angles = attention_angles(spec_, [&](const AttentionKind& kind) {
     return rope_angles(kind.rope, kind.rotary_dim, tokens.positions, tokens.offsets, dtype_);
   });
-  const at::Tensor out = forward(tokens.ids, [&](std::int64_t layer, const at::Tensor& q,
-                                                 const at::Tensor& k, const at::Tensor& v) {
-    const RopeAngles& turn = angles[spec_.kind_of_layer[static_cast<std::size_t>(layer)]];
-    const at::Tensor keys = apply_rope(k, turn);
-    if (!spec_.shares_keys(layer)) cache.fill(layer, keys, v, tokens.offsets);
-    return causal_attention(apply_rope_to_queries(q, turn), keys, v, tokens.offsets,
-                            attention_options(spec_, layer));
-  });
+  const at::Tensor out = forward(
+      tokens.ids, tokens.host_ids,
+      [&](std::int64_t layer, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
+        const RopeAngles& turn = angles[spec_.kind_of_layer[static_cast<std::size_t>(layer)]];
+        const at::Tensor keys = apply_rope(k, turn);
+        if (!spec_.shares_keys(layer)) cache.fill(layer, keys, v, tokens.offsets);
+        return causal_attention(apply_rope_to_queries(q, turn), keys, v, tokens.offsets,
+                                attention_options(spec_, layer));
+      });
   cache.filled(tokens.offsets);
   return out;
 }
@@ -235,12 +238,13 @@ at::Tensor Decoder::hidden(const BranchedTensors& tokens) const {
   for (const AttentionKind& kind : spec_.attention_kinds) {
     seen.push_back(seen_in_branches(tokens, kind.window, like, spec_.attention_softcap));
   }
-  return forward(tokens.ids, [&](std::int64_t layer, const at::Tensor& q, const at::Tensor& k,
-                                 const at::Tensor& v) {
-    const std::size_t kind = spec_.kind_of_layer[static_cast<std::size_t>(layer)];
-    return group_attention(apply_rope_to_queries(q, angles[kind]), apply_rope(k, angles[kind]), v,
-                           tokens.offsets, seen[kind], attention_options(spec_, layer));
-  });
+  return forward(
+      tokens.ids, tokens.host_ids,
+      [&](std::int64_t layer, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
+        const std::size_t kind = spec_.kind_of_layer[static_cast<std::size_t>(layer)];
+        return group_attention(apply_rope_to_queries(q, angles[kind]), apply_rope(k, angles[kind]),
+                               v, tokens.offsets, seen[kind], attention_options(spec_, layer));
+      });
 }
 
 at::Tensor Decoder::hidden(const at::Tensor& ids, BatchCache& cache) const {
@@ -254,7 +258,8 @@ at::Tensor Decoder::hidden(const at::Tensor& ids, BatchCache& cache) const {
   std::vector<SeenTokens> seen;  // for each kind of attention
   for (const AttentionKind& kind : spec_.attention_kinds) seen.push_back(cache.seen(kind.window));
   const at::Tensor out = forward(
-      ids, [&](std::int64_t layer, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
+      ids, ids,
+      [&](std::int64_t layer, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
         const std::size_t kind = spec_.kind_of_layer[static_cast<std::size_t>(layer)];
         const std::int64_t source = spec_.key_layer(layer);
         const BatchCache::View all = source == layer

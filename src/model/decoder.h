@@ -93,7 +93,8 @@ class Decoder {
   Error non_finite_error(const std::string& what, const std::string& where) const;
 
  private:
-  at::Tensor forward(const at::Tensor& ids, const Attend& attend) const;
+  /// host_ids: own_inputs'.
+  at::Tensor forward(const at::Tensor& ids, const at::Tensor& host_ids, const Attend& attend) const;
   /// The input of the first layer.
   at::Tensor embed(const at::Tensor& ids) const;
   /// Layers [begin, end).

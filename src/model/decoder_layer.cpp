@@ -77,17 +77,18 @@ at::Tensor scaled_embedding(const at::Tensor& rows, const DecoderSpec& spec) {
 }
 
 bool is_key_source(const DecoderSpec& spec, std::int64_t index) {
-  return spec.shares_keys_from && std::ranges::count(spec.key_sources(), index) > 0;
+  return std::ranges::count(spec.key_sources, index) > 0;
 }
 
 std::vector<at::Tensor> own_inputs(const DecoderSpec& spec, const LayerInputWeights& weights,
-                                   const at::Tensor& ids, const at::Tensor& x) {
+                                   const at::Tensor& host_ids, const at::Tensor& x) {
   if (spec.layer_input == 0) return {};
   const std::vector<std::int64_t> shape{x.size(0), spec.layers, spec.layer_input};
-  const at::Tensor rows = weights.embedding.index_select(0, ids.to(at::kCPU));
+  const at::Tensor rows =
+      weights.embedding.index_select(0, host_ids.to(at::kCPU)).to(x.scalar_type());
   const auto root = std::sqrt(static_cast<double>(spec.layer_input));
-  const at::Tensor embedded = rows.to(x.device(), x.scalar_type()) *
-                              at::scalar_tensor(root, x.options().requires_grad(false));
+  const at::Tensor embedded =
+      queued_copy(rows, x.device()) * at::scalar_tensor(root, x.options().requires_grad(false));
   const at::Tensor projected =
       Linear{weights.projection}(x) * (1 / std::sqrt(static_cast<double>(spec.hidden)));
   const at::Tensor context =

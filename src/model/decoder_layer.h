@@ -50,13 +50,14 @@ bool is_key_source(const DecoderSpec& spec, std::int64_t index);
 /// What reaches a layer beside the residual stream.
 struct LayerInputs {
   std::vector<at::Tensor> own;                   // of each layer (N, P); empty: none has any
-  std::map<std::int64_t, KeysAndValues> shared;  // of spec.key_sources() that have run
+  std::map<std::int64_t, KeysAndValues> shared;  // of spec.key_sources that have run
 };
 
-/// The layers' own inputs, from token ids (N) and x (N, h), the scaled embedding of
-/// the same tokens -> (N, P) for each layer. Empty if the model has none.
+/// The layers' own inputs, from token ids (N), on the host so that nothing waits for the device,
+/// and x (N, h), the scaled embedding of the same tokens -> (N, P) for each layer. Empty if the
+/// model has none.
 std::vector<at::Tensor> own_inputs(const DecoderSpec& spec, const LayerInputWeights& weights,
-                                   const at::Tensor& ids, const at::Tensor& x);
+                                   const at::Tensor& host_ids, const at::Tensor& x);
 
 /// One layer, attention and MLP with their norms and residuals: (N, h) -> (N, h). The MLP is passed
 /// apart from the weights because expansion replaces it. `inputs` takes the layer's keys and values

@@ -18,7 +18,7 @@ at::Tensor StreamedDecoder::hidden(const TokenTensors& tokens, const MakeMlp& ma
   WeightLoader loader(directory_, spec_, dtype_, device_, replacement_);
   const Attend attend = batch_attention(spec_, tokens, dtype_);
   at::Tensor x = scaled_embedding(loader.embedding_rows(tokens.ids), spec_);
-  LayerInputs inputs{own_inputs(spec_, loader.layer_inputs(), tokens.ids, x), {}};
+  LayerInputs inputs{own_inputs(spec_, loader.layer_inputs(), tokens.host_ids, x), {}};
   for (std::int64_t i = 0; i < spec_.layers; ++i) {
     const LayerWeights layer = loader.layer(i);
     const std::unique_ptr<Mlp> mlp =

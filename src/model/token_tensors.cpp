@@ -2,6 +2,10 @@
 
 namespace expandft {
 
+at::Tensor queued_copy(const at::Tensor& host, at::Device device) {
+  return device.is_cuda() ? host.pin_memory().to(device, /*non_blocking=*/true) : host.to(device);
+}
+
 TokenTensors to_device(const TokenBatch& batch, at::Device device) {
   std::vector<std::int64_t> rows, targets;
   for (std::size_t i = 0; i < batch.targets.size(); ++i) {
@@ -10,11 +14,12 @@ TokenTensors to_device(const TokenBatch& batch, at::Device device) {
     targets.push_back(batch.targets[i]);
   }
   const auto tensor = [&](const std::vector<std::int64_t>& numbers) {
-    const at::Tensor host = at::tensor(numbers, at::kLong);
-    // Pinned memory makes the copy asynchronous; the allocator keeps it until the copy is done.
-    return device.is_cuda() ? host.pin_memory().to(device, /*non_blocking=*/true) : host.to(device);
+    return queued_copy(at::tensor(numbers, at::kLong), device);
   };
-  return {.ids = tensor({batch.ids.begin(), batch.ids.end()}),
+  const at::Tensor ids =
+      at::tensor(std::vector<std::int64_t>(batch.ids.begin(), batch.ids.end()), at::kLong);
+  return {.ids = queued_copy(ids, device),
+          .host_ids = ids,
           .positions = tensor(batch.positions),
           .offsets = batch.offsets,
           .target_rows = tensor(rows),

@@ -5,54 +5,17 @@
 #include "catch.h"
 #include "data/packing.h"
 #include "gzip.h"
+#include "peak_growth.h"
 
-#include <fstream>
-#include <functional>
-#include <malloc.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 using namespace expandft;
+using expandft::testing::peak_growth;
 using expandft::testing::TempDirectory;
 
 namespace {
 
 constexpr std::size_t kDataBytes = 32u << 20;
-
-std::int64_t memory(const std::string& key) {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with(key + ":")) return std::stoll(line.substr(key.size() + 1)) * 1024;
-  }
-  throw std::runtime_error("no " + key);
-}
-
-/// The most bytes by which the memory of a child process grows during `work`.
-std::int64_t peak_growth(const std::function<void()>& work) {
-  int ends[2];
-  if (::pipe(ends) != 0) throw std::runtime_error("pipe failed");
-  const pid_t child = ::fork();
-  if (child == 0) {
-    std::int64_t growth = -1;
-    try {
-      ::malloc_trim(0);  // memory that other tests freed would be used without growth
-      std::ofstream("/proc/self/clear_refs") << "5";  // resets the peak
-      const std::int64_t before = memory("VmRSS");
-      work();
-      growth = memory("VmHWM") - before;
-    } catch (...) {
-    }
-    const bool told = ::write(ends[1], &growth, sizeof growth) == sizeof growth;
-    ::_exit(told ? 0 : 1);
-  }
-  std::int64_t growth = -1;
-  const bool heard = ::read(ends[0], &growth, sizeof growth) == sizeof growth;
-  ::close(ends[0]);
-  ::close(ends[1]);
-  ::waitpid(child, nullptr, 0);
-  if (!heard || growth < 0) throw std::runtime_error("the child process failed");
-  return growth;
-}
 
 /// Real text, repeated.
 std::string long_text() {

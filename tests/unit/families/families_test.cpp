@@ -530,6 +530,37 @@ TEST_CASE("Gemma 4's full-attention layers have sizes of their own, in either di
   }
 }
 
+TEST_CASE("Gemma 4's config is read as transformers reads it, or refused") {
+  Json config = {
+      {"model_type", "gemma4_text"}, {"num_hidden_layers", 6}, {"hidden_size_per_layer_input", 0}};
+  const DecoderSpec spec = read_spec(config, "");
+  for (const Json& causal : {Json(), Json("vision")}) {
+    config["use_bidirectional_attention"] = causal;
+    CHECK(read_spec(config, "") == spec);
+  }
+  const Json linear = {{"rope_type", "linear"}, {"factor", 4.0}, {"rope_theta", 1e4}};
+  const Json local = {{"rope_type", "default"}, {"rope_theta", 1e4}};
+  const Json full = {
+      {"rope_type", "proportional"}, {"rope_theta", 1e6}, {"partial_rotary_factor", 0.25}};
+  config["rope_parameters"] = {{"full_attention", full}, {"sliding_attention", local}};
+  CHECK(read_spec(config, "") == spec);
+  const auto message_with = [&](const char* place, const Json& value) {
+    Json wrong = config;
+    wrong[Json::json_pointer(place)] = value;
+    return message_of(wrong);
+  };
+  CHECK_THAT(message_with("/rope_scaling", linear), has_text("rope_scaling"));
+  CHECK_THAT(message_with("/rope_parameters", Json::object()), has_text("sliding_attention"));
+  CHECK_THAT(message_with("/rope_parameters/full_attention", Json()), has_text("full_attention"));
+  CHECK_THAT(message_with("/rope_parameters/full_attention/rope_theta", Json()),
+             has_text("rope_theta"));
+  CHECK_THAT(message_with("/rope_parameters/full_attention/partial_rotary_factor", Json()),
+             has_text("partial_rotary_factor"));
+  CHECK_THAT(message_with("/rope_parameters/full_attention", linear),
+             has_text("rope_type") && has_text("proportional"));
+  CHECK_THAT(message_with("/num_experts", "text"), has_text("num_experts"));
+}
+
 TEST_CASE("Gemma 4's last layers use the keys and values of earlier ones") {
   Json config = {{"model_type", "gemma4_text"},
                  {"num_hidden_layers", 12},
@@ -541,7 +572,7 @@ TEST_CASE("Gemma 4's last layers use the keys and values of earlier ones") {
   CHECK(spec.key_layer(6) == 6);
   CHECK(spec.key_layer(7) == 6);
   CHECK(spec.key_layer(11) == 5);
-  CHECK(spec.key_sources() == std::vector<std::int64_t>{5, 6});
+  CHECK(spec.key_sources == std::vector<std::int64_t>{5, 6});
   CHECK(spec.width(11) == 9216);
   config["use_double_wide_mlp"] = true;
   CHECK(read_spec(config, "").width(6) == 9216);

@@ -104,6 +104,32 @@ TEST_CASE("an adapter with other sizes than the base is refused, and both sizes 
   CHECK(has(found, base.path().string()));
 }
 
+TEST_CASE("an adapter whose copies are not as wide as the base's MLP in that layer is refused") {
+  // In layers 4 and 5, MLPs are twice as wide.
+  const ModelDirectory base = Golden("gemma4-shared").directory();
+  const ExpansionPlan plan{{3, 4}, 2};
+  const AdapterInfo info = info_of(base, plan);
+  const std::int64_t h = info.hidden_size, p = info.intermediate_size;
+  const auto with_widths = [&](std::int64_t third, std::int64_t fourth) {
+    std::vector<TensorSource> tensors;
+    for (const auto& [layer, width] :
+         {std::pair<std::int64_t, std::int64_t>{3, third}, {4, fourth}}) {
+      tensors.push_back(zeros(copy_tensor_name(layer, "gate_proj", 1, "weight"), {width, h}));
+      tensors.push_back(zeros(copy_tensor_name(layer, "up_proj", 1, "weight"), {width, h}));
+      tensors.push_back(zeros(copy_tensor_name(layer, "down_proj", 1, "weight"), {h, width}));
+    }
+    return tensors;
+  };
+  const TempDirectory temp;
+  write_adapter(temp.path(), info, with_widths(p, 2 * p));
+  CHECK(open_adapter(temp.path(), base).info().layers == plan.layers);
+  const std::string narrow = std::to_string(p), wide = std::to_string(2 * p);
+  const Error too_wide = refusal(base, info, with_widths(2 * p, 2 * p));
+  CHECK(has(too_wide.message(), "adapter's MLP width is " + wide));
+  CHECK(has(too_wide.message(), " is " + narrow));
+  CHECK(has(refusal(base, info, with_widths(p, p)).message(), "adapter's MLP width is " + narrow));
+}
+
 TEST_CASE("an adapter has biases if and only if the base's MLPs have them") {
   const ExpansionPlan plan{{1}, 2};
   SECTION("missing") {

@@ -2,6 +2,7 @@
 
 #include "catch.h"
 #include "golden.h"
+#include "kernels/attention_formula.h"
 
 #include <cmath>
 #include <optional>
@@ -11,77 +12,6 @@
 
 namespace expandft {
 namespace {
-
-/// Attention by the formula, for each sequence and head, in double precision.
-at::Tensor plain_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                           const std::vector<std::int64_t>& offsets,
-                           const AttentionOptions& options) {
-  const std::int64_t group = q.size(1) / k.size(1);
-  std::vector<at::Tensor> sequences;
-  for (std::size_t i = 0; i + 1 < offsets.size(); ++i) {
-    const std::int64_t begin = offsets[i], length = offsets[i + 1] - begin;
-    at::Tensor hidden = at::ones({length, length}, at::kBool).triu(1);
-    if (options.window) {
-      hidden = hidden.logical_or(at::ones({length, length}, at::kBool).tril(-*options.window));
-    }
-    std::vector<at::Tensor> heads;
-    for (std::int64_t h = 0; h < q.size(1); ++h) {
-      const auto head = [&](const at::Tensor& x, std::int64_t index) {
-        return x.narrow(0, begin, length).select(1, index);
-      };
-      at::Tensor scores = at::mm(head(q, h), head(k, h / group).t()) * options.scale;
-      if (options.softcap) scores = *options.softcap * at::tanh(scores / *options.softcap);
-      const at::Tensor weights = scores.masked_fill(hidden, -INFINITY).softmax(-1);
-      heads.push_back(at::mm(weights, head(v, h / group)));
-    }
-    sequences.push_back(at::stack(heads, 1));
-  }
-  return at::cat(sequences);
-}
-
-struct AttentionCase {
-  std::int64_t heads, kv_heads, dim;
-  std::vector<std::int64_t> offsets;
-  std::optional<std::int64_t> window = {};
-  std::optional<double> softcap = {};
-};
-
-/// What the largest error of a result and of a gradient may be: bf16 and fp16 round the results,
-/// of up to about 4, and the sums Σ out·dout in the gradients of the scores.
-struct Tolerance {
-  double result, gradient;
-};
-Tolerance tolerance_of(at::ScalarType dtype) {
-  if (dtype == at::kBFloat16) return {0.02, 0.08};
-  if (dtype == at::kHalf) return {0.003, 0.015};
-  return {5e-6, 2e-5};
-}
-
-void check_against_formula(const AttentionCase& c, at::ScalarType dtype) {
-  CAPTURE(c.heads, c.kv_heads, c.dim, c.offsets, c.window.value_or(0), c.softcap.value_or(0),
-          at::toString(dtype));
-  const std::int64_t n = c.offsets.back();
-  at::manual_seed(1);
-  const auto random = [&](std::int64_t heads) { return at::randn({n, heads, c.dim}).to(dtype); };
-  const at::Tensor q = random(c.heads), k = random(c.kv_heads), v = random(c.kv_heads);
-  const at::Tensor dout = random(c.heads);
-  const AttentionOptions options{0.7 / std::sqrt(static_cast<double>(c.dim)), c.window, c.softcap};
-  const auto leaf = [](const at::Tensor& x, at::ScalarType type) {
-    return x.to(type, /*non_blocking=*/false, /*copy=*/true).requires_grad_(true);
-  };
-  const at::Tensor q1 = leaf(q, dtype), k1 = leaf(k, dtype), v1 = leaf(v, dtype);
-  const at::Tensor q2 = leaf(q, at::kDouble), k2 = leaf(k, at::kDouble), v2 = leaf(v, at::kDouble);
-  const at::Tensor found = causal_attention(q1, k1, v1, c.offsets, options);
-  const at::Tensor expected = plain_attention(q2, k2, v2, c.offsets, options);
-  const Tolerance tolerance = tolerance_of(dtype);
-  CHECK(found.scalar_type() == dtype);
-  CHECK(worst_difference(found.detach(), expected.detach()) < tolerance.result);
-  found.backward(dout);
-  expected.backward(dout.to(at::kDouble));
-  CHECK(worst_difference(q1.grad(), q2.grad()) < tolerance.gradient);
-  CHECK(worst_difference(k1.grad(), k2.grad()) < tolerance.gradient);
-  CHECK(worst_difference(v1.grad(), v2.grad()) < tolerance.gradient);
-}
 
 TEST_CASE("attention and its gradients equal the formula") {
   // Short and long sequences, of equal and different lengths, around the kernels' block sizes.
@@ -94,7 +24,7 @@ TEST_CASE("attention and its gradients equal the formula") {
       AttentionCase{2, 1, 16, {0, 700, 730}, 100}, AttentionCase{2, 2, 8, {0, 30}, 30},
       AttentionCase{6, 2, 12, {0, 17, 57, 62}, {}, 1.5},
       AttentionCase{4, 1, 8, {0, 40, 80, 87}, 9, 2.0});
-  check_against_formula(c, at::kFloat);
+  check_against_formula(c, at::kFloat, causal_attention);
 }
 
 TEST_CASE("attention equals the formula in every dtype, for every size of heads and window") {
@@ -102,7 +32,7 @@ TEST_CASE("attention equals the formula in every dtype, for every size of heads 
   const auto window = GENERATE(as<std::optional<std::int64_t>>{}, std::nullopt, 1, 3, 16, 17, 400);
   const auto dtype = GENERATE(at::kFloat, at::kBFloat16, at::kHalf);
   // Lengths of one token, around tiles, panels and blocks, and across several blocks.
-  check_against_formula({4, 2, dim, {0, 1, 6, 53, 150, 351}, window}, dtype);
+  check_against_formula({4, 2, dim, {0, 1, 6, 53, 150, 351}, window}, dtype, causal_attention);
 }
 
 TEST_CASE("attention in bfloat16 is that of fp32, rounded once") {

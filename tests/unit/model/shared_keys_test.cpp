@@ -40,7 +40,7 @@ TEST_CASE("the states before any layer give the same hidden states, bit for bit"
 TEST_CASE("states carry the keys and values that higher layers use") {
   const Decoder decoder = Decoder::load(Golden("gemma4-shared").directory(), at::kFloat, at::kCPU);
   // Two heads of 10 in the windowed layer 3, of 18 in layer 2.
-  CHECK(decoder.spec().key_sources() == std::vector<std::int64_t>{2, 3});
+  CHECK(decoder.spec().key_sources == std::vector<std::int64_t>{2, 3});
   CHECK(decoder.state_width(2) == 24);
   CHECK(decoder.state_width(3) == 24 + 2 * 2 * 18);
   CHECK(decoder.state_width(4) == 24 + 2 * 2 * 18 + 2 * 2 * 10);

@@ -27,9 +27,10 @@ std::optional<TokenId> named(const Json& id) {
 }  // namespace
 
 TEST_CASE("ids and texts of tokenizer.json equal the tokenizers package's", "[tokenizer][golden]") {
-  const auto name = GENERATE(as<std::string>{}, "llama3", "qwen2", "qwen3", "gpt2", "deepseek",
-                             "phi3", "gemma", "metaspace-first", "metaspace-always",
-                             "metaspace-never", "llama-class", "llama-class-legacy", "medley");
+  const auto name =
+      GENERATE(as<std::string>{}, "llama3", "qwen2", "qwen3", "gpt2", "deepseek", "phi3", "gemma",
+               "gemma4", "tekken", "seed-oss", "granite", "metaspace-first", "metaspace-always",
+               "metaspace-never", "llama-class", "llama-class-legacy", "medley");
   INFO("golden " << name);
   const Json texts = read_json(kJsonGoldens / "texts.json");
   const Json golden = read_json(kJsonGoldens / (name + ".json"));

@@ -103,6 +103,32 @@ TEST_CASE("Each edited field of tokenizer_config.json is honoured, refused or na
   }
 }
 
+TEST_CASE("A tokenizer's class follows from the type of the model and tokenizer_class",
+          "[tokenizer][golden]") {
+  const Json golden = read_json(kTokenizers / "classes.json");
+  for (const auto& [name, base] : golden["bases"].items()) {
+    const TempDirectory directory;
+    write_base(directory, name);
+    for (const auto& [model_type, numbers] : base["model_types"].items()) {
+      const bool has_type = !model_type.empty();
+      directory.write("config.json",
+                      (has_type ? Json{{"model_type", model_type}} : Json::object()).dump());
+      for (std::size_t i = 0; i < golden["classes"].size(); ++i) {
+        CAPTURE(name, model_type, golden["classes"][i].dump());
+        Json config = base["config"];
+        config.erase("tokenizer_class");
+        if (golden["classes"][i].is_string()) config["tokenizer_class"] = golden["classes"][i];
+        directory.write("tokenizer_config.json", config.dump());
+        const Json& expected = base["ids"][numbers[i].get<std::size_t>()];
+        if (expected.is_string()) continue;  // transformers fails
+        const auto tokenizer = Tokenizer::load(directory.path());
+        CHECK(tokenizer->notices().empty());
+        CHECK(encode_all(*tokenizer, golden["texts"]) == expected.get<Rows>());
+      }
+    }
+  }
+}
+
 TEST_CASE("A text for a flag of tokenizer_config.json is refused", "[tokenizer]") {
   const TempDirectory directory;
   write_base(directory, "json/llama3");
