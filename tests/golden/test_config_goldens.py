@@ -2,13 +2,14 @@
 
 import json
 import os
+import resource
 from pathlib import Path
 
 import golden_models
 import pytest
 import torch
 
-from make_config_goldens import ABSENT, edited, log_probs  # found through golden_models
+from make_config_goldens import ABSENT, MEMORY, edited, log_probs  # found through golden_models
 
 CONFIGS = Path(__file__).parent / "configs"
 EVERY = 23  # a sample: all edits would take minutes
@@ -22,6 +23,16 @@ def rows(golden):
             yield edit, kind, expected
 
 
+@pytest.fixture
+def bounded_memory():
+    """Some edits ask for billions of parameters: the same limit as when the goldens were made."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+@pytest.mark.usefixtures("bounded_memory")
 @pytest.mark.parametrize("name", sorted(file.stem for file in CONFIGS.glob("*.json")))
 @pytest.mark.filterwarnings("ignore")
 def test_edits_give_what_the_golden_says(name, tmp_path):
