@@ -84,6 +84,35 @@ def mlp(model, layers, k):
                   dict.fromkeys(originals, ORIGINAL_LEARNING_RATE_SCALE))
 
 
+class NarrowMlp(reference.SplitMlp):
+    """y = MLP(x) + (strength / 2) (S_copy(x) - S_N(x)): the copy is of the neurons N only."""
+
+    def __init__(self, mlp, neurons):
+        super().__init__(mlp, 2)
+        (one,) = self.copies
+        with torch.no_grad():
+            for projection in (one.gate_proj, one.up_proj):
+                projection.weight = nn.Parameter(projection.weight[neurons].clone())
+                if projection.bias is not None:
+                    projection.bias = nn.Parameter(projection.bias[neurons].clone())
+            one.down_proj.weight = nn.Parameter(one.down_proj.weight[:, neurons].clone())
+        self.untrained = copy.deepcopy(one).requires_grad_(False)
+
+    def forward(self, x):
+        return self.base(x) + (self.strength / 2) * (self.copies[0](x) - self.untrained(x))
+
+
+def narrow(model, neurons):
+    """Copies of some neurons train; `neurons`: those of each layer that grows."""
+    reference.expand(model, [], 2)  # freezes all
+    for i, chosen in neurons.items():
+        reference.expand(model, [i], 2, lambda mlp, _, chosen=chosen: NarrowMlp(mlp, chosen))
+        # expand froze the copies of the layers before.
+    for name, parameter in reference.copy_parameters(model).items():
+        parameter.requires_grad_(True)
+    return Method(model, reference.copy_parameters(model), lambda s: reference.set_strength(model, s))
+
+
 class AddedMlp(reference.SplitMlp):
     """y = MLP(x) + strength * S_1(x), with S_1's down projection starting at zero."""
 

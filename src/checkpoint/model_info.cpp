@@ -8,8 +8,23 @@
 namespace expandft {
 namespace {
 
-constexpr std::int64_t kMergedVersion = 1;
+// 2: copies of chosen neurons. Models of whole copies are written as 1, which older versions read.
+constexpr std::int64_t kMergedVersion = 2;
 constexpr std::int64_t kMaxCopies = 64;  // as in the run config
+
+/// Input error unless "widths", where present, fits the layers.
+void check_widths(const MergedInfo& info, const fs::path& file) {
+  if (info.widths.empty()) return;
+  const bool in_range = std::ranges::all_of(
+      info.widths, [](std::int64_t width) { return width >= 1 && width <= 1'000'000'000'000; });
+  if (info.copies == 2 && in_range && info.widths.size() == info.layers.size()) return;
+  throw input_error("\"widths\" is " + Json(info.widths).dump() +
+                        "; expected a number of neurons for each of "
+                        "the " +
+                        std::to_string(info.layers.size()) +
+                        " layers of \"layers\", and 2 \"copies\"",
+                    file.string(), kMergeAgain);
+}
 
 }  // namespace
 
@@ -37,6 +52,7 @@ MergedInfo read_merged_info(const fs::path& directory) {
     info.base_config = json.at("base_config");
     info.layers = json.at("layers").get<std::vector<std::int64_t>>();
     info.copies = json.at("copies");
+    if (json.contains("widths")) info.widths = json.at("widths").get<std::vector<std::int64_t>>();
     info.intermediate_size = json.at("base_intermediate_size");
     const auto strength = strength_of(json.at("strength"));
     info.strength = strength.value_or(Strength());
@@ -66,6 +82,7 @@ MergedInfo read_merged_info(const fs::path& directory) {
               "native, padded, remote-code or deci",
           file.string(), kMergeAgain);
     }
+    check_widths(info, file);
     return info;
   } catch (const Json::exception& error) {
     throw input_error(std::string("a field is missing or of the wrong type: ") + error.what(),
@@ -74,18 +91,20 @@ MergedInfo read_merged_info(const fs::path& directory) {
 }
 
 Json merged_info_json(const MergedInfo& info) {
-  return {{"format", kMergedFormat},
-          {"format_version", kMergedVersion},
-          {"base_model_name_or_path", info.base_model},
-          {"base_fingerprint", info.base_fingerprint},
-          {"layers", info.layers},
-          {"copies", info.copies},
-          {"base_intermediate_size", info.intermediate_size},
-          {"strength", strength_json(info.strength)},
-          {"layout", layout_name(info.layout)},
-          {"method", method_text(info.method)},
-          {"reversible", info.reversible},
-          {"base_config", info.base_config}};
+  Json json = {{"format", kMergedFormat},
+               {"format_version", info.widths.empty() ? 1 : kMergedVersion},
+               {"base_model_name_or_path", info.base_model},
+               {"base_fingerprint", info.base_fingerprint},
+               {"layers", info.layers},
+               {"copies", info.copies},
+               {"base_intermediate_size", info.intermediate_size},
+               {"strength", strength_json(info.strength)},
+               {"layout", layout_name(info.layout)},
+               {"method", method_text(info.method)},
+               {"reversible", info.reversible},
+               {"base_config", info.base_config}};
+  if (!info.widths.empty()) json["widths"] = info.widths;
+  return json;
 }
 
 void write_merged_info(const fs::path& directory, const MergedInfo& info) {

@@ -26,7 +26,9 @@ struct MergedInfo {
   std::string base_model, base_fingerprint, base_config;  // base_config: config.json's own bytes
   std::vector<std::int64_t> layers;                       // that grew, ascending
   std::int64_t copies = 2;                                // k, the original included
-  std::int64_t intermediate_size = 0;                     // of the base
+  /// Narrow growth: of each layer of `layers`, how many neurons were copied. Empty: all of them.
+  std::vector<std::int64_t> widths = {};
+  std::int64_t intermediate_size = 0;  // of the base
   Strength strength;
   Layout layout = Layout::kNative;  // never kAuto
   Method method = Method::kNew;     // one that widens MLPs

@@ -1,9 +1,11 @@
 #include "cli/output.h"
 #include "cli/verbs.h"
 #include "families/model_config.h"
+#include "growth/neuron_choice.h"
 #include "report/table.h"
 #include "run/make_model.h"
 #include "run/open_model.h"
+#include "run/prepared_run.h"
 
 #include <memory>
 #include <optional>
@@ -17,44 +19,61 @@ struct ExpandOptions {
   std::string model, output, config, layers;
   Layout layout = Layout::kAuto;
   std::optional<std::int64_t> copies;
+  std::string width;
+  std::optional<std::uint64_t> seed;
   FormatOptions format;
   bool json = false;
   AtomicDirectory::Existing existing = AtomicDirectory::Existing::kRefuse;
 };
 
-/// Layers, copies and layout from the config, or from the command line, which wins.
-struct Wanted {
-  LayerSelection layers;
-  std::int64_t copies = 2;
-  Layout layout = Layout::kAuto;
-};
-
-Wanted wanted(const ExpandOptions& options) {
-  Wanted out{.layers = LayerSelection::parse(std::string("all"), "--layers")};
+/// The expansion and the layout from the config, or from the command line, which wins. Of the rest
+/// of the config only what choosing layers and neurons takes is read.
+RunConfig wanted(const ExpandOptions& options) {
+  RunConfig out;
   if (options.config.empty() && options.layers.empty()) {
     throw input_error("nothing says which layers to expand", "expandft expand",
                       "give --layers (all, last:9, 16-25, 0,5,-1) or --config run.json");
   }
   if (!options.config.empty()) {
-    const RunConfig run = load_run_config(options.config).run;
-    out = {run.expansion.layers, run.expansion.copies, run.layout};
+    out = load_run_config(options.config).run;
+  } else {
+    out.expansion.neurons = NeuronChoice::kRandom;  // there is no data to choose by
   }
-  if (!options.layers.empty()) out.layers = LayerSelection::parse(options.layers, "--layers");
-  if (options.copies) out.copies = *options.copies;
+  out.method = {};  // the original and copies of it, whatever would train
+  out.model = options.model;
+  ExpansionConfig& expansion = out.expansion;
+  if (!options.layers.empty()) expansion.layers = LayerSelection::parse(options.layers, "--layers");
+  if (options.copies) expansion.copies = *options.copies;
+  if (!options.width.empty()) expansion.width = ExpansionWidth::parse(options.width, "--width");
   if (options.layout != Layout::kAuto) out.layout = options.layout;
+  if (options.seed) out.training.seed = *options.seed;
   return out;
+}
+
+/// Settles which layers and neurons, by the config's data where that is needed.
+ExpansionConfig chosen_growth(const RunConfig& wish, const DecoderSpec& spec, bool has_data,
+                              const ProcessOptions& process) {
+  ExpansionConfig expansion = wish.expansion;
+  const bool ranks = expansion.layers.automatic(spec.layers).has_value();
+  const bool picks = chooses_neurons(expansion, spec, wish.method.kind);
+  const bool scores = picks && expansion.neurons != NeuronChoice::kRandom;
+  if (has_data && (ranks || scores)) return chosen_growth_of(wish, process);
+  if (picks && !ranks) draw_neurons(expansion, spec, wish.method.kind, wish.training.seed);
+  return expansion;
 }
 
 ExitCode run_expand(ExpandOptions options, const ProcessOptions& process) {
   options.model = found_model(options.model);
-  const Wanted wish = wanted(options);
+  const RunConfig wish = wanted(options);
   const ModelDirectory base = ModelDirectory::open(options.model);
-  report_notices(read_spec(base).notices, process);
+  const DecoderSpec found = read_spec(base);
+  report_notices(found.notices, process);
   ModelTarget target{
       options.output, options.existing, {options.model}, form_of(options.format, options.output)};
   if (!options.config.empty()) target.inputs.emplace_back(options.config);
+  const ExpansionConfig expansion = chosen_growth(wish, found, !options.config.empty(), process);
   const auto [plan, spec, dtype, split, made] =
-      expand_model(base, wish.layers, wish.copies, wish.layout, target, process);
+      expand_model(base, expansion, wish.layout, target, process);
   const auto& [layout, size, written] = made;
 
   if (options.json) {
@@ -62,6 +81,7 @@ ExitCode run_expand(ExpandOptions options, const ProcessOptions& process) {
         {{"output", options.output},
          {"layers", plan.layers},
          {"copies", plan.copies},
+         {"neurons_copied", plan.is_narrow() ? Json(plan.widths) : Json()},
          {"format", target.form.is_gguf() ? "gguf" : "huggingface"},
          {"layout", layout_name(layout)},
          {"parameters", count_parameters(spec)},
@@ -111,6 +131,13 @@ void setup_expand(CLI::App& app, Context& context) {
                    "Copies of each MLP in an expanded layer, the original included (default 2)")
       ->type_name("K")
       ->check(CLI::Range(2, 64));
+  command
+      ->add_option("--width", options->width,
+                   "Copy some neurons of each MLP only: a share (12.5%), a number (64), or as many "
+                   "as new parameters (5M) allow. Which: as the config says, on its data, or a "
+                   "draw without one")
+      ->type_name("WIDTH");
+  command->add_option("--seed", options->seed, "Seed of that draw (default 7)")->type_name("N");
   add_layout_option(*command, options->layout);
   add_format_options(*command, options->format);
   add_force_option(*command, options->existing);

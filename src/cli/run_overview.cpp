@@ -42,12 +42,22 @@ std::string state_sentence(const Json& run) {
   return "ended for an unknown reason" + after + ": killed, or a crash";
 }
 
+/// Of expansion.width: "copies of 12.5% of each MLP's neurons".
+std::string width_words(const Json& width) {
+  if (width.is_string()) return "copies of " + width.get<std::string>() + " of each MLP's neurons";
+  if (width.is_number()) return "copies of " + width.dump() + " neurons of each MLP";
+  return "copies of neurons, with " + at(width, "parameters").dump() + " parameters at most";
+}
+
 std::string method_sentence(const Json& run) {
   std::string text = text_at(run, "method");
   const Json expansion = at(run, "expansion");
   if (!expansion.is_object() || at(expansion, "layers").is_null()) return text;
   const Json layers = at(expansion, "layers");
   text += ", layers " + (layers.is_string() ? layers.get<std::string>() : layers.dump());
+  if (const Json width = at(expansion, "width"); !width.is_null()) {
+    return text + ", " + width_words(width);
+  }
   if (const auto copies = number_at(expansion, "copies")) {
     text += ", " + counted(std::llround(*copies), "copy") + " of each MLP";
   }

@@ -71,6 +71,21 @@ Field accumulation_field(std::string path, TrainingConfig& training, std::string
   return field;
 }
 
+/// Of the copies of an MLP, whose field must come before in the table, there can be only one with
+/// neurons of its own.
+Field copied_width_field(std::string path, ExpansionConfig& expansion, std::string doc) {
+  Field field = width_field(std::move(path), expansion.width, std::move(doc));
+  field.store = [&expansion, store = field.store](const Json& value, const fs::path& folder) {
+    if (expansion.copies != 2) {
+      throw input_error("it needs expansion.copies to be 2, which is " +
+                            std::to_string(expansion.copies) + ": chosen neurons are copied once",
+                        "", "leave expansion.copies out, or expansion.width");
+    }
+    store(value, folder);
+  };
+  return field;
+}
+
 /// As JSON Schema: gradient_accumulation_steps needs batch_size.
 Json accumulation_rule() {
   const auto given = [](const char* key) {
@@ -256,6 +271,19 @@ FieldTable run_config_fields(RunConfig& run) {
       number_field("expansion.noise", expansion.noise, from_to(0, 1),
                    "With more than two copies: noise that makes the copies of a layer differ, "
                    "relative to the size of their down weights. It sums to zero over the copies."),
+      copied_width_field(
+          "expansion.width", expansion,
+          "How many neurons of each expanded layer's MLP are copied, in place of all of them: a "
+          "share such as `\"12.5%\"`, a number, or `{\"parameters\": \"5M\"}`, a budget of new "
+          "parameters that is spread over the layers where it pays most; a layer may get none. "
+          "Shares and budgets are rounded to multiples of 16 neurons in MLPs of 128 or more. "
+          "Without it: whole MLPs. docs/method.md#choosing-neurons."),
+      choice_field<NeuronChoice>(
+          "expansion.neurons", expansion.neurons,
+          {std::begin(kNeuronChoiceNames), std::end(kNeuronChoiceNames)},
+          "With `width`: which neurons are copied. `gradient`: those whose weights the training "
+          "data changes most. `saliency`: those without which its loss would change most. "
+          "`random`: a draw by `training.seed`, for comparison."),
       integer_field("lora.rank", run.lora.rank, from_to(1, 4096), "Rank of the LoRA updates."),
       number_field("lora.alpha", run.lora.alpha, above_to(0.0, 65536.0),
                    "LoRA updates are scaled by `alpha / rank`."),

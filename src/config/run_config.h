@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "config/data_source.h"
 #include "config/drop_budget.h"
+#include "config/expansion_width.h"
 #include "config/field_reader.h"
 #include "config/layer_selection.h"
 #include "config/output_form.h"
@@ -50,6 +51,11 @@ struct ExpansionConfig {
   LayerSelection layers;    // required where the method expands
   std::int64_t copies = 2;  // k: how often the MLP stands in a layer, itself included; >= 2
   double noise = 0.02;      // between copies, where there are more than two
+  ExpansionWidth width;     // of the neurons of a chosen layer, how many are copied
+  NeuronChoice neurons = NeuronChoice::kGradient;  // which, unless all are
+  /// The neurons of each layer of `layers`, ascending, once they are chosen. Empty: all, or not
+  /// chosen yet.
+  std::vector<std::vector<std::int64_t>> chosen = {};
 };
 
 struct DataConfig {

@@ -21,6 +21,12 @@ at::Tensor over(std::span<std::byte> bytes, const Shape& shape, Dtype dtype) {
   return at::from_blob(bytes.data(), shape, at::TensorOptions().dtype(scalar_type(dtype)));
 }
 
+/// Multiplies some columns, in the tensor's dtype.
+void scale_columns(const at::Tensor& tensor, const at::Tensor& columns, double factor) {
+  at::Tensor target = tensor;
+  target.index_copy_(1, columns, tensor.index_select(1, columns).mul_(factor));
+}
+
 /// The parts of one section of a folded tensor.
 struct Section {
   at::Tensor tuned;                // the trained original; undefined if it did not train
@@ -29,15 +35,19 @@ struct Section {
 
 /// A folded tensor: each section is the original followed by the added copies along the growing
 /// dimension, each times its share, and by zeros up to `width`.
+/// In a narrow layer the original's share is that of its copied neurons only.
 TensorSource widened(const std::string& name, const TensorView& base, const MlpTensor& which,
                      std::vector<Section> sections, std::int64_t width, const Folding& folding) {
   const auto dim = static_cast<std::size_t>(which.dim());
   Shape shape = base.shape;
   const std::int64_t own = shape.at(dim) / which.sections();
   shape[dim] = width * which.sections();
-  const bool shared = which.is_down() && folding.plan.grows(which.layer);
+  const bool grows = folding.plan.grows(which.layer), shared = which.is_down() && grows;
+  const std::int64_t copied = grows ? folding.plan.copied(which.layer, own) : 0;
   const double original_share = shared ? base_share(folding, which.layer) : 1;
   const double share = shared ? copy_share(folding, which.layer) : 1;
+  const bool is_narrow = shared && folding.plan.is_narrow() && original_share != 1;
+  const at::Tensor neurons = is_narrow ? neuron_indices(folding.plan, which.layer) : at::Tensor();
   auto fill = [=, strength = folding.strength_of(which.layer),
                sections = std::move(sections)](std::span<std::byte> bytes) {
     const c10::NoGradGuard no_grad;  // copies may be live parameters of a training run
@@ -46,8 +56,8 @@ TensorSource widened(const std::string& name, const TensorView& base, const MlpT
       const Section& section = sections[static_cast<std::size_t>(i)];
       const at::Tensor out = which.section(whole, i);
       std::int64_t filled = 0;
-      const auto put = [&](const at::Tensor& part, double of_output) {
-        at::Tensor target = out.narrow(which.dim(), filled, own);
+      const auto put = [&](const at::Tensor& part, double of_output, std::int64_t size) {
+        at::Tensor target = out.narrow(which.dim(), filled, size);
         // The product is computed in the file's dtype, as docs/formats.md says of its rounding.
         const at::Tensor ready = part.to(at::kCPU, out.scalar_type());
         if (of_output == 1.0) {
@@ -56,10 +66,14 @@ TensorSource widened(const std::string& name, const TensorView& base, const MlpT
           at::mul_out(target, ready,
                       at::scalar_tensor(of_output, ready.options().dtype(at::kDouble)));
         }
-        filled += own;
+        filled += size;
+        return target;
       };
-      put(original_at(strength, which.section(original, i), section.tuned), original_share);
-      for (const at::Tensor& copy : section.copies) put(copy, share);
+      const at::Tensor base_part =
+          put(original_at(strength, which.section(original, i), section.tuned),
+              is_narrow ? 1 : original_share, own);
+      if (is_narrow) scale_columns(base_part, neurons, original_share);
+      for (const at::Tensor& copy : section.copies) put(copy, share, copied);
       if (filled < width) out.narrow(which.dim(), filled, width - filled).zero_();
     }
   };
@@ -94,8 +108,9 @@ bool is_reversible(const Folding& folding) {
 
 std::int64_t folded_width(const Folding& folding, const DecoderSpec& spec, std::int64_t layer) {
   const bool one_width = folding.layout == Layout::kNative || folding.layout == Layout::kPadded;
-  const std::int64_t copies = one_width || folding.plan.grows(layer) ? folding.plan.copies : 1;
-  const std::int64_t width = copies * spec.width(layer);
+  const std::int64_t own = spec.width(layer);
+  if (one_width) return common_width(folding.plan, spec) * (own / spec.intermediate);
+  const std::int64_t width = own + folding.plan.added(layer, own);
   return folding.layout == Layout::kDeci ? deci_width(width) : width;
 }
 
@@ -184,7 +199,7 @@ Json folded_config(const Json& base_config, const Folding& folding, const Decode
     config["architectures"] = {name};
     config["auto_map"] = {{"AutoModelForCausalLM", std::string(kModelingModule) + "." + name}};
   } else {
-    decoder_config(config)["intermediate_size"] = folding.plan.copies * spec.intermediate;
+    decoder_config(config)["intermediate_size"] = common_width(folding.plan, spec);
   }
   return config;
 }

@@ -20,7 +20,8 @@ struct Folding {
 };
 
 /// The factors of down at the layer's strength s: (k − s(k−1)) / k for the base and s / k for each
-/// added copy; for copies that add to the output ("zero-init"), 1 and s.
+/// added copy; for copies that add to the output ("zero-init"), 1 and s. In a narrow layer the
+/// base's is that of the copied neurons' columns; the others keep 1.
 double base_share(const Folding& folding, std::int64_t layer);
 double copy_share(const Folding& folding, std::int64_t layer);
 /// Whether multiplying by x is exact in binary floating point, except for underflow.
@@ -29,14 +30,16 @@ bool is_power_of_two(double x);
 /// two in every layer that grows.
 bool is_reversible(const Folding& folding);
 
-/// The width of a layer's MLP in the folded model: k·p if the layer grows. The other layers keep p,
-/// except in the native and padded layouts, which have one width: there they are padded to k·p.
+/// The width of a layer's MLP in the folded model: k·p if the layer grows, p + m if it is narrow.
+/// The other layers keep p. In the native and padded layouts, which have one width, all are padded
+/// to the widest (common_width).
 /// DeciLM's widths are rounded up (families/deci.h).
 std::int64_t folded_width(const Folding& folding, const DecoderSpec& spec, std::int64_t layer);
 
 /// The tensors of the folded model, computed one by one as they are written, in the base's names
 /// and dtypes: gate' = [gate; copy_1; …] (rows), up' likewise, down' = [share·down | share·copy_1 |
-/// …] (columns). Biases of gate and up are concatenated, that of down is kept. A fused tensor grows
+/// …] (columns); in a narrow layer only the copied neurons' columns of down have the share. Biases
+/// of gate and up are concatenated, that of down is kept. A fused tensor grows
 /// within each of its parts. Zeros fill up to folded_width. `copies` may have any dtype.
 std::vector<TensorSource> fold(const ModelDirectory& base, const DecoderSpec& spec,
                                const Folding& folding, const NamedTensors& copies);

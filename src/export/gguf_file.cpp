@@ -5,6 +5,7 @@
 #include "config/hub_cache.h"
 #include "export/assembled_model.h"
 #include "export/merged_directory.h"
+#include "export/unmerge.h"
 #include "export/verification.h"
 #include "families/model_config.h"
 #include "gguf/writing/gguf_target.h"
@@ -121,8 +122,8 @@ Layout layout_for(const OutputForm& form, Layout layout, const ExpansionPlan& pl
     throw input_error("layout \"remote-code\" needs a Python file, which a GGUF file cannot hold",
                       "layout", "use layout \"padded\" or \"deci\"");
   }
-  const bool all = std::ssize(plan.layers) == spec.layers;
-  if (layout == Layout::kAuto && !all && gguf_holds_widths(spec)) return Layout::kDeci;
+  if (layout == Layout::kAuto && !grows_evenly(plan, spec) && gguf_holds_widths(spec))
+    return Layout::kDeci;
   return resolve_layout(layout, plan, spec);
 }
 
@@ -139,6 +140,15 @@ GgufExport folded_gguf(const ModelDirectory& base, const DecoderSpec& spec, cons
   model.config = folded_config(base.config(), folding, spec);
   model.tensors = fold(base, spec, folding, copies);
   model.info = {{kGgufInfoKey, merged_info_json(merged_info(base, spec, folding)).dump()}};
+  if (folding.plan.is_narrow() && is_reversible(folding)) {
+    Json neurons = Json::object();
+    for (const TensorSource& source : unmerge_neurons(TensorNames(), folding)) {
+      std::vector<std::int64_t> numbers(static_cast<std::size_t>(source.shape.front()));
+      source.fill(std::as_writable_bytes(std::span(numbers)));
+      neurons[source.name] = numbers;
+    }
+    if (!neurons.empty()) model.info.emplace_back(kGgufNeuronsKey, neurons.dump());
+  }
   return {std::move(model), resolved_type(type, base)};
 }
 

@@ -67,7 +67,9 @@ std::string opening(const ModelDirectory& base, const DecoderSpec& spec, const F
 std::string what_trained(const RunConfig& run) {
   switch (run.method.kind) {
     case Method::kNew:
-      return "Only the copies were trained; no original weight was changed.";
+      return run.expansion.width.is_whole()
+                 ? "Only the copies were trained; no original weight was changed."
+                 : "Only the copies of some neurons were trained; no original weight was changed.";
     case Method::kMlp:
       return "The copies were trained, and, slower, the original MLPs of these layers.";
     case Method::kZeroInit:

@@ -1,6 +1,7 @@
 #include "export/unmerge.h"
 
 #include "base/error.h"
+#include "checkpoint/neuron_indices.h"
 #include "families/model_config.h"
 #include "growth/mlp_tensors.h"
 #include "model/tensors.h"
@@ -13,8 +14,6 @@
 namespace expandft {
 namespace {
 
-constexpr const char* kRemainderFile = "expandft_unmerge.safetensors";
-
 /// The bits as integers, which compare NaNs and signed zeros exactly.
 at::Tensor bits(const at::Tensor& tensor) {
   return tensor.view(tensor.element_size() == 8   ? at::kLong
@@ -23,20 +22,41 @@ at::Tensor bits(const at::Tensor& tensor) {
 }
 
 /// The flat indices of the numbers of `base` that (x·share)·(1/share) does not restore (underflow).
-at::Tensor lost_numbers(const at::Tensor& base, double share) {
-  const at::Tensor back = base.mul(share).mul_(1.0 / share);
+/// Only the columns of `neurons` are multiplied, where that is defined.
+at::Tensor lost_numbers(const at::Tensor& base, double share, const at::Tensor& neurons) {
+  at::Tensor back;
+  if (neurons.defined()) {
+    back = base.clone();
+    const at::Tensor columns = base.index_select(1, neurons);
+    back.index_copy_(1, neurons, columns.mul(share).mul_(1.0 / share));
+  } else {
+    back = base.mul(share).mul_(1.0 / share);
+  }
   return at::nonzero(bits(back.flatten()).ne(bits(base.flatten()))).squeeze(1);
+}
+
+/// Whether unmerge has to know which neurons were copied.
+bool needs_neurons(const ExpansionPlan& plan) {
+  return plan.is_narrow() && plan.shares_output();
+}
+
+ExpansionPlan plan_of(const MergedInfo& info) {
+  return {info.layers, info.copies, info.method, info.widths};
 }
 
 /// A merged model whose base is to be restored.
 struct Merged {
   const ModelDirectory& directory;
   MergedInfo info;
-  DecoderSpec base;                         // of the base
-  std::map<std::string, MlpTensor> folded;  // the tensors that may have widened
+  DecoderSpec base;                                     // of the base
+  std::map<std::string, MlpTensor> folded;              // the tensors that may have widened
+  std::vector<std::vector<std::int64_t>> neurons = {};  // of narrow layers, from the remainder
 
   Folding folding() const {
-    return {{info.layers, info.copies, info.method}, info.layout, info.strength, base.layers};
+    return {{info.layers, info.copies, info.method, info.widths, neurons},
+            info.layout,
+            info.strength,
+            base.layers};
   }
 };
 
@@ -47,16 +67,24 @@ TensorSource unfolded(const std::string& name, const TensorView& view, const Mer
   const std::int64_t own = merged.base.width(which.layer);
   Shape shape = view.shape;
   shape.at(static_cast<std::size_t>(which.dim())) = own * which.sections();
-  const double back = which.is_down() && merged.folding().plan.grows(which.layer)
-                          ? 1.0 / base_share(merged.folding(), which.layer)
+  const Folding folding = merged.folding();
+  const double back = which.is_down() && folding.plan.grows(which.layer)
+                          ? 1.0 / base_share(folding, which.layer)
                           : 1.0;
+  const at::Tensor neurons = back != 1.0 && folding.plan.is_narrow()
+                                 ? neuron_indices(folding.plan, which.layer)
+                                 : at::Tensor();
   auto fill = [=](std::span<std::byte> bytes) {
     const at::Tensor out =
         at::from_blob(bytes.data(), shape, at::TensorOptions().dtype(scalar_type(view.dtype)));
     const at::Tensor wide = mapped_tensor(view);
     for (std::int64_t i = 0; i < which.sections(); ++i) {
       const at::Tensor part = which.section(wide, i).narrow(which.dim(), 0, own);
-      which.section(out, i).copy_(back == 1.0 ? part : part.mul(back));
+      at::Tensor target = which.section(out, i);
+      target.copy_(back == 1.0 || neurons.defined() ? part : part.mul(back));
+      if (neurons.defined()) {
+        target.index_copy_(1, neurons, part.index_select(1, neurons).mul_(back));
+      }
     }
     if (const auto places = lost.find(name + ".index"); places != lost.end()) {
       out.view(-1).index_put_({mapped_tensor(places->second)},
@@ -97,18 +125,32 @@ void check_widths(const Merged& merged) {
   }
 }
 
-/// The tensors of the remainder file, checked against the tensors they refer to.
-std::map<std::string, TensorView> read_remainder(const Merged& merged) {
+/// The tensors of the remainder file, checked against the tensors they refer to. Those that say
+/// which neurons were copied go to `merged`.
+std::map<std::string, TensorView> read_remainder(Merged& merged) {
   const MergedInfo& info = merged.info;
-  const fs::path file = merged.directory.path() / kRemainderFile;
-  if (!is_there(file)) return {};
+  const fs::path file = merged.directory.path() / kUnmergeRemainderFile;
+  const bool is_needed = needs_neurons(merged.folding().plan);
+  if (!is_there(file)) {
+    if (!is_needed) return {};
+    throw input_error("the file is missing; it says which neurons were copied", file.string(),
+                      kMergeAgain);
+  }
   std::map<std::string, TensorView> lost = SafetensorsFile::open(file).tensors();
   std::set<std::string> known;
   const auto damaged = [&](const std::string& what) {
     return input_error(what, file.string(), kMergeAgain);
   };
-  for (const std::int64_t layer : info.layers) {
+  for (std::size_t i = 0; i < info.layers.size(); ++i) {
+    const std::int64_t layer = info.layers[i];
     const std::string name = merged.base.names.layer(layer, "mlp.down_proj.weight");
+    if (is_needed) {
+      const auto neurons = lost.find(name + ".neurons");
+      if (neurons == lost.end()) throw damaged("\"" + name + ".neurons\" is missing");
+      merged.neurons.push_back(read_neurons(neurons->first, neurons->second, info.widths[i],
+                                            merged.base.width(layer), file.string(), kMergeAgain));
+      known.insert(neurons->first);
+    }
     const auto index = lost.find(name + ".index"), value = lost.find(name + ".value");
     if (index == lost.end() && value == lost.end()) continue;
     if (index == lost.end() || value == lost.end()) {
@@ -149,14 +191,27 @@ DecoderSpec base_spec(const ModelDirectory& merged, const MergedInfo& info) {
 
 }  // namespace
 
-void write_unmerge_remainder(const fs::path& directory, const ModelDirectory& base,
-                             const TensorNames& names, const Folding& folding) {
+std::vector<TensorSource> unmerge_neurons(const TensorNames& names, const Folding& folding) {
   std::vector<TensorSource> out;
+  if (!needs_neurons(folding.plan)) return out;
+  for (const std::int64_t layer : folding.plan.layers) {
+    out.push_back(neurons_source(names.layer(layer, "mlp.down_proj.weight.neurons"),
+                                 folding.plan.neurons_of(layer)));
+  }
+  return out;
+}
+
+std::vector<TensorSource> unmerge_remainder(const ModelDirectory& base, const TensorNames& names,
+                                            const Folding& folding) {
+  std::vector<TensorSource> out = unmerge_neurons(names, folding);
+  const bool is_narrow = needs_neurons(folding.plan);
   for (const std::int64_t layer : folding.plan.layers) {
     const std::string name = names.layer(layer, "mlp.down_proj.weight");
     const TensorView& view = base.tensor(name);
     const at::Tensor values = mapped_tensor(view);
-    const at::Tensor places = lost_numbers(values, base_share(folding, layer));
+    const at::Tensor places =
+        lost_numbers(values, base_share(folding, layer),
+                     is_narrow ? neuron_indices(folding.plan, layer) : at::Tensor());
     if (places.numel() > 0) {
       out.push_back(source_of(name + ".index", places, Dtype::kI64));
       out.push_back(
@@ -164,7 +219,13 @@ void write_unmerge_remainder(const fs::path& directory, const ModelDirectory& ba
     }
     view.release();
   }
-  if (!out.empty()) write_safetensors(directory / kRemainderFile, out, {});
+  return out;
+}
+
+void write_unmerge_remainder(const fs::path& directory, const ModelDirectory& base,
+                             const TensorNames& names, const Folding& folding) {
+  const std::vector<TensorSource> out = unmerge_remainder(base, names, folding);
+  if (!out.empty()) write_safetensors(directory / kUnmergeRemainderFile, out, {});
 }
 
 std::uint64_t padding_bytes(const ModelDirectory& merged) {
@@ -173,8 +234,8 @@ std::uint64_t padding_bytes(const ModelDirectory& merged) {
   std::uint64_t zeros = 0;
   for (const auto& [name, which] : mlp_tensors(base)) {
     if (!merged.has(name)) continue;
-    const bool grew = std::ranges::binary_search(info.layers, which.layer);
-    const std::int64_t own = base.width(which.layer) * (grew ? info.copies : 1);
+    const std::int64_t width_before = base.width(which.layer);
+    const std::int64_t own = width_before + plan_of(info).added(which.layer, width_before);
     const TensorView& view = merged.tensor(name);
     const std::int64_t width =
         view.shape.at(static_cast<std::size_t>(which.dim())) / which.sections();
@@ -193,14 +254,15 @@ void write_unmerged(const fs::path& directory, const ModelDirectory& merged) {
   const MergedInfo info = read_merged_info(merged.path());
   if (!info.reversible) {
     throw input_error("this merge cannot be undone bit for bit: it has " +
-                          std::to_string(info.copies) + " copies at strength " +
-                          info.strength.text() +
+                          (info.widths.empty() ? std::to_string(info.copies) + " copies"
+                                               : std::string("copies of neurons")) +
+                          " at strength " + info.strength.text() +
                           (info.method == Method::kMlp ? ", and its originals were trained"
                                                        : ", so its weights were rounded"),
                       merged.path().string(), "use the base it was made from: " + info.base_model);
   }
   const DecoderSpec base = base_spec(merged, info);
-  const Merged known{merged, info, base, mlp_tensors(base)};
+  Merged known{merged, info, base, mlp_tensors(base)};
   check_widths(known);
   const std::map<std::string, TensorView> lost = read_remainder(known);
   std::vector<TensorSource> sources;

@@ -3,12 +3,15 @@
 #include "base/error.h"
 #include "checkpoint/model_directory.h"
 #include "checkpoint/model_info.h"
+#include "checkpoint/neuron_indices.h"
 #include "export/gguf_file.h"
 #include "export/unmerge.h"
 #include "gguf/quantization.h"
 
+#include <cstdint>
 #include <string>
 #include <system_error>
+#include <vector>
 
 namespace expandft {
 namespace {
@@ -28,6 +31,19 @@ Dtype dtype_of(const GgufFile& file) {
   const bool is_narrow =
       embedding != file.tensors().end() && embedding->second.type == GgufType::kBF16;
   return is_narrow ? Dtype::kBF16 : Dtype::kF32;
+}
+
+/// The neurons that the file lists, as write_unmerged reads them.
+void write_remainder(const fs::path& folder, const Json& neurons) try {
+  std::vector<TensorSource> sources;
+  for (const auto& [name, numbers] : neurons.items()) {
+    sources.push_back(neurons_source(name, numbers.get<std::vector<std::int64_t>>()));
+  }
+  write_safetensors(folder / kUnmergeRemainderFile, sources, {});
+} catch (const Json::exception& error) {
+  throw input_error(
+      std::string("\"") + kGgufNeuronsKey + "\" is not lists of neurons: " + error.what(),
+      kGgufNeuronsKey, kMergeAgain);
 }
 
 }  // namespace
@@ -51,6 +67,9 @@ void write_unmerged_gguf(const fs::path& directory, const GgufImport& merged) {
     merged.write(folder);
     write_file_atomically(folder / kModelInfoFile,
                           merged.file.text(kGgufInfoKey).value_or(std::string()));
+    if (const auto neurons = merged.file.text(kGgufNeuronsKey)) {
+      write_remainder(folder, parse_json(*neurons, kGgufNeuronsKey));
+    }
     write_unmerged(directory, ModelDirectory::open(folder));
   } catch (const Error& error) {
     if (error.code() == ExitCode::kBadInput) {

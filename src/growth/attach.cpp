@@ -26,10 +26,21 @@ void check_sizes(const AdapterDirectory& adapter, const ModelDirectory& base) {
   check("num_hidden_layers", info.num_hidden_layers, spec.layers);
   check("hidden_size", info.hidden_size, spec.hidden);
   check("intermediate_size", info.intermediate_size, spec.intermediate);
-  for (const std::int64_t layer : info.layers) {
-    const Shape& gate =
-        adapter.tensors().at(copy_tensor_name(layer, "gate_proj", 1, "weight")).shape;
-    check("MLP width", gate.front(), spec.width(layer));
+  for (std::size_t i = 0; i < info.layers.size(); ++i) {
+    const std::int64_t layer = info.layers[i];
+    const std::string gate = info.widths.empty()
+                                 ? copy_tensor_name(layer, "gate_proj", 1, "weight")
+                                 : original_tensor_name(layer, "gate_proj", "weight");
+    if (const auto whole = adapter.tensors().find(gate); whole != adapter.tensors().end()) {
+      check("MLP width", whole->second.shape.front(), spec.width(layer));
+    }
+    if (!info.neurons.empty() && info.neurons[i].back() >= spec.width(layer)) {
+      throw input_error("the adapter copies neuron " + std::to_string(info.neurons[i].back()) +
+                            " of layer " + std::to_string(layer) + ", whose MLP has " +
+                            std::to_string(spec.width(layer)) + " in the base " +
+                            base.path().string(),
+                        (adapter.path() / "adapter_model.safetensors").string(), hint);
+    }
     for (std::int64_t copy = 1; copy < info.copies; ++copy) {
       for (const char* projection : {"gate_proj", "up_proj"}) {
         const std::string name = copy_tensor_name(layer, projection, copy, "bias");
@@ -47,7 +58,7 @@ void check_sizes(const AdapterDirectory& adapter, const ModelDirectory& base) {
 }  // namespace
 
 ExpansionPlan plan_of(const AdapterInfo& info) {
-  return {info.layers, info.copies, info.method};
+  return {info.layers, info.copies, info.method, info.widths, info.neurons};
 }
 
 AdapterDirectory open_adapter(const fs::path& adapter, const ModelDirectory& base) {

@@ -13,6 +13,10 @@ namespace expandft {
 /// strength is 0 or 1. Returns `base` when `tuned` is undefined (it did not train).
 at::Tensor original_at(double strength, const at::Tensor& base, const at::Tensor& tuned);
 
+/// Some neurons of an MLP, in the order of `neurons` (int64): rows of gate and up with their
+/// biases, columns of down without its bias. Copies, in the weights' dtypes; differentiable.
+MlpWeights gathered_neurons(const MlpWeights& mlp, const at::Tensor& neurons);
+
 /// How the added copies of an expanded MLP contribute to its output.
 enum class CopyShares {
   kOfOutput,  // each replaces a k-th of it: (strength / k)·(S_j − S_0)
@@ -26,12 +30,18 @@ enum class CopyShares {
 /// current state (original_at). While the copies equal the base, every difference is zero, so y is
 /// the base's output bit for bit in any dtype; the same holds at strength 0 after any training.
 /// With CopyShares::kAdded, y = S_0 + Σ_j strength·S_j, and copies start with a down of zero.
+///
+/// A narrow copy is of some neurons N only, and replaces a share of those:
+///   y = S_0 + (strength / 2)·(S_1 − S_N),
+/// where S_N is the original's block of the neurons N, gathered into tensors of the copy's shapes:
+/// the same kernels then compute both, so that what is said above holds for it too.
 class ExpandedMlp final : public Mlp {
  public:
   struct Parts {
     MlpWeights base;
     std::optional<MlpWeights> originals = {};  // as trained; none: they did not train
     std::vector<MlpWeights> copies = {};       // k − 1; their down has no bias
+    at::Tensor neurons = {};  // (m), int64: those that the one copy is of; undefined: all
   };
 
   /// Trained tensors may be wider than the base (fp32 masters) and are then cast when used.
@@ -49,8 +59,12 @@ class ExpandedMlp final : public Mlp {
 
  private:
   MlpWeights original() const;
+  /// S_N of the class's comment, or S_0 where copies are of all neurons.
+  at::Tensor replaced(const at::Tensor& x, const MlpWeights& original,
+                      const at::Tensor& output) const;
 
   Parts parts_;
+  std::optional<MlpWeights> gathered_;  // the neurons N of a base that does not train
   Activation activation_;
   CopyShares shares_;
   double strength_ = 1.0;

@@ -65,6 +65,10 @@ std::vector<Parameter> Expansion::parameters() const {
   return out;
 }
 
+at::Tensor neuron_indices(const ExpansionPlan& plan, std::int64_t layer) {
+  return at::tensor(plan.neurons_of(layer), at::kLong);
+}
+
 std::unique_ptr<ExpandedMlp> expanded_mlp(
     std::int64_t layer, const MlpWeights& base, const ExpansionPlan& plan,
     const std::map<std::string, at::Tensor>& tensors, Activation activation,
@@ -80,6 +84,9 @@ std::unique_ptr<ExpandedMlp> expanded_mlp(
     return MlpWeights{linear("gate_proj"), linear("up_proj"), linear("down_proj")};
   };
   ExpandedMlp::Parts parts{.base = base};
+  if (plan.is_narrow()) {
+    parts.neurons = neuron_indices(plan, layer).to(base.down.weight.device());
+  }
   for (std::int64_t j = 1; j < plan.copies; ++j) {
     parts.copies.push_back(weights([&](const char* projection, const char* part) {
       return copy_tensor_name(layer, projection, j, part);
@@ -120,10 +127,13 @@ NamedTensors initial_tensors(const ModelDirectory& base, const DecoderSpec& spec
     for (std::int64_t i = 0; i < which.sections(); ++i) {
       const std::string& projection = which.projections[static_cast<std::size_t>(i)];
       const at::Tensor original = which.section(whole, i);
+      const at::Tensor copied =
+          plan.is_narrow() ? original.index_select(which.dim(), neuron_indices(plan, which.layer))
+                           : original;
       const bool from_zero = which.is_down() && !plan.shares_output();
       for (std::int64_t j = 1; j < plan.copies; ++j) {
         out.emplace_back(copy_tensor_name(which.layer, projection, j, which.part),
-                         from_zero ? at::zeros_like(original) : original);
+                         from_zero ? at::zeros_like(copied) : copied);
       }
       if (plan.trains_originals()) {
         out.emplace_back(original_tensor_name(which.layer, projection, which.part), original);
@@ -167,7 +177,7 @@ void break_symmetry(NamedTensors& tensors, const ExpansionPlan& plan, double noi
 NamedTensors adapter_tensors(const AdapterDirectory& adapter) {
   NamedTensors out;
   for (const auto& [name, view] : adapter.tensors()) {
-    out.emplace_back(name, mapped_tensor(view));
+    if (adapter.is_weight(name)) out.emplace_back(name, mapped_tensor(view));
   }
   return out;
 }

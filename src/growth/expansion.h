@@ -42,6 +42,9 @@ class Expansion final : public Adaptation {
   double original_rate_scale_;
 };
 
+/// The neurons that a narrow layer's copy is of: (m), int64. Failure while they are not chosen.
+at::Tensor neuron_indices(const ExpansionPlan& plan, std::int64_t layer);
+
 /// Builds one layer's expanded MLP from the base's weights and from the tensors by name, each
 /// passed through `ready`. All tensors of the plan must be present.
 std::unique_ptr<ExpandedMlp> expanded_mlp(
@@ -55,9 +58,9 @@ std::unique_ptr<ExpandedMlp> expanded_mlp(
 Expansion expand(Decoder& decoder, const ExpansionPlan& plan, const NamedTensors& tensors,
                  at::ScalarType dtype, double original_rate_scale = 1.0);
 
-/// The tensors that an expansion starts with, mapped from the base's file: copies equal to their
-/// originals (except that down is zero if the plan's copies add to the output), and the originals
-/// if they train.
+/// The tensors that an expansion starts with, mapped from the base's file or gathered from it:
+/// copies equal to their originals (except that down is zero if the plan's copies add to the
+/// output), and the originals if they train.
 NamedTensors initial_tensors(const ModelDirectory& base, const DecoderSpec& spec,
                              const ExpansionPlan& plan);
 

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include <spdlog/fmt/fmt.h>
 
@@ -28,18 +29,40 @@ double relative_gradient(MlpWeights& mlp) {
   return weight > 0 ? std::sqrt(gradient / weight) : 0;
 }
 
+/// The sums of probe_mlps for each neuron, (p), in double.
+at::Tensor neuron_scores(const MlpWeights& mlp, NeuronChoice rule) {
+  const auto gradient = [](const Linear& linear) { return linear.weight.grad().to(at::kFloat); };
+  if (rule == NeuronChoice::kSaliency) {
+    return (mlp.down.weight.detach().to(at::kFloat) * gradient(mlp.down))
+        .sum(0, /*keepdim=*/false, at::kDouble)
+        .abs()
+        .cpu();
+  }
+  const auto sums = [&](const Linear& linear, std::int64_t dim) {
+    return gradient(linear).abs_().sum(dim, /*keepdim=*/false, at::kDouble);
+  };
+  return (sums(mlp.gate, 1) + sums(mlp.up, 1) + sums(mlp.down, 0)).cpu();
+}
+
 }  // namespace
 
 std::vector<LayerScore> rank_layers(Decoder& decoder, const std::vector<TokenBatch>& probe) {
+  std::vector<std::int64_t> all(static_cast<std::size_t>(decoder.spec().layers));
+  std::iota(all.begin(), all.end(), 0);
+  return probe_mlps(decoder, probe, all, {}).ranking;
+}
+
+MlpProbe probe_mlps(Decoder& decoder, const std::vector<TokenBatch>& probe,
+                    const std::vector<std::int64_t>& layers, std::optional<NeuronChoice> rule) {
   const std::vector<LayerWeights> originals = decoder.weights().layers;
   std::vector<MlpWeights> watched;
-  for (std::size_t i = 0; i < originals.size(); ++i) {
-    LayerWeights layer = originals[i];
+  for (const std::int64_t i : layers) {
+    LayerWeights layer = originals.at(static_cast<std::size_t>(i));
     for_each_weight(layer.mlp, [](at::Tensor& tensor) {
       tensor = tensor.detach().requires_grad_(true);  // shares memory
     });
     watched.push_back(layer.mlp);
-    decoder.replace_layer(static_cast<std::int64_t>(i), std::move(layer));
+    decoder.replace_layer(i, std::move(layer));
   }
   std::int64_t targets = 0;
   for (const TokenBatch& batch : probe) targets += batch.target_count();
@@ -47,17 +70,22 @@ std::vector<LayerScore> rank_layers(Decoder& decoder, const std::vector<TokenBat
     // The gradient of the sum: divided by the targets, small gradients would become 0 in float16.
     decoder.loss(to_device(batch, decoder.device())).backward();
   }
-  std::vector<LayerScore> ranking;
-  for (std::size_t i = 0; i < originals.size(); ++i) {
+  MlpProbe found;
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    const std::int64_t layer = layers[i];
     const double score = relative_gradient(watched[i]) / static_cast<double>(targets);
     if (!std::isfinite(score)) {
-      throw decoder.non_finite_error("non-finite gradients", "layer " + std::to_string(i));
+      throw decoder.non_finite_error("non-finite gradients", "layer " + std::to_string(layer));
     }
-    ranking.push_back({static_cast<std::int64_t>(i), score});
-    decoder.replace_layer(static_cast<std::int64_t>(i), originals[i]);
+    found.ranking.push_back({layer, score});
+    if (rule) {
+      found.neurons[layer] = neuron_scores(watched[i], *rule) / static_cast<double>(targets);
+    }
+    decoder.replace_layer(layer, originals[static_cast<std::size_t>(layer)]);
+    watched[i] = {};  // its gradients: one layer's more are needed for the sums
   }
-  std::ranges::stable_sort(ranking, std::ranges::greater{}, &LayerScore::score);
-  return ranking;
+  std::ranges::stable_sort(found.ranking, std::ranges::greater{}, &LayerScore::score);
+  return found;
 }
 
 std::vector<std::int64_t> first_layers(const std::vector<LayerScore>& ranking, std::int64_t count) {

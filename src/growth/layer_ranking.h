@@ -1,12 +1,17 @@
 #pragma once
 
 #include "base/json.h"
+#include "config/expansion_width.h"
 #include "data/batch.h"
 #include "model/decoder.h"
 
 #include <cstdint>
+#include <map>
+#include <optional>
 #include <string>
 #include <vector>
+
+#include <ATen/ATen.h>
 
 namespace expandft {
 
@@ -20,6 +25,22 @@ struct LayerScore {
 /// score first. This is expandft's own rule: the paper's is not public. Needs memory for the
 /// gradients of all MLPs; restores the decoder. Failure for non-finite gradients.
 std::vector<LayerScore> rank_layers(Decoder& decoder, const std::vector<TokenBatch>& probe);
+
+/// What one pass over a probe of the training data says about MLPs.
+struct MlpProbe {
+  std::vector<LayerScore> ranking;             // of the layers asked for, highest score first
+  std::map<std::int64_t, at::Tensor> neurons;  // (p), double, of each; where a rule is given
+};
+/// rank_layers for some layers, and what each of their neurons is worth by a rule, per target of
+/// the probe. With i's row of gate and up and its column of down as its weights:
+/// - kGradient: Σ |∂loss/∂w| over the weights: how much Adam's first step, which moves every weight
+///   by the learning rate against its gradient's sign, lowers the loss to first order.
+/// - kSaliency: |Σ_t a·∂loss/∂a| with its activation a for each token t: how much the loss would
+///   change to first order without the neuron (Molchanov et al., arXiv 1611.06440, summed over
+///   tokens). It equals |⟨w, ∂loss/∂w⟩| over the column of down.
+/// `rule` is not kRandom. Errors as rank_layers.
+MlpProbe probe_mlps(Decoder& decoder, const std::vector<TokenBatch>& probe,
+                    const std::vector<std::int64_t>& layers, std::optional<NeuronChoice> rule);
 
 /// The layers with the `count` highest scores, ascending.
 std::vector<std::int64_t> first_layers(const std::vector<LayerScore>& ranking, std::int64_t count);

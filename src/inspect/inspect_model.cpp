@@ -218,16 +218,19 @@ Json inspect_adapter(const fs::path& directory) {
   }
   const AdapterDirectory adapter = AdapterDirectory::open(directory);
   const AdapterInfo& info = adapter.info();
-  return add_sizes({{"kind", "adapter"},
-                    {"base_model", info.base_model},
-                    {"base_fingerprint", info.base_fingerprint},
-                    {"layers", info.layers},
-                    {"copies", info.copies},
-                    {"hidden_size", info.hidden_size},
-                    {"intermediate_size", info.intermediate_size},
-                    {"method", method_text(info.method)},
-                    {"strength", info.strength}},
-                   adapter.tensors());
+  Json out = {{"kind", "adapter"},
+              {"base_model", info.base_model},
+              {"base_fingerprint", info.base_fingerprint},
+              {"layers", info.layers},
+              {"copies", info.copies},
+              {"hidden_size", info.hidden_size},
+              {"intermediate_size", info.intermediate_size},
+              {"method", method_text(info.method)},
+              {"strength", info.strength}};
+  if (!info.widths.empty()) out["neurons_copied"] = info.widths;
+  std::map<std::string, TensorView> weights = adapter.tensors();
+  std::erase_if(weights, [](const auto& one) { return !AdapterDirectory::is_weight(one.first); });
+  return add_sizes(std::move(out), weights);
 }
 
 Notices model_notices(const fs::path& directory) {

@@ -151,6 +151,7 @@ Json files_json(const fs::path& directory) {
       {"config.resolved.json", "the config with every default"},
       {"checkpoints", ""},
       {"layer_ranking.json", "how the layers were chosen"},
+      {"neurons.safetensors", "which neurons were copied"},
       {"retention.safetensors", "texts that the base wrote, for retention"},
       {"diverged.json", "where training diverged"}};
   Json files = Json::array();

@@ -23,7 +23,7 @@ AppliedMethod apply_method(Decoder& decoder, const ModelDirectory& base, const R
     case Method::kNew:
     case Method::kMlp:
     case Method::kZeroInit:
-      out.plan = make_plan(run.expansion.layers, run.expansion.copies, spec, run.method.kind);
+      out.plan = make_plan(run.expansion, spec, run.method.kind);
       out.adaptation = widen_mlps(decoder, base, *out.plan, run);
       out.frozen_layers = out.plan->layers.front();
       break;

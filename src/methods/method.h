@@ -29,7 +29,8 @@ struct AppliedMethod {
 ///   llama-pro             llama_pro.h: added layers
 ///   lora                  lora.h: low-rank updates
 ///   full, last:N          full_last.h: the model's own weights
-/// Input errors: layers or projections that the model does not have, and those of make_plan.
+/// The neurons of a narrow expansion must be chosen. Input errors: layers or projections that the
+/// model does not have, and those of make_plan.
 AppliedMethod apply_method(Decoder& decoder, const ModelDirectory& base, const RunConfig& run);
 
 /// The number of trained parameters.

@@ -40,6 +40,11 @@ std::string memory_table(const TrainingConfig& training, const DryRun& numbers) 
   return table.text();
 }
 
+std::int64_t gathered_parameters(const RunModel& model) {
+  return model.method.plan ? count_gathered_parameters(*model.method.plan, model.decoder.spec())
+                           : 0;
+}
+
 /// A line each, and an empty one behind them.
 std::string notices_text(const Notices& notices) {
   std::string text;
@@ -62,7 +67,8 @@ DryRun dry_run(const PreparedRun& run, const RankGroup& group) {
              .memory = state_memory(run.base.spec, count_trained_parameters(adaptation),
                                     {.ranks = group.count(),
                                      .shard_base = training.shard_base,
-                                     .element_bytes = element_bytes(decoder.dtype())})};
+                                     .element_bytes = element_bytes(decoder.dtype()),
+                                     .gathered = gathered_parameters(run.model)})};
   out.warmup_steps = warmup_steps(training, out.total_steps);
   AdamW optimizer(adaptation.parameters(), training, group, decoder.dtype());
   std::optional<Retention> retention;
@@ -131,17 +137,17 @@ MemoryPlan plan_memory(RunConfig run, int ranks) {
         "and mlp",
         run.file.string(), "expandft train --dry-run measures it");
   }
-  MemoryPlan out{
-      .expansion = make_plan(run.expansion.layers, run.expansion.copies, spec, run.method.kind),
-      .spec = spec,
-      .dtype = compute_dtype(run.training.precision, at::kCUDA),
-      .micro_batch_tokens = sequences_at_once(run.training, ranks) * run.data.max_length,
-      .notices = spec.notices};
+  MemoryPlan out{.expansion = make_plan(run.expansion, spec, run.method.kind),
+                 .spec = spec,
+                 .dtype = compute_dtype(run.training.precision, at::kCUDA),
+                 .micro_batch_tokens = sequences_at_once(run.training, ranks) * run.data.max_length,
+                 .notices = spec.notices};
   const MemoryLayout layout{.ranks = ranks,
                             .shard_base = run.training.shard_base,
                             .element_bytes = element_bytes(out.dtype),
                             .checkpointing = run.training.gradient_checkpointing,
-                            .tokens = out.micro_batch_tokens};
+                            .tokens = out.micro_batch_tokens,
+                            .gathered = count_gathered_parameters(out.expansion, spec)};
   out.state = state_memory(spec, count_trained_parameters(out.expansion, spec), layout);
   out.activations = activation_bytes(spec, out.expansion, layout);
   return out;

@@ -163,11 +163,11 @@ void ModelTarget::check(std::uint64_t bytes) const {
   check_model_target(output, bytes, existing, inputs);
 }
 
-ExpandedModel expand_model(const ModelDirectory& base, const LayerSelection& layers,
-                           std::int64_t copies, Layout layout, const ModelTarget& target,
+ExpandedModel expand_model(const ModelDirectory& base, const ExpansionConfig& expansion,
+                           Layout layout, const ModelTarget& target,
                            const ProcessOptions& options) {
   const DecoderSpec spec = read_spec(base);
-  const ExpansionPlan plan = make_plan(layers, copies, spec);
+  const ExpansionPlan plan = make_plan(expansion, spec);
   const Folding folding{plan, layout_for(target.form, layout, plan, spec), 1.0};
   if (target.form.is_gguf()) gguf_of(base, target.form.gguf_type);  // refuses before any work
   target.check(bytes_in_form(merged_bytes(base, spec, folding), target.form,

@@ -1,7 +1,6 @@
 #pragma once
 
 #include "checkpoint/atomic_directory.h"
-#include "config/layer_selection.h"
 #include "config/output_form.h"
 #include "config/run_config.h"
 #include "export/logit_difference.h"
@@ -65,10 +64,9 @@ struct ExpandedModel {
   MadeModel made;
 };
 /// Writes a copy of `base` with wider MLPs that computes the same function, and checks that it
-/// does. Input errors of make_plan, resolve_layout and the target.
-ExpandedModel expand_model(const ModelDirectory& base, const LayerSelection& layers,
-                           std::int64_t copies, Layout layout, const ModelTarget& target,
-                           const ProcessOptions& options);
+/// does. Neurons must be chosen. Input errors of make_plan, resolve_layout and the target.
+ExpandedModel expand_model(const ModelDirectory& base, const ExpansionConfig& expansion,
+                           Layout layout, const ModelTarget& target, const ProcessOptions& options);
 
 /// Input error when an adapter of expandft's is not of this base, or when the layout or the form
 /// cannot hold it. Loads no weights.

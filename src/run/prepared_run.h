@@ -58,4 +58,8 @@ std::string merged_size(const RunConfig& run, const RunBase& base, const RunMode
 /// the model and that data.
 std::vector<LayerScore> rank_layers_of(RunConfig run, const ProcessOptions& options);
 
+/// The expansion of a run with the layers and neurons that a run of this config would choose, by
+/// the same data. Loads only the model and that data.
+ExpansionConfig chosen_growth_of(RunConfig run, const ProcessOptions& options);
+
 }  // namespace expandft

@@ -6,6 +6,7 @@
 #include "config/task_search.h"
 #include "export/gguf_file.h"
 #include "families/model_config.h"
+#include "growth/neuron_choice.h"
 
 #include <algorithm>
 #include <set>
@@ -18,6 +19,10 @@ namespace expandft {
 
 bool chooses_layers(const RunConfig& run, const DecoderSpec& spec) {
   return run.method.expands() && run.expansion.layers.automatic(spec.layers).has_value();
+}
+
+bool chooses_neurons(const RunConfig& run, const DecoderSpec& spec) {
+  return run.method.widens() && chooses_neurons(run.expansion, spec, run.method.kind);
 }
 
 namespace {
@@ -47,6 +52,13 @@ void check_layers(const RunConfig& run, const DecoderSpec& spec) {
 
 void check_shares(const RunConfig& run, const DecoderSpec& spec) {
   if (!run.training.shard_base) return;
+  if (run.method.widens() && !run.expansion.width.is_whole()) {
+    throw input_error(
+        "training.shard_base is true, and expansion.width copies chosen neurons, which are "
+        "gathered "
+        "from whole layers",
+        run.file.string(), "set training.shard_base to false, or leave expansion.width out");
+  }
   const bool keeps_layers = run.method.kind == Method::kNew || run.method.kind == Method::kZeroInit;
   if (!keeps_layers) {
     throw input_error("training.shard_base is true, and method is \"" + method_text(run.method) +
@@ -87,8 +99,16 @@ void check_targets_of(const RunConfig& run, const ModelDirectory& base, const De
 }  // namespace
 
 Folding folding_of(const RunConfig& run, const DecoderSpec& spec) {
-  const ExpansionPlan plan =
-      make_plan(run.expansion.layers, run.expansion.copies, spec, run.method.kind);
+  const ExpansionConfig& expansion = run.expansion;
+  const ExpansionPlan plan = make_plan(expansion, spec, run.method.kind);
+  const bool is_spread_later = expansion.width.kind == ExpansionWidth::Kind::kParameters &&
+                               expansion.chosen.empty() && plan.is_narrow();
+  if (run.layout == Layout::kNative && is_spread_later) {
+    throw input_error(
+        "layout \"native\" requires that every layer grows alike, and a budget is "
+        "spread by what neurons are worth",
+        "layout", "use layout \"padded\", or give expansion.width as a number");
+  }
   return {plan, layout_for(run.output_form, run.layout, plan, spec), run.strength, spec.layers};
 }
 
@@ -153,6 +173,12 @@ Notices config_notices(const RunConfig& run) {
                              run.expansion.copies),
          .where = "expansion.noise",
          .hint = "leave expansion.noise out"});
+  }
+  if (!run.method.widens() && !run.expansion.width.is_whole()) {
+    notices.push_back({.what = "expansion.width says nothing with \"method\": \"" +
+                               method_text(run.method) + "\", which copies no MLPs",
+                       .where = "expansion.width",
+                       .hint = "leave it out"});
   }
   return notices;
 }

@@ -30,9 +30,11 @@ std::optional<RunBase> open_run_base(const RunConfig& run, Problems& problems);
 
 /// Whether {"auto": N} has yet to choose the run's layers.
 bool chooses_layers(const RunConfig& run, const DecoderSpec& spec);
+/// Whether the neurons to copy are yet to be chosen (chooses_neurons).
+bool chooses_neurons(const RunConfig& run, const DecoderSpec& spec);
 
 /// How the merged model is made from a run's base and copies. Input errors of make_plan and
-/// resolve_layout.
+/// resolve_layout, and for the layout "native" with a budget of parameters that is not spread yet.
 Folding folding_of(const RunConfig& run, const DecoderSpec& spec);
 
 /// The token that begins a text of the base's: BOS, or without one EOS, which separates texts in

@@ -96,9 +96,10 @@ bool is_file_of_run(const fs::path& path) {
   if (!run) return false;
   std::error_code error;
   const fs::path inside = fs::weakly_canonical(path, error).lexically_relative(*run);
-  for (const char* const own : {"adapter", "merged", "merged.gguf", "checkpoints", ".expandft",
-                                "config.resolved.json", "metrics.jsonl", "summary.json",
-                                "report.html", kRankingFile, kSelfTextFile, "diverged.json"}) {
+  for (const char* const own :
+       {"adapter", "merged", "merged.gguf", "checkpoints", ".expandft", "config.resolved.json",
+        "metrics.jsonl", "summary.json", "report.html", kRankingFile, kNeuronsFile, kSelfTextFile,
+        "diverged.json"}) {
     if (*inside.begin() == own) return true;
   }
   return false;

@@ -14,6 +14,8 @@ namespace expandft {
 
 /// The file of a run directory that says how {"auto": N} chose its layers.
 inline constexpr const char* kRankingFile = "layer_ranking.json";
+/// The file that says which neurons expansion.width chose.
+inline constexpr const char* kNeuronsFile = "neurons.safetensors";
 /// The file with the texts that the base wrote for retention.
 inline constexpr const char* kSelfTextFile = "retention.safetensors";
 

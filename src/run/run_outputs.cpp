@@ -167,6 +167,8 @@ void write_run_adapter(const RunConfig& run, const RunBase& base, const RunModel
                   {.base_model = base_model,
                    .base_fingerprint = fingerprint,
                    .layers = model.folding->plan.layers,
+                   .widths = model.folding->plan.widths,
+                   .neurons = model.folding->plan.neurons,
                    .copies = model.folding->plan.copies,
                    .num_hidden_layers = base.spec.layers,
                    .hidden_size = base.spec.hidden,

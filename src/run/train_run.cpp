@@ -1,7 +1,10 @@
 #include "run/train_run.h"
 
 #include "base/error.h"
+#include "base/hash.h"
 #include "checkpoint/atomic_directory.h"
+#include "checkpoint/atomic_file.h"
+#include "checkpoint/neuron_indices.h"
 #include "export/logit_difference.h"
 #include "report/json_values.h"
 #include "run/run_evaluation.h"
@@ -32,6 +35,12 @@ void check_ranks(const RunConfig& run, const RankGroup& group) {
                     "fewer ranks");
 }
 
+/// The plan of a run that copies chosen neurons; null for other runs.
+const ExpansionPlan* narrow_plan(const PreparedRun& run) {
+  const std::optional<ExpansionPlan>& plan = run.model.method.plan;
+  return plan && plan->is_narrow() ? &*plan : nullptr;
+}
+
 void make_run_directory(const PreparedRun& run, RunStart start, std::uint64_t bytes) {
   const fs::path& output = run.config.run.output;
   check_target(output, bytes, AtomicDirectory::Existing::kReplaceOurs, OutputKind::kRun);
@@ -39,6 +48,29 @@ void make_run_directory(const PreparedRun& run, RunStart start, std::uint64_t by
   if (!run.model.ranking.empty()) {
     write_json(output / kRankingFile, ranking_json(run.model.ranking));
   }
+  if (start == RunStart::kFresh && narrow_plan(run) != nullptr) {
+    LayerNeurons neurons;
+    for (const std::int64_t layer : narrow_plan(run)->layers) {
+      neurons[layer] = narrow_plan(run)->neurons_of(layer);
+    }
+    AtomicFile file(output / kNeuronsFile);
+    write_neurons_file(file.path(), neurons);
+    file.commit();
+  }
+}
+
+/// What must stay the same for the run to resume.
+Json identity_of(const PreparedRun& run, const std::string& base_fingerprint) {
+  Json identity =
+      snapshot_identity(run.config.resolved, base_fingerprint, fingerprint(*run.data.training),
+                        run.data.retention ? fingerprint(*run.data.retention) : "");
+  if (const ExpansionPlan* const plan = narrow_plan(run)) {
+    Hash hash;
+    hash.add(plan->layers);
+    for (const std::vector<std::int64_t>& neurons : plan->neurons) hash.add(neurons);
+    identity["expansion"]["chosen_neurons"] = hash.digits();
+  }
+  return identity;
 }
 
 /// Copies that differ by noise compute what the base computes only up to rounding: logs how far
@@ -76,9 +108,7 @@ TrainingOutcome train(const PreparedRun& run, bool resume, std::uint64_t bytes,
                        .frozen_layers = run.model.method.frozen_layers,
                        .run_directory = run.config.run.output,
                        .bytes_to_write = bytes,
-                       .identity = snapshot_identity(
-                           run.config.resolved, base_fingerprint, fingerprint(*data.training),
-                           data.retention ? fingerprint(*data.retention) : ""),
+                       .identity = identity_of(run, base_fingerprint),
                        .resume = resume,
                        .evaluate = std::move(evaluate),
                        .quiet = quiet,

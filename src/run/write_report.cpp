@@ -68,8 +68,11 @@ RunReport::Facts plan_facts(const PreparedRun& run) {
                        fmt::format("{}", fmt::join(plan.layers, ", ")));
     facts.emplace_back(
         "Width of their MLPs",
-        fmt::format("{} → {} ({} copies, the original included)", run.base.spec.intermediate,
-                    run.base.spec.intermediate * plan.copies, plan.copies));
+        plan.is_narrow()
+            ? fmt::format("{}, and copies of {} of these neurons", run.base.spec.intermediate,
+                          fmt::join(plan.widths, ", "))
+            : fmt::format("{} → {} ({} copies, the original included)", run.base.spec.intermediate,
+                          run.base.spec.intermediate * plan.copies, plan.copies));
     facts.emplace_back("Layout of the merged model", layout_name(run.model.folding->layout));
   }
   if (run.config.run.output_form.is_gguf()) {

@@ -199,7 +199,7 @@ void settle_micro_batch(ResolvedConfig& config, const Json& kept, const MicroBat
   if (choice.reason == MicroBatchChoice::Reason::kTooLarge && group.is_first()) {
     spdlog::warn(
         "training may run out of memory even with a micro-batch of one sequence{}; fewer expanded "
-        "layers or copies and a smaller data.max_length{} take less",
+        "layers or copies, a narrower expansion.width and a smaller data.max_length{} take less",
         limits.other_bytes > limits.token_bytes * static_cast<double>(choice.tokens)
             ? " (retention.batch_size decides here)"
             : "",

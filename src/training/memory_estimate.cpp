@@ -15,13 +15,27 @@ double layer_parameters(const DecoderSpec& spec) {
 }
 
 /// Elements per token that one layer keeps for its backward pass: the inputs of its norms and the
-/// sum between its blocks; queries, keys, values and the attention's output; and for each copy of
-/// its MLP gate, up and the input.
-double kept_numbers(const DecoderSpec& spec, std::int64_t layer, std::int64_t copies) {
+/// sum between its blocks; queries, keys, values and the attention's output; and `of_mlp`.
+double kept_numbers(const DecoderSpec& spec, std::int64_t layer, std::int64_t of_mlp) {
   const std::int64_t norms = (spec.norms_after_blocks ? 6 : 4) * spec.hidden;
   const AttentionKind& kind = spec.attention(layer);
   const std::int64_t attention = 2 * (spec.heads + kind.kv_heads) * kind.head_dim;
-  return static_cast<double>(norms + attention + copies * (2 * spec.width(layer) + spec.hidden));
+  return static_cast<double>(norms + attention + of_mlp);
+}
+
+/// For each copy of an MLP gate, up and the input.
+std::int64_t kept_by_copies(const DecoderSpec& spec, std::int64_t layer, std::int64_t copies) {
+  return copies * (2 * spec.width(layer) + spec.hidden);
+}
+
+/// The same as a plan has it. A narrow copy is beside the gate and up of the neurons that it
+/// replaces a share of.
+std::int64_t kept_by_mlp(const DecoderSpec& spec, std::int64_t layer, const ExpansionPlan& plan) {
+  if (!plan.grows(layer)) return kept_by_copies(spec, layer, 1);
+  if (!plan.is_narrow()) return kept_by_copies(spec, layer, plan.copies);
+  const std::int64_t copied = plan.copied(layer, spec.width(layer));
+  return kept_by_copies(spec, layer, 1) + 2 * copied + spec.hidden +
+         (plan.shares_output() ? 2 * copied : 0);
 }
 
 }  // namespace
@@ -43,6 +57,10 @@ std::vector<MemoryItem> state_memory(const DecoderSpec& spec, std::int64_t train
   } else {
     items.push_back({"base weights", base});
   }
+  if (layout.gathered > 0) {
+    items.push_back({"the base's neurons that were copied, gathered",
+                     element * static_cast<double>(layout.gathered)});
+  }
   // A single rank casts its fp32 weights in a step. Several ranks hold cast weights, and each a
   // share of the fp32 masters.
   const bool has_masters = layout.ranks > 1 && layout.element_bytes < 4;
@@ -62,7 +80,7 @@ double activation_bytes(const DecoderSpec& spec, const ExpansionPlan& plan,
                         const MemoryLayout& layout) {
   double kept = 0, largest = 0;  // elements per token
   for (std::int64_t i = plan.layers.front(); i < spec.layers; ++i) {
-    const double of_layer = kept_numbers(spec, i, plan.grows(i) ? plan.copies : 1);
+    const double of_layer = kept_numbers(spec, i, kept_by_mlp(spec, i, plan));
     kept += layout.checkpointing ? static_cast<double>(spec.hidden) : of_layer;
     largest = std::max(largest, of_layer);
   }
@@ -97,8 +115,9 @@ StepMemory step_memory(const Decoder& decoder, const AppliedMethod& method,
   const bool is_lora = method.lora != nullptr;
   double kept = 0, largest = 0;
   for (std::int64_t i = method.frozen_layers; i < spec.layers; ++i) {
-    const bool grows = method.plan && method.plan->grows(i);
-    const double of_layer = kept_numbers(spec, i, grows ? method.plan->copies : is_lora ? 2 : 1);
+    const double of_layer = kept_numbers(spec, i,
+                                         method.plan ? kept_by_mlp(spec, i, *method.plan)
+                                                     : kept_by_copies(spec, i, is_lora ? 2 : 1));
     kept += training.gradient_checkpointing ? static_cast<double>(spec.hidden) : of_layer;
     largest = std::max(largest, of_layer);
   }

@@ -147,6 +147,17 @@ void erase_in_fingerprint(Json& identity) {
 
 }  // namespace
 
+namespace {
+
+/// Copies of whole MLPs are what runs had before there was a width.
+void erase_without_width(Json& expansion) {
+  if (!expansion.is_object() || !expansion.value("width", Json()).is_null()) return;
+  expansion.erase("width");
+  expansion.erase("neurons");
+}
+
+}  // namespace
+
 Json snapshot_identity(const Json& resolved_config, const std::string& base_fingerprint,
                        const std::string& data_fingerprint,
                        const std::string& retention_fingerprint) {
@@ -156,6 +167,7 @@ Json snapshot_identity(const Json& resolved_config, const std::string& base_fing
   for (const char* key : {"method", "expansion", "lora", "data", "training", "retention"}) {
     identity[key] = resolved_config.at(key);
   }
+  erase_without_width(identity["expansion"]);
   // Both keys set one number. Several ranks divide it further, which changes only rounding.
   Json& training = identity["training"];
   if (const Json steps = training.value("gradient_accumulation_steps", Json()); !steps.is_null()) {

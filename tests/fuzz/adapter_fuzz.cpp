@@ -19,6 +19,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       if (layer < 0 || layer >= info.num_hidden_layers) std::abort();
       adapter.tensors().at(copy_tensor_name(layer, "down_proj", info.copies - 1, "weight"));
     }
+    if (info.neurons.size() != info.widths.size()) std::abort();
+    for (std::size_t i = 0; i < info.widths.size(); ++i) {
+      const std::vector<std::int64_t>& neurons = info.neurons[i];
+      if (std::ssize(neurons) != info.widths[i] || neurons.front() < 0 ||
+          neurons.back() >= 2 * info.intermediate_size) {
+        std::abort();
+      }
+    }
   });
   fuzz::expect_input_error([] {
     const PeftAdapter adapter = PeftAdapter::open(folder.path());

@@ -293,6 +293,17 @@ def adapter_seeds():
             "method": "new", "layers": [1], "copies": 2, "num_hidden_layers": 2, "hidden_size": 2, "intermediate_size": 3,
             "strength": 1.0}
     copies = tensors([(f"model.layers.1.mlp.{name}.copy1.weight", shape) for name, shape in shapes.items()])
+    narrow = {**ours, "format_version": 3, "widths": [2]}
+
+    def narrow_copies(neurons, dtype="I64"):
+        header, data = {}, b""
+        for name, shape in {"gate_proj": [2, 2], "up_proj": [2, 2], "down_proj": [2, 2]}.items():
+            header[f"model.layers.1.mlp.{name}.copy1.weight"] = tensor("F32", shape, len(data), len(data) + 16)
+            data += bytes(16)
+        numbers = struct.pack(f"<{len(neurons)}q", *neurons)
+        header["model.layers.1.mlp.copy1.neurons"] = tensor(dtype, [len(neurons)], len(data), len(data) + len(numbers))
+        return safetensors(header, data + numbers)
+
     peft = {"peft_type": "LORA", "r": 2, "lora_alpha": 4, "base_model_name_or_path": "base", "target_modules": ["q_proj"],
             "bias": "none", "task_type": "CAUSAL_LM"}
     module = "base_model.model.model.layers.0.self_attn.q_proj.lora_"
@@ -308,6 +319,13 @@ def adapter_seeds():
         "newer": both({**ours, "format_version": 99}, copies),
         "huge": both({**ours, "layers": [2**63], "num_hidden_layers": 2**64 - 1}, copies),
         "many-copies": both({**ours, "copies": 10**9}, copies),
+        "narrow": both(narrow, narrow_copies([0, 2])),
+        "narrow-descending": both(narrow, narrow_copies([2, 0])),
+        "narrow-out-of-range": both(narrow, narrow_copies([-1, 2**40])),
+        "narrow-more": both(narrow, narrow_copies([0, 1, 2])),
+        "narrow-whole": both(ours, narrow_copies([0, 2])),
+        "narrow-widths": both({**narrow, "widths": [2**62]}, narrow_copies([0, 2])),
+        "narrow-three-copies": both({**narrow, "copies": 3}, narrow_copies([0, 2])),
         "peft": both(peft, pairs),
         "peft-rslora": both({**peft, "use_rslora": True}, pairs),
         "peft-dora": both({**peft, "use_dora": True}, pairs),

@@ -65,6 +65,33 @@ def test_native(expandft, tmp_path, name):
     check_close(logits_of(output, base["ids"], base["offsets"]), base["logits"], TOLERANCE)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_narrow_native(expandft, tmp_path, name):
+    """A quarter of the neurons of every layer is copied: the share is the same in wide layers."""
+    run(expandft, "expand", "--model", MODELS / name, "--output", tmp_path / "grown", "--layers", "all", "--width", "25%",
+        "--layout", "native", "--device", "cpu")
+    base = golden(name)
+    check_close(logits_of(tmp_path / "grown", base["ids"], base["offsets"]), base["logits"], TOLERANCE)
+    own, wide = ([layer.mlp.down_proj.in_features for layer in load_in_transformers(folder).get_decoder().layers]
+                 for folder in (MODELS / name, tmp_path / "grown"))
+    assert wide == [width + width // 4 for width in own]
+
+
+@pytest.mark.parametrize("name", REMOTE)
+def test_narrow_padded_and_remote_code(expandft, tmp_path, name):
+    for layout in ("padded", "remote-code"):
+        run(expandft, "expand", "--model", MODELS / name, "--output", tmp_path / layout, "--layers", "1", "--width", "9",
+            "--layout", layout, "--device", "cpu")
+    base = golden(name)
+    padded = logits_of(tmp_path / "padded", base["ids"], base["offsets"])
+    check_close(padded, base["logits"], TOLERANCE)
+    model = load_remote_code(tmp_path / "remote-code")
+    check_close(logits_with(model, name), padded, SAME)
+    own, widths = ([layer.mlp.down_proj.in_features for layer in one.get_decoder().layers]
+                   for one in (load_in_transformers(MODELS / name), model))
+    assert widths == [width + 9 if i == 1 else width for i, width in enumerate(own)]
+
+
 @pytest.mark.parametrize("name", RENAMED)
 def test_tensors_that_transformers_renames(expandft, tmp_path, name):
     base = golden(name)

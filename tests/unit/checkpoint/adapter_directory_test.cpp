@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/temp_directory.h"
 #include "catch.h"
+#include "checkpoint/neuron_indices.h"
 
 #include <algorithm>
 #include <string>
@@ -129,7 +130,7 @@ TEST_CASE("Every damaged field of an adapter is named", "[adapter_directory]") {
     CHECK(error.where() == file.string());
     return error.message();
   };
-  CHECK(has(message("format_version", 3), "format version 3; this expandft reads up to 2"));
+  CHECK(has(message("format_version", 4), "format version 4; this expandft reads up to 3"));
   for (const char* const key :
        {"format_version", "copies", "num_hidden_layers", "hidden_size", "intermediate_size"}) {
     for (const Json& value : {Json(0), Json(-1), Json(1.5), Json("1"), Json()}) {
@@ -179,5 +180,132 @@ TEST_CASE("An adapter's tensors must match its config", "[adapter_directory]") {
   SECTION("unknown") {
     tensors.push_back(filled(copy_tensor_name(2, "up_proj", 1, "weight"), {5, 2}));
     CHECK(has(message(), "copy1.weight\" does not belong to this adapter"));
+  }
+}
+
+namespace {
+
+/// Of layers with five neurons, the copies have two and three.
+AdapterInfo narrow_info() {
+  AdapterInfo info = kInfo;
+  info.copies = 2;
+  info.widths = {2, 3};
+  info.neurons = {{0, 4}, {1, 2, 3}};
+  return info;
+}
+
+std::vector<TensorSource> narrow_tensors(const AdapterInfo& info) {
+  std::vector<TensorSource> out;
+  for (std::size_t i = 0; i < info.layers.size(); ++i) {
+    const std::int64_t layer = info.layers[i], m = info.widths[i], h = info.hidden_size;
+    out.push_back(filled(copy_tensor_name(layer, "gate_proj", 1, "weight"), {m, h}));
+    out.push_back(filled(copy_tensor_name(layer, "up_proj", 1, "weight"), {m, h}));
+    out.push_back(filled(copy_tensor_name(layer, "down_proj", 1, "weight"), {h, m}));
+  }
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("A narrow adapter is read back as it was written", "[adapter_directory]") {
+  const TempDirectory temp;
+  const AdapterInfo info = narrow_info();
+  write_adapter(temp.path(), info, narrow_tensors(info));
+  const AdapterDirectory adapter = AdapterDirectory::open(temp.path());
+  CHECK(adapter.info().widths == info.widths);
+  CHECK(adapter.info().neurons == info.neurons);
+  CHECK(adapter.tensors().size() == 8);
+  CHECK(adapter.tensors().at("model.layers.3.mlp.copy1.neurons").shape == Shape{3});
+  CHECK_FALSE(AdapterDirectory::is_weight("model.layers.3.mlp.copy1.neurons"));
+  const Json config = read_json(temp / "adapter_config.json");
+  CHECK(config.at("format_version") == 3);  // which older programs refuse
+  CHECK(config.at("widths") == Json(info.widths));
+}
+
+TEST_CASE("An adapter of whole copies says nothing of widths", "[adapter_directory]") {
+  const TempDirectory temp;
+  write_adapter(temp.path(), kInfo, tensors_of(kInfo));
+  const Json config = read_json(temp / "adapter_config.json");
+  CHECK(config.at("format_version") == 1);
+  CHECK_FALSE(config.contains("widths"));
+}
+
+TEST_CASE("Every damaged field of a narrow adapter is named", "[adapter_directory]") {
+  const TempDirectory temp;
+  const AdapterInfo info = narrow_info();
+  const auto write = [&](const std::vector<std::int64_t>& first, Dtype dtype = Dtype::kI64) {
+    fs::remove(temp / "adapter_model.safetensors");
+    AdapterInfo without = info;
+    without.neurons.clear();
+    std::vector<TensorSource> tensors = narrow_tensors(info);
+    tensors.push_back(neurons_source(neurons_tensor_name(1), first));
+    tensors.back().dtype = dtype;
+    if (dtype == Dtype::kI32) {
+      tensors.back().fill = [](std::span<std::byte> bytes) {
+        std::ranges::fill(bytes, std::byte{0});
+      };
+    }
+    tensors.push_back(neurons_source(neurons_tensor_name(3), info.neurons[1]));
+    write_adapter(temp.path(), without, tensors);
+  };
+  const auto message = [&] { return error_on_opening(temp.path()).message(); };
+  const std::string name = "\"model.layers.1.mlp.copy1.neurons\"";
+  SECTION("the neurons") {
+    write({0, 4});
+    CHECK(AdapterDirectory::open(temp.path()).info().neurons == info.neurons);
+    write({4, 0});
+    CHECK(has(message(), name + " does not ascend; expected 2 ascending indices (I64)"));
+    write({3, 3});
+    CHECK(has(message(), name + " does not ascend"));
+    write({-1, 2});
+    CHECK(has(message(), name + " goes from -1 to 2"));
+    write({0, std::int64_t{1} << 40});
+    CHECK(has(message(), "of neurons below 10"));  // the widest layer that the config allows
+    write({0, 1, 2});
+    CHECK(has(message(), name + " is missing or does not have the shape"));
+    write({0, 1}, Dtype::kI32);
+    CHECK(has(message(), name + " has the dtype I32"));
+  }
+  SECTION("no neurons") {
+    AdapterInfo without = info;
+    without.neurons.clear();
+    write_adapter(temp.path(), without, narrow_tensors(info));
+    CHECK(has(message(), name + " is missing"));
+  }
+  SECTION("neurons of an adapter without widths") {
+    AdapterInfo whole = info;
+    whole.widths = {};
+    CHECK_THROWS_AS(
+        [&] {
+          write_adapter(temp.path(), whole, narrow_tensors(info));
+          AdapterDirectory::open(temp.path());
+        }(),
+        Error);
+  }
+  SECTION("the widths") {
+    write_adapter(temp.path(), info, narrow_tensors(info));
+    const fs::path file = temp / "adapter_config.json";
+    const Json whole = read_json(file);
+    for (const char* const widths :
+         {"[]", "null", "[2]", "[2, 3, 3]", "[0, 3]", "[2, -3]", "[2, 11]", "[2, 3.5]", "\"2\"",
+          "{}", "[2, 9223372036854775807]"}) {
+      CAPTURE(widths);
+      Json damaged = whole;
+      damaged["widths"] = Json::parse(widths);
+      write_file_atomically(file, damaged.dump());
+      CHECK(has(message(), "field \"widths\" is"));
+    }
+    Json damaged = whole;
+    damaged["widths"] = {3, 2};
+    write_file_atomically(file, damaged.dump());
+    CHECK(has(message(), "does not have the shape"));
+    damaged = whole;
+    damaged["copies"] = 3;
+    write_file_atomically(file, damaged.dump());
+    CHECK(has(message(), "expected 2 with \"widths\""));
+    damaged = whole;
+    damaged["intermediate_size"] = std::int64_t{1} << 62;
+    write_file_atomically(file, damaged.dump());
+    CHECK(has(message(), "\"intermediate_size\" must be a positive integer"));
   }
 }

@@ -5,6 +5,7 @@
 #include "families/model_config.h"
 #include "golden.h"
 #include "growth/expansion.h"
+#include "growth/narrow_plans.h"
 
 #include <string>
 #include <utility>
@@ -128,6 +129,25 @@ TEST_CASE("an adapter whose copies are not as wide as the base's MLP in that lay
   CHECK(has(too_wide.message(), "adapter's MLP width is " + wide));
   CHECK(has(too_wide.message(), " is " + narrow));
   CHECK(has(refusal(base, info, with_widths(p, p)).message(), "adapter's MLP width is " + narrow));
+}
+
+TEST_CASE(
+    "a narrow adapter of this base is opened, and one with neurons that it lacks is refused") {
+  const ModelDirectory base = Golden("gqa").directory();
+  const ExpansionPlan plan = narrow_plan(read_spec(base), {0, 2});
+  AdapterInfo info = info_of(base, plan);
+  info.widths = plan.widths;
+  info.neurons = plan.neurons;
+  const TempDirectory temp;
+  write_adapter(temp.path(), info, tensors_of(base, plan));
+  const ExpansionPlan found = plan_of(open_adapter(temp.path(), base).info());
+  CHECK(found.layers == plan.layers);
+  CHECK(found.neurons == plan.neurons);
+  CHECK(found.widths == plan.widths);
+
+  info.neurons[1].back() = 80;  // gqa's MLPs have 80
+  const Error error = refusal(base, info, tensors_of(base, plan));
+  CHECK(has(error.message(), "copies neuron 80 of layer 2, whose MLP has 80"));
 }
 
 TEST_CASE("an adapter has biases if and only if the base's MLPs have them") {

@@ -18,11 +18,17 @@ struct GoldenMethod {
         prefix(name + "."),
         decoder(Decoder::load(golden.directory(), at::kFloat, at::kCPU)) {
     const std::string method = name.substr(0, name.find('+'));
-    run.method = method == "new-k3" ? TrainingMethod{} : parse_method(method).value();
+    const bool is_new = method == "new-k3" || method == "narrow";
+    run.method = is_new ? TrainingMethod{} : parse_method(method).value();
     if (settings.contains("layers")) {
       run.expansion.layers = LayerSelection::parse(settings.at("layers"), "layers");
     }
     run.expansion.copies = settings.value("copies", std::int64_t{2});
+    if (settings.contains("neurons")) {
+      run.expansion.chosen = settings.at("neurons").get<std::vector<std::vector<std::int64_t>>>();
+      run.expansion.width = {.kind = ExpansionWidth::Kind::kNeurons,
+                             .number = std::ssize(run.expansion.chosen.front())};
+    }
     run.lora.rank = settings.value("rank", std::int64_t{16});
     run.lora.alpha = settings.value("alpha", 1.0);
     const Json& training = settings.at("training");

@@ -86,6 +86,24 @@ TEST_CASE("shares shrink with the number of ranks, and the rest does not") {
   CHECK(one.count("two layers, gathered from all ranks") == 0);
 }
 
+TEST_CASE("a narrow plan takes less, and what it gathers of the base is counted") {
+  const DecoderSpec spec = gemma3_27b();
+  const ExpansionPlan whole = last_layers(spec, 20);
+  ExpansionPlan narrow = whole;
+  narrow.widths.assign(20, 2688);  // an eighth
+  const MemoryLayout layout{.element_bytes = 2, .tokens = 100};
+  CHECK(activation_bytes(spec, narrow, layout) < activation_bytes(spec, whole, layout));
+  // Beside 20 whole copies, each with gate, up and the input, an eighth of gate and up twice.
+  const double spared = 20.0 * (2 * 21504 - 4 * 2688);
+  const double largest = 2 * 21504 - 4 * 2688;
+  CHECK(activation_bytes(spec, whole, layout) - activation_bytes(spec, narrow, layout) ==
+        Approx((spared + largest) * 100 * 2));
+  MemoryLayout gathering = layout;
+  gathering.gathered = count_gathered_parameters(narrow, spec);
+  CHECK(total(state_memory(spec, 1000, gathering)) - total(state_memory(spec, 1000, layout)) ==
+        2.0 * 20 * 2688 * 3 * 5376);
+}
+
 TEST_CASE("checkpointing keeps only a layer's input") {
   const DecoderSpec spec = gemma3_27b();
   const auto bytes = [&](std::int64_t count, bool checkpointing) {
