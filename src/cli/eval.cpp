@@ -5,7 +5,7 @@
 #include "pages/answers_page.h"
 #include "pages/junit.h"
 #include "report/json_values.h"
-#include "run/measure_models.h"
+#include "measure/measure_models.h"
 #include "tasks/result_tables.h"
 #include "tasks/results_json.h"
 

@@ -9,7 +9,7 @@
 #include "families/model_config.h"
 #include "report/table.h"
 #include "run/make_model.h"
-#include "run/measure_models.h"
+#include "measure/measure_models.h"
 #include "run/open_model.h"
 
 #include <memory>

@@ -20,6 +20,7 @@ struct MemoryLayout {
   bool checkpointing = false;      // training.gradient_checkpointing
   std::int64_t tokens = 0;         // of a micro-batch
   std::int64_t gathered = 0;       // count_gathered_parameters
+  bool has_average = false;        // training.ema
 };
 
 /// One item that a rank holds in memory.

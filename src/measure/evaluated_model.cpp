@@ -1,4 +1,4 @@
-#include "run/evaluated_model.h"
+#include "measure/evaluated_model.h"
 
 #include "base/hash.h"
 #include "base/version.h"

@@ -1,11 +1,12 @@
-#include "run/measure_models.h"
+#include "measure/measure_models.h"
 
 #include "base/error.h"
 #include "checkpoint/adapter_directory.h"
 #include "checkpoint/peft_adapter.h"
 #include "evaluation/divergence.h"
+#include "measure/evaluated_model.h"
 #include "report/progress.h"
-#include "run/evaluated_model.h"
+#include "run/retention_data.h"
 #include "run/run_base.h"
 #include "run/run_data.h"
 #include "run/run_directory.h"
@@ -129,7 +130,9 @@ MeasuredPair compare_models(const ModelSource& base_source, const ModelSource& t
 LayerDial dial_layers(const ModelSource& source, RunConfig run, double weight,
                       const ProcessOptions& options) {
   run.model_directory = source.model;
-  run.retention.weight = 1;  // the text is needed, whether or not the run used it
+  // The text is needed, whether or not the run used it.
+  run.retention.weight = 1;
+  run.retention.on = RetentionOn::kText;
   Problems problems;
   const std::optional<RunBase> base = open_run_base(run, problems);
   problems.throw_if_any();
@@ -140,11 +143,8 @@ LayerDial dial_layers(const ModelSource& source, RunConfig run, double weight,
   const std::unique_ptr<Adaptation> adaptation =
       attach(decoder, base->directory, *source.adapter, Strength());
   const fs::path written = run.output / kSelfTextFile;
-  if (auto texts = self_written_text(run, *base, decoder, *adaptation,
-                                     is_there(written) ? written : fs::path(), RankGroup::alone(),
-                                     options.quiet)) {
-    data.retention = std::move(texts);
-  }
+  add_self_written_text(run, *base, decoder, *adaptation, is_there(written) ? written : fs::path(),
+                        RankGroup::alone(), options.quiet, data.retention);
   const DialTexts texts{
       .learned = dial_batches(data.validation ? *data.validation : *data.training),
       .kept = dial_batches(*data.retention)};
