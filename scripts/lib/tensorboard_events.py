@@ -13,7 +13,9 @@ import sys
 from pathlib import Path
 
 # The numbers of each event that are plotted over the steps.
-SCALARS = {"train": ("loss", "learning_rate", "grad_norm", "tokens_per_second", "retention"), "validation": ("loss",)}
+SCALARS = {"train": ("loss", "learning_rate", "grad_norm", "tokens_per_second", "weighted_loss", "retention",
+                     "retention_loss", "data_retention"),
+           "validation": ("loss",)}
 
 
 def scalars(event):

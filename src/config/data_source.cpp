@@ -29,13 +29,20 @@ Json template_schema() {
 }
 
 Json source_schema(SourceUse use) {
-  Json properties = {{"path", described(path_schema(), "A file, a folder or a glob.")}};
-  if (use == SourceUse::kTraining) {
+  const bool is_retention = use == SourceUse::kRetention;
+  Json properties = {
+      {"path", described(path_schema(),
+                         is_retention ? "A file, or `self`." : "A file, a folder or a glob.")}};
+  if (use != SourceUse::kValidation) {
     properties["weight"] = described(
-        weight_schema(), "How often its examples are used in an epoch; may be a fraction.");
+        weight_schema(),
+        is_retention ? "Its part of a step's sequences, beside the weights of the other texts."
+                     : "How often its examples are used in an epoch; may be a fraction.");
     properties["weight"]["default"] = 1;
   }
-  properties["template"] = described(template_schema(), "Used instead of `data.template`.");
+  if (!is_retention) {
+    properties["template"] = described(template_schema(), "Used instead of `data.template`.");
+  }
   return {{"type", "object"},
           {"additionalProperties", false},
           {"required", Json::array({"path"})},
@@ -49,12 +56,23 @@ Json sources_schema(SourceUse use) {
 }
 
 std::string keys_in_words(SourceUse use) {
-  return use == SourceUse::kTraining ? R"({"path", "weight", "template"})"
-                                     : R"({"path", "template"})";
+  switch (use) {
+    case SourceUse::kTraining:
+      return R"({"path", "weight", "template"})";
+    case SourceUse::kValidation:
+      return R"({"path", "template"})";
+    case SourceUse::kRetention:
+      break;
+  }
+  return R"({"path", "weight"})";
 }
 
 std::string sources_in_words(SourceUse use) {
-  return "a path, or a list of paths and of " + keys_in_words(use);
+  const std::string list_end = " and of " + keys_in_words(use);
+  if (use == SourceUse::kRetention) {
+    return "\"self\", the path of a text file, or a list of these" + list_end;
+  }
+  return "a path, or a list of paths" + list_end;
 }
 
 /// Finds all that is wrong with a value, at the JSON path of each part.
@@ -79,6 +97,7 @@ class SourceCheck {
  private:
   std::vector<std::string> known_keys() const {
     if (use_ == SourceUse::kTraining) return {"path", "weight", "template"};
+    if (use_ == SourceUse::kRetention) return {"path", "weight"};
     return {"path", "template"};
   }
 
@@ -116,7 +135,7 @@ class SourceCheck {
         check_path(at, inner);
       } else if (name == "weight") {
         check_weight(at, inner);
-      } else if (name == "template") {
+      } else if (name == "template" && use_ != SourceUse::kRetention) {
         check_template(at, inner);
       } else {
         problems.push_back({at, unknown_key(name, known_keys(), key + ".")});
@@ -158,13 +177,14 @@ class SourceCheck {
   fs::path folder_;
 };
 
-DataSource source_of(const Json& value, const fs::path& folder) {
+constexpr const char* kSelf = "self";
+
+DataSource source_of(const Json& value, const fs::path& folder, SourceUse use) {
   DataSource source;
-  if (value.is_string()) {
-    source.path = resolve_path(value, folder);
-    return source;
-  }
-  source.path = resolve_path(value.at("path"), folder);
+  const std::string path = value.is_string() ? value : value.at("path");
+  const bool is_self = use == SourceUse::kRetention && path == kSelf;
+  if (!is_self) source.path = resolve_path(path, folder);
+  if (value.is_string()) return source;
   source.weight = value.value("weight", 1.0);
   if (const auto form = value.find("template"); form != value.end() && !form->is_null()) {
     source.text_template = TemplateConfig{form->at("prompt"), form->at("completion")};
@@ -174,12 +194,15 @@ DataSource source_of(const Json& value, const fs::path& folder) {
 
 Json json_of(const std::vector<DataSource>& sources, SourceUse use) {
   if (sources.empty()) return nullptr;
-  if (sources.size() == 1 && sources[0].is_plain()) return sources[0].path.string();
+  const auto path_of = [use](const DataSource& source) {
+    return use == SourceUse::kRetention && source.is_self() ? kSelf : source.path.string();
+  };
+  if (sources.size() == 1 && sources[0].is_plain()) return path_of(sources[0]);
   Json list = Json::array();
   for (const DataSource& source : sources) {
-    Json one = {{"path", source.path.string()}};
-    if (use == SourceUse::kTraining) one["weight"] = source.weight;
-    one["template"] = nullptr;
+    Json one = {{"path", path_of(source)}};
+    if (use != SourceUse::kValidation) one["weight"] = source.weight;
+    if (use != SourceUse::kRetention) one["template"] = nullptr;
     if (const auto& form = source.text_template) {
       one["template"] = {{"prompt", form->prompt}, {"completion", form->completion}};
     }
@@ -201,12 +224,12 @@ Field sources_field(std::string path, std::vector<DataSource>& member, SourceUse
   const std::string key = path;
   Field field = make_field(
                     std::move(path), sources_schema(use), std::move(doc),
-                    [&member](const Json& value, const fs::path& folder) {
+                    [&member, use](const Json& value, const fs::path& folder) {
                       member.clear();
                       if (value.is_string()) {
-                        member.push_back(source_of(value, folder));
+                        member.push_back(source_of(value, folder, use));
                       } else {
-                        for (const Json& one : value) member.push_back(source_of(one, folder));
+                        for (const Json& one : value) member.push_back(source_of(one, folder, use));
                       }
                     },
                     [&member, use] { return json_of(member, use); })

@@ -14,7 +14,7 @@ struct TemplateConfig {
   std::string prompt, completion;
 };
 
-/// One entry of "data.train" or "data.validation".
+/// One entry of "data.train", "data.validation" or "retention.text".
 struct DataSource {
   fs::path path;                                // a file, a folder or a glob: data/data_files.h
   double weight = 1;                            // how often its examples come in an epoch
@@ -22,6 +22,8 @@ struct DataSource {
 
   /// Whether the path alone says all of it.
   bool is_plain() const { return weight == 1 && !text_template; }
+  /// Of "retention.text": "self", what the base itself writes.
+  bool is_self() const { return path.empty(); }
 };
 
 /// The JSON path of a source: "data.train" when it is the only one and no more than a path, else
@@ -29,10 +31,11 @@ struct DataSource {
 std::string source_key(const std::string& key, const std::vector<DataSource>& sources,
                        std::size_t index);
 
-/// Training data may have weights. Validation data has none, and may be absent: null.
-enum class SourceUse { kTraining, kValidation };
+/// Training data may have weights and templates. Validation data has no weights, and may be absent:
+/// null. The text of retention has weights, and may be "self".
+enum class SourceUse { kTraining, kValidation, kRetention };
 
-/// A path, or a list of paths and of {"path", "weight", "template"}.
+/// A path, or a list of paths and of {"path", "weight", "template"}, as far as the use has them.
 Field sources_field(std::string path, std::vector<DataSource>& member, SourceUse use,
                     std::string doc);
 

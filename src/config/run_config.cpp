@@ -163,16 +163,15 @@ Field size_field(std::string path, std::optional<std::uint64_t>& member, std::st
       .allowing(words);
 }
 
-/// "self", or a path.
-Field retention_text_field(std::string path, std::optional<fs::path>& member, std::string doc) {
-  return make_field(
-             std::move(path), path_schema(), std::move(doc),
-             [&member](const Json& value, const fs::path& folder) {
-               const std::string text = value;
-               member = text == "self" ? std::nullopt : std::optional(resolve_path(text, folder));
-             },
-             [&member]() -> Json { return member ? member->string() : "self"; })
-      .allowing("\"self\" or the path of a text file");
+/// A number, or null.
+Field optional_number_field(std::string path, std::optional<double>& member, const Json& bounds,
+                            std::string doc) {
+  Json schema = {{"type", "number"}};
+  schema.update(bounds);
+  return make_nullable(make_field(
+      std::move(path), schema, std::move(doc),
+      [&member](const Json& value, const fs::path&) { member = value.get<double>(); },
+      [&member] { return member ? Json(*member) : Json(); }));
 }
 
 /// A name, or the path of a file if it looks like one.
@@ -225,9 +224,13 @@ FieldTable run_config_fields(RunConfig& run) {
        "`input` and `output`; `messages`; or `text`.",
        true},
       {"training", "Steps, optimizer, precision, memory, checkpoints and logging."},
+      {"training.learning_rate_scales",
+       "Factors on the learning rate of the trained projections of expanded MLPs, for the methods "
+       "`new`, `mlp` and `zero-init`."},
       {"retention",
        "Keeps the tuned model close to its base: a term of the loss measures how far their "
-       "predictions diverge on text like the base's own. No second model is needed."},
+       "predictions diverge on text like the base's own, or on the training data. No second model "
+       "is needed."},
       {"evaluation", "What is measured before and after training."},
   };
   table.exclusive = {{"training.epochs", "training.max_steps"},
@@ -340,6 +343,29 @@ FieldTable run_config_fields(RunConfig& run) {
                    from_to(0, 1),
                    "With `\"method\": \"mlp\"`: learning rate of the original MLPs, as a share of "
                    "the learning rate of the copies."),
+      number_field("training.learning_rate_scales.gate", training.learning_rate_scales.gate,
+                   from_to(0, 100), "Of the gate projections."),
+      number_field("training.learning_rate_scales.up", training.learning_rate_scales.up,
+                   from_to(0, 100), "Of the up projections."),
+      number_field("training.learning_rate_scales.down", training.learning_rate_scales.down,
+                   from_to(0, 100), "Of the down projections."),
+      choice_field<TokenWeights>(
+          "training.token_weights", training.token_weights,
+          {{"none", TokenWeights::kNone},
+           {"eaft", TokenWeights::kEaft},
+           {"dft", TokenWeights::kDft},
+           {"stm", TokenWeights::kStm}},
+          "How much each target counts in the training loss. `eaft`: by the entropy of the model's "
+          "20 likeliest tokens; `dft`: by the target's probability; `stm`: not at all where it "
+          "surprises the base: docs/method.md#token-weights."),
+      number_field("training.stm_threshold", training.stm_threshold,
+                   {{"exclusiveMinimum", 1}, {"maximum", 1000000}},
+                   "With `stm`: targets do not count whose perplexity under the base, 1 / "
+                   "probability, is above this."),
+      optional_number_field("training.ema", training.ema, above_to(0.0, 0.99999),
+                            "Decay per step of an average of the weights, such as 0.99. It is what "
+                            "is validated, evaluated and written; training goes on from the "
+                            "weights themselves. null: no average."),
       number_field("training.weight_decay", training.weight_decay, from_to(0, 10),
                    "Decoupled weight decay of AdamW."),
       number_field("training.beta1", training.beta1, from_below(0, 1),
@@ -396,15 +422,34 @@ FieldTable run_config_fields(RunConfig& run) {
       integer_field("training.log_every", training.log_every, from_to<std::int64_t>(1, kMost),
                     "Steps between lines of metrics.jsonl."),
       number_field("retention.weight", run.retention.weight, from_to(0, 1000),
-                   "Weight in the loss of the mean divergence per token, KL(base ‖ tuned); 0 turns "
-                   "retention off."),
-      retention_text_field("retention.text", run.retention.text,
-                           "Text on which to stay close to the base: a file, or `self` for text "
-                           "that the base generates from its beginning-of-text token."),
+                   "Weight in the loss of each term of retention, such as the mean divergence per "
+                   "token, KL(base ‖ tuned); 0 turns retention off."),
+      choice_field<RetentionLoss>(
+          "retention.loss", run.retention.loss,
+          {{"kl", RetentionLoss::kDivergence},
+           {"cross-entropy", RetentionLoss::kCrossEntropy},
+           {"both", RetentionLoss::kBoth}},
+          "Terms on the text. `kl`: the divergence from the base; `cross-entropy`: the text is "
+          "learned along with the training data (replay)."),
+      choice_field<RetentionOn>(
+          "retention.on", run.retention.on,
+          {{"text", RetentionOn::kText},
+           {"data", RetentionOn::kData},
+           {"both", RetentionOn::kBoth}},
+          "Where to stay close to the base: on `retention.text`, or on the targets of the step's "
+          "own data, by their divergence from the base."),
+      sources_field("retention.text", run.retention.text, SourceUse::kRetention,
+                    "Text on which to stay close to the base: a file, or `self` for text that the "
+                    "base generates from its beginning-of-text token or from `prompts`. Or a list "
+                    "of these; their weights are their shares of a step's sequences."),
+      path_field("retention.prompts", run.retention.prompts,
+                 "Prompts that the base continues for `self`: JSON lines with `prompt`, or with "
+                 "`messages` that it answers."),
       integer_field("retention.samples", run.retention.samples, from_to<std::int64_t>(1, 1 << 20),
                     "Number of texts that the base generates for `self`."),
       integer_field("retention.sample_length", run.retention.sample_length,
-                    from_to<std::int64_t>(2, 4096), "Maximum tokens per generated text."),
+                    from_to<std::int64_t>(2, 4096),
+                    "Maximum tokens per generated text, its prompt included."),
       integer_field("retention.batch_size", run.retention.batch_size,
                     from_to<std::int64_t>(1, kMost), "Retention sequences per step."),
       names_field("evaluation.original_tasks", evaluation.original_tasks,
@@ -466,6 +511,10 @@ std::int64_t sequences_at_once(const TrainingConfig& training, std::int64_t rank
   };
   return divided(divided(training.batch_size.value_or(1), ranks),
                  *training.gradient_accumulation_steps);
+}
+
+bool RetentionConfig::samples_text() const {
+  return uses_text() && std::ranges::any_of(text, &DataSource::is_self);
 }
 
 ResolvedConfig load_run_config(const fs::path& file, const std::vector<std::string>& overrides) {

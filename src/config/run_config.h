@@ -8,6 +8,7 @@
 #include "config/layer_selection.h"
 #include "config/output_form.h"
 #include "config/strength.h"
+#include "config/token_weights.h"
 #include "config/training_method.h"
 
 #include <cstdint>
@@ -63,6 +64,12 @@ struct DataConfig {
   bool train_on_empty_reasoning = false;  // loss on "<think></think>" that a template adds
 };
 
+/// Factors on the learning rate of what expanded MLPs train, by projection.
+struct LearningRateScales {
+  double gate = 1, up = 1, down = 1;
+  bool operator==(const LearningRateScales&) const = default;
+};
+
 struct TrainingConfig {
   std::optional<std::int64_t> epochs;  // exactly one of epochs (default 1) and max_steps
   std::optional<std::int64_t> max_steps;
@@ -77,10 +84,14 @@ struct TrainingConfig {
   LrScheduler lr_scheduler = LrScheduler::kCosine;
   double warmup = 0.03;                       // below 1: share of all steps; 1 and above: steps
   double original_learning_rate_scale = 0.1;  // of originals that train beside their copies
+  LearningRateScales learning_rate_scales;
   double min_lr_ratio = 0.0;  // share of learning_rate at the end of linear and cosine
   double weight_decay = 0.0;
   double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
   double max_grad_norm = 1.0;  // 0 turns clipping off
+  std::optional<double> ema;   // decay of the average of the weights; none: no average
+  TokenWeights token_weights = TokenWeights::kNone;
+  double stm_threshold = 2.5;  // perplexity of a token under the base
   Precision precision = Precision::kAuto;
   CachePrefix cache_prefix = CachePrefix::kNone;
   std::optional<std::uint64_t> cache_prefix_limit;  // bytes; none: 4 GB in memory, 32 on the disk
@@ -99,12 +110,25 @@ struct TrainingConfig {
 /// batch_size divided by gradient_accumulation_steps, rounded up. 1 while "auto" is not chosen yet.
 std::int64_t sequences_at_once(const TrainingConfig& training, std::int64_t ranks);
 
-/// A KL term that holds the expanded model to its base on text of the base's own kind.
+/// What retention asks of the tuned model on its text.
+enum class RetentionLoss { kDivergence, kCrossEntropy, kBoth };
+/// Where retention compares the tuned model with its base.
+enum class RetentionOn { kText, kData, kBoth };
+
+/// Terms of the loss that hold the expanded model to its base.
 struct RetentionConfig {
-  double weight = 0.0;                              // λ; 0: none
-  std::optional<fs::path> text;                     // a file; none ("self"): what the base samples
+  double weight = 0.0;  // λ; 0: none
+  RetentionLoss loss = RetentionLoss::kDivergence;
+  RetentionOn on = RetentionOn::kText;
+  std::vector<DataSource> text = {DataSource()};    // files, and "self": what the base samples
+  std::optional<fs::path> prompts;                  // that the base continues for "self"
   std::int64_t samples = 256, sample_length = 256;  // of "self"
   std::int64_t batch_size = 8;                      // sequences a step
+
+  bool uses_text() const { return weight > 0 && on != RetentionOn::kData; }
+  bool uses_data() const { return weight > 0 && on != RetentionOn::kText; }
+  /// Whether the base writes some of the text.
+  bool samples_text() const;
 };
 
 struct EvaluationConfig {

@@ -242,6 +242,10 @@ const std::vector<ForeignKey>& run_keys() {
        {"evaluation.original_tasks", "evaluation.tasks"},
        "the first are tasks to keep, the second tasks to improve on"},
       {{"kl_coef", "kl_weight", "kl_beta", "beta_kl"}, {"retention.weight"}, ""},
+      {{"use_dft_loss", "enable_dft_loss", "use_eaft", "use_eaft_loss", "enable_eaft_loss"},
+       {"training.token_weights"},
+       ""},
+      {{"use_ema", "ema_decay"}, {"training.ema"}, ""},
   };
   return keys;
 }

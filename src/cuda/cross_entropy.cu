@@ -58,7 +58,7 @@ __device__ void for_packs(T* row, int columns, Visit visit) {
   if (tail + me < columns) visit(row + tail + me, Type<Pack<T, 1>>());
 }
 
-// d loss / d logits = softmax − onehot(target), through the cap times 1 − (logit / cap)².
+// d loss / d logits = weight·(softmax − onehot(target)), through the cap times 1 − (logit / cap)².
 template <typename T>
 __global__ void cross_entropy_kernel(CrossEntropy c) {
   const std::int64_t row = blockIdx.x;
@@ -86,7 +86,12 @@ __global__ void cross_entropy_kernel(CrossEntropy c) {
   if (threadIdx.x == 0) c.losses[row] = logf(all.sum) - (at_target - all.peak);
   if (!c.wants_grad) return;
 
-  const float factor = 1.0F / all.sum;
+  float weight = c.weights != nullptr ? c.weights[row] : 1.0F;
+  if (c.target_weights != nullptr) {
+    weight = expf(at_target - all.peak) / all.sum;
+    if (threadIdx.x == 0) c.target_weights[row] = weight;
+  }
+  const float factor = weight / all.sum;
   for_packs(logits, columns, [&]<typename P>(T* place, Type<P>) {
     constexpr int kWidth = sizeof(P) / sizeof(T);
     P x = P::load(place);
@@ -95,7 +100,7 @@ __global__ void cross_entropy_kernel(CrossEntropy c) {
     for (int i = 0; i < kWidth; ++i) {
       const float part = c.cap > 0 ? x.at(i) / c.cap : 0.0F;
       const float softmax = expf(x.at(i) - all.peak) * factor;
-      x.set(i, (first + i == target ? softmax - 1.0F : softmax) * (1.0F - part * part));
+      x.set(i, (first + i == target ? softmax - weight : softmax) * (1.0F - part * part));
     }
     x.store(place);
   });

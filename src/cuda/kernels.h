@@ -93,6 +93,10 @@ struct CrossEntropy {
   Rows logits;
   const std::int64_t* targets = nullptr;
   float* losses = nullptr;
+  // Of the gradient: a weight for each row, or the target's probability, which is stored. Neither:
+  // all are 1.
+  const float* weights = nullptr;
+  float* target_weights = nullptr;
 };
 void launch_cross_entropy(const CrossEntropy& loss, cudaStream_t stream);
 

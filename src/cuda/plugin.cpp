@@ -183,19 +183,23 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> gated_activation_backward(const a
   return {value, dgate, dup};
 }
 
+/// Whether the kernel takes these. The gradient overwrites the logits, so a copy would be of no
+/// use.
+bool suits_cross_entropy(const at::Tensor& logits, const at::Tensor& targets) {
+  return number_of(logits) && logits.dim() == 2 && logits.size(1) > 0 && logits.stride(1) == 1 &&
+         targets.dim() == 1 && targets.size(0) == logits.size(0) &&
+         targets.scalar_type() == at::kLong && targets.device() == logits.device();
+}
+
 at::Tensor cross_entropy(at::Tensor& logits, const at::Tensor& targets,
                          std::optional<double> softcap, bool wants_grad) {
-  const auto number = number_of(logits);
-  // The gradient overwrites the logits, so a copy would be of no use.
-  if (!number || logits.dim() != 2 || logits.size(1) == 0 || logits.stride(1) != 1 ||
-      targets.dim() != 1 || targets.size(0) != logits.size(0) ||
-      targets.scalar_type() != at::kLong || targets.device() != logits.device()) {
+  if (!suits_cross_entropy(logits, targets)) {
     return plain::cross_entropy(logits, targets, softcap, wants_grad);
   }
   const Queue queue(logits);
   const at::Tensor wanted = targets.contiguous();
   at::Tensor losses = at::empty({logits.size(0)}, logits.options().dtype(at::kFloat));
-  queue(launch_cross_entropy, CrossEntropy{.number = *number,
+  queue(launch_cross_entropy, CrossEntropy{.number = *number_of(logits),
                                            .rows = logits.size(0),
                                            .columns = logits.size(1),
                                            .cap = static_cast<float>(softcap.value_or(0)),
@@ -204,6 +208,37 @@ at::Tensor cross_entropy(at::Tensor& logits, const at::Tensor& targets,
                                            .targets = wanted.const_data_ptr<std::int64_t>(),
                                            .losses = losses.mutable_data_ptr<float>()});
   return losses;
+}
+
+std::tuple<at::Tensor, at::Tensor> weighted_cross_entropy(at::Tensor& logits,
+                                                          const at::Tensor& targets,
+                                                          const std::optional<at::Tensor>& weights,
+                                                          std::optional<double> softcap) {
+  const bool suits_weights =
+      !weights || (weights->device() == logits.device() && weights->dim() == 1 &&
+                   weights->size(0) == logits.size(0));
+  if (!suits_cross_entropy(logits, targets) || !suits_weights) {
+    return plain::weighted_cross_entropy(logits, targets, weights, softcap);
+  }
+  const Queue queue(logits);
+  const at::Tensor wanted = targets.contiguous();
+  const auto for_each_row = [&] {
+    return at::empty({logits.size(0)}, logits.options().dtype(at::kFloat));
+  };
+  at::Tensor losses = for_each_row();
+  at::Tensor used = weights ? weights->to(at::kFloat).contiguous() : for_each_row();
+  queue(launch_cross_entropy,
+        CrossEntropy{.number = *number_of(logits),
+                     .rows = logits.size(0),
+                     .columns = logits.size(1),
+                     .cap = static_cast<float>(softcap.value_or(0)),
+                     .wants_grad = true,
+                     .logits = into(logits),
+                     .targets = wanted.const_data_ptr<std::int64_t>(),
+                     .losses = losses.mutable_data_ptr<float>(),
+                     .weights = weights ? used.const_data_ptr<float>() : nullptr,
+                     .target_weights = weights ? nullptr : used.mutable_data_ptr<float>()});
+  return {losses, used};
 }
 
 }  // namespace
@@ -215,6 +250,7 @@ TORCH_LIBRARY_IMPL(expandft, CUDA, library) {
   library.impl("gated_activation", gated_activation);
   library.impl("gated_activation_backward", gated_activation_backward);
   library.impl("cross_entropy", cross_entropy);
+  library.impl("weighted_cross_entropy", weighted_cross_entropy);
 }
 
 }  // namespace expandft::gpu

@@ -79,6 +79,51 @@ at::Tensor cross_entropy(at::Tensor& logits, const at::Tensor& targets,
   return with_stored_type(logits.scalar_type(), run, plainly);
 }
 
+std::tuple<at::Tensor, at::Tensor> weighted_cross_entropy(at::Tensor& logits,
+                                                          const at::Tensor& targets,
+                                                          const std::optional<at::Tensor>& weights,
+                                                          std::optional<double> softcap) {
+  const auto plainly = [&] {
+    return plain::weighted_cross_entropy(logits, targets, weights, softcap);
+  };
+  if (!logits.is_contiguous()) return plainly();
+  const auto run = [&]<typename T>() {
+    const std::int64_t vocabulary = logits.size(1);
+    const auto kernel = loss_kernels<T>().cross_entropy_backward;
+    const at::Tensor wanted = targets.contiguous();
+    const at::Tensor given = weights ? weights->to(at::kFloat).contiguous() : at::Tensor();
+    at::Tensor losses = one_for_each_row(logits);
+    at::Tensor used = weights ? given : one_for_each_row(logits);
+    for_each_row(logits, [&](std::int64_t i) {
+      mutable_numbers<float>(losses)[i] =
+          kernel({.vocabulary = vocabulary,
+                  .target = numbers<std::int64_t>(wanted)[i],
+                  .cap = static_cast<float>(softcap.value_or(0)),
+                  .logits = mutable_numbers<T>(logits) + i * vocabulary,
+                  .weight = weights ? numbers<float>(given)[i] : 1.0F,
+                  .target_weight = weights ? nullptr : mutable_numbers<float>(used) + i});
+    });
+    return std::tuple(losses, used);
+  };
+  return with_stored_type(logits.scalar_type(), run, plainly);
+}
+
+at::Tensor top_entropy(const at::Tensor& logits, std::int64_t count) {
+  const auto plainly = [&] { return plain::top_entropy(logits, count); };
+  if (!logits.is_contiguous() || count > kMostLikeliest) return plainly();
+  const auto run = [&]<typename T>() {
+    const std::int64_t vocabulary = logits.size(1);
+    const auto kernel = loss_kernels<T>().top_entropy;
+    at::Tensor entropies = one_for_each_row(logits);
+    for_each_row(logits, [&](std::int64_t i) {
+      mutable_numbers<float>(entropies)[i] =
+          kernel(numbers<T>(logits) + i * vocabulary, vocabulary, count);
+    });
+    return entropies;
+  };
+  return with_stored_type(logits.scalar_type(), run, plainly);
+}
+
 at::Tensor kl_divergence(at::Tensor& logits, const at::Tensor& reference,
                          std::optional<double> softcap, bool wants_grad) {
   const auto plainly = [&] { return plain::kl_divergence(logits, reference, softcap, wants_grad); };

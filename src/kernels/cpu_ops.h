@@ -14,6 +14,8 @@ decltype(plain::gated_activation) gated_activation;
 decltype(plain::gated_activation_backward) gated_activation_backward;
 decltype(plain::softmax_sums) softmax_sums;
 decltype(plain::cross_entropy) cross_entropy;
+decltype(plain::weighted_cross_entropy) weighted_cross_entropy;
+decltype(plain::top_entropy) top_entropy;
 decltype(plain::kl_divergence) kl_divergence;
 
 }  // namespace expandft::cpu

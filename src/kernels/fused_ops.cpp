@@ -46,6 +46,10 @@ TORCH_LIBRARY(expandft, library) {
       "cross_entropy(Tensor(a!) logits, Tensor targets, float? softcap, bool wants_grad) -> "
       "Tensor");
   library.def(
+      "weighted_cross_entropy(Tensor(a!) logits, Tensor targets, Tensor? weights, float? softcap) "
+      "-> (Tensor, Tensor)");
+  library.def("top_entropy(Tensor logits, int count) -> Tensor");
+  library.def(
       "kl_divergence(Tensor(a!) logits, Tensor reference, float? softcap, bool wants_grad) -> "
       "Tensor");
 }
@@ -58,6 +62,8 @@ TORCH_LIBRARY_IMPL(expandft, CompositeExplicitAutograd, library) {
   library.impl("gated_activation_backward", plain::gated_activation_backward);
   library.impl("softmax_sums", plain::softmax_sums);
   library.impl("cross_entropy", plain::cross_entropy);
+  library.impl("weighted_cross_entropy", plain::weighted_cross_entropy);
+  library.impl("top_entropy", plain::top_entropy);
   library.impl("kl_divergence", plain::kl_divergence);
 }
 
@@ -69,6 +75,8 @@ TORCH_LIBRARY_IMPL(expandft, CPU, library) {
   library.impl("gated_activation_backward", cpu::gated_activation_backward);
   library.impl("softmax_sums", cpu::softmax_sums);
   library.impl("cross_entropy", cpu::cross_entropy);
+  library.impl("weighted_cross_entropy", cpu::weighted_cross_entropy);
+  library.impl("top_entropy", cpu::top_entropy);
   library.impl("kl_divergence", cpu::kl_divergence);
 }
 
@@ -114,6 +122,20 @@ at::Tensor cross_entropy(at::Tensor& logits, const at::Tensor& targets,
                          std::optional<double> softcap, bool wants_grad) {
   static const Operator<decltype(plain::cross_entropy)> op("expandft::cross_entropy");
   return op(logits, targets, softcap, wants_grad);
+}
+
+WeightedLosses weighted_cross_entropy(at::Tensor& logits, const at::Tensor& targets,
+                                      const std::optional<at::Tensor>& weights,
+                                      std::optional<double> softcap) {
+  static const Operator<decltype(plain::weighted_cross_entropy)> op(
+      "expandft::weighted_cross_entropy");
+  auto [losses, used] = op(logits, targets, weights, softcap);
+  return {std::move(losses), std::move(used)};
+}
+
+at::Tensor top_entropy(const at::Tensor& logits, std::int64_t count) {
+  static const Operator<decltype(plain::top_entropy)> op("expandft::top_entropy");
+  return op(logits, count);
 }
 
 at::Tensor kl_divergence(at::Tensor& logits, const at::Tensor& reference,

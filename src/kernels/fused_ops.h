@@ -52,6 +52,19 @@ SoftmaxOfRows softmax_sums(at::Tensor& logits);
 at::Tensor cross_entropy(at::Tensor& logits, const at::Tensor& targets,
                          std::optional<double> softcap, bool wants_grad);
 
+/// The same with a weight for each row, whose gradient overwrites the logits: of the sum of weight
+/// times loss, the weights as constants. `weights` (M) in fp32; none: the target's probability.
+struct WeightedLosses {
+  at::Tensor losses, weights;  // (M), fp32: without their weights, and the weights
+};
+WeightedLosses weighted_cross_entropy(at::Tensor& logits, const at::Tensor& targets,
+                                      const std::optional<at::Tensor>& weights,
+                                      std::optional<double> softcap);
+
+/// The entropy of the softmax over the `count` largest logits of each row (all, if there are
+/// fewer): logits (M, V) -> (M), fp32 (nats).
+at::Tensor top_entropy(const at::Tensor& logits, std::int64_t count);
+
 /// KL(softmax(reference) ‖ softmax(logits)) of each row: both (M, V) -> (M), fp32 (nats). With
 /// `wants_grad`, overwrites the logits with the gradient of the sum, as cross_entropy does.
 at::Tensor kl_divergence(at::Tensor& logits, const at::Tensor& reference,

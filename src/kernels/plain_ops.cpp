@@ -2,6 +2,8 @@
 
 #include "families/decoder_spec.h"
 
+#include <algorithm>
+
 namespace expandft::plain {
 namespace {
 
@@ -27,6 +29,20 @@ at::Tensor row_log_softmax(const at::Tensor& logits) {
   const at::Tensor wide = logits.to(at::kFloat);
   const at::Tensor shifted = wide - wide.amax(-1, /*keepdim=*/true);
   return shifted - shifted.exp().sum(-1, /*keepdim=*/true).log_();
+}
+
+at::Tensor target_losses(const at::Tensor& log_probs, const at::Tensor& targets) {
+  return log_probs.gather(1, targets.unsqueeze(1)).squeeze(1).neg();
+}
+
+/// d loss / d logits = softmax − onehot(target), through the cap, in fp32.
+at::Tensor cross_entropy_gradient(const at::Tensor& logits, const at::Tensor& log_probs,
+                                  const at::Tensor& targets, std::optional<double> softcap) {
+  const at::Tensor target = targets.unsqueeze(1);
+  at::Tensor dlogits = log_probs.exp();
+  dlogits.scatter_add_(1, target, at::full_like(target, -1, dlogits.options()));
+  if (softcap) dlogits.mul_((logits.to(at::kFloat) / *softcap).square_().neg_().add_(1));
+  return dlogits;
 }
 
 }  // namespace
@@ -89,15 +105,25 @@ std::tuple<at::Tensor, at::Tensor> softmax_sums(at::Tensor& logits) {
 at::Tensor cross_entropy(at::Tensor& logits, const at::Tensor& targets,
                          std::optional<double> softcap, bool wants_grad) {
   const at::Tensor log_probs = row_log_softmax(logits);
-  const at::Tensor target = targets.unsqueeze(1);
-  const at::Tensor losses = log_probs.gather(1, target).squeeze(1).neg();
-  if (!wants_grad) return losses;
-  // d loss / d logits = softmax - onehot(target)
-  at::Tensor dlogits = log_probs.exp();
-  dlogits.scatter_add_(1, target, at::full_like(target, -1, dlogits.options()));
-  if (softcap) dlogits.mul_((logits.to(at::kFloat) / *softcap).square_().neg_().add_(1));
-  logits.copy_(dlogits);
+  const at::Tensor losses = target_losses(log_probs, targets);
+  if (wants_grad) logits.copy_(cross_entropy_gradient(logits, log_probs, targets, softcap));
   return losses;
+}
+
+std::tuple<at::Tensor, at::Tensor> weighted_cross_entropy(at::Tensor& logits,
+                                                          const at::Tensor& targets,
+                                                          const std::optional<at::Tensor>& weights,
+                                                          std::optional<double> softcap) {
+  const at::Tensor log_probs = row_log_softmax(logits);
+  at::Tensor losses = target_losses(log_probs, targets);
+  at::Tensor used = weights ? *weights : losses.neg().exp_();
+  logits.copy_(cross_entropy_gradient(logits, log_probs, targets, softcap).mul_(used.unsqueeze(1)));
+  return {losses, used};
+}
+
+at::Tensor top_entropy(const at::Tensor& logits, std::int64_t count) {
+  const at::Tensor top = std::get<0>(logits.topk(std::min(count, logits.size(1))));
+  return at::special_entr(row_log_softmax(top).exp_()).sum(-1);
 }
 
 at::Tensor kl_divergence(at::Tensor& logits, const at::Tensor& reference,

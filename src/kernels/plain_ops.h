@@ -40,6 +40,11 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> gated_activation_backward(const a
 std::tuple<at::Tensor, at::Tensor> softmax_sums(at::Tensor& logits);
 at::Tensor cross_entropy(at::Tensor& logits, const at::Tensor& targets,
                          std::optional<double> softcap, bool wants_grad);
+std::tuple<at::Tensor, at::Tensor> weighted_cross_entropy(at::Tensor& logits,
+                                                          const at::Tensor& targets,
+                                                          const std::optional<at::Tensor>& weights,
+                                                          std::optional<double> softcap);
+at::Tensor top_entropy(const at::Tensor& logits, std::int64_t count);
 at::Tensor kl_divergence(at::Tensor& logits, const at::Tensor& reference,
                          std::optional<double> softcap, bool wants_grad);
 

@@ -3,6 +3,9 @@
 #include "kernels/fused_ops.h"
 #include "kernels/matrix_product.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include <torch/csrc/autograd/custom_function.h>
 
 namespace expandft {
@@ -111,6 +114,71 @@ struct LinearCrossEntropyFunction : torch::autograd::Function<LinearCrossEntropy
   }
 };
 
+/// The losses of a chunk and their weights; overwrites the logits with the gradient of Σ
+/// weight·loss.
+WeightedLosses weighted_losses(at::Tensor& logits, const at::Tensor& targets,
+                               const TokenLossTerms& terms, std::int64_t begin,
+                               std::optional<double> softcap) {
+  std::optional<at::Tensor> weights;
+  switch (terms.rule) {
+    case TokenWeights::kNone: {
+      const at::Tensor losses = cross_entropy(logits, targets, softcap, /*wants_grad=*/true);
+      return {losses, at::ones_like(losses)};
+    }
+    case TokenWeights::kEaft: {
+      const std::int64_t count = std::min(TokenLossTerms::kLikeliest, logits.size(1));
+      weights = top_entropy(logits, count) / std::log(static_cast<double>(count));
+      break;
+    }
+    case TokenWeights::kDft:
+      break;
+    case TokenWeights::kStm:
+      weights = terms.weights.narrow(0, begin, logits.size(0));
+      break;
+  }
+  return weighted_cross_entropy(logits, targets, weights, softcap);
+}
+
+struct LinearTokenLossesFunction : torch::autograd::Function<LinearTokenLossesFunction> {
+  static variable_list forward(AutogradContext* ctx, const at::Tensor& hidden,
+                               const at::Tensor& head, const at::Tensor& targets,
+                               const TokenLossTerms& terms, std::optional<double> softcap) {
+    HeadGradients gradients(hidden, head);
+    at::Tensor sums = at::zeros({3}, hidden.options().dtype(at::kDouble));
+    const bool diverges = terms.reference.defined();
+    // With a reference three matrices of logits together take as much memory as one of a loss.
+    const std::int64_t whole = head_chunk_rows(head);
+    const std::int64_t step = diverges ? std::max<std::int64_t>(whole / 48, 1) * 16 : whole;
+    for (std::int64_t begin = 0; begin < hidden.size(0); begin += step) {
+      const std::int64_t count = std::min(step, hidden.size(0) - begin);
+      const auto logits_of = [&](const at::Tensor& from, const at::Tensor& through) {
+        return ready_for_gradients(head_logits(from.narrow(0, begin, count), through, softcap));
+      };
+      at::Tensor logits = logits_of(hidden, head), divergence;
+      if (diverges) {
+        divergence = logits.clone();
+        const at::Tensor expected = logits_of(terms.reference, terms.reference_head);
+        sums[2].add_(
+            kl_divergence(divergence, expected, softcap, /*wants_grad=*/true).sum(at::kDouble));
+      }
+      const WeightedLosses found =
+          weighted_losses(logits, targets.narrow(0, begin, count), terms, begin, softcap);
+      sums[0].add_(found.losses.sum(at::kDouble));
+      sums[1].add_((found.losses * found.weights).sum(at::kDouble));
+      if (diverges) logits.add_(divergence, terms.divergence_weight);
+      gradients.add(begin, logits);
+    }
+    ctx->save_for_backward({gradients.hidden(), gradients.head()});
+    ctx->mark_non_differentiable({sums});
+    return {(sums[1] + terms.divergence_weight * sums[2]).to(at::kFloat), sums};
+  }
+
+  static variable_list backward(AutogradContext* ctx, variable_list grads) {
+    const variable_list saved = ctx->get_saved_variables();
+    return {scaled_hidden(saved[0], grads[0]), scaled_head(saved[1], grads[0]), {}, {}, {}};
+  }
+};
+
 struct LinearKlDivergenceFunction : torch::autograd::Function<LinearKlDivergenceFunction> {
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& hidden, const at::Tensor& head,
                             const at::Tensor& reference, const at::Tensor& reference_head,
@@ -176,6 +244,13 @@ at::Tensor linear_kl_divergence(const at::Tensor& hidden, const at::Tensor& head
                                 const at::Tensor& reference, const at::Tensor& reference_head,
                                 std::optional<double> softcap) {
   return LinearKlDivergenceFunction::apply(hidden, head, reference, reference_head, softcap);
+}
+
+TokenLosses linear_token_losses(const at::Tensor& hidden, const at::Tensor& head,
+                                const at::Tensor& targets, const TokenLossTerms& terms,
+                                std::optional<double> softcap) {
+  variable_list found = LinearTokenLossesFunction::apply(hidden, head, targets, terms, softcap);
+  return {std::move(found[0]), std::move(found[1])};
 }
 
 at::Tensor target_log_probs(const at::Tensor& hidden, const at::Tensor& head,

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "config/token_weights.h"
+
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -32,6 +34,32 @@ at::Tensor linear_cross_entropy(const at::Tensor& hidden, const at::Tensor& head
 /// gradient of `hidden` is (q − p)·head.
 at::Tensor linear_kl_divergence(const at::Tensor& hidden, const at::Tensor& head,
                                 const at::Tensor& reference, const at::Tensor& reference_head,
+                                std::optional<double> softcap = {});
+
+/// What a loss of tokens has besides the negative log-likelihood.
+struct TokenLossTerms {
+  /// What the loss of a row is multiplied by, as a constant. kEaft (arXiv 2601.02151): the entropy
+  /// of the softmax over the kLikeliest largest logits, over its largest possible value, so 0 to 1.
+  /// kDft (arXiv 2508.05629): the target's probability. kStm: `weights`.
+  TokenWeights rule = TokenWeights::kNone;
+  at::Tensor weights;  // (M), fp32; of kStm
+  /// Undefined, or the last hidden states (M, h) and head (V, h) of another model p: adds
+  /// divergence_weight · KL(p ‖ softmax(logits)) of each row.
+  at::Tensor reference, reference_head;
+  double divergence_weight = 0;
+
+  static constexpr std::int64_t kLikeliest = 20;
+};
+
+/// Sums over the rows.
+struct TokenLosses {
+  at::Tensor total;  // Σ weight·loss + divergence_weight·Σ divergence in fp32; differentiable
+  at::Tensor sums;  // (3), float64: Σ loss, Σ weight·loss, Σ divergence (0 without a reference)
+};
+
+/// linear_cross_entropy with these terms, all in one pass over the logits.
+TokenLosses linear_token_losses(const at::Tensor& hidden, const at::Tensor& head,
+                                const at::Tensor& targets, const TokenLossTerms& terms,
                                 std::optional<double> softcap = {});
 
 /// log softmax(logits)[target] of each row: (M), fp32. No gradients.

@@ -107,7 +107,12 @@ std::vector<Chart> run_charts(const std::vector<Json>& events) {
       gradient_chart(events),
       plain_chart(events, "tokens_per_second", "speed", "Speed", "tokens per second"),
       plain_chart(events, "retention", "retention", "Retention: divergence from the base",
-                  "KL(base ‖ tuned), nats per token")};
+                  "KL(base ‖ tuned), nats per token"),
+      plain_chart(events, "data_retention", "data-retention",
+                  "Retention: divergence from the base on the training data",
+                  "KL(base ‖ tuned), nats per target"),
+      plain_chart(events, "retention_loss", "retention-loss", "Retention: loss on its text",
+                  "nats per token")};
   for (Chart& chart : charts) {
     std::erase_if(chart.series, [](const ChartSeries& series) { return !has_points(series); });
   }

@@ -62,7 +62,8 @@ DryRun dry_run(const PreparedRun& run, const RankGroup& group) {
              .memory = state_memory(run.base.spec, count_trained_parameters(adaptation),
                                     {.ranks = group.count(),
                                      .shard_base = training.shard_base,
-                                     .element_bytes = element_bytes(decoder.dtype())})};
+                                     .element_bytes = element_bytes(decoder.dtype()),
+                                     .has_average = training.ema.has_value()})};
   out.warmup_steps = warmup_steps(training, out.total_steps);
   AdamW optimizer(adaptation.parameters(), training, group, decoder.dtype());
   std::optional<Retention> retention;
@@ -79,7 +80,8 @@ DryRun dry_run(const PreparedRun& run, const RankGroup& group) {
     if (batch.tokens == 0) break;
     const auto start = std::chrono::steady_clock::now();
     StepOptions options{.learning_rate = learning_rate_at(training, i, out.total_steps),
-                        .max_grad_norm = training.max_grad_norm};
+                        .max_grad_norm = training.max_grad_norm,
+                        .loss = loss_options(config, adaptation, run.model.method.frozen_layers)};
     if (retention) options.further = retention->term(decoder, adaptation, 0);
     if (scale) options.loss_scale = scale->at(i);
     const QueuedStep step = queue_step(decoder, optimizer, batch, options);
@@ -141,7 +143,8 @@ MemoryPlan plan_memory(RunConfig run, int ranks) {
                             .shard_base = run.training.shard_base,
                             .element_bytes = element_bytes(out.dtype),
                             .checkpointing = run.training.gradient_checkpointing,
-                            .tokens = out.micro_batch_tokens};
+                            .tokens = out.micro_batch_tokens,
+                            .has_average = run.training.ema.has_value()};
   out.state = state_memory(spec, count_trained_parameters(out.expansion, spec), layout);
   out.activations = activation_bytes(spec, out.expansion, layout);
   return out;

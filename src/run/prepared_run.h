@@ -36,7 +36,7 @@ struct RunModel {
 struct PreparedRun {
   ResolvedConfig config;  // with what "auto" stands for, in config.run.expansion.layers too
   RunBase base;
-  RunData data;  // retention that the base writes itself comes later (self_written_text)
+  RunData data;  // retention that the base writes itself comes later (add_self_written_text)
   RunModel model;
   Notices notices = {};                       // of config, base and data
   std::vector<AutomaticChoice> choices = {};  // of training settings that are "auto"

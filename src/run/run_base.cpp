@@ -6,6 +6,7 @@
 #include "config/task_search.h"
 #include "export/gguf_file.h"
 #include "families/model_config.h"
+#include "run/retention_data.h"
 
 #include <algorithm>
 #include <set>
@@ -123,7 +124,13 @@ std::optional<RunBase> open_run_base(const RunConfig& run, Problems& problems) {
     check_vocabulary(*tokenizer, spec.vocab, base->directory.path().string());
     base->notices = joined(std::move(base->notices), tokenizer->notices());
     base->tokenizer = std::move(tokenizer);
-    if (run.retention.weight > 0 && !run.retention.text) begin_token(*base->tokenizer);
+    if (!run.retention.samples_text()) return;
+    if (run.retention.prompts) {
+      base->retention_prompts =
+          read_retention_prompts(run, base->directory, base->spec, *base->tokenizer, base->notices);
+    } else {
+      begin_token(*base->tokenizer);
+    }
   });
   return base;
 }

@@ -7,9 +7,11 @@
 #include "export/fold.h"
 #include "families/decoder_spec.h"
 #include "tokenizer/tokenizer.h"
+#include "training/self_text.h"
 
 #include <memory>
 #include <optional>
+#include <vector>
 
 namespace expandft {
 
@@ -17,8 +19,9 @@ namespace expandft {
 struct RunBase {
   ModelDirectory directory;
   DecoderSpec spec;
-  std::unique_ptr<const Tokenizer> tokenizer;  // null: it cannot be used
-  Notices notices = {};                        // of config.json and the tokenizer
+  std::unique_ptr<const Tokenizer> tokenizer;      // null: it cannot be used
+  Notices notices = {};                            // of config.json, tokenizer and prompts
+  std::vector<TextPrompt> retention_prompts = {};  // of retention.prompts, where it is used
 
   /// Of the embedding; copies and adapters are written in it.
   Dtype dtype() const;

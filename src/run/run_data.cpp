@@ -7,9 +7,8 @@
 #include "data/shared_data.h"
 #include "data/sources.h"
 #include "report/human.h"
-#include "report/progress.h"
+#include "run/retention_data.h"
 #include "runtime/process.h"
-#include "training/self_text.h"
 
 #include <algorithm>
 #include <chrono>
@@ -85,39 +84,6 @@ Dataset load_and_log(const std::vector<DataSource>& sources, const std::string& 
   return dataset;
 }
 
-/// A text to be held on.
-Dataset load_retention(const RunConfig& run, const Tokenizer& tokenizer, int threads) {
-  DatasetOptions options = retention_options(run);
-  options.threads = threads;
-  Dataset dataset = load_dataset(options, tokenizer);
-  spdlog::info("{}: {}, {} for retention", run.retention.text->filename().string(),
-               counted(dataset.report.examples, "sequence"),
-               counted(dataset.report.tokens, "token"));
-  return dataset;
-}
-
-/// Texts that the base itself writes, at strength 0.
-Dataset sample_from_base(const RunConfig& run, const RunBase& base, const Decoder& decoder,
-                         const Adaptation& adaptation, bool quiet) {
-  ProgressLine progress(quiet);
-  adaptation.set_strength(0);
-  Dataset data =
-      sample_self_text(decoder,
-                       {.samples = run.retention.samples,
-                        .length = std::min(run.retention.sample_length, base.spec.max_positions),
-                        .begin = begin_token(*base.tokenizer),
-                        .end = base.tokenizer->eos(),
-                        .seed = run.training.seed},
-                       [&](std::int64_t done, std::int64_t total) {
-                         progress.counting("sampling from the base", done, total);
-                       });
-  adaptation.set_strength(1);
-  progress.clear();
-  spdlog::info("retention: {} of {} in all, written by the base itself",
-               counted(data.report.examples, "text"), counted(data.report.tokens, "token"));
-  return data;
-}
-
 bool is_given(const ResolvedConfig& config, const std::string& key) {
   return std::ranges::any_of(config.value_sources, [&](const auto& one) {
     return one.first == key && one.second != ValueSource::kDefault;
@@ -148,18 +114,12 @@ RunData load_run_data(const RunConfig& run, const Tokenizer& tokenizer, int thre
     data.validation =
         load_and_log(run.data.validation, "data.validation", run, tokenizer, threads, caches_ids);
   }
-  if (run.retention.weight > 0 && run.retention.text) {
-    data.retention = load_retention(run, tokenizer, threads);
-  }
+  data.retention = load_retention_files(run, tokenizer, threads);
   data.training =
       std::make_unique<const Dataset>(load_training_data(run, tokenizer, threads, caches_ids));
   data.epochs = std::make_shared<const PackedEpochs>(*data.training, run.data, run.training.seed);
   data.first_epoch = first_epoch(*data.epochs);
   return data;
-}
-
-DatasetOptions retention_options(const RunConfig& run) {
-  return {.path = *run.retention.text, .max_length = run.data.max_length, .train_on_prompt = true};
 }
 
 Notices data_notices(const RunConfig& run, const RunData& data) {
@@ -177,8 +137,11 @@ Notices data_notices(const RunConfig& run, const RunData& data) {
   add(shared_files(training_files, "data.train", task_files(run, run.evaluation.tasks)));
   if (data.retention) {
     add(data.retention->notices);
-    add(shared_files({*run.retention.text}, "retention.text",
-                     task_files(run, run.evaluation.original_tasks)));
+    std::vector<fs::path> texts;
+    for (const DataSource& text : run.retention.text) {
+      if (!text.is_self()) texts.push_back(text.path);
+    }
+    add(shared_files(texts, "retention.text", task_files(run, run.evaluation.original_tasks)));
   }
   return notices;
 }
@@ -201,26 +164,6 @@ Notices batch_notices(const ResolvedConfig& config, const EpochStatistics& epoch
     return {tell("training.batch_tokens", *training.batch_tokens, epoch.tokens, "tokens")};
   }
   return {};
-}
-
-std::optional<Dataset> self_written_text(const RunConfig& run, const RunBase& base,
-                                         const Decoder& decoder, const Adaptation& adaptation,
-                                         const fs::path& file, const RankGroup& group, bool quiet) {
-  if (run.retention.weight == 0 || run.retention.text) return {};
-  std::optional<Dataset> texts;
-  const bool is_kept = !file.empty();
-  const bool is_saved = group.answer_of_first(group.is_first() && is_kept && is_there(file));
-  if (group.is_first() && is_saved) {
-    texts = read_self_text(file, base.spec.vocab);
-  } else if (!is_saved && (group.is_first() || decoder.is_sharded())) {
-    texts = sample_from_base(run, base, decoder, adaptation, quiet);
-    if (group.is_first() && is_kept) write_self_text(file, *texts);
-  }
-  if (group.is_alone()) return texts;
-  const Json own = group.is_first() ? self_text_json(*texts) : Json();
-  const std::string of_first = group.text_of_first(own.dump());
-  if (!group.is_first()) texts = parse_self_text(parse_json(of_first, "rank 0"));
-  return texts;
 }
 
 }  // namespace expandft

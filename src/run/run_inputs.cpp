@@ -9,6 +9,7 @@
 #include "data/data_files.h"
 #include "gguf/import.h"
 
+#include <algorithm>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -96,7 +97,10 @@ bool is_in_output(const fs::path& input, const RunConfig& run) {
 std::vector<fs::path> input_files(const RunConfig& run) {
   std::vector<fs::path> files = files_of(run.data.train);
   for (fs::path& file : files_of(run.data.validation)) files.push_back(std::move(file));
-  if (run.retention.text) files.push_back(*run.retention.text);
+  for (const DataSource& text : run.retention.text) {
+    if (!text.is_self()) files.push_back(text.path);
+  }
+  if (run.retention.prompts) files.push_back(*run.retention.prompts);
   for (const auto* names : {&run.evaluation.original_tasks, &run.evaluation.tasks}) {
     for (const std::string& name : *names) {
       try {
@@ -151,6 +155,46 @@ std::vector<TaskConfig> check_tasks(const std::vector<std::string>& names, const
   return found;
 }
 
+InputProblems retention_problems(const RetentionConfig& retention) {
+  InputProblems problems;
+  const auto add = [&](std::string path, std::string problem) {
+    if (!problem.empty()) problems.emplace_back(std::move(path), std::move(problem));
+  };
+  const auto selves = std::ranges::count_if(retention.text, &DataSource::is_self);
+  for (std::size_t i = 0; i < retention.text.size(); ++i) {
+    const DataSource& text = retention.text[i];
+    if (!text.is_self()) {
+      add(source_key("retention.text", retention.text, i), file_problem(text.path));
+    }
+  }
+  if (selves > 1)
+    add("retention.text", "\"self\" stands in the list more than once: give it a weight");
+  if (retention.prompts) add("retention.prompts", file_problem(*retention.prompts));
+  if (retention.on == RetentionOn::kData) {
+    const char* const unread =
+        "nothing reads it, since retention.on is \"data\": leave it out, or set "
+        "retention.on to \"both\"";
+    if (selves != std::ssize(retention.text)) add("retention.text", unread);
+    if (retention.prompts) add("retention.prompts", unread);
+    if (retention.loss != RetentionLoss::kDivergence) {
+      add("retention.loss",
+          "it is of the text, and retention.on is \"data\": the cross-entropy of the data is what "
+          "the run trains already; set retention.on to \"both\", or leave retention.loss out");
+    }
+  } else if (retention.prompts && selves == 0) {
+    add("retention.prompts",
+        "nothing reads it, since retention.text has no \"self\" that continues them");
+  }
+  return problems;
+}
+
+std::string scales_problem(const RunConfig& run) {
+  if (run.training.learning_rate_scales == LearningRateScales()) return {};
+  if (run.method.widens()) return {};
+  return "are of the projections of expanded MLPs, and the method \"" + method_text(run.method) +
+         "\" has none: set training.learning_rate, or one of the methods new, mlp and zero-init";
+}
+
 }  // namespace
 
 std::vector<std::pair<std::string, std::string>> run_input_problems(const RunConfig& run) {
@@ -162,7 +206,8 @@ std::vector<std::pair<std::string, std::string>> run_input_problems(const RunCon
   add("output", output_problem(run));
   check_sources(run.data.train, "data.train", problems);
   check_sources(run.data.validation, "data.validation", problems);
-  if (run.retention.text) add("retention.text", file_problem(*run.retention.text));
+  for (const auto& [path, problem] : retention_problems(run.retention)) add(path, problem);
+  add("training.learning_rate_scales", scales_problem(run));
   const std::vector<TaskConfig> originals =
       check_tasks(run.evaluation.original_tasks, "evaluation.original_tasks", run, problems);
   if (originals.size() == run.evaluation.original_tasks.size()) {

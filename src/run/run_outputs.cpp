@@ -139,7 +139,8 @@ std::uint64_t merged_model_bytes(const RunConfig& run, const RunBase& base, cons
 }
 
 std::uint64_t bytes_to_write(const PreparedRun& run) {
-  const std::uint64_t snapshot = snapshot_bytes(count_trained_parameters(run.model.adaptation()));
+  const std::uint64_t snapshot = snapshot_bytes(count_trained_parameters(run.model.adaptation()),
+                                                run.config.run.training.ema.has_value());
   return merged_model_bytes(run.config.run, run.base, run.model) + snapshot / 3 +
          snapshots_at_once(run.config.run.training, run.data) * snapshot;
 }

@@ -4,6 +4,7 @@
 #include "checkpoint/atomic_directory.h"
 #include "export/logit_difference.h"
 #include "report/json_values.h"
+#include "run/retention_data.h"
 #include "run/run_evaluation.h"
 #include "run/run_inputs.h"
 #include "run/run_outputs.h"
@@ -57,10 +58,8 @@ void log_effect_of_noise(const PreparedRun& run) {
 
 void add_self_written_text(PreparedRun& run, const fs::path& file, const RankGroup& group,
                            bool quiet) {
-  if (auto texts = self_written_text(run.config.run, run.base, run.model.decoder,
-                                     run.model.adaptation(), file, group, quiet)) {
-    run.data.retention = std::move(texts);
-  }
+  add_self_written_text(run.config.run, run.base, run.model.decoder, run.model.adaptation(), file,
+                        group, quiet, run.data.retention);
 }
 
 TrainingOutcome train(const PreparedRun& run, bool resume, std::uint64_t bytes,

@@ -6,6 +6,7 @@
 #include "data/sources.h"
 #include "data/text_file.h"
 #include "run/open_model.h"
+#include "run/retention_data.h"
 #include "run/run_data.h"
 #include "run/run_inputs.h"
 #include "tasks/example.h"
@@ -60,13 +61,8 @@ void check_data_rows(const ResolvedConfig& config, const Tokenizer* tokenizer, F
   RunData data;
   std::optional<Dataset> training = load(run.data.train, "data.train");
   if (!run.data.validation.empty()) data.validation = load(run.data.validation, "data.validation");
-  const bool has_retention = run.retention.text && !findings.is_missing("retention.text");
-  if (run.retention.weight > 0 && has_retention && tokenizer != nullptr) {
-    problems.check([&] {
-      DatasetOptions options = retention_options(run);
-      options.threads = threads;
-      data.retention = load_dataset(options, *tokenizer);
-    });
+  if (!findings.is_missing("retention.text") && tokenizer != nullptr) {
+    problems.check([&] { data.retention = load_retention_files(run, *tokenizer, threads); });
   }
   if (!training || !findings.missing.empty()) return;
   data.training = std::make_unique<const Dataset>(std::move(*training));

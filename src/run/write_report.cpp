@@ -113,8 +113,9 @@ RunReport::Facts data_section(const PreparedRun& run) {
     facts.emplace_back("Read as", describe(*run.data.validation));
   }
   if (run.data.retention) {
-    const std::optional<fs::path>& text = run.config.run.retention.text;
-    facts.emplace_back("Retention text", text ? text->string() : "sampled from the base itself");
+    const Json& text = run.config.resolved.at("retention").at("text");
+    facts.emplace_back("Retention text",
+                       text == "self" ? "sampled from the base itself" : config_text(text));
     facts.emplace_back("Read as", describe(*run.data.retention));
   }
   return facts;

@@ -4,6 +4,7 @@
 #include "model/tensors.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 namespace expandft {
@@ -11,6 +12,15 @@ namespace {
 
 bool decays(const Parameter& one) {
   return one.tensor.dim() > 1;
+}
+
+/// The rate_scale of a parameter, with the factor for its projection.
+double rate_scale_of(const Parameter& one, const LearningRateScales& scales) {
+  for (const auto& [projection, scale] :
+       {std::pair("gate_proj", scales.gate), {"up_proj", scales.up}, {"down_proj", scales.down}}) {
+    if (one.name.find(projection) != one.name.npos) return one.rate_scale * scale;
+  }
+  return one.rate_scale;
 }
 
 at::Tensor part_of(const at::Tensor& flat, const FlatRange& range) {
@@ -24,9 +34,13 @@ at::Tensor part_of_share(const at::Tensor& share, const FlatRange& own, const Fl
 
 }  // namespace
 
-AdamW::AdamW(const std::vector<Parameter>& parameters, const TrainingConfig& training,
+AdamW::AdamW(const std::vector<Parameter>& given, const TrainingConfig& training,
              const RankGroup& group, at::ScalarType compute_dtype)
     : group_(group), training_(training) {
+  std::vector<Parameter> parameters = given;
+  for (Parameter& one : parameters) {
+    one.rate_scale = rate_scale_of(one, training.learning_rate_scales);
+  }
   std::vector<std::size_t> order(parameters.size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
   // Grouped by learning rate, the full rate first; within a rate those that decay come first.
@@ -56,6 +70,7 @@ AdamW::AdamW(const std::vector<Parameter>& parameters, const TrainingConfig& tra
       has_masters() ? at::zeros({share_}, options) : part_of(parameters_, share_of(group.rank()));
   first_moments_ = at::zeros({share_}, options);
   second_moments_ = at::zeros({share_}, options);
+  if (training.ema) average_ = at::zeros({share_}, options);
   is_stopped_ = at::zeros({}, options);
   std::vector<GradientReduction::Leaf> leaves(parameters.size());  // in the order of parameters
   for (std::size_t i = 0; i < order.size(); ++i) {
@@ -109,6 +124,24 @@ void AdamW::step(double learning_rate) {
   ++steps_;
   for (const Group& group : groups_) update(group, learning_rate * group.rate_scale);
   gradient_divisor_.reset();
+  if (average_.defined()) update_average();
+  share_parameters();
+}
+
+/// With r = (1 − β)/(1 − β^t), the average moves by r of the way to the weights. Not in steps that
+/// change nothing.
+void AdamW::update_average() {
+  const double decay = *training_.ema;
+  const double rate = (1 - decay) / (1 - std::pow(decay, static_cast<double>(steps_)));
+  average_.lerp_(masters_, (1 - is_stopped_) * rate);
+}
+
+void AdamW::swap_average() {
+  if (!average_.defined() || steps_ == 0) return;
+  const c10::NoGradGuard no_grad;
+  const at::Tensor weights = masters_.clone();
+  masters_.copy_(average_);
+  average_.copy_(weights);
   share_parameters();
 }
 
@@ -140,6 +173,7 @@ void AdamW::for_each_moment(Visit visit) const {
   for (const View& one : views_) {
     visit(one.parameter.name + ".exp_avg", one, first_moments_);
     visit(one.parameter.name + ".exp_avg_sq", one, second_moments_);
+    if (average_.defined()) visit(one.parameter.name + ".average", one, average_);
   }
 }
 

@@ -26,6 +26,11 @@ namespace expandft {
 /// (ZeRO stage 1, arXiv 1910.02054). When they compute in a narrower dtype than fp32, the tensors
 /// get that dtype, and only the owner of a share has the fp32 weights (masters) that they are
 /// rounded from. All ranks call the same functions in the same order.
+///
+/// With training.ema β it keeps an average of the weights in fp32, each rank of its own share:
+/// after t steps Σ β^(t−i)·(1 − β)/(1 − β^t)·w_i over the weights w_1 … w_t after each step. The
+/// weights before the first step do not count, so the average of a short run is not held back by
+/// them.
 class AdamW {
  public:
   /// `group` must outlive it. All ranks start from the tensors (fp32) of rank 0. With several ranks
@@ -51,13 +56,19 @@ class AdamW {
   void stop_unless(const at::Tensor& is_good);
   void step(double learning_rate);
 
+  /// Whether it keeps an average, of which there is none before the first step.
+  bool has_average() const { return average_.defined(); }
+  /// Exchanges the weights and their average, on all ranks: the tensors hold the average until the
+  /// next call. Not around a step.
+  void swap_average();
+
   std::int64_t steps() const { return steps_; }
   std::int64_t parameter_count() const;
   const RankGroup& group() const { return group_; }
 
   /// The fp32 weights by parameter name, and the first and second moments, named
-  /// "<parameter>.exp_avg" and ".exp_avg_sq". Rank 0 must write all of these sources in order, the
-  /// weights first, while the other ranks call send_state.
+  /// "<parameter>.exp_avg" and ".exp_avg_sq", with the average as ".average". Rank 0 must write all
+  /// of these sources in order, the weights first, while the other ranks call send_state.
   std::vector<TensorSource> weights() const;
   std::vector<TensorSource> moments() const;
   void send_state() const;
@@ -86,6 +97,7 @@ class AdamW {
   };
   FlatRange share_of(int rank) const { return {rank * share_, (rank + 1) * share_}; }
   void update(const Group& group, double learning_rate);
+  void update_average();
   bool has_masters() const { return parameters_.scalar_type() != at::kFloat; }
   template <typename Visit>
   void for_each_moment(Visit visit) const;
@@ -105,6 +117,7 @@ class AdamW {
   at::Tensor parameters_, gradients_;
   at::Tensor masters_;  // (share_), fp32; a part of parameters_ when these are fp32
   at::Tensor first_moments_, second_moments_;   // (share_)
+  at::Tensor average_;                          // (share_), fp32; undefined without training.ema
   at::Tensor gradient_divisor_;                 // for the next step, a scalar; undefined: 1
   at::Tensor is_stopped_;                       // 0 or 1, a scalar
   std::optional<GradientReduction> reduction_;  // with several ranks

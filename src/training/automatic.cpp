@@ -9,6 +9,7 @@
 #include "runtime/free_memory.h"
 #include "training/memory_estimate.h"
 #include "training/micro_batch.h"
+#include "training/step_loss.h"
 
 #include <algorithm>
 #include <utility>
@@ -106,9 +107,28 @@ MicroBatchLimits limits_of(const RunConfig& run, const MicroBatchSources& source
   const StepMemory memory = step_memory(decoder, sources.method, training, ranks);
   limits.fixed_bytes = memory.state + memory.head;
   limits.token_bytes = memory.token;
-  if (run.retention.weight > 0) {
-    const std::int64_t length =
-        run.retention.text ? run.data.max_length : run.retention.sample_length;
+  if (const LossOptions loss{.token_weights = training.token_weights,
+                             .data_retention = run.retention.uses_data() ? 1.0 : 0.0};
+      loss.asks_base()) {
+    // The base's states, and those that it shares with the tuned model: of a micro-batch, or of a
+    // rank's whole step.
+    const auto element = static_cast<double>(at::elementSize(decoder.dtype()));
+    const double of_token =
+        element * static_cast<double>(decoder.spec().hidden +
+                                      decoder.state_width(sources.method.frozen_layers));
+    if (training.token_weights == TokenWeights::kStm) {
+      const std::int64_t step =
+          training.batch_tokens.value_or(training.batch_size.value_or(1) * run.data.max_length);
+      limits.fixed_bytes += of_token * static_cast<double>(step / ranks);
+    } else {
+      limits.token_bytes += of_token;
+    }
+  }
+  if (run.retention.uses_text()) {
+    const bool reads_files = !std::ranges::all_of(run.retention.text, &DataSource::is_self);
+    const std::int64_t length = reads_files
+                                    ? std::max(run.data.max_length, run.retention.sample_length)
+                                    : run.retention.sample_length;
     const std::int64_t texts = (run.retention.batch_size + ranks - 1) / ranks;
     limits.other_bytes = memory.head + memory.token * static_cast<double>(texts * length);
   }

@@ -16,18 +16,25 @@ double median(std::vector<double> values) {
 
 }  // namespace
 
-std::optional<std::pair<const char*, double>> StepNumbers::non_finite() const {
+std::optional<std::pair<const char*, double>> StepNumbers::non_finite_loss() const {
   for (const auto& [what, value] : {std::pair("loss", loss),
+                                    {"weighted loss", weighted_loss.value_or(0)},
                                     {"retention loss", retention.value_or(0)},
-                                    {"gradient norm", gradient_norm}}) {
+                                    {"retention loss", retention_loss.value_or(0)},
+                                    {"retention loss", data_retention.value_or(0)}}) {
     if (!std::isfinite(value)) return std::pair(what, value);
   }
   return {};
 }
 
+std::optional<std::pair<const char*, double>> StepNumbers::non_finite() const {
+  if (const auto found = non_finite_loss()) return found;
+  if (!std::isfinite(gradient_norm)) return std::pair("gradient norm", gradient_norm);
+  return {};
+}
+
 bool StepNumbers::has_overflow() const {
-  return std::isfinite(loss) && std::isfinite(retention.value_or(0)) &&
-         !std::isfinite(gradient_norm);
+  return !non_finite_loss() && !std::isfinite(gradient_norm);
 }
 
 double LossScale::at(std::int64_t step) const {

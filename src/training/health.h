@@ -15,14 +15,20 @@ namespace expandft {
 
 /// The numbers of a step that show whether training is healthy.
 struct StepNumbers {
-  double loss = 0;                  // mean over the step, nats per target
-  double gradient_norm = 0;         // before clipping
-  std::optional<double> retention;  // mean KL(base ‖ tuned), nats per token, unweighted
+  double loss = 0;                      // mean over the step's targets, each counting once: nats
+  double gradient_norm = 0;             // before clipping
+  std::optional<double> weighted_loss;  // with token weights: the mean that trains
+  // Terms of retention, before their weight: mean KL(base ‖ tuned) in nats per token of its text,
+  // the mean loss on it, and mean KL(base ‖ tuned) in nats per target of the step's own data.
+  std::optional<double> retention, retention_loss, data_retention;
 
   /// The name and value of the first number that is NaN or infinite, if any.
   std::optional<std::pair<const char*, double>> non_finite() const;
   /// Whether the losses are finite but their gradients are not.
   bool has_overflow() const;
+
+ private:
+  std::optional<std::pair<const char*, double>> non_finite_loss() const;
 };
 
 /// The loss scale of float16, whose numbers range from 6e-8 to 65504: the loss is multiplied by it

@@ -55,6 +55,11 @@ std::vector<MemoryItem> state_memory(const DecoderSpec& spec, std::int64_t train
   items.push_back({"its gradients", 4 * trained});
   items.push_back(
       {layout.ranks > 1 ? "a share of AdamW's moments" : "its AdamW moments", 8 * trained / ranks});
+  if (layout.has_average) {
+    items.push_back(
+        {layout.ranks > 1 ? "a share of the average of the weights" : "the average of its weights",
+         4 * trained / ranks});
+  }
   return items;
 }
 
@@ -80,6 +85,7 @@ StepMemory step_memory(const Decoder& decoder, const AppliedMethod& method,
   StepMemory memory;
   memory.state = 4 * trained + 8 * trained / ranks;
   if (element < 4) memory.state += element * trained + (ranks > 1 ? 4 * trained / ranks : 0);
+  if (training.ema) memory.state += 4 * trained / ranks;
 
   const at::Tensor head = decoder.weights().head;
   const auto logits = static_cast<double>(head_chunk_rows(head) * head.size(0));

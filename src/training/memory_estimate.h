@@ -19,6 +19,7 @@ struct MemoryLayout {
   std::int64_t element_bytes = 4;  // of the dtype that the run computes in
   bool checkpointing = false;      // training.gradient_checkpointing
   std::int64_t tokens = 0;         // of a micro-batch
+  bool has_average = false;        // training.ema
 };
 
 /// One item that a rank holds in memory.

@@ -217,8 +217,8 @@ PrefixLayouts plan_prefix_caches(const RunConfig& run, const Decoder& decoder,
                                     at::elementSize(decoder.dtype());
   PrefixLayouts out;
   if (retention != nullptr) {
-    out.retention = plan_cache("retention text", retention->text(), retention->first_groups(),
-                               token_bytes, limit, kind);
+    out.retention = plan_cache("retention text", retention->text(),
+                               retention->order().first_groups(), token_bytes, limit, kind);
   }
   if (repeats(run, epochs)) {
     out.training = plan_cache("training data", epochs->dataset(),

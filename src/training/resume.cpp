@@ -99,7 +99,7 @@ TrainingState load_newest(const fs::path& run, const NamedTensors& parameters, A
     try {
       seek(stream, state.position);
       check_weights(snapshot, parameters);
-      check_moments(snapshot, parameters);
+      check_moments(snapshot, parameters, optimizer.has_average());
     } catch (const Error& error) {
       if (error.code() != ExitCode::kBadInput) throw;
       const std::string reason = reason_of(error);
@@ -145,6 +145,23 @@ void erase_in_fingerprint(Json& identity) {
   }
 }
 
+/// Keys that earlier versions did not have, with what these did.
+void add_later_keys(Json& identity) {
+  const Json later = {{"training",
+                       {{"token_weights", "none"},
+                        {"stm_threshold", 2.5},
+                        {"ema", nullptr},
+                        {"learning_rate_scales", {{"gate", 1.0}, {"up", 1.0}, {"down", 1.0}}}}},
+                      {"retention", {{"loss", "kl"}, {"on", "text"}}}};
+  if (!identity.is_object()) return;
+  for (const auto& [group, keys] : later.items()) {
+    if (!identity.contains(group) || !identity[group].is_object()) continue;
+    for (const auto& [key, value] : keys.items()) {
+      if (!identity[group].contains(key)) identity[group][key] = value;
+    }
+  }
+}
+
 }  // namespace
 
 Json snapshot_identity(const Json& resolved_config, const std::string& base_fingerprint,
@@ -177,7 +194,7 @@ Json snapshot_identity(const Json& resolved_config, const std::string& base_fing
   } else {
     identity["data"].erase("train");
   }
-  identity["retention"].erase("text");
+  for (const char* const key : {"text", "prompts"}) identity["retention"].erase(key);
   return identity;
 }
 
@@ -186,8 +203,11 @@ std::vector<std::string> check_identity(const Json& saved, const Json& now,
                                         const std::vector<std::string>& free) {
   Json before = saved;
   erase_in_fingerprint(before);
+  Json present = now;
+  add_later_keys(before);
+  add_later_keys(present);
   std::vector<Difference> changed;
-  differences("", before, now, changed);
+  differences("", before, present, changed);
   std::string refused;
   std::vector<std::string> allowed;
   for (const Difference& difference : changed) {
@@ -231,6 +251,7 @@ bool load_best_weights(const fs::path& run, std::int64_t step, const NamedTensor
   if (group.is_first()) {
     try {
       check_weights(snapshot, parameters);
+      if (optimizer.has_average()) check_moments(snapshot, parameters, /*has_average=*/true);
     } catch (const Error& error) {
       if (error.code() != ExitCode::kBadInput) throw;
       spdlog::warn("{}: {}; the outputs hold the last weights, not the best", error.where(),

@@ -91,7 +91,7 @@ void check_bytes(const fs::path& file) {
 /// Input error unless the file holds, for each parameter and each ending of its name, a float32
 /// tensor of the parameter's shape, and its checksum is right.
 void check_tensors(const fs::path& file, const NamedTensors& parameters,
-                   std::initializer_list<const char*> endings) {
+                   const std::vector<const char*>& endings) {
   const SafetensorsFile saved = SafetensorsFile::open(file);
   for (const auto& [name, tensor] : parameters) {
     for (const char* ending : endings) {
@@ -141,7 +141,7 @@ void save_snapshot(const fs::path& run, const TrainingState& state, const AdamW&
                    const Json& identity, std::int64_t keep) {
   if (!optimizer.group().is_first()) return optimizer.send_state();
   AtomicDirectory directory(snapshot_path(run, state.step),
-                            snapshot_bytes(optimizer.parameter_count()),
+                            snapshot_bytes(optimizer.parameter_count(), optimizer.has_average()),
                             AtomicDirectory::Existing::kReplaceOurs, OutputKind::kSnapshot);
   write_safetensors(weights_file(directory.path()), optimizer.weights(), {});
   write_safetensors(moments_file(directory.path()), optimizer.moments(), {});
@@ -175,8 +175,8 @@ void set_aside_snapshot(const fs::path& run, std::int64_t step, const std::strin
   }
 }
 
-std::uint64_t snapshot_bytes(std::int64_t parameters) {
-  return (1 << 20) + 12 * static_cast<std::uint64_t>(parameters);
+std::uint64_t snapshot_bytes(std::int64_t parameters, bool has_average) {
+  return (1 << 20) + (has_average ? 16 : 12) * static_cast<std::uint64_t>(parameters);
 }
 
 SavedState read_state(const fs::path& snapshot) {
@@ -205,8 +205,10 @@ void check_weights(const fs::path& snapshot, const NamedTensors& parameters) {
   check_tensors(weights_file(snapshot), parameters, {""});
 }
 
-void check_moments(const fs::path& snapshot, const NamedTensors& parameters) {
-  check_tensors(moments_file(snapshot), parameters, {".exp_avg", ".exp_avg_sq"});
+void check_moments(const fs::path& snapshot, const NamedTensors& parameters, bool has_average) {
+  check_tensors(moments_file(snapshot), parameters,
+                has_average ? std::vector<const char*>{".exp_avg", ".exp_avg_sq", ".average"}
+                            : std::vector<const char*>{".exp_avg", ".exp_avg_sq"});
 }
 
 void load_tensors(const fs::path& snapshot, std::int64_t step, AdamW& optimizer) {
@@ -219,9 +221,12 @@ void load_tensors(const fs::path& snapshot, std::int64_t step, AdamW& optimizer)
 }
 
 void load_weights(const fs::path& snapshot, AdamW& optimizer) {
-  const SafetensorsFile weights = SafetensorsFile::open(weights_file(snapshot));
-  optimizer.restore_weights(
-      [&](const std::string& name) { return mapped_tensor(weights.tensors().at(name)); });
+  const bool average = optimizer.has_average();
+  const SafetensorsFile file =
+      SafetensorsFile::open(average ? moments_file(snapshot) : weights_file(snapshot));
+  optimizer.restore_weights([&](const std::string& name) {
+    return mapped_tensor(file.tensors().at(average ? name + ".average" : name));
+  });
 }
 
 }  // namespace expandft

@@ -38,8 +38,9 @@ void set_aside_snapshot(const fs::path& run, std::int64_t step, const std::strin
 /// writes.
 void save_snapshot(const fs::path& run, const TrainingState& state, const AdamW& optimizer,
                    const Json& identity, std::int64_t keep);
-/// The size of a snapshot: float32 weights and two moments of `parameters` parameters.
-std::uint64_t snapshot_bytes(std::int64_t parameters);
+/// The size of a snapshot: float32 weights and two moments of `parameters` parameters, and with
+/// training.ema their average.
+std::uint64_t snapshot_bytes(std::int64_t parameters, bool has_average = false);
 
 /// A snapshot's state.json.
 struct SavedState {
@@ -49,14 +50,16 @@ struct SavedState {
 /// Input error when the file is damaged, or its step is not the folder's.
 SavedState read_state(const fs::path& snapshot);
 
-/// Input errors when the snapshot's weights (or moments) are damaged or do not match the
-/// parameters.
+/// Input errors when the snapshot's weights (or moments, with the average if it should have one)
+/// are damaged or do not match the parameters.
 void check_weights(const fs::path& snapshot, const NamedTensors& parameters);
-void check_moments(const fs::path& snapshot, const NamedTensors& parameters);
+void check_moments(const fs::path& snapshot, const NamedTensors& parameters,
+                   bool has_average = false);
 /// Loads the weights and moments of a checked snapshot of `step`. Among several ranks rank 0 calls
 /// this, and the others call AdamW::restore.
 void load_tensors(const fs::path& snapshot, std::int64_t step, AdamW& optimizer);
-/// Loads only the weights; the other ranks call AdamW::restore_weights.
+/// Loads only the weights, or their average if the optimizer keeps one; the other ranks call
+/// AdamW::restore_weights.
 void load_weights(const fs::path& snapshot, AdamW& optimizer);
 
 }  // namespace expandft

@@ -5,12 +5,11 @@
 namespace expandft {
 namespace {
 
-at::Tensor loss_sum(const Decoder& decoder, const StepBatch& batch, std::size_t micro_batch,
-                    PrefixCache* prefix) {
-  const TokenTensors tokens = to_device(batch.micro_batches[micro_batch], decoder.device());
-  return prefix != nullptr
-             ? decoder.loss(tokens, prefix->layers(), prefix->states(batch.examples[micro_batch]))
-             : decoder.loss(tokens);
+StepTerms terms_of(const StepOptions& options) {
+  return {.weighted_loss = options.loss.token_weights != TokenWeights::kNone,
+          .data_retention = options.loss.data_retention > 0,
+          .retention = options.further && options.further->has_divergence,
+          .retention_loss = options.further && options.further->has_loss};
 }
 
 }  // namespace
@@ -22,21 +21,27 @@ QueuedStep queue_step(const Decoder& decoder, AdamW& optimizer, const StepBatch&
   const std::optional<double> scale = options.loss_scale;
   const auto targets = static_cast<double>(batch.targets);
   double factor = scale ? *scale * targets : 1;  // accumulated gradients over the loss's gradients
-  at::Tensor loss = at::zeros({}, at::TensorOptions().dtype(at::kDouble).device(decoder.device()));
+  const auto number = at::TensorOptions().dtype(at::kDouble).device(decoder.device());
+  at::Tensor loss = at::zeros({}, number), sums = at::zeros({3}, number);
   const std::int64_t count = std::ssize(batch.micro_batches);
   // With a sharded base every rank must run as many passes as the busiest one. The idle passes come
   // first: in the last one all ranks send their gradients, which they must do in the same order.
   const std::int64_t idle = decoder.is_sharded() ? batch.most_micro_batches - count : 0;
+  StepLoss losses(decoder, batch, options.loss, options.prefix, idle, optimizer.group());
   for (std::int64_t i = -idle; i < count; ++i) {
-    const at::Tensor sum =
-        i < 0 ? decoder.loss(idle_tokens(decoder.device())) * 0
-              : loss_sum(decoder, batch, static_cast<std::size_t>(i), options.prefix);
+    const MicroBatchLoss part = losses.of(i);
+    const at::Tensor& sum = part.total;
     const at::Tensor mean = sum / targets;
     if (i + 1 == count && !further) optimizer.begin_reduction();
     (scale ? sum * *scale : mean).backward();
-    loss += mean.detach();
+    if (part.sums.defined()) {
+      sums += part.sums;
+    } else {
+      loss += mean.detach();
+    }
   }
-  at::Tensor retention;
+  if (!options.loss.is_plain()) loss = sums[0] / targets;
+  at::Tensor retention = at::zeros({2}, number);
   if (further) {
     if (scale) {
       // So that the further term's sum is multiplied by just the scale too.
@@ -51,8 +56,8 @@ QueuedStep queue_step(const Decoder& decoder, AdamW& optimizer, const StepBatch&
   for (const double note : {options.notes.signals, options.notes.seconds}) {
     numbers.push_back(at::full({}, note, loss.options()));
   }
-  if (retention.defined()) numbers.push_back(retention);
-  QueuedStep step{at::stack(numbers), batch.tokens, batch.targets};
+  QueuedStep step{at::cat({at::stack(numbers), sums.narrow(0, 1, 2) / targets, retention}),
+                  terms_of(options), batch.tokens, batch.targets};
   optimizer.group().sum(step.numbers);
   const at::Tensor norm = step.numbers[1].sqrt_().div_(factor);
   optimizer.stop_unless(step.numbers.isfinite().all());
@@ -77,7 +82,10 @@ std::vector<StepResult> results_of(std::span<const QueuedStep> steps) {
     result.loss = found[0];
     result.gradient_norm = found[1];
     result.notes = {.signals = found[2], .seconds = found[3]};
-    if (all.size(1) > 4) result.retention = found[4];
+    if (step.terms.weighted_loss) result.weighted_loss = found[4];
+    if (step.terms.data_retention) result.data_retention = found[5];
+    if (step.terms.retention) result.retention = found[6];
+    if (step.terms.retention_loss) result.retention_loss = found[7];
     result.tokens = step.tokens;
     result.targets = step.targets;
   }

@@ -5,6 +5,7 @@
 #include "training/batch_stream.h"
 #include "training/health.h"
 #include "training/prefix_cache.h"
+#include "training/step_loss.h"
 
 #include <cstdint>
 #include <functional>
@@ -28,18 +29,26 @@ struct StepResult : StepNumbers {
   RankNotes notes;  // summed over the ranks
 };
 
+/// Which of the numbers that not every run has a step has.
+struct StepTerms {
+  bool weighted_loss = false, data_retention = false;
+  bool retention = false, retention_loss = false;
+};
+
 /// A step that was handed to the device, which may still be computing it.
 struct QueuedStep {
-  // (5), or (4) without retention; float64, on the device: loss, gradient norm, RankNotes::signals
-  // and ::seconds, retention
+  // (8), float64, on the device: loss, gradient norm, RankNotes::signals and ::seconds, weighted
+  // loss, data_retention, retention, retention_loss; 0 for those that the step does not have.
   at::Tensor numbers;
+  StepTerms terms;
   std::int64_t tokens = 0, targets = 0;
 };
 
 /// A further term of the loss: a sum divided by `divisor`.
 struct FurtherTerm {
   double divisor = 1;
-  /// Adds the term's gradients times `factor`; returns the term, a scalar on the device.
+  bool has_divergence = true, has_loss = false;  // of the numbers that `backward` returns
+  /// Adds the term's gradients times `factor`; returns (2), on the device: divergence and loss.
   std::function<at::Tensor(double factor)> backward;
 };
 
@@ -47,6 +56,7 @@ struct FurtherTerm {
 struct StepOptions {
   double learning_rate = 0;
   double max_grad_norm = 0;  // 0: gradients are not clipped
+  LossOptions loss = {};
   std::optional<FurtherTerm> further = {};
   PrefixCache* prefix = nullptr;          // has the frozen layers' states of the examples
   std::optional<double> loss_scale = {};  // LossScale::at: float16 only
@@ -55,7 +65,8 @@ struct StepOptions {
 
 /// One training step: forward and backward for each micro-batch, sum over the ranks, clipping,
 /// AdamW. The loss is the mean over all targets of the step, so that 8 micro-batches of one pack
-/// give the gradients of one micro-batch of 8 packs. Nothing waits for the device. When a number of
+/// give the gradients of one micro-batch of 8 packs; with token weights the weighted sum over the
+/// number of targets (kStm: over those that count). Nothing waits for the device. When a number of
 /// the step is not finite, neither this step nor the following ones change the weights, until
 /// AdamW::set_steps. All ranks call this, each with its share of the batch.
 ///

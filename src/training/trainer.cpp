@@ -149,6 +149,7 @@ class Loop {
     StepOptions options{
         .learning_rate = learning_rate_at(training_, index, state_.total_steps),
         .max_grad_norm = training_.max_grad_norm,
+        .loss = loss_options(job_.config.run, job_.adaptation, job_.frozen_layers),
         .prefix = prefix_.get(),
         .notes = {.signals = signals_.caught() != 0 ? 1.0 : 0.0, .seconds = seconds_per_step_}};
     if (retention_) options.further = retention_->term(job_.decoder, job_.adaptation, index);
@@ -255,17 +256,20 @@ class Loop {
     return 2 * finite > count;
   }
 
-  /// Validates and evaluates if due at this step and not done yet. Returns whether the validation
-  /// loss is the lowest so far.
+  /// Validates and evaluates if due at this step and not done yet: the average of the weights, if
+  /// there is one. Returns whether the validation loss is the lowest so far.
   bool measure() {
     const bool at_end = state_.step == 0 || is_done();
     const std::optional<Validation>& last = state_.validations.last;
-    bool is_best = false;
-    if ((at_end || due(training_.validate_every)) && !(last && last->step == state_.step)) {
-      is_best = validate();
-    }
+    const bool validates =
+        (at_end || due(training_.validate_every)) && !(last && last->step == state_.step);
+    const bool evaluates = at_end || due(job_.config.run.evaluation.every);
+    if (!validates && !evaluates) return false;
+    optimizer_.swap_average();
+    const bool is_best = validates && validate();
     // is_done() again, because this validation may have stopped the run early.
-    if (at_end || is_done() || due(job_.config.run.evaluation.every)) evaluate();
+    if (evaluates || is_done()) evaluate();
+    optimizer_.swap_average();
     return is_best;
   }
 
@@ -332,6 +336,8 @@ class Loop {
         load_best_weights(job_.run_directory, outcome_.best->step, job_.adaptation.tensors(),
                           optimizer_)) {
       outcome_.output_step = outcome_.best->step;
+    } else {
+      optimizer_.swap_average();
     }
   }
 

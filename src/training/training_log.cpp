@@ -49,7 +49,10 @@ void TrainingLog::step(const TrainingState& state, const StepResult& result, dou
                   {"grad_norm", result.gradient_norm},
                   {"tokens", state.tokens},
                   {"tokens_per_second", static_cast<double>(result.tokens) / seconds}};
+    if (result.weighted_loss) event["weighted_loss"] = *result.weighted_loss;
     if (result.retention) event["retention"] = *result.retention;
+    if (result.retention_loss) event["retention_loss"] = *result.retention_loss;
+    if (result.data_retention) event["data_retention"] = *result.data_retention;
     if (state.loss_scale) event["loss_scale"] = state.loss_scale->at(state.step - 1);
     write(state.step, "train", event);
   }

@@ -66,6 +66,47 @@ SoftmaxSums softmax_sums(const T* logits, std::int64_t vocabulary) {
   return {peak, static_cast<float>(sum_of(totals))};
 }
 
+/// The largest numbers so far, in descending order.
+struct Likeliest {
+  float logits[kMostLikeliest] = {};
+  std::int64_t found = 0, wanted = 0;
+
+  EXPANDFT_INLINE bool takes(float logit) const {
+    return found < wanted || logit > logits[found - 1];
+  }
+  EXPANDFT_INLINE void add(float logit) {
+    if (!takes(logit)) return;
+    std::int64_t place = found < wanted ? found++ : found - 1;
+    for (; place > 0 && logits[place - 1] < logit; --place) logits[place] = logits[place - 1];
+    logits[place] = logit;
+  }
+};
+
+// Most stretches hold no logit that is among the largest, and are passed over by their maximum.
+template <typename T>
+float top_entropy(const T* logits, std::int64_t vocabulary, std::int64_t count) {
+  constexpr float kLowest = -3.40282347e38F;
+  Likeliest top;
+  top.wanted = count < kMostLikeliest ? count : kMostLikeliest;
+  for_stretches(vocabulary, [&](std::int64_t begin, std::int64_t columns) EXPANDFT_INLINE_LAMBDA {
+    const T* from = logits + begin;
+    Floats most = fill(kLowest);
+    for_vectors(columns, [&](std::int64_t j, std::int64_t n) EXPANDFT_INLINE_LAMBDA {
+      most = larger(first(take(from + j, n), n, kLowest), most);
+    });
+    if (!top.takes(largest(most))) return;
+    for (std::int64_t j = 0; j < columns; ++j) top.add(load_one(from + j));
+  });
+  // With e = e^(x − peak) and Z = Σ e: −Σ e/Z·log(e/Z) = log Z − Σ e·(x − peak)/Z.
+  float total = 0, moment = 0;
+  for (std::int64_t i = 0; i < top.found; ++i) {
+    const float distance = top.logits[i] - top.logits[0], power = exp_of(distance);
+    total += power;
+    if (power > 0) moment += power * distance;
+  }
+  return __builtin_logf(total) - moment / total;
+}
+
 template <typename T>
 float cross_entropy(const CrossEntropyRow<T>& row) {
   const SoftmaxSums sums = softmax_sums<T>(row.logits, row.vocabulary);
@@ -90,18 +131,24 @@ struct NoCapSlope {
   }
 };
 
-/// Overwrites the logits with d loss / d logits = softmax − onehot(target), times the slope.
+/// Overwrites the logits with d loss / d logits = weight·(softmax − onehot(target)), times the
+/// slope.
 template <typename T, typename Slope>
 EXPANDFT_INLINE void cross_entropy_gradient(const CrossEntropyRow<T>& row, const SoftmaxSums& sums,
                                             Slope slope) {
   T* const logits = row.logits;
-  const float peak = sums.largest, factor = 1.0F / sums.total;
   const float at_target = load_one(logits + row.target);
+  float weight = row.weight;
+  if (row.target_weight != nullptr) {
+    weight = exp_of(at_target - sums.largest) / sums.total;
+    *row.target_weight = weight;
+  }
+  const float peak = sums.largest, factor = weight / sums.total;
   for_vectors(row.vocabulary, [=](std::int64_t j, std::int64_t count) EXPANDFT_INLINE_LAMBDA {
     const Floats x = take(logits + j, count);
     put(logits + j, exp(x - peak) * factor * slope(x), count);
   });
-  store_one(logits + row.target, (exp_of(at_target - peak) * factor - 1.0F) * slope(at_target));
+  store_one(logits + row.target, (exp_of(at_target - peak) * factor - weight) * slope(at_target));
 }
 
 template <typename T>
@@ -156,6 +203,7 @@ float kl_divergence_backward(const KlDivergenceRow<T>& row) {
 template <typename T>
 constexpr LossKernels<T> losses() {
   return {.softmax_sums = softmax_sums<T>,
+          .top_entropy = top_entropy<T>,
           .cross_entropy = cross_entropy<T>,
           .cross_entropy_backward = cross_entropy_backward<T>,
           .kl_divergence = kl_divergence<T>,

@@ -20,6 +20,9 @@ struct CrossEntropyRow {
   std::int64_t vocabulary = 0, target = 0;
   float cap = 0;  // logits are cap·tanh(x / cap); 0: no cap
   T* logits = nullptr;
+  float weight = 1;  // of the gradient
+  float* target_weight =
+      nullptr;  // if given, it gets the target's probability, which is the weight
 };
 
 /// One row of logits, and the reference's logits for the same token.
@@ -31,10 +34,15 @@ struct KlDivergenceRow {
   const T* reference = nullptr;
 };
 
+inline constexpr std::int64_t kMostLikeliest = 64;
+
 /// The kernels, compiled for one instruction set.
 template <typename T>
 struct LossKernels {
   SoftmaxSums (*softmax_sums)(const T* logits, std::int64_t vocabulary);
+  /// The entropy (nats) of the softmax over the `count` largest logits of a row, at most
+  /// kMostLikeliest.
+  float (*top_entropy)(const T* logits, std::int64_t vocabulary, std::int64_t count);
   /// −log softmax(logits)[target].
   float (*cross_entropy)(const CrossEntropyRow<T>& row);
   /// The same; overwrites the logits with their gradient.

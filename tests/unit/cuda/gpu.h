@@ -30,7 +30,7 @@ inline std::vector<std::string> operators_without_cuda() {
   std::vector<std::string> missing;
   for (const std::string name :
        {"rms_norm_forward", "rms_norm_backward", "rotate", "gated_activation",
-        "gated_activation_backward", "cross_entropy"}) {
+        "gated_activation_backward", "cross_entropy", "weighted_cross_entropy"}) {
     const auto handle =
         c10::Dispatcher::singleton().findSchemaOrThrow(("expandft::" + name).c_str(), "");
     if (!handle.hasKernelForDispatchKey(c10::DispatchKey::CUDA)) missing.push_back(name);

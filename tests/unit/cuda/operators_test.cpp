@@ -132,6 +132,15 @@ TEST_CASE("cross-entropy on a GPU", "[gpu]") {
     CHECK(at::equal(logits, kept));  // no gradient requested: unchanged
     CHECK(difference(cross_entropy(logits, targets, softcap, true), plain_losses) < 1);
     CHECK(difference(logits, expected) < 1);
+    const at::Tensor given = at::rand({rows}, at::TensorOptions(at::kCUDA));
+    for (const auto& weights : {std::optional<at::Tensor>(), std::optional<at::Tensor>(given)}) {
+      at::Tensor one = kept.clone(), other = kept.clone();
+      const WeightedLosses found = weighted_cross_entropy(one, targets, weights, softcap);
+      const auto [losses, used] = plain::weighted_cross_entropy(other, targets, weights, softcap);
+      CHECK(difference(found.losses, losses) < 1);
+      CHECK(difference(found.weights, used) < 1);
+      CHECK(difference(one, other) < 1);
+    }
   };
   for (const std::int64_t columns : {1, 11, 512, 32000, 50257, 262144}) {
     check(random({3, columns}) * 4);

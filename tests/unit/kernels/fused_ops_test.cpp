@@ -85,6 +85,24 @@ TEST_CASE("the fused losses and their gradients equal plain ATen") {
     CHECK(worst(cross_entropy(logits, targets, softcap, true), expected) < 1e-5);
     CHECK(worst(logits, other) < 1e-6);
   }
+  SECTION("weighted cross-entropy") {
+    const at::Tensor given = at::rand({logits.size(0)});
+    for (const auto& weights : {std::optional<at::Tensor>(), std::optional<at::Tensor>(given)}) {
+      at::Tensor one = before.clone(), other = before.clone();
+      const WeightedLosses found = weighted_cross_entropy(one, targets, weights, softcap);
+      const auto [losses, used] = plain::weighted_cross_entropy(other, targets, weights, softcap);
+      CHECK(worst(found.losses, losses) < 1e-5);
+      CHECK(worst(found.weights, used) < 1e-6);
+      CHECK(worst(one, other) < 1e-6);
+    }
+  }
+  SECTION("entropy of the likeliest") {
+    for (const std::int64_t count : {1, 2, 20}) {
+      CAPTURE(count);
+      CHECK(worst(top_entropy(logits, count), plain::top_entropy(logits, count)) < 1e-5);
+    }
+    CHECK(logits.equal(before));
+  }
   SECTION("divergence") {
     at::Tensor other = logits.clone();
     const at::Tensor expected = plain::kl_divergence(other, reference, softcap, true);

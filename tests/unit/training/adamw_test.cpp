@@ -115,6 +115,74 @@ TEST_CASE("after a step that is not good nothing changes until the steps are set
   CHECK_FALSE(are_equal(step(true), second));
 }
 
+TEST_CASE("the average weighs the weights after each step by powers of its decay") {
+  TrainingConfig training;
+  training.ema = GENERATE(0.5, 0.9, 0.99);
+  const double decay = *training.ema;
+  const std::vector<Parameter> parameters = {{"a", numbers({5, 7}, 1), 0.1},
+                                             {"b", numbers({5}, 2)}};
+  AdamW optimizer(parameters, training);
+  CHECK(optimizer.has_average());
+  const auto weights_of = [&](std::size_t i) {
+    return parameters[i].tensor.detach().to(at::kDouble, false, /*copy=*/true);
+  };
+  const at::Tensor start = weights_of(0);
+  optimizer.swap_average();  // there is none yet
+  CHECK(weights_of(0).equal(start));
+  std::vector<std::vector<at::Tensor>> history(2);
+  const auto step = [&](bool is_good) {
+    for (const Parameter& one : parameters) one.tensor.grad().copy_(at::randn_like(one.tensor));
+    optimizer.stop_unless(at::scalar_tensor(is_good, at::kBool));
+    optimizer.step(1e-1);
+  };
+  at::manual_seed(9);
+  for (int t = 1; t <= 6; ++t) {
+    step(true);
+    for (std::size_t i = 0; i < 2; ++i) history[i].push_back(weights_of(i));
+    optimizer.swap_average();
+    for (std::size_t i = 0; i < 2; ++i) {
+      at::Tensor sum = at::zeros_like(history[i][0]);
+      for (int k = 1; k <= t; ++k) {
+        sum += std::pow(decay, t - k) * history[i][static_cast<std::size_t>(k) - 1];
+      }
+      CAPTURE(t, i);
+      CHECK(worst_difference(weights_of(i), sum * (1 - decay) / (1 - std::pow(decay, t))) < 1e-6);
+    }
+    optimizer.swap_average();
+    for (std::size_t i = 0; i < 2; ++i) CHECK(weights_of(i).equal(history[i].back()));
+  }
+  // Steps that are not good, which will be repeated, do not count.
+  const at::Tensor before = saved_state(optimizer).at("a.average");
+  step(false);
+  CHECK(saved_state(optimizer).at("a.average").equal(before));
+}
+
+TEST_CASE("a factor on a projection's learning rate changes what it trains, and nothing else") {
+  TrainingConfig training;
+  const char* const names[] = {"layers.0.mlp.gate_proj.copy1.weight",
+                               "layers.0.mlp.up_proj.copy1.weight",
+                               "layers.0.mlp.down_proj.copy1.weight", "norm.weight"};
+  const auto changes = [&](const LearningRateScales& scales) {
+    training.learning_rate_scales = scales;
+    std::vector<Parameter> parameters;
+    for (std::uint64_t i = 0; i < 4; ++i) parameters.push_back({names[i], numbers({4, 4}, i)});
+    std::vector<at::Tensor> before;
+    for (const Parameter& one : parameters) before.push_back(one.tensor.detach().clone());
+    AdamW optimizer(parameters, training);
+    for (std::uint64_t i = 0; i < 4; ++i) parameters[i].tensor.grad().copy_(numbers({4, 4}, 9 + i));
+    optimizer.step(1e-2);
+    for (std::size_t i = 0; i < 4; ++i) before[i] = parameters[i].tensor.detach() - before[i];
+    return before;
+  };
+  const std::vector<at::Tensor> plain = changes({});
+  const LearningRateScales scales{.gate = 0, .up = 0.5, .down = 3};
+  const std::vector<at::Tensor> found = changes(scales);
+  CHECK(found[0].abs().max().item<double>() == 0);
+  CHECK(worst_difference(found[1], plain[1] * 0.5) < 1e-7);
+  CHECK(worst_difference(found[2], plain[2] * 3) < 1e-7);
+  CHECK(found[3].equal(plain[3]));
+}
+
 TEST_CASE("every tensor is aligned to 64 bytes, and the padding between tensors stays 0") {
   const std::vector<Parameter> parameters = {
       {"a", numbers({5, 7}, 1)}, {"bias", numbers({5}, 2)}, {"b", numbers({3, 11}, 3)}};

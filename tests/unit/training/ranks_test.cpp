@@ -29,10 +29,11 @@ struct Outcome {
 };
 
 /// Four steps whose loss has a term for each part; a rank computes every count-th part.
-Outcome train(const RankGroup& group, at::ScalarType dtype, bool restores) {
+Outcome train(const RankGroup& group, at::ScalarType dtype, bool restores, bool averages = false) {
   constexpr int kParts = 6;
   TrainingConfig training;
   training.weight_decay = 0.1;
+  if (averages) training.ema = 0.8;
   const std::vector<Parameter> trained = parameters();
   AdamW optimizer(trained, training, group, dtype);
   Outcome outcome;
@@ -60,6 +61,13 @@ Outcome train(const RankGroup& group, at::ScalarType dtype, bool restores) {
   }
   for (const Parameter& one : trained) outcome.computed_with.push_back(one.tensor.detach().clone());
   outcome.state = saved_state(optimizer);
+  if (averages) {
+    optimizer.swap_average();
+    outcome.computed_with.clear();
+    for (const Parameter& one : trained) {
+      outcome.computed_with.push_back(one.tensor.detach().clone());
+    }
+  }
   optimizer.finish();
   for (const Parameter& one : trained) outcome.weights.push_back(one.tensor.detach().clone());
   return outcome;
@@ -85,6 +93,23 @@ TEST_CASE("ranks that share an optimizer get the weights of a single process") {
   for (const auto& [name, tensor] : expected.state) {
     CHECK(worst_difference(outcomes[0].state.at(name), tensor) < 1e-5);
   }
+}
+
+TEST_CASE("ranks have the average of a single process, also after it was restored") {
+  const at::ScalarType dtype = GENERATE(at::kFloat, at::kBFloat16);
+  const Outcome expected = train(RankGroup::alone(), dtype, false, /*averages=*/true);
+  const Outcome without = train(RankGroup::alone(), dtype, false);
+  CHECK(worst_difference(expected.weights[0], without.weights[0]) > 1e-4);
+  const bool restores = GENERATE(false, true);
+  const auto outcomes =
+      as_ranks(3, [&](const RankGroup& group) { return train(group, dtype, restores, true); });
+  for (const Outcome& found : outcomes) {
+    for (std::size_t i = 0; i < expected.weights.size(); ++i) {
+      CHECK(worst_difference(found.weights[i], expected.weights[i]) < 1e-6);
+      CHECK(found.computed_with[i].equal(found.weights[i].to(dtype)));
+    }
+  }
+  CHECK(outcomes[0].state.size() == 20);
 }
 
 }  // namespace

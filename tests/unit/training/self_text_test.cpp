@@ -4,6 +4,9 @@
 #include "catch.h"
 #include "golden.h"
 
+#include <algorithm>
+#include <cmath>
+
 namespace expandft {
 namespace {
 
@@ -43,6 +46,56 @@ TEST_CASE("computing a batch token by token equals computing whole sequences") {
   for (std::int64_t t = 0; t < kLength; ++t) {
     CHECK(worst_difference(decoder.hidden(ids.select(1, t), cache), whole.select(1, t)) < 5e-5);
   }
+}
+
+TEST_CASE("continuations keep their prompts, end as these say and depend on the seed") {
+  const Decoder decoder = Decoder::load(Golden("gqa").directory(), at::kFloat, at::kCPU);
+  const std::vector<TextPrompt> prompts = {{{1, 7, 9}, {2}}, {{1, 4, 5, 6, 8, 3, 12}, {}}};
+  std::int64_t done = 0;
+  const Dataset texts = sample_continuations(decoder, options(5), prompts,
+                                             [&](std::int64_t a, std::int64_t) { done = a; });
+  CHECK(done == 70);
+  REQUIRE(texts.examples.size() == 70);
+  bool some_ended = false;
+  for (std::size_t i = 0; i < 70; ++i) {
+    const Example example = texts.examples[i];
+    const std::vector<TokenId>& prompt = prompts[i % 2].tokens;
+    REQUIRE(example.tokens.size() > prompt.size());
+    CHECK(std::equal(prompt.begin(), prompt.end(), example.tokens.begin()));
+    for (std::size_t t = 0; t < example.tokens.size(); ++t) {
+      CHECK(example.learned[t] == (t < prompt.size() ? 0 : 1));
+    }
+    const bool ended = i % 2 == 0 && example.tokens.back() == 2;
+    CHECK((ended || example.tokens.size() == 20));
+    some_ended = some_ended || (ended && example.tokens.size() < 20);
+  }
+  CHECK(some_ended);
+  CHECK(texts.report.targets < texts.report.tokens - 70);
+  CHECK(tokens_of(sample_continuations(decoder, options(5), prompts)) == tokens_of(texts));
+  CHECK(tokens_of(sample_continuations(decoder, options(6), prompts)) != tokens_of(texts));
+}
+
+TEST_CASE("what follows a prompt has the model's distribution") {
+  const Decoder decoder = Decoder::load(Golden("gqa").directory(), at::kFloat, at::kCPU);
+  constexpr std::int64_t kDraws = 20000;
+  const std::vector<TextPrompt> prompts = {{{1, 7, 9}, {}}};
+  const Dataset texts = sample_continuations(
+      decoder, {.samples = kDraws, .length = 4, .begin = 0, .end = {}, .seed = 3}, prompts);
+  std::vector<double> counts(static_cast<std::size_t>(decoder.spec().vocab));
+  for (const Example& example : texts.examples)
+    counts[static_cast<std::size_t>(example.tokens[3])]++;
+  TokenBatch batch;
+  batch.append({{1, 7, 9}, {0, 0, 0}});
+  const at::Tensor expected =
+      decoder.logits(decoder.hidden(to_device(batch, at::kCPU)))[2].to(at::kDouble).softmax(-1);
+  double squares = 0;  // Pearson's statistic: about as large as the vocabulary
+  for (std::int64_t id = 0; id < expected.size(0); ++id) {
+    const double mean = expected[id].item<double>() * kDraws;
+    const double difference = counts[static_cast<std::size_t>(id)] - mean;
+    squares += difference * difference / mean;
+  }
+  const auto freedom = static_cast<double>(expected.size(0) - 1);
+  CHECK(squares < freedom + 5 * std::sqrt(2 * freedom));
 }
 
 TEST_CASE("a model's own texts begin and end correctly and depend on the seed") {
@@ -103,6 +156,20 @@ TEST_CASE("texts are read back from their file, and a damaged file is refused") 
   CHECK(back.report.tokens == 5);
   CHECK(back.report.targets == 3);
   CHECK(error_of([&] { read_self_text(file, 7); }).code() == ExitCode::kBadInput);
+  texts.examples.push_back({{1, 6, 3, 2}, {0, 0, 1, 1}});  // after a prompt
+  write_self_text(file, texts);
+  CHECK(fingerprint(read_self_text(file, 8)) == fingerprint(texts));
+  CHECK(fingerprint(parse_self_text(self_text_json(texts))) == fingerprint(texts));
+  for (const std::int64_t given : {0, 3}) {
+    write_safetensors(
+        file,
+        {source_of("ids", at::tensor({std::int64_t{1}, std::int64_t{2}}), Dtype::kI32),
+         source_of("offsets", at::tensor({std::int64_t{0}, std::int64_t{2}}), Dtype::kI64),
+         source_of("prompt_tokens", at::tensor({given}), Dtype::kI64)},
+        {});
+    CHECK_THAT(error_of([&] { read_self_text(file, 8); }).message(),
+               has_text("prompts do not match"));
+  }
 
   const auto write = [&](const std::vector<std::int64_t>& offsets) {
     write_safetensors(
