@@ -24,7 +24,7 @@ from real_study_methods import STAGES, TRIALS, Stage, select
 ROOT = Path(__file__).resolve().parents[1]
 ORIGINAL = ("piqa", "winogrande", "arc_easy", "lambada_openai", "boolq")
 BATCH_TOKENS = 4096
-# Rows 0 to 199 of an original task choose strengths, the later ones are reported.
+# The first rows of an original task choose strengths, later ones are reported.
 DIAL_ROWS = 200
 # The new tasks: template of the training rows, and how answers are measured.
 TASKS = {
@@ -120,7 +120,8 @@ def make_inputs(options, task):
         {"name": f"{task}_likelihood", "type": "continuation", "metrics": ["perplexity"]} | common | about["likelihood"]))
     for name in ORIGINAL:
         rows = lines_of(options.material / "tasks" / f"{name}.jsonl")
-        for part, some in (("dial", rows[:DIAL_ROWS]), ("test", rows[DIAL_ROWS:DIAL_ROWS + options.settings.rows])):
+        dial = min(DIAL_ROWS, len(rows) // 2)
+        for part, some in (("dial", rows[:dial]), ("test", rows[dial:dial + options.settings.rows])):
             (folder / part).mkdir(exist_ok=True)
             (folder / part / f"{name}.jsonl").write_text("\n".join(some) + "\n")
         built_in = json.loads((ROOT / "configs/tasks" / f"{name}.json").read_text())

@@ -37,6 +37,7 @@ RETENTION = {"retention.weight": 1.0}
 
 
 def grown(layers, **more):
+    """G-Freeze of these layers, with more settings by their keys."""
     return {"method": "new", "expansion.layers": layers} | more
 
 
@@ -54,6 +55,17 @@ TRIALS = (
     Trial("new-kl", "G-Freeze, all layers, retention", grown("all") | RETENTION, (3e-4, 1e-3)),
     Trial("new-auto6", "G-Freeze, 6 layers chosen", grown({"auto": 6}), (3e-4, 1e-3)),
     Trial("new-every3", "G-Freeze, every third layer", grown("every:3"), (3e-4, 1e-3)),
+    Trial("new-kl-data", "G-Freeze, all layers, retention on both texts",
+          grown("all", **RETENTION, **{"retention.on": "both"}), (3e-4, 1e-3)),
+    Trial("narrow-12", "narrow growth, 12.5 % of all layers", grown("all", **{"expansion.width": "12.5%"}), (1e-3, 3e-3)),
+    Trial("narrow-25", "narrow growth, 25 % of all layers", grown("all", **{"expansion.width": "25%"}), (1e-3, 3e-3)),
+    Trial("narrow-50", "narrow growth, 50 % of all layers", grown("all", **{"expansion.width": "50%"}), (1e-3, 3e-3)),
+    Trial("narrow-random", "narrow growth, 25 % at random",
+          grown("all", **{"expansion.width": "25%", "expansion.neurons": "random"}), (1e-3,)),
+    Trial("new-eaft", "G-Freeze, all layers, EAFT", grown("all", **{"training.token_weights": "eaft"}), (3e-4, 1e-3)),
+    Trial("new-dft", "G-Freeze, all layers, DFT", grown("all", **{"training.token_weights": "dft"}), (3e-4, 1e-3)),
+    Trial("new-stm", "G-Freeze, all layers, STM", grown("all", **{"training.token_weights": "stm"}), (3e-4, 1e-3)),
+    Trial("new-ema", "G-Freeze, all layers, averaged", grown("all", **{"training.ema": 0.9}), (1e-3,)),
     Trial("mlp", "G-Train, all layers", {"method": "mlp", "expansion.layers": "all"}, (3e-4, 1e-3)),
 )
 

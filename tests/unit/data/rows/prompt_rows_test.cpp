@@ -33,7 +33,7 @@ TEST_CASE("prompts are texts and conversations") {
   REQUIRE(read.rows[1].conversation);
   CHECK(content_of(read.rows[1].conversation->messages.back()) == "Who?");
   CHECK(read.rows[1].where.ends_with("prompts.jsonl:3"));
-  CHECK(read.unread.text() == "id (1 time)");
+  CHECK(read.unread.text() == "id (once)");
 }
 
 TEST_CASE("rows that are no prompts are refused with their line") {
