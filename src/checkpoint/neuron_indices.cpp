@@ -11,11 +11,6 @@
 namespace expandft {
 namespace {
 
-/// Of a list; 0 for another shape, which read_neurons refuses.
-std::int64_t list_length(const TensorView& view) {
-  return view.shape.size() == 1 ? view.shape.front() : 0;
-}
-
 SafetensorsFile opened_with_hint(const fs::path& file, const std::string& hint) {
   try {
     return SafetensorsFile::open(file);
@@ -35,23 +30,25 @@ TensorSource neurons_source(std::string name, const std::vector<std::int64_t>& n
 }
 
 std::vector<std::int64_t> read_neurons(const std::string& name, const TensorView& view,
-                                       std::int64_t count, std::int64_t width,
+                                       std::optional<std::int64_t> count, std::int64_t width,
                                        const std::string& where, const std::string& hint) {
   const auto refuse = [&](const std::string& found) {
-    return input_error("tensor \"" + name + "\" " + found + "; expected " + std::to_string(count) +
-                           " ascending indices (I64) of neurons below " + std::to_string(width),
+    return input_error("tensor \"" + name + "\" " + found + "; expected " +
+                           (count ? std::to_string(*count) + " " : std::string()) +
+                           "ascending indices (I64) of neurons below " + std::to_string(width),
                        where, hint);
   };
   if (view.dtype != Dtype::kI64) {
     throw refuse("has the dtype " + std::string(safetensors_name(view.dtype)));
   }
-  if (view.shape != Shape{count}) throw refuse("has another shape");
-  std::vector<std::int64_t> neurons(static_cast<std::size_t>(count));
+  const bool is_list = view.shape.size() == 1 && view.shape.front() > 0;
+  if (!is_list || (count && view.shape.front() != *count)) throw refuse("has another shape");
+  std::vector<std::int64_t> neurons(static_cast<std::size_t>(view.shape.front()));
   std::memcpy(neurons.data(), view.bytes.data(), view.bytes.size());
   if (std::ranges::adjacent_find(neurons, std::greater_equal{}) != neurons.end()) {
     throw refuse("does not ascend");
   }
-  if (!neurons.empty() && (neurons.front() < 0 || neurons.back() >= width)) {
+  if (neurons.front() < 0 || neurons.back() >= width) {
     throw refuse("goes from " + std::to_string(neurons.front()) + " to " +
                  std::to_string(neurons.back()));
   }
@@ -74,7 +71,7 @@ LayerNeurons read_neurons_file(const fs::path& file, const std::vector<std::int6
     const std::string name = neurons_tensor_name(layer);
     const auto found = opened.tensors().find(name);
     if (found == opened.tensors().end()) continue;
-    out[layer] = read_neurons(name, found->second, list_length(found->second),
+    out[layer] = read_neurons(name, found->second, std::nullopt,
                               widths[static_cast<std::size_t>(layer)], file.string(), hint);
   }
   if (out.empty() || out.size() != opened.tensors().size()) {

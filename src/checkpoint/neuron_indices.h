@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,12 +16,12 @@ namespace expandft {
 TensorSource neurons_source(std::string name, const std::vector<std::int64_t>& neurons);
 
 /// The numbers of such a tensor. Input error, at `where` and with `hint`, unless it is a list of
-/// `count` ascending int64 numbers from 0 to below `width`.
+/// `count` (none: any number but 0) ascending int64 numbers from 0 to below `width`.
 std::vector<std::int64_t> read_neurons(const std::string& name, const TensorView& view,
-                                       std::int64_t count, std::int64_t width,
+                                       std::optional<std::int64_t> count, std::int64_t width,
                                        const std::string& where, const std::string& hint);
 
-/// The neurons of some layers in a file of their own, by layer.
+/// The neurons of some layers in a file of their own, by layer, under neurons_tensor_name.
 using LayerNeurons = std::map<std::int64_t, std::vector<std::int64_t>>;
 void write_neurons_file(const fs::path& file, const LayerNeurons& neurons);
 /// Input errors of SafetensorsFile::open and read_neurons, and for other tensors. `widths`: of each

@@ -140,12 +140,10 @@ GgufExport folded_gguf(const ModelDirectory& base, const DecoderSpec& spec, cons
   model.config = folded_config(base.config(), folding, spec);
   model.tensors = fold(base, spec, folding, copies);
   model.info = {{kGgufInfoKey, merged_info_json(merged_info(base, spec, folding)).dump()}};
-  if (folding.plan.is_narrow() && is_reversible(folding)) {
+  if (is_reversible(folding)) {
     Json neurons = Json::object();
-    for (const TensorSource& source : unmerge_neurons(TensorNames(), folding)) {
-      std::vector<std::int64_t> numbers(static_cast<std::size_t>(source.shape.front()));
-      source.fill(std::as_writable_bytes(std::span(numbers)));
-      neurons[source.name] = numbers;
+    for (const auto& [layer, indices] : shared_neurons(folding.plan)) {
+      neurons[std::to_string(layer)] = indices;
     }
     if (!neurons.empty()) model.info.emplace_back(kGgufNeuronsKey, neurons.dump());
   }

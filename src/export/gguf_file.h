@@ -16,8 +16,7 @@ namespace expandft {
 
 /// The key that holds what expandft.json says of a directory.
 inline constexpr const char* kGgufInfoKey = "expandft.info";
-/// The key that holds which neurons were copied, as JSON: the tensors of unmerge_neurons, each a
-/// list of numbers.
+/// The key that holds shared_neurons as JSON: {"3": [5, 17, …], …}.
 inline constexpr const char* kGgufNeuronsKey = "expandft.neurons";
 
 /// Whether expandft wrote the GGUF file at a path. False for what cannot be read.

@@ -1,7 +1,6 @@
 #include "export/unmerge.h"
 
 #include "base/error.h"
-#include "checkpoint/neuron_indices.h"
 #include "families/model_config.h"
 #include "growth/mlp_tensors.h"
 #include "model/tensors.h"
@@ -13,6 +12,8 @@
 
 namespace expandft {
 namespace {
+
+constexpr const char* kRemainderFile = "expandft_unmerge.safetensors";
 
 /// The bits as integers, which compare NaNs and signed zeros exactly.
 at::Tensor bits(const at::Tensor& tensor) {
@@ -50,7 +51,7 @@ struct Merged {
   MergedInfo info;
   DecoderSpec base;                                     // of the base
   std::map<std::string, MlpTensor> folded;              // the tensors that may have widened
-  std::vector<std::vector<std::int64_t>> neurons = {};  // of narrow layers, from the remainder
+  std::vector<std::vector<std::int64_t>> neurons = {};  // of narrow layers, once they are read
 
   Folding folding() const {
     return {{info.layers, info.copies, info.method, info.widths, neurons},
@@ -125,32 +126,43 @@ void check_widths(const Merged& merged) {
   }
 }
 
-/// The tensors of the remainder file, checked against the tensors they refer to. Those that say
-/// which neurons were copied go to `merged`.
-std::map<std::string, TensorView> read_remainder(Merged& merged) {
+/// The neurons that were copied, checked against expandft.json; none where they need not be known.
+std::vector<std::vector<std::int64_t>> read_shared_neurons(const Merged& merged) {
   const MergedInfo& info = merged.info;
-  const fs::path file = merged.directory.path() / kUnmergeRemainderFile;
-  const bool is_needed = needs_neurons(merged.folding().plan);
-  if (!is_there(file)) {
-    if (!is_needed) return {};
-    throw input_error("the file is missing; it says which neurons were copied", file.string(),
-                      kMergeAgain);
+  std::vector<std::vector<std::int64_t>> out;
+  if (!needs_neurons(merged.folding().plan)) return out;
+  const fs::path file = merged.directory.path() / kMergedNeuronsFile;
+  std::vector<std::int64_t> widths;
+  for (std::int64_t i = 0; i < merged.base.layers; ++i) widths.push_back(merged.base.width(i));
+  LayerNeurons found = read_neurons_file(file, widths, kMergeAgain);
+  for (std::size_t i = 0; i < info.layers.size(); ++i) {
+    std::vector<std::int64_t>& neurons = found[info.layers[i]];
+    if (std::ssize(neurons) != info.widths[i]) {
+      throw input_error("of layer " + std::to_string(info.layers[i]) + ", " +
+                            std::to_string(neurons.size()) + " neurons were copied; expected " +
+                            std::to_string(info.widths[i]) + ", as expandft.json says",
+                        file.string(), kMergeAgain);
+    }
+    out.push_back(std::move(neurons));
   }
+  if (found.size() != info.layers.size()) {
+    throw input_error("there are neurons of layers that did not grow", file.string(), kMergeAgain);
+  }
+  return out;
+}
+
+/// The tensors of the remainder file, checked against the tensors they refer to.
+std::map<std::string, TensorView> read_remainder(const Merged& merged) {
+  const MergedInfo& info = merged.info;
+  const fs::path file = merged.directory.path() / kRemainderFile;
+  if (!is_there(file)) return {};
   std::map<std::string, TensorView> lost = SafetensorsFile::open(file).tensors();
   std::set<std::string> known;
   const auto damaged = [&](const std::string& what) {
     return input_error(what, file.string(), kMergeAgain);
   };
-  for (std::size_t i = 0; i < info.layers.size(); ++i) {
-    const std::int64_t layer = info.layers[i];
+  for (const std::int64_t layer : info.layers) {
     const std::string name = merged.base.names.layer(layer, "mlp.down_proj.weight");
-    if (is_needed) {
-      const auto neurons = lost.find(name + ".neurons");
-      if (neurons == lost.end()) throw damaged("\"" + name + ".neurons\" is missing");
-      merged.neurons.push_back(read_neurons(neurons->first, neurons->second, info.widths[i],
-                                            merged.base.width(layer), file.string(), kMergeAgain));
-      known.insert(neurons->first);
-    }
     const auto index = lost.find(name + ".index"), value = lost.find(name + ".value");
     if (index == lost.end() && value == lost.end()) continue;
     if (index == lost.end() || value == lost.end()) {
@@ -191,19 +203,18 @@ DecoderSpec base_spec(const ModelDirectory& merged, const MergedInfo& info) {
 
 }  // namespace
 
-std::vector<TensorSource> unmerge_neurons(const TensorNames& names, const Folding& folding) {
-  std::vector<TensorSource> out;
-  if (!needs_neurons(folding.plan)) return out;
-  for (const std::int64_t layer : folding.plan.layers) {
-    out.push_back(neurons_source(names.layer(layer, "mlp.down_proj.weight.neurons"),
-                                 folding.plan.neurons_of(layer)));
-  }
+LayerNeurons shared_neurons(const ExpansionPlan& plan) {
+  LayerNeurons out;
+  if (!needs_neurons(plan)) return out;
+  for (const std::int64_t layer : plan.layers) out[layer] = plan.neurons_of(layer);
   return out;
 }
 
-std::vector<TensorSource> unmerge_remainder(const ModelDirectory& base, const TensorNames& names,
-                                            const Folding& folding) {
-  std::vector<TensorSource> out = unmerge_neurons(names, folding);
+void write_unmerge_remainder(const fs::path& directory, const ModelDirectory& base,
+                             const TensorNames& names, const Folding& folding) {
+  const LayerNeurons neurons = shared_neurons(folding.plan);
+  if (!neurons.empty()) write_neurons_file(directory / kMergedNeuronsFile, neurons);
+  std::vector<TensorSource> out;
   const bool is_narrow = needs_neurons(folding.plan);
   for (const std::int64_t layer : folding.plan.layers) {
     const std::string name = names.layer(layer, "mlp.down_proj.weight");
@@ -219,13 +230,7 @@ std::vector<TensorSource> unmerge_remainder(const ModelDirectory& base, const Te
     }
     view.release();
   }
-  return out;
-}
-
-void write_unmerge_remainder(const fs::path& directory, const ModelDirectory& base,
-                             const TensorNames& names, const Folding& folding) {
-  const std::vector<TensorSource> out = unmerge_remainder(base, names, folding);
-  if (!out.empty()) write_safetensors(directory / kUnmergeRemainderFile, out, {});
+  if (!out.empty()) write_safetensors(directory / kRemainderFile, out, {});
 }
 
 std::uint64_t padding_bytes(const ModelDirectory& merged) {
@@ -264,6 +269,7 @@ void write_unmerged(const fs::path& directory, const ModelDirectory& merged) {
   const DecoderSpec base = base_spec(merged, info);
   Merged known{merged, info, base, mlp_tensors(base)};
   check_widths(known);
+  known.neurons = read_shared_neurons(known);
   const std::map<std::string, TensorView> lost = read_remainder(known);
   std::vector<TensorSource> sources;
   for (const auto& [name, view] : merged.tensors()) {

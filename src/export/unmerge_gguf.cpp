@@ -1,6 +1,7 @@
 #include "export/unmerge_gguf.h"
 
 #include "base/error.h"
+#include "base/numbers.h"
 #include "checkpoint/model_directory.h"
 #include "checkpoint/model_info.h"
 #include "checkpoint/neuron_indices.h"
@@ -9,6 +10,7 @@
 #include "gguf/quantization.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -34,16 +36,21 @@ Dtype dtype_of(const GgufFile& file) {
 }
 
 /// The neurons that the file lists, as write_unmerged reads them.
-void write_remainder(const fs::path& folder, const Json& neurons) try {
-  std::vector<TensorSource> sources;
-  for (const auto& [name, numbers] : neurons.items()) {
-    sources.push_back(neurons_source(name, numbers.get<std::vector<std::int64_t>>()));
+void write_neurons(const fs::path& folder, const Json& json) {
+  const auto refuse = [] {
+    return input_error(std::string("\"") + kGgufNeuronsKey + "\" is not lists of neurons by layer",
+                       kGgufNeuronsKey, kMergeAgain);
+  };
+  LayerNeurons neurons;
+  if (!json.is_object()) throw refuse();
+  for (const auto& [layer, indices] : json.items()) {
+    const std::optional<double> index = parse_number(layer);
+    bool good = index && *index >= 0 && *index < 1e6 && indices.is_array() && !indices.empty();
+    for (const Json& one : indices) good = good && one.is_number_integer();
+    if (!good) throw refuse();
+    neurons[static_cast<std::int64_t>(*index)] = indices.get<std::vector<std::int64_t>>();
   }
-  write_safetensors(folder / kUnmergeRemainderFile, sources, {});
-} catch (const Json::exception& error) {
-  throw input_error(
-      std::string("\"") + kGgufNeuronsKey + "\" is not lists of neurons: " + error.what(),
-      kGgufNeuronsKey, kMergeAgain);
+  write_neurons_file(folder / kMergedNeuronsFile, neurons);
 }
 
 }  // namespace
@@ -68,7 +75,7 @@ void write_unmerged_gguf(const fs::path& directory, const GgufImport& merged) {
     write_file_atomically(folder / kModelInfoFile,
                           merged.file.text(kGgufInfoKey).value_or(std::string()));
     if (const auto neurons = merged.file.text(kGgufNeuronsKey)) {
-      write_remainder(folder, parse_json(*neurons, kGgufNeuronsKey));
+      write_neurons(folder, parse_json(*neurons, kGgufNeuronsKey));
     }
     write_unmerged(directory, ModelDirectory::open(folder));
   } catch (const Error& error) {

@@ -1,5 +1,6 @@
 #include "base/temp_directory.h"
 #include "catch.h"
+#include "checkpoint/adapter_directory.h"
 #include "checkpoint/neuron_indices.h"
 #include "export/merged_directory.h"
 #include "export/unmerge.h"
@@ -165,7 +166,8 @@ TEST_CASE("numbers of copied neurons that underflow are restored, too", "[narrow
   const DecoderSpec spec = read_spec(base);
   const ExpansionPlan plan = narrow_plan(spec, {0});
   merged_in(temp, base, {plan, Layout::kPadded, 1.0, spec.layers});
-  const auto lost = SafetensorsFile::open(temp / "merged" / kUnmergeRemainderFile).tensors();
+  const auto lost =
+      SafetensorsFile::open(temp / "merged" / "expandft_unmerge.safetensors").tensors();
   // Of the first 90 numbers (a row has 80) those in copied columns; there are two such rows.
   const std::int64_t copied = plan.widths[0];
   CHECK(lost.at(down + ".index").shape.front() > copied);
@@ -179,7 +181,7 @@ struct Damaged {
     merged_in(temp, base, {plan, Layout::kPadded, 1.0, 3});
     fs::create_directories(temp / "back");
   }
-  fs::path remainder() const { return temp / "merged" / kUnmergeRemainderFile; }
+  fs::path neurons_file() const { return temp / "merged" / kMergedNeuronsFile; }
   void set_info(const char* key, const Json& value) const {
     Json info = read_json(temp / "merged" / "expandft.json");
     info[key] = value;
@@ -187,15 +189,13 @@ struct Damaged {
   }
   /// Neurons of layer 0 in place of the right ones; those of layer 1 stay.
   void set_neurons(const at::Tensor& neurons) const {
-    fs::remove(remainder());
-    write_safetensors(remainder(),
+    fs::remove(neurons_file());
+    write_safetensors(neurons_file(),
                       {source_of(name(0), neurons, dtype_of(neurons.scalar_type())),
                        neurons_source(name(1), plan.neurons[1])},
                       {});
   }
-  static std::string name(std::int64_t layer) {
-    return TensorNames{}.layer(layer, "mlp.down_proj.weight.neurons");
-  }
+  static std::string name(std::int64_t layer) { return neurons_tensor_name(layer); }
   std::string refusal() const {
     const Error error =
         error_of([&] { write_unmerged(temp / "back", ModelDirectory::open(temp / "merged")); });
@@ -215,17 +215,17 @@ TEST_CASE("what says which neurons were copied is checked", "[narrow]") {
   const Damaged merged;
   const std::int64_t count = merged.plan.widths[0];
   SECTION("no file") {
-    fs::remove(merged.remainder());
-    CHECK(has(merged.refusal(), "which neurons were copied"));
+    fs::remove(merged.neurons_file());
+    CHECK(has(merged.refusal(), "cannot"));
   }
   SECTION("no tensor") {
-    write_safetensors(merged.remainder(),
+    write_safetensors(merged.neurons_file(),
                       {neurons_source(Damaged::name(1), merged.plan.neurons[1])}, {});
-    CHECK(has(merged.refusal(), "neurons\" is missing"));
+    CHECK(has(merged.refusal(), "of layer 0, 0 neurons were copied; expected"));
   }
   SECTION("too few") {
     merged.set_neurons(at::arange(count - 1, at::kLong));
-    CHECK(has(merged.refusal(), "has another shape; expected " + std::to_string(count)));
+    CHECK(has(merged.refusal(), "neurons were copied; expected " + std::to_string(count)));
   }
   SECTION("not a list") {
     merged.set_neurons(at::arange(count, at::kLong).unsqueeze(0));

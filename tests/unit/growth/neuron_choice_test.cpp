@@ -242,7 +242,7 @@ TEST_CASE("the probe scores neurons as documented, and finds those that matter",
           1e-4 * expected.abs().max().item<double>());
     ExpansionConfig config = config_of("10", "1");
     choose_neurons(config, decoder.spec(), Method::kNew, found.neurons);
-    CHECK(config.chosen == std::vector{planted});
+    CHECK(config.chosen == std::vector<Indices>{planted});
   }
   CHECK_FALSE(decoder.loss(to_device(probe.front(), at::kCPU)).requires_grad());
 }
