@@ -2,10 +2,10 @@
 
 #include "config/task_config.h"
 #include "evaluation/evaluate.h"
+#include "measure/layer_dial.h"
 #include "run/open_model.h"
 #include "tasks/comparison.h"
 #include "tasks/strength_search.h"
-#include "training/layer_dial.h"
 
 #include <optional>
 #include <vector>

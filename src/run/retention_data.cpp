@@ -3,7 +3,7 @@
 #include "base/error.h"
 #include "base/wording.h"
 #include "chat/model_chat.h"
-#include "data/rows/prompt_rows.h"
+#include "data/prompt_rows.h"
 #include "report/progress.h"
 
 #include <algorithm>

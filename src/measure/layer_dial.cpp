@@ -1,4 +1,4 @@
-#include "training/layer_dial.h"
+#include "measure/layer_dial.h"
 
 #include "base/error.h"
 #include "model/loss.h"

@@ -1,4 +1,4 @@
-#include "data/rows/prompt_rows.h"
+#include "data/prompt_rows.h"
 
 #include "base/expect_error.h"
 #include "base/temp_directory.h"

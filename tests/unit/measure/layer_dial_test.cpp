@@ -1,4 +1,4 @@
-#include "training/layer_dial.h"
+#include "measure/layer_dial.h"
 
 #include "catch.h"
 #include "golden.h"
@@ -53,7 +53,7 @@ struct Tuned {
   DialTexts texts;
 };
 
-TEST_CASE("the gradient of a layer's strength is that of the loss", "[training]") {
+TEST_CASE("the gradient of a layer's strength is that of the loss", "[measure]") {
   const Tuned tuned;
   const at::Tensor strengths =
       at::tensor({0.7, 0.4, 1.0}, at::TensorOptions().dtype(at::kFloat)).set_requires_grad(true);
@@ -71,7 +71,7 @@ TEST_CASE("the gradient of a layer's strength is that of the loss", "[training]"
   CHECK(strengths.grad()[1].item<double>() == Approx(by_second).epsilon(0.02));
 }
 
-TEST_CASE("a learned strength computes what the same number computes", "[training]") {
+TEST_CASE("a learned strength computes what the same number computes", "[measure]") {
   const Tuned tuned;
   const TokenTensors tokens = to_device(tuned.texts.learned.front(), at::kCPU);
   const c10::NoGradGuard no_grad;
@@ -85,7 +85,7 @@ TEST_CASE("a learned strength computes what the same number computes", "[trainin
   CHECK(at::equal(tuned.decoder.hidden(tokens), base.hidden(tokens)));
 }
 
-TEST_CASE("strengths by layer are at least as good as the best for all", "[training]") {
+TEST_CASE("strengths by layer are at least as good as the best for all", "[measure]") {
   const Tuned tuned;
   for (const double weight : {0.0, 1.0, 30.0}) {
     CAPTURE(weight);
@@ -104,7 +104,7 @@ TEST_CASE("strengths by layer are at least as good as the best for all", "[train
   CHECK(with(1000).layers.divergence < 0.2 * with(0).uniform.divergence + 1e-6);
 }
 
-TEST_CASE("strengths differ where only one layer learned something", "[training]") {
+TEST_CASE("strengths differ where only one layer learned something", "[measure]") {
   Tuned tuned;
   // Layer 1's copies stay the base's, so only layer 0's strength has an effect.
   NamedTensors tensors =
@@ -121,7 +121,7 @@ TEST_CASE("strengths differ where only one layer learned something", "[training]
   CHECK(dial.layers.strength.at(1, kLayers) == *dial.uniform.strength.everywhere());
 }
 
-TEST_CASE("the frozen layers below need no pass of their own", "[training]") {
+TEST_CASE("the frozen layers below need no pass of their own", "[measure]") {
   Tuned tuned;
   const ExpansionPlan last{{1}, 2};
   NamedTensors tensors = initial_tensors(tuned.golden.directory(), tuned.decoder.spec(), last);
@@ -138,7 +138,7 @@ TEST_CASE("the frozen layers below need no pass of their own", "[training]") {
 }
 
 TEST_CASE("LoRA's strengths are learned too, and those of trained originals are refused",
-          "[training]") {
+          "[measure]") {
   const Tuned trains_originals(Method::kMlp);
   CHECK_THROWS_AS(find_layer_strengths(trains_originals.decoder, trains_originals.expansion,
                                        trains_originals.texts, {}),
