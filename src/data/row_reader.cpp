@@ -4,6 +4,7 @@
 #include "data/data_files.h"
 #include "data/rows/chat_rows.h"
 #include "data/rows/row_fields.h"
+#include "data/text_file.h"
 
 #include <string>
 

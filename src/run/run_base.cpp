@@ -1,12 +1,15 @@
 #include "run/run_base.h"
 
 #include "base/error.h"
+#include "base/wording.h"
+#include "chat/model_chat.h"
 #include "config/budget_check.h"
 #include "config/task_config.h"
 #include "config/task_search.h"
+#include "data/dataset.h"
+#include "data/prompt_rows.h"
 #include "export/gguf_file.h"
 #include "families/model_config.h"
-#include "run/retention_data.h"
 
 #include <algorithm>
 #include <set>
@@ -85,12 +88,65 @@ void check_targets_of(const RunConfig& run, const ModelDirectory& base, const De
   }
 }
 
+/// The prompts of retention.prompts, at most retention.samples of them: texts with the tokenizer's
+/// BOS, conversations as data.chat_template writes them. Notices: fields that nothing reads, and
+/// prompts that are not used. Input errors: those of read_prompt_rows and ModelChat; a prompt
+/// without tokens, or with too many to leave room for a continuation.
+std::vector<TextPrompt> read_retention_prompts(const RunConfig& run, const ModelDirectory& model,
+                                               const DecoderSpec& spec, const Tokenizer& tokenizer,
+                                               Notices& notices) {
+  const fs::path& file = run.retention.prompts.value();
+  const std::int64_t length = longest_sample(run, spec);
+  UnreadFields unread;
+  std::optional<ModelChat> chat;
+  std::vector<TextPrompt> prompts;
+  for (const PromptRow& row : read_prompt_rows(file, unread)) {
+    TextPrompt prompt;
+    if (const auto eos = tokenizer.eos()) prompt.ends.push_back(*eos);
+    if (row.conversation) {
+      if (!chat) chat.emplace(model.path(), run.data.chat_template, tokenizer);
+      prompt.tokens = chat->prompt(*row.conversation, row.where).ids;
+      for (const TokenId end : chat->end_tokens()) prompt.ends.push_back(end);
+    } else {
+      prompt.tokens = tokenizer.encode(row.text, {.bos = tokenizer.adds_bos()});
+    }
+    const std::int64_t count = std::ssize(prompt.tokens);
+    if (count == 0) {
+      throw input_error("the prompt has no tokens, and the tokenizer puts no BOS before it",
+                        row.where, "give a prompt");
+    }
+    if (count >= length) {
+      throw input_error(
+          fmt::format("the prompt has {}; with its continuation a text has at most {}",
+                      counted(count, "token"), length),
+          row.where, "give a shorter prompt, or raise retention.sample_length");
+    }
+    prompts.push_back(std::move(prompt));
+  }
+  name_unread(unread, file, notices);
+  if (std::ssize(prompts) > run.retention.samples) {
+    notices.push_back(
+        {.what = fmt::format("{} has {}, and retention.samples is {}: the last ones "
+                             "are not used",
+                             file.filename().string(), counted(std::ssize(prompts), "prompt"),
+                             run.retention.samples),
+         .where = "retention.samples",
+         .hint = "raise it"});
+    prompts.resize(static_cast<std::size_t>(run.retention.samples));
+  }
+  return prompts;
+}
+
 }  // namespace
 
 Folding folding_of(const RunConfig& run, const DecoderSpec& spec) {
   const ExpansionPlan plan =
       make_plan(run.expansion.layers, run.expansion.copies, spec, run.method.kind);
   return {plan, layout_for(run.output_form, run.layout, plan, spec), run.strength, spec.layers};
+}
+
+std::int64_t longest_sample(const RunConfig& run, const DecoderSpec& spec) {
+  return std::min(run.retention.sample_length, spec.max_positions);
 }
 
 Dtype RunBase::dtype() const {

@@ -42,6 +42,9 @@ Folding folding_of(const RunConfig& run, const DecoderSpec& spec);
 /// training. Input error without either.
 TokenId begin_token(const Tokenizer& tokenizer);
 
+/// The most tokens of a text that the base writes for retention.
+std::int64_t longest_sample(const RunConfig& run, const DecoderSpec& spec);
+
 /// Settings of a config that may not do what they seem to: copies that start equal, and budgets
 /// (config/budget_check.h). Tasks that cannot be found are skipped.
 Notices config_notices(const RunConfig& run);

@@ -7,8 +7,9 @@
 #include "data/shared_data.h"
 #include "data/sources.h"
 #include "report/human.h"
-#include "run/retention_data.h"
+#include "report/progress.h"
 #include "runtime/process.h"
+#include "training/self_text.h"
 
 #include <algorithm>
 #include <chrono>
@@ -82,6 +83,36 @@ Dataset load_and_log(const std::vector<DataSource>& sources, const std::string& 
                  human_bytes(static_cast<double>(bytes)), dataset.examples.folder().string());
   }
   return dataset;
+}
+
+/// Adds the data set's newest examples, those after `before`, as a text of its own.
+void add_part(Dataset& data, std::size_t before, const DataSource& text) {
+  data.parts.push_back({data.examples.size() - before, text.weight});
+}
+
+/// Texts that the base itself writes, at strength 0.
+Dataset sample_from_base(const RunConfig& run, const RunBase& base, const Decoder& decoder,
+                         const Adaptation& adaptation, bool quiet) {
+  ProgressLine progress(quiet);
+  const auto report = [&](std::int64_t done, std::int64_t total) {
+    progress.counting("sampling from the base", done, total);
+  };
+  SelfTextOptions options{.samples = run.retention.samples,
+                          .length = longest_sample(run, base.spec),
+                          .end = base.tokenizer->eos(),
+                          .seed = run.training.seed};
+  const std::vector<TextPrompt>& prompts = base.retention_prompts;
+  if (prompts.empty()) options.begin = begin_token(*base.tokenizer);
+  adaptation.set_strength(0);
+  Dataset data = prompts.empty() ? sample_self_text(decoder, options, report)
+                                 : sample_continuations(decoder, options, prompts, report);
+  adaptation.set_strength(1);
+  progress.clear();
+  spdlog::info(
+      "retention: {} of {} in all, written by the base itself{}",
+      counted(data.report.examples, "text"), counted(data.report.tokens, "token"),
+      prompts.empty() ? "" : fmt::format(" after {}", counted(std::ssize(prompts), "prompt")));
+  return data;
 }
 
 bool is_given(const ResolvedConfig& config, const std::string& key) {
@@ -164,6 +195,56 @@ Notices batch_notices(const ResolvedConfig& config, const EpochStatistics& epoch
     return {tell("training.batch_tokens", *training.batch_tokens, epoch.tokens, "tokens")};
   }
   return {};
+}
+
+std::optional<Dataset> load_retention_files(const RunConfig& run, const Tokenizer& tokenizer,
+                                            int threads) {
+  if (!run.retention.uses_text()) return {};
+  std::optional<Dataset> data;
+  for (const DataSource& text : run.retention.text) {
+    if (text.is_self()) continue;
+    if (!data) data.emplace();
+    const std::size_t before = data->examples.size();
+    const DatasetReport report = append_dataset({.path = text.path,
+                                                 .max_length = run.data.max_length,
+                                                 .train_on_prompt = true,
+                                                 .train_on_empty_reasoning = true,
+                                                 .threads = threads},
+                                                tokenizer, *data);
+    name_unread(report.unread, text.path, data->notices);
+    if (run.retention.text.size() > 1) add_part(*data, before, text);
+    spdlog::info("{}: {}, {} for retention", text.path.filename().string(),
+                 counted(report.examples, "sequence"), counted(report.tokens, "token"));
+  }
+  return data;
+}
+
+void add_self_written_text(const RunConfig& run, const RunBase& base, const Decoder& decoder,
+                           const Adaptation& adaptation, const fs::path& file,
+                           const RankGroup& group, bool quiet, std::optional<Dataset>& data) {
+  if (!run.retention.samples_text()) return;
+  std::optional<Dataset> texts;
+  const bool is_kept = !file.empty();
+  const bool is_saved = group.answer_of_first(group.is_first() && is_kept && is_there(file));
+  if (group.is_first() && is_saved) {
+    texts = read_self_text(file, base.spec.vocab);
+  } else if (!is_saved && (group.is_first() || decoder.is_sharded())) {
+    texts = sample_from_base(run, base, decoder, adaptation, quiet);
+    if (group.is_first() && is_kept) write_self_text(file, *texts);
+  }
+  if (!group.is_alone()) {
+    const Json own = group.is_first() ? self_text_json(*texts) : Json();
+    const std::string of_first = group.text_of_first(own.dump());
+    if (!group.is_first()) texts = parse_self_text(parse_json(of_first, "rank 0"));
+  }
+  if (!data) {
+    data = std::move(texts);
+    return;
+  }
+  const std::size_t before = data->examples.size();
+  for (const Example& example : texts->examples) data->examples.push_back(example);
+  data->report += texts->report;
+  add_part(*data, before, *std::ranges::find_if(run.retention.text, &DataSource::is_self));
 }
 
 }  // namespace expandft

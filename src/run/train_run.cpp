@@ -4,7 +4,6 @@
 #include "checkpoint/atomic_directory.h"
 #include "export/logit_difference.h"
 #include "report/json_values.h"
-#include "run/retention_data.h"
 #include "run/run_evaluation.h"
 #include "run/run_inputs.h"
 #include "run/run_outputs.h"

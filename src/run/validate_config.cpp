@@ -6,7 +6,6 @@
 #include "data/sources.h"
 #include "data/text_file.h"
 #include "run/open_model.h"
-#include "run/retention_data.h"
 #include "run/run_data.h"
 #include "run/run_inputs.h"
 #include "tasks/example.h"

@@ -86,7 +86,11 @@ TEST_CASE("every key reaches its member", "[config]") {
                  "cache_prefix": "disk", "cache_prefix_limit": "1500MB",
                  "gradient_checkpointing": true, "shard_base": true,
                  "seed": 9007199254740991, "checkpoint_every": 5, "keep_checkpoints": 1,
-                 "output_checkpoint": "last", "validate_every": 6, "early_stopping_patience": 8, "log_every": 7},
+                 "output_checkpoint": "last", "validate_every": 6, "early_stopping_patience": 8, "log_every": 7,
+                 "token_weights": "stm", "stm_threshold": 4, "ema": 0.9,
+                 "learning_rate_scales": {"gate": 0, "down": 2.5}},
+    "retention": {"weight": 0.5, "loss": "both", "on": "data", "prompts": "p.jsonl",
+                  "text": ["self", {"path": "r.txt", "weight": 2}], "samples": 3},
     "evaluation": {"original_tasks": ["a", "tasks/b.json"], "tasks": ["c"], "max_drop": "2.5%",
                    "every": 9, "strengths": [0.25, 1], "prompts": ["./Once", "two"]}
   })"));
@@ -135,6 +139,18 @@ TEST_CASE("every key reaches its member", "[config]") {
   CHECK(training.output_checkpoint == OutputCheckpoint::kLast);
   CHECK(training.early_stopping_patience == 8);
   CHECK(training.log_every == 7);
+  CHECK(training.token_weights == TokenWeights::kStm);
+  CHECK(training.stm_threshold == 4);
+  CHECK(training.ema == 0.9);
+  CHECK(training.learning_rate_scales == LearningRateScales{.gate = 0, .up = 1, .down = 2.5});
+  CHECK(run.retention.loss == RetentionLoss::kBoth);
+  CHECK(run.retention.on == RetentionOn::kData);
+  CHECK(run.retention.prompts == file.folder() / "p.jsonl");
+  REQUIRE(run.retention.text.size() == 2);
+  CHECK(run.retention.text[0].is_self());
+  CHECK(run.retention.text[1].path == file.folder() / "r.txt");
+  CHECK(run.retention.text[1].weight == 2);
+  CHECK_FALSE(run.retention.samples_text());  // on the data alone
   CHECK(run.evaluation.every == 9);
   CHECK(run.evaluation.strengths == std::vector<double>{0.25, 1.0});
   CHECK(run.evaluation.prompts == std::vector<std::string>{"./Once", "two"});
@@ -149,7 +165,7 @@ TEST_CASE("every key reaches its member", "[config]") {
   }
   SECTION("it has every key, in the order of the schema") {
     CHECK(config.resolved.begin().key() == "model");
-    CHECK(config.value_sources.size() == 62);
+    CHECK(config.value_sources.size() == 71);
     const Json schema = run_config_schema();
     std::vector<std::string> in_schema, in_config;
     for (const auto& [key, unused] : schema["properties"].items()) in_schema.push_back(key);
@@ -491,5 +507,5 @@ TEST_CASE("value_sources are described a line each, aligned", "[config]") {
   CHECK(has(text, "(command line)\n"));
   CHECK(has(text, "data.template.prompt                   \"Q:\\n{q}\""));
   CHECK(has(text, "data.template.completion               \" {a}\""));
-  CHECK(std::count(text.begin(), text.end(), '\n') == 62);
+  CHECK(std::count(text.begin(), text.end(), '\n') == 71);
 }

@@ -1,4 +1,4 @@
-#include "data/rows/prompt_rows.h"
+#include "data/prompt_rows.h"
 
 #include "base/error.h"
 #include "data/rows/chat_rows.h"

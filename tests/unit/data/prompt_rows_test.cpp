@@ -1,4 +1,4 @@
-#include "data/rows/prompt_rows.h"
+#include "data/prompt_rows.h"
 
 #include "base/expect_error.h"
 #include "base/temp_directory.h"
@@ -33,7 +33,7 @@ TEST_CASE("prompts are texts and conversations") {
   REQUIRE(read.rows[1].conversation);
   CHECK(content_of(read.rows[1].conversation->messages.back()) == "Who?");
   CHECK(read.rows[1].where.ends_with("prompts.jsonl:3"));
-  CHECK(read.unread.text() == "id (1 time)");
+  CHECK(read.unread.text() == "id (once)");
 }
 
 TEST_CASE("rows that are no prompts are refused with their line") {
