@@ -2,10 +2,10 @@
 #include "cli/output.h"
 #include "cli/verbs.h"
 #include "config/strength.h"
+#include "measure/measure_models.h"
 #include "pages/answers_page.h"
 #include "pages/junit.h"
 #include "report/json_values.h"
-#include "measure/measure_models.h"
 #include "tasks/result_tables.h"
 #include "tasks/results_json.h"
 

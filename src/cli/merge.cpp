@@ -7,9 +7,9 @@
 #include "config/task_metrics.h"
 #include "config/task_search.h"
 #include "families/model_config.h"
+#include "measure/measure_models.h"
 #include "report/table.h"
 #include "run/make_model.h"
-#include "measure/measure_models.h"
 #include "run/open_model.h"
 
 #include <memory>
