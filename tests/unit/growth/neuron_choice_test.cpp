@@ -25,6 +25,9 @@ DecoderSpec wide_spec(std::int64_t layers = 3, std::int64_t width = 320) {
   spec.layers = layers;
   spec.hidden = kHidden;
   spec.intermediate = width;
+  spec.heads = spec.kv_heads = 1;
+  spec.attention_kinds = {{.head_dim = kHidden, .kv_heads = 1}};
+  spec.kind_of_layer.assign(static_cast<std::size_t>(layers), 0);
   return spec;
 }
 
