@@ -158,7 +158,7 @@ def test_strengths_and_samples(expandft, tmp_path, stories):
     row = summary["evaluation"]["original_tasks"][0]
     assert losses[0] == row["base"]["loss"] and losses[3] == row["tuned"]["loss"]
     assert losses[4] == events(out, "evaluation")[-1]["tasks"][0]["loss"]
-    assert curve[1]["tasks"][0].keys() == {"task", "original", "metric", "value", "higher_is_better", "loss"}
+    assert curve[1]["tasks"][0].keys() == {"task", "original", "metric", "value", "higher_is_better", "loss", "kl"}
 
     samples = summary["samples"]
     assert [sample["prompt"] for sample in samples] == prompts
