@@ -55,16 +55,25 @@ Json sources_schema(SourceUse use) {
   return {{"anyOf", Json::array({path_schema(), list})}};
 }
 
-std::string keys_in_words(SourceUse use) {
+std::vector<std::string> known_keys(SourceUse use) {
   switch (use) {
     case SourceUse::kTraining:
-      return R"({"path", "weight", "template"})";
+      return {"path", "weight", "template"};
     case SourceUse::kValidation:
-      return R"({"path", "template"})";
+      return {"path", "template"};
     case SourceUse::kRetention:
       break;
   }
-  return R"({"path", "weight"})";
+  return {"path", "weight"};
+}
+
+/// {"path", "weight"}
+std::string keys_in_words(SourceUse use) {
+  std::string words;
+  for (const std::string& key : known_keys(use)) {
+    words += (words.empty() ? "{\"" : ", \"") + key + "\"";
+  }
+  return words + "}";
 }
 
 std::string sources_in_words(SourceUse use) {
@@ -95,12 +104,6 @@ class SourceCheck {
   std::vector<FieldProblem> problems;
 
  private:
-  std::vector<std::string> known_keys() const {
-    if (use_ == SourceUse::kTraining) return {"path", "weight", "template"};
-    if (use_ == SourceUse::kRetention) return {"path", "weight"};
-    return {"path", "template"};
-  }
-
   void add(const std::string& key, const Json& value, const std::string& allowed) {
     problems.push_back({key, "found " + shown(value) + "; allowed: " + allowed});
   }
@@ -138,7 +141,7 @@ class SourceCheck {
       } else if (name == "template" && use_ != SourceUse::kRetention) {
         check_template(at, inner);
       } else {
-        problems.push_back({at, unknown_key(name, known_keys(), key + ".")});
+        problems.push_back({at, unknown_key(name, known_keys(use_), key + ".")});
       }
     }
   }

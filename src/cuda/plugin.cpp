@@ -191,6 +191,19 @@ bool suits_cross_entropy(const at::Tensor& logits, const at::Tensor& targets) {
          targets.scalar_type() == at::kLong && targets.device() == logits.device();
 }
 
+/// What the kernel is given of tensors that suit it; `targets` contiguous, `losses` (M), fp32.
+CrossEntropy cross_entropy_of(at::Tensor& logits, const at::Tensor& targets, at::Tensor& losses,
+                              std::optional<double> softcap, bool wants_grad) {
+  return {.number = *number_of(logits),
+          .rows = logits.size(0),
+          .columns = logits.size(1),
+          .cap = static_cast<float>(softcap.value_or(0)),
+          .wants_grad = wants_grad,
+          .logits = into(logits),
+          .targets = targets.const_data_ptr<std::int64_t>(),
+          .losses = losses.mutable_data_ptr<float>()};
+}
+
 at::Tensor cross_entropy(at::Tensor& logits, const at::Tensor& targets,
                          std::optional<double> softcap, bool wants_grad) {
   if (!suits_cross_entropy(logits, targets)) {
@@ -199,14 +212,7 @@ at::Tensor cross_entropy(at::Tensor& logits, const at::Tensor& targets,
   const Queue queue(logits);
   const at::Tensor wanted = targets.contiguous();
   at::Tensor losses = at::empty({logits.size(0)}, logits.options().dtype(at::kFloat));
-  queue(launch_cross_entropy, CrossEntropy{.number = *number_of(logits),
-                                           .rows = logits.size(0),
-                                           .columns = logits.size(1),
-                                           .cap = static_cast<float>(softcap.value_or(0)),
-                                           .wants_grad = wants_grad,
-                                           .logits = into(logits),
-                                           .targets = wanted.const_data_ptr<std::int64_t>(),
-                                           .losses = losses.mutable_data_ptr<float>()});
+  queue(launch_cross_entropy, cross_entropy_of(logits, wanted, losses, softcap, wants_grad));
   return losses;
 }
 
@@ -227,17 +233,13 @@ std::tuple<at::Tensor, at::Tensor> weighted_cross_entropy(at::Tensor& logits,
   };
   at::Tensor losses = for_each_row();
   at::Tensor used = weights ? weights->to(at::kFloat).contiguous() : for_each_row();
-  queue(launch_cross_entropy,
-        CrossEntropy{.number = *number_of(logits),
-                     .rows = logits.size(0),
-                     .columns = logits.size(1),
-                     .cap = static_cast<float>(softcap.value_or(0)),
-                     .wants_grad = true,
-                     .logits = into(logits),
-                     .targets = wanted.const_data_ptr<std::int64_t>(),
-                     .losses = losses.mutable_data_ptr<float>(),
-                     .weights = weights ? used.const_data_ptr<float>() : nullptr,
-                     .target_weights = weights ? nullptr : used.mutable_data_ptr<float>()});
+  CrossEntropy rows = cross_entropy_of(logits, wanted, losses, softcap, /*wants_grad=*/true);
+  if (weights) {
+    rows.weights = used.const_data_ptr<float>();
+  } else {
+    rows.target_weights = used.mutable_data_ptr<float>();
+  }
+  queue(launch_cross_entropy, rows);
   return {losses, used};
 }
 

@@ -63,16 +63,6 @@ std::map<std::int64_t, std::int64_t> spread_budget(std::int64_t parameters, cons
   return widths;
 }
 
-void set_layers(ExpansionConfig& expansion, const std::map<std::int64_t, Indices>& neurons) {
-  Indices layers;
-  expansion.chosen.clear();
-  for (const auto& [layer, indices] : neurons) {
-    layers.push_back(layer);
-    expansion.chosen.push_back(indices);
-  }
-  expansion.layers = LayerSelection::parse(Json(layers), "expansion.width");
-}
-
 }  // namespace
 
 bool chooses_neurons(const ExpansionConfig& expansion, const DecoderSpec& spec, Method method) {
@@ -102,7 +92,7 @@ void choose_neurons(ExpansionConfig& expansion, const DecoderSpec& spec, Method 
   for (const auto& [layer, count] : widths) {
     chosen[layer] = first_ascending(std::move(orders.at(layer)), count);
   }
-  set_layers(expansion, chosen);
+  set_neurons(expansion, chosen);
 }
 
 void draw_neurons(ExpansionConfig& expansion, const DecoderSpec& spec, Method method,
@@ -115,11 +105,17 @@ void draw_neurons(ExpansionConfig& expansion, const DecoderSpec& spec, Method me
     const at::Tensor order = at::randperm(spec.width(layer), generator, at::kLong);
     chosen[layer] = first_ascending(indices_of(order), plan.copied(layer, spec.width(layer)));
   }
-  set_layers(expansion, chosen);
+  set_neurons(expansion, chosen);
 }
 
 void set_neurons(ExpansionConfig& expansion, const std::map<std::int64_t, Indices>& neurons) {
-  set_layers(expansion, neurons);
+  Indices layers;
+  expansion.chosen.clear();
+  for (const auto& [layer, indices] : neurons) {
+    layers.push_back(layer);
+    expansion.chosen.push_back(indices);
+  }
+  expansion.layers = LayerSelection::parse(Json(layers), "expansion.width");
 }
 
 }  // namespace expandft

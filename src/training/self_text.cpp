@@ -19,28 +19,21 @@ at::Tensor cumulative_probabilities(const at::Tensor& logits) {
   return at::softmax(logits.to(at::kFloat), -1).to(at::kCPU, at::kDouble).cumsum(-1);
 }
 
-/// Uniform in [0, 1).
-double uniform(Random& random) {
-  return static_cast<double>(random.next() >> 11) * 0x1.0p-53;
-}
-
 /// Draws a token by inverting its cumulative distribution `sums` (V).
 TokenId draw_one(const at::Tensor& sums, Random& random) {
   const auto* begin = sums.const_data_ptr<double>();
   const auto* end = begin + sums.size(0);
-  const auto* found = std::upper_bound(begin, end, uniform(random) * end[-1]);
+  const double uniform = static_cast<double>(random.next() >> 11) * 0x1.0p-53;  // in [0, 1)
+  const auto* found = std::upper_bound(begin, end, uniform * end[-1]);
   return static_cast<TokenId>(std::min(found, end - 1) - begin);
 }
 
 /// Draws a token for each row of logits (n, V): (n).
 at::Tensor draw(const at::Tensor& logits, Random& random) {
   const at::Tensor sums = cumulative_probabilities(logits);
-  std::vector<double> numbers(static_cast<std::size_t>(sums.size(0)));
-  for (double& number : numbers) number = uniform(random);
-  const at::Tensor places = at::tensor(numbers, at::kDouble).unsqueeze(1) * sums.narrow(-1, -1, 1);
-  return at::searchsorted(sums, places, /*out_int32=*/false, /*right=*/true)
-      .squeeze(1)
-      .clamp_max_(sums.size(1) - 1);
+  std::vector<std::int64_t> ids;
+  for (std::int64_t i = 0; i < sums.size(0); ++i) ids.push_back(draw_one(sums[i], random));
+  return at::tensor(ids, at::kLong);
 }
 
 /// Adds a text as an example: every token after the first `given` (at least one) has a loss.

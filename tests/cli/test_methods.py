@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM
 
 from live_runs import has_step, start, wait_for
-from training import METHODS, events, train, write_config
+from training import METHODS, events, runs_of, train, unmerge, write_config
 
 IDS = [1, 403, 407, 261, 378, 432, 417, 293, 260, 276, 401, 285]
 WITH_ADAPTER = ["new", "new-k3", "mlp", "zero-init", "lora"]
@@ -34,17 +34,7 @@ def logprobs_of(model):
 
 @pytest.fixture(scope="module")
 def runs(expandft, stories, tmp_path_factory):
-    """Every method's run, made on first use."""
-    made = {}
-
-    def run(name):
-        if name not in made:
-            folder = tmp_path_factory.mktemp(name.replace(":", "-"))
-            result = train(expandft, write_config(folder, stories, **METHODS[name]))
-            made[name] = (folder / "out", result)
-        return made[name]
-
-    return run
+    return runs_of(METHODS, expandft, stories, tmp_path_factory)
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -102,12 +92,7 @@ def test_what_rounding_does_to_a_merged_model_is_told(expandft, stories, read_te
 
 @pytest.mark.parametrize("name", ["new", "zero-init"])
 def test_the_base_comes_back_byte_for_byte(expandft, runs, stories, tmp_path, read_tensors, name):
-    out, _ = runs(name)
-    result = expandft("unmerge", "--model", out / "merged", "--output", tmp_path / "base")
-    assert result.rc == 0, result.stderr
-    base, back = read_tensors(stories), read_tensors(tmp_path / "base")
-    assert set(base) == set(back)
-    assert all(back[key].equal(tensor) for key, tensor in base.items())
+    unmerge(expandft, stories, runs(name)[0] / "merged", tmp_path / "base", read_tensors)
 
 
 @pytest.mark.parametrize("name", ["mlp", "new-k3"])

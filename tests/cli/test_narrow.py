@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM
 
 from live_runs import has_step, start, wait_for
 from test_methods import logprobs, logprobs_of
-from training import events, train, write_config
+from training import events, runs_of, train, unmerge, write_config
 
 P, H = 172, 64  # of stories260K: neurons of an MLP, and its hidden size
 RUNS = {
@@ -29,17 +29,7 @@ REVERSIBLE = [name for name in RUNS if name != "mlp"]
 
 @pytest.fixture(scope="module")
 def runs(expandft, stories, tmp_path_factory):
-    """Each run, made on first use."""
-    made = {}
-
-    def run(name):
-        if name not in made:
-            folder = tmp_path_factory.mktemp(name)
-            result = train(expandft, write_config(folder, stories, **RUNS[name]))
-            made[name] = (folder / "out", result)
-        return made[name]
-
-    return run
+    return runs_of(RUNS, expandft, stories, tmp_path_factory)
 
 
 def neurons_of(file):
@@ -121,14 +111,6 @@ def test_every_layout_gives_the_base_back(expandft, runs, stories, tmp_path, rea
         for_all = logprobs(expandft, tmp_path, "--model", out / "merged")
         assert (logprobs(expandft, tmp_path, "--model", tmp_path / "merged") - for_all).abs().max() < 1e-4
     unmerge(expandft, stories, tmp_path / "merged", tmp_path / "base", read_tensors)
-
-
-def unmerge(expandft, stories, merged, output, read_tensors):
-    result = expandft("unmerge", "--model", merged, "--output", output)
-    assert result.rc == 0, result.stderr
-    base, back = read_tensors(stories), read_tensors(output)
-    assert set(base) == set(back)
-    assert all(back[key].equal(tensor) for key, tensor in base.items())
 
 
 @pytest.mark.parametrize("name", REVERSIBLE)

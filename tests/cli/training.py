@@ -59,3 +59,26 @@ def train(expandft, config, *arguments, rc=0, **settings):
     result = expandft("train", "--config", config, "--device", "cpu", "--threads", "1", *arguments, **settings)
     assert result.rc == rc, result.stderr
     return result
+
+
+def runs_of(settings, expandft, stories, tmp_path_factory):
+    """A function that gives a run's folder and result by its name in `settings`; each is made on first use."""
+    made = {}
+
+    def run(name):
+        if name not in made:
+            folder = tmp_path_factory.mktemp(name.replace(":", "-"))
+            result = train(expandft, write_config(folder, stories, **settings[name]))
+            made[name] = (folder / "out", result)
+        return made[name]
+
+    return run
+
+
+def unmerge(expandft, stories, merged, output, read_tensors):
+    """Takes the base out of a merged model, and compares its tensors byte for byte."""
+    result = expandft("unmerge", "--model", merged, "--output", output)
+    assert result.rc == 0, result.stderr
+    base, back = read_tensors(stories), read_tensors(output)
+    assert set(base) == set(back)
+    assert all(back[key].equal(tensor) for key, tensor in base.items())

@@ -1,4 +1,5 @@
 #include "base/temp_directory.h"
+#include "cast_model.h"
 #include "catch.h"
 #include "export/merged_directory.h"
 #include "export/unmerge.h"
@@ -12,19 +13,6 @@ namespace expandft {
 namespace {
 
 using testing::TempDirectory;
-
-/// A copy of a golden model in another dtype.
-ModelDirectory cast_model(const std::string& model, Dtype dtype, const fs::path& to) {
-  const ModelDirectory original = Golden(model).directory();
-  std::vector<TensorSource> tensors;
-  for (const auto& [name, view] : original.tensors()) {
-    tensors.push_back(source_of(name, mapped_tensor(view), dtype));
-  }
-  fs::create_directories(to);
-  write_safetensors(to / "model.safetensors", tensors, {{"format", "pt"}});
-  fs::copy_file(original.path() / "config.json", to / "config.json");
-  return ModelDirectory::open(to);
-}
 
 /// Copies that differ from their originals.
 NamedTensors moved_copies(const ModelDirectory& base, const ExpansionPlan& plan) {

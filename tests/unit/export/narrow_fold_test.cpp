@@ -1,4 +1,5 @@
 #include "base/temp_directory.h"
+#include "cast_model.h"
 #include "catch.h"
 #include "checkpoint/adapter_directory.h"
 #include "checkpoint/neuron_indices.h"
@@ -18,20 +19,6 @@ namespace {
 using testing::error_of;
 using testing::has;
 using testing::TempDirectory;
-
-ModelDirectory model_in(const std::string& model, Dtype dtype, const fs::path& to) {
-  const ModelDirectory original = model == "stories260K"
-                                      ? ModelDirectory::open(fs::path(EXPANDFT_DATA) / model)
-                                      : Golden(model).directory();
-  std::vector<TensorSource> tensors;
-  for (const auto& [name, view] : original.tensors()) {
-    tensors.push_back(source_of(name, mapped_tensor(view), dtype));
-  }
-  fs::create_directories(to);
-  write_safetensors(to / "model.safetensors", tensors, {{"format", "pt"}});
-  fs::copy_file(original.path() / "config.json", to / "config.json");
-  return ModelDirectory::open(to);
-}
 
 /// Copies, and originals that train, as after training.
 NamedTensors moved(const ModelDirectory& base, const ExpansionPlan& plan) {
@@ -83,7 +70,7 @@ TEST_CASE("a folded narrow model computes what base and copies do, and unmerge r
   // copies in float16 are at the tolerance as well.
   if (model == "gemma4-shared" && method == Method::kMlp && dtype != Dtype::kF32) return;
   const TempDirectory temp;
-  const ModelDirectory base = model_in(model, dtype, temp / "base");
+  const ModelDirectory base = cast_model(model, dtype, temp / "base");
   const DecoderSpec spec = read_spec(base);
   const ExpansionPlan plan =
       layout == Layout::kNative ? even_plan(spec, 6, method) : narrow_plan(spec, {0, 1}, method);
@@ -154,7 +141,7 @@ TEST_CASE("a native narrow model can be grown again", "[narrow]") {
 
 TEST_CASE("numbers of copied neurons that underflow are restored, too", "[narrow]") {
   const TempDirectory temp;
-  const ModelDirectory original = model_in("gqa", Dtype::kF16, temp / "original");
+  const ModelDirectory original = cast_model("gqa", Dtype::kF16, temp / "original");
   const std::string down = TensorNames{}.layer(0, "mlp.down_proj.weight");
   std::vector<TensorSource> tensors;
   for (const auto& [name, view] : original.tensors()) {
