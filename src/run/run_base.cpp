@@ -133,6 +133,7 @@ std::optional<RunBase> open_run_base(const RunConfig& run, Problems& problems) {
     });
   }
   problems.check([&] { check_length(run, spec); });
+  problems.check([&] { run.strength.check(spec.layers); });
   problems.check([&] {
     check_layers(run, spec);
     if (run.method.widens() && !chooses_layers(run, spec)) folding_of(run, spec);

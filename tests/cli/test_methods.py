@@ -242,3 +242,13 @@ def test_strength_may_be_a_line_over_depth(expandft, runs, stories, tmp_path, na
     assert (logprobs(expandft, tmp_path, "--model", merged) - sloped).abs().max() < 1e-4
     result = expandft("score", *with_adapter, "--strength", "0.2:1.8", "--ids", tmp_path / "ids.json")
     assert result.rc == 2 and "0.2:1.8" in result.stderr
+
+
+@pytest.mark.parametrize("name", ["new", "full"])
+def test_strengths_of_another_number_of_layers_are_refused_at_the_start(expandft, stories, tmp_path, name):
+    config = write_config(tmp_path, stories, **METHODS[name], strength=[0.1, 0.2, 0.3])
+    for result in (expandft("validate", config), train(expandft, config, rc=2)):
+        assert result.rc == 2
+        told = result.stdout + result.stderr
+        assert "3 numbers" in told and "5 layers" in told
+    assert not (tmp_path / "out").exists()
